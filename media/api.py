@@ -1,0 +1,294 @@
+"""The media surface: every command, reply and event that crosses between call control and the engine.
+
+Pure data (standard library only): the same records travel inside one process, over a unix socket to a media
+worker, or into a test double. Identifiers are chosen by the caller, so a command never has to wait for a reply
+to be referred to by the next one; commands of one sender are applied in order.
+
+Directions are seen from Zvon: `SENDONLY` means that we send audio and expect none.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+EndpointId = int
+RoomId = int
+PlayId = int
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """An IP address (never a host name) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Direction(StrEnum):
+    """Media direction seen from Zvon (RFC 3264 §5.1)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One RTP payload type as negotiated: `number` is the dynamic or static type, `name` the encoding (RFC 3551)."""
+
+    number: int
+    name: str
+    clock_rate: int = 8000
+    channels: int = 1
+    fmtp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """How one endpoint talks to its peer.
+
+    `remote` is where the SDP says that RTP goes. Until a source is learned, audio is sent there only. `sources` are
+    the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
+    `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
+    it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
+    """
+
+    remote: HostPort
+    payloads: tuple[Payload, ...]
+    sources: tuple[str, ...] = ()
+    ptime_ms: int = 20
+    direction: Direction = Direction.SENDRECV
+    rtcp: HostPort | None = None
+    rtcp_mux: bool = False
+
+
+# --- what a Play command plays -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A WAV file (PCM 16 bit, A-law or µ-law, mono, 8 or 16 kHz). `loop` starts again without a gap."""
+
+    path: str
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToneSource:
+    """A cadence of tones: steps of (frequencies in Hz, duration in ms); no frequency is silence; repeated when `loop`."""
+
+    steps: tuple[tuple[tuple[float, ...], int], ...]
+    loop: bool = True
+    level_db: float = -10.0
+
+
+PlaySource = FileSource | ToneSource
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEndpoint:
+    """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`."""
+
+    endpoint: EndpointId
+    host: str
+    spec: StreamSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureEndpoint:
+    """Replace the stream parameters: first answer, re-INVITE, hold. Sequence numbers and timestamps continue."""
+
+    endpoint: EndpointId
+    spec: StreamSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyEndpoint:
+    """Close the ports, leave the room, stop what plays. Answered by a final `StreamReport` event."""
+
+    endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRoom:
+    """Put an endpoint into a room (left implicitly when it is in another); a room exists while it has members."""
+
+    room: RoomId
+    endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRoom:
+    endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
+class SetEcho:
+    """Send back what arrives, in the same codec."""
+
+    endpoint: EndpointId
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play to the endpoint's peer; what the room would send is suppressed meanwhile. Ends with `PlayEnded`."""
+
+    endpoint: EndpointId
+    play: PlayId
+    source: PlaySource
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlay:
+    endpoint: EndpointId
+    play: PlayId
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """Send digits by RFC 4733 (`0-9*#A-D`), each `duration_ms` long with `gap_ms` between."""
+
+    endpoint: EndpointId
+    digits: str
+    duration_ms: int = 100
+    gap_ms: int = 60
+
+
+Command = (
+    CreateEndpoint | ConfigureEndpoint | DestroyEndpoint | JoinRoom | LeaveRoom | SetEcho | Play | StopPlay | SendDigits
+)
+
+
+# --- replies -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointCreated:
+    endpoint: EndpointId
+    rtp: HostPort
+    rtcp_port: int
+    ssrc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was accepted; its effect is there from the next tick on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command could not be carried out; `why` is a sentence for the log."""
+
+    why: str
+
+
+Reply = EndpointCreated | Done | Refused
+
+
+# --- events --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DigitReceived:
+    """One RFC 4733 event, reported once, when it ends or after it has lasted."""
+
+    endpoint: EndpointId
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnded:
+    """`reason` is "finished", "stopped" or a sentence that says what was wrong with the source."""
+
+    endpoint: EndpointId
+    play: PlayId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLearned:
+    """RTP is now accepted from and sent to `source` (symmetric RTP)."""
+
+    endpoint: EndpointId
+    source: HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSilent:
+    """Nothing has arrived for `silent_s` seconds although the direction lets us expect audio."""
+
+    endpoint: EndpointId
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """Counters of an endpoint since its creation (RFC 3550 §6.4, appendix A)."""
+
+    endpoint: EndpointId
+    received: int = 0
+    sent: int = 0
+    lost: int = 0
+    jitter_ms: float = 0.0
+    round_trip_ms: float | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    """A media worker died; its endpoints are gone until they are created again."""
+
+    worker: int
+    endpoints: tuple[EndpointId, ...]
+
+
+MediaEvent = DigitReceived | PlayEnded | SourceLearned | MediaSilent | StreamReport | EngineFailed
+Listener = Callable[[MediaEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """`zvon status` of one engine: lateness of ticks in µs, drop reasons by name."""
+
+    endpoints: int
+    rooms: int
+    packets_in: int
+    packets_out: int
+    dropped: Mapping[str, int]
+    late_p50_us: float
+    late_p99_us: float
+
+
+class MediaEngine(Protocol):
+    """One engine, embedded or behind a worker's socket. Four methods; everything else is data."""
+
+    async def execute(self, *commands: Command) -> tuple[Reply, ...]:
+        """Carry out the commands in order, in one exchange; one reply each."""
+
+    def submit(self, *commands: Command) -> None:
+        """The same without waiting: for commands whose reply nobody needs. A refusal is logged and counted."""
+
+    def listen(self, listener: Listener) -> None:
+        """Events are given to `listener`, on the event loop's thread, in order."""
+
+    async def describe(self) -> EngineReport: ...
+
+    async def close(self) -> None: ...

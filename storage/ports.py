@@ -1,0 +1,69 @@
+"""What call control may ask of storage. Adapters: `storage.memory` (reference, tests), `storage.sql`.
+
+All writes are safe to call from the event loop: they queue and return; a writer batches them. Reads are awaited.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from storage.records import CdrRow, Office, Registration
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Filters of `zvon history`, all optional, combined by AND; newest first. `number` matches either end (CDR-8),
+    two numbers match answered calls between them in both directions (CDR-9); `linkedid` ignores the others (CDR-11).
+    Times are UTC seconds."""
+
+    number: str = ""
+    number2: str = ""
+    linkedid: str = ""
+    from_at: float | None = None
+    to_at: float | None = None
+    limit: int = 50
+    offset: int = 0
+
+
+class OfficeStore(Protocol):
+    async def load(self) -> Office:
+        """The office last applied; an empty one on a new database."""
+
+    async def save(self, office: Office) -> None:
+        """Replace the office in one transaction; raises `StorageUnavailable` with nothing changed."""
+
+
+class LocationStore(Protocol):
+    async def load(self, now_at: float) -> Sequence[Registration]:
+        """Every binding that has not expired."""
+
+    def put(self, aor: str, registrations: Sequence[Registration]) -> None:
+        """Replace all bindings of one AOR (none: remove). Written behind."""
+
+
+class CdrStore(Protocol):
+    def append(self, row: CdrRow) -> None:
+        """Queue one row. It is on disk at most half a second later; rows are kept and retried while the database is
+        unavailable."""
+
+    async def query(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
+
+
+class Storage(Protocol):
+    """One opened database."""
+
+    offices: OfficeStore
+    locations: LocationStore
+    cdrs: CdrStore
+
+    async def flush(self) -> None:
+        """Return when everything queued so far is stored."""
+
+    async def close(self) -> None: ...
+
+    def describe(self) -> dict[str, object]:
+        """Live dump: rows queued, last error, seconds since the last successful write."""
+
+
+class StorageUnavailable(Exception):
+    """The database cannot be reached or written; the message says which one, why and what to do."""

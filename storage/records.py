@@ -1,0 +1,104 @@
+"""The records of Zvon: frozen dataclasses, standard library only. Everything stored or sent between processes is one.
+
+Times named `…_at` are wall clock, UTC, seconds since the epoch as float; encoders at the edges print ISO 8601.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person (USR-1): the root object of the office."""
+
+    id: str
+    name: str
+    email: str = ""
+    mobile: str = ""
+    mobile_dial: str = ""
+    position: str = ""
+    location: str = ""
+    role: str = "user"
+    scope: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Forwarding rules of a terminal (FWD-*). Kept and exported now; applied by the forwarding feature."""
+
+    no_answer: str = ""
+    busy: str = ""
+    unavailable: str = ""
+    always: str = ""
+    ring_time: int = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A SIP account (EXT-*)."""
+
+    number: str
+    owner: str = ""
+    password: str = ""
+    max_calls: int = 1
+    max_contacts: int = 10
+    dtmf: str = "auto"
+    transport: str = "any"
+    network: str = ""
+    trust: str = ""
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The whole office as it is applied: immutable snapshot, replaced as one."""
+
+    name: str = ""
+    language: str = "en"
+    timezone: str = "UTC"
+    number_length: int = 3
+    users: tuple[User, ...] = ()
+    terminals: tuple[Terminal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One contact binding as stored: survives a restart. `path`, `received` and `flow` are opaque text."""
+
+    aor: str
+    contact: str
+    call_id: str
+    cseq: int
+    expires_at: float
+    registered_at: float
+    q: float = 1.0
+    user_agent: str = ""
+    received: str = ""
+    transport: str = "udp"
+    instance: str = ""
+    reg_id: int = 0
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CdrRow:
+    """One row of call history (CDR-15, `interface.md` section 5). `stage`: dial, application, …"""
+
+    id: str
+    linkedid: str
+    started_at: float
+    ended_at: float
+    from_number: str
+    to_number: str
+    disposition: str
+    answered_at: float | None = None
+    talk_seconds: float = 0.0
+    from_name: str = ""
+    to_name: str = ""
+    external_number: str = ""
+    provider_in: str = ""
+    provider_out: str = ""
+    stage: str = "dial"
+    cause: str = ""
+    sip_call_ids: tuple[str, ...] = ()
+    recording: str = ""
+    quality: dict[str, float] = field(default_factory=dict)
