@@ -1,0 +1,41 @@
+"""What can go wrong: malformed input, a peer that breaks the protocol, our own code that does."""
+
+from enum import StrEnum
+
+
+class ParseError(ValueError):
+    """The text is not what its grammar asks for. `reason` is a sentence, `status` the response it deserves."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class LocalProtocolError(Exception):
+    """Our own code asked for something that the protocol forbids: a bug."""
+
+
+class RemoteProtocolError(Exception):
+    """The peer sent well-formed text that the protocol forbids here; `status` is the response it deserves."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class DropReason(StrEnum):
+    """Why a datagram was dropped without a response; each is counted by name."""
+
+    KEEPALIVE = "keepalive"
+    NOT_SIP = "not_sip"
+    TOO_LARGE = "too_large"
+    BAD_VIA = "bad_via"
+    BAD_RESPONSE = "bad_response"
+    BAD_ACK = "bad_ack"
+    STRAY_RESPONSE = "stray_response"
+    STRAY_ACK = "stray_ack"
+    STRAY_CANCEL = "stray_cancel"
+    LOOPED = "looped"
+    OVERLOAD = "overload"

@@ -1,0 +1,90 @@
+"""`;name=value` lists of headers and URIs (RFC 3261 §7.3.1): order kept, names case-insensitive, values as sent."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from sipcore.errors import ParseError
+from sipcore.grammar import QUOTED, quote, unquote
+
+_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/&$()@<>?=#|{}^]++")
+_NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]/:&$()]++")
+_PARAM = re.compile(
+    rf'[ \t]*+;[ \t]*+(?:([^\s=;,"<>]++)[ \t]*+(?:=[ \t]*+({QUOTED}|[^\x00-\x20\x7f;,"\ud800-\udfff]*+)[ \t]*+)?+)?+'
+)
+_CACHED_LENGTH = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """An immutable parameter list; `items` holds (lower-case name, value as sent, "" for a flag)."""
+
+    items: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Params":
+        """Parse `;a=b;c`; the empty text gives no parameters, empty parameters are skipped."""
+        if not text:
+            return NO_PARAMS
+        return _parse_cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+
+    def get(self, name: str) -> str | None:
+        """The unquoted value, "" for a flag, None when absent; `name` in lower case."""
+        for key, value in self.items:
+            if key == name:
+                return unquote(value) if value[:1] == '"' else value
+        return None
+
+    def __contains__(self, name: object) -> bool:
+        return any(key == name for key, _ in self.items)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def with_(self, name: str, value: str | int = "") -> Self:
+        """The list with `name` set, in its old place or at the end; the value is quoted where it must be."""
+        name = name.lower()
+        raw = str(value)
+        if raw and not _VALUE.fullmatch(raw):
+            raw = quote(raw)
+        if name in self:
+            return type(self)(tuple((key, raw if key == name else old) for key, old in self.items))
+        return type(self)((*self.items, (name, raw)))
+
+    def without(self, *names: str) -> Self:
+        lowered = [name.lower() for name in names]
+        return type(self)(tuple(item for item in self.items if item[0] not in lowered))
+
+    def __str__(self) -> str:
+        return "".join([f";{name}={value}" if value else f";{name}" for name, value in self.items])
+
+
+def _parse(text: str) -> Params:
+    items = []
+    at, end = 0, len(text)
+    while at < end:
+        match = _PARAM.match(text, at)
+        if match is None:
+            if text[at:].strip(" \t"):
+                raise ParseError("a parameter list is malformed")
+            break
+        name, value = match.groups()
+        if name is not None:
+            items.append((_check_name(name), value or ""))
+        at = match.end()
+    return Params(tuple(items))
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ParseError("a parameter name holds a character that is not allowed")
+    return name.lower()
+
+
+_parse_cached = lru_cache(maxsize=4096)(_parse)
+NO_PARAMS = Params()
