@@ -1,0 +1,78 @@
+# Zvon: everything from a bare Debian 12 or Ubuntu 24.04. `make run` and `make test` are all that a newcomer needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+comma := ,
+NATIVE := $(shell find media sipcore bench -name '*.pyx' -o -name '*.pxd' 2>/dev/null)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run build test check bench rows clean
+
+help:
+	@echo "make run    install what is missing, build, start the phone server with the demo office"
+	@echo "make test   the same, with the test tools, then every test"
+	@echo "make build  environment in .venv and the Cython modules; nothing started"
+	@echo "make check  lint, types, import contracts"
+	@echo "make bench  speed report"
+	@echo "make rows   which rows of the feature catalogue the tests prove"
+	@echo "make clean  remove .venv and everything built (the data folder var/ stays)"
+
+run: build
+	@exec $(BIN)/zvon run $(ARGS)
+
+build: $(VENV)/stamp-built
+
+test: $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-built check
+	$(BIN)/pytest -n 2 -m "not e2e"
+	$(BIN)/pytest -m e2e
+
+check: $(VENV)/stamp-tools $(VENV)/stamp-built
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/stamp-test-packages $(VENV)/stamp-built
+	$(BIN)/python -m bench.run $(ARGS)
+
+rows: $(VENV)/stamp-tools $(VENV)/stamp-built
+	@$(BIN)/python -m tests.rows $(ARGS)
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+	find media sipcore -name '*.so' -delete
+
+# --- stamps: each is remade only when what it depends on has changed ------------------------------------------------
+
+DEPENDENCIES = $(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*$(1), sep="\n")'
+
+$(VENV)/stamp-python: .ci/packages
+	@bash .ci/packages build
+	@python=$$(bash .ci/packages python); [ -x $(BIN)/pip ] || "$$python" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/stamp-libraries: $(VENV)/stamp-python pyproject.toml
+	@echo "zvon: installing the libraries into $(VENV)"
+	@$(call DEPENDENCIES,(p["dependencies"] + ["setuptools>=77"$(comma) "cython>=3.1"])) >$(VENV)/libraries.txt
+	@$(BIN)/pip install --quiet --requirement $(VENV)/libraries.txt
+	@touch $@
+
+$(VENV)/stamp-built: $(VENV)/stamp-libraries $(NATIVE)
+	@echo "zvon: building the Cython modules"
+	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/stamp-tools: $(VENV)/stamp-libraries
+	@echo "zvon: installing the developer tools into $(VENV)"
+	@$(call DEPENDENCIES,p["optional-dependencies"]["dev"]) >$(VENV)/tools.txt
+	@$(BIN)/pip install --quiet --requirement $(VENV)/tools.txt
+	@touch $@
+
+$(VENV)/stamp-test-packages: $(VENV)/stamp-python
+	@bash .ci/packages test
+	@touch $@
