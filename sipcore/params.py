@@ -56,6 +56,10 @@ class Params:
             return type(self)(tuple((key, raw if key == name else old) for key, old in self.items))
         return type(self)((*self.items, (name, raw)))
 
+    def with_quoted(self, name: str, value: str) -> Self:
+        """The same with the value always in quotes, for parameters whose grammar wants a quoted-string."""
+        return type(self)((*self.without(name).items, (name.lower(), quote(value))))
+
     def without(self, *names: str) -> Self:
         lowered = [name.lower() for name in names]
         return type(self)(tuple(item for item in self.items if item[0] not in lowered))

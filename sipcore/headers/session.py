@@ -1,0 +1,78 @@
+"""Session-Expires and Min-SE (RFC 4028), Replaces (RFC 3891)."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from sipcore.errors import ParseError
+from sipcore.grammar import parse_number
+from sipcore.headers.address import MAX_EXPIRES_S
+from sipcore.params import NO_PARAMS, Params
+
+_CALL_ID = re.compile(r'[A-Za-z0-9\-.!%*_+`\'~()<>:\\"/\[\]?{}@]++')
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpires:
+    NAME: ClassVar[str] = "Session-Expires"
+    value: int
+    params: Params = NO_PARAMS
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(*_seconds_and_params(text, cls.NAME))
+
+    @property
+    def refresher(self) -> str | None:
+        """ "uac", "uas" or None."""
+        value = (self.params.get("refresher") or "").lower()
+        return value if value in ("uac", "uas") else None
+
+    def __str__(self) -> str:
+        return f"{self.value}{self.params}"
+
+
+@dataclass(frozen=True, slots=True)
+class MinSE:
+    NAME: ClassVar[str] = "Min-SE"
+    value: int
+    params: Params = NO_PARAMS
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(*_seconds_and_params(text, cls.NAME))
+
+    def __str__(self) -> str:
+        return f"{self.value}{self.params}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replaces:
+    """The dialog to be replaced, seen from the receiver: `to_tag` is its local tag."""
+
+    NAME: ClassVar[str] = "Replaces"
+    call_id: str
+    to_tag: str
+    from_tag: str
+    early_only: bool = False
+    params: Params = NO_PARAMS
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        call_id, separator, rest = text.partition(";")
+        call_id = call_id.strip(" \t")
+        params = Params.parse(separator + rest)
+        to_tag, from_tag = params.get("to-tag"), params.get("from-tag")
+        if not _CALL_ID.fullmatch(call_id) or not to_tag or not from_tag:
+            raise ParseError("the Replaces value needs a Call-ID, a to-tag and a from-tag")
+        rest_params = params.without("to-tag", "from-tag", "early-only")
+        return cls(call_id, to_tag, from_tag, "early-only" in params, rest_params)
+
+    def __str__(self) -> str:
+        early = ";early-only" if self.early_only else ""
+        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}{self.params}"
+
+
+def _seconds_and_params(text: str, name: str) -> tuple[int, Params]:
+    number, separator, params = text.partition(";")
+    return parse_number(number.strip(" \t"), f"the {name}", MAX_EXPIRES_S), Params.parse(separator + params)
