@@ -11,10 +11,11 @@ TOKEN_CHARS = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
 QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\x00-\x08\x0a-\x1f\x7f])*+"'
 HOST = r"(?:\[[0-9A-Fa-f:.]{2,45}+\]|[A-Za-z0-9_.\-]++)"
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _ITEM = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+')
 _HEAD = re.compile(rf'(?:[^;"<]++|{QUOTED}|<[^>]*+>)*+')
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_PAIR = re.compile(r'["\\]')
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
@@ -29,19 +30,24 @@ def is_token(text: str) -> bool:
 
 def quote(text: str) -> str:
     """A quoted-string; characters that no header may hold (line ends, controls) become spaces."""
-    if CONTROL.search(text):
-        text = CONTROL.sub(" ", text)
+    if not text.isprintable():
+        text = CONTROL.sub(" ", readable(text))
     if '"' in text or "\\" in text:
         text = _NEEDS_PAIR.sub(r"\\\g<0>", text)
     return f'"{text}"'
 
 
 def unquote(text: str) -> str:
-    """The text of a quoted-string; text that is not quoted comes back as it is."""
+    """The readable text of a quoted-string; text that is not quoted comes back as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
-    text = text[1:-1]
+    text = text[1:-1] if text.isascii() else readable(text[1:-1])
     return _PAIR.sub(r"\1", text) if "\\" in text else text
+
+
+def readable(text: str) -> str:
+    """Octets that were no UTF-8 (surrogates since decoding) become U+FFFD, so that any encoder takes the text."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def split_list(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
-from sipcore.grammar import CONTROL, QUOTED, parse_number, quote, unquote
+from sipcore.grammar import CONTROL, QUOTED, parse_number, quote, readable, unquote
 from sipcore.params import NO_PARAMS, Params
 from sipcore.uri import OtherUri, SipUri, Uri, parse_uri
 
@@ -221,4 +221,4 @@ def _check_words(words: str) -> str:
     """An unquoted display name: tokens by the grammar, any text without controls in the field."""
     if CONTROL.search(words):
         raise ParseError("the display name holds a control character")
-    return words
+    return readable(words)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
-from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, quote, unquote
+from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, quote, readable, unquote
 
 _SCHEME = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)[ \t]++")
-_PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",]*+)[ \t]*+)?+'
+_PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?+'
 _PAIRS = re.compile(rf"{_PAIR_TEXT}(?:,{_PAIR_TEXT})*+")
-_PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f",]*+)')
+_PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)')
 _CHALLENGE_NAMES = {"realm", "nonce", "algorithm", "qop", "opaque", "stale", "domain", "charset", "userhash"}
 _CREDENTIAL_NAMES = {
     "username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "userhash",
@@ -183,7 +183,7 @@ def _split_scheme(text: str) -> tuple[str, str]:
         return "Digest", rest
     if CONTROL.search(rest):
         raise ParseError("the authentication value holds a control character")
-    return scheme, rest
+    return scheme, readable(rest)
 
 
 def _parse_pairs(text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
-from sipcore.grammar import CONTROL, TOKEN, split_list
+from sipcore.grammar import CONTROL, TOKEN, readable, split_list
 
 _CACHED_LENGTH = 256
 
@@ -77,7 +77,7 @@ class Accept:
     def parse(cls, text: str) -> Self:
         if CONTROL.search(text):
             raise ParseError("the Accept value holds a control character")
-        return cls(tuple(split_list(text)))
+        return cls(tuple(split_list(readable(text))))
 
     def allows(self, media_type: str) -> bool:
         """Whether `type/subtype` is covered by one of the ranges."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
-from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, parse_number, quote, unquote
+from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, parse_number, quote, readable, unquote
 from sipcore.headers.address import MAX_EXPIRES_S
 from sipcore.params import NO_PARAMS, Params
 
@@ -81,7 +81,7 @@ class RetryAfter:
         if match is None or CONTROL.search(match[2] or ""):
             raise ParseError("the Retry-After is malformed")
         seconds = parse_number(match[1], "the Retry-After", MAX_EXPIRES_S)
-        return cls(seconds, match[2] or "", Params.parse(match[3] or ""))
+        return cls(seconds, readable(match[2] or ""), Params.parse(match[3] or ""))
 
     def __str__(self) -> str:
         comment = f" ({self.comment})" if self.comment else ""
@@ -102,7 +102,7 @@ class Warning:
         match = _WARNING.fullmatch(text)
         if match is None or CONTROL.search(match[2]):
             raise ParseError("the Warning is malformed")
-        return cls(int(match[1]), match[2], unquote(match[3]))
+        return cls(int(match[1]), readable(match[2]), unquote(match[3]))
 
     def __str__(self) -> str:
         return f"{self.code:03d} {self.agent} {quote(self.text)}"
