@@ -1,0 +1,150 @@
+"""Why something ended: one table of SIP status, Q.850 cause, disposition of the call history and whether to try on.
+
+`status` is what the caller is told when the call ends before an answer. Another side's final answer becomes a cause
+by `Cause.from_status`: what concerns only our own request to that side (a challenge, an extension, a time-out) is
+never passed on as it came. Q.850 values: RFC 3398 §8.2.6.1 and §7.2.4.1, ITU-T Q.850 §2.2.7.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+
+
+class Disposition(StrEnum):
+    """How the call history sums up a call (CDR-15)."""
+
+    ANSWERED = "ANSWERED"
+    NOANSWER = "NOANSWER"
+    BUSY = "BUSY"
+    FAILED = "FAILED"
+
+
+ANSWERED, NOANSWER, FAILED = Disposition.ANSWERED, Disposition.NOANSWER, Disposition.FAILED
+
+Q850_TEXT = {
+    1: "Unallocated number",
+    16: "Normal call clearing",
+    17: "User busy",
+    18: "No user responding",
+    19: "No answer from user",
+    20: "Subscriber absent",
+    21: "Call rejected",
+    22: "Number changed",
+    25: "Exchange routing error",
+    26: "Non-selected user clearing",
+    28: "Invalid number format",
+    31: "Normal, unspecified",
+    38: "Network out of order",
+    41: "Temporary failure",
+    42: "Switching equipment congestion",
+    47: "Resource unavailable, unspecified",
+    63: "Service or option not available",
+    65: "Bearer capability not implemented",
+    79: "Service or option not implemented",
+    102: "Recovery on timer expiry",
+    127: "Interworking, unspecified",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """`name` is the word of history rows and logs; `may_retry`: another route or contact may do better (OUT-8)."""
+
+    name: str
+    status: int
+    q850: int
+    disposition: Disposition
+    may_retry: bool = False
+
+    @property
+    def text(self) -> str:
+        return Q850_TEXT[self.q850]
+
+    @property
+    def reason_header(self) -> str:
+        """The value of a Reason header (RFC 3326 §2); a fork that lost says so by the SIP status (§3.1)."""
+        if self.name == "answered_elsewhere":
+            return 'SIP;cause=200;text="Call completed elsewhere"'
+        return f'Q.850;cause={self.q850};text="{self.text}"'
+
+    @classmethod
+    def from_status(cls, status: int) -> "Cause":
+        """What another side's final answer to our INVITE means to our caller."""
+        return _from_status(status)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+NORMAL = Cause("normal", 200, 16, ANSWERED)
+ANSWERED_ELSEWHERE = Cause("answered_elsewhere", 487, 26, NOANSWER)
+CANCELLED = Cause("cancelled", 487, 16, NOANSWER)
+NO_ANSWER = Cause("no_answer", 480, 19, NOANSWER, may_retry=True)
+BUSY = Cause("busy", 486, 17, Disposition.BUSY)
+DECLINED = Cause("declined", 603, 21, Disposition.BUSY)
+OPERATOR = Cause("operator", 480, 31, NOANSWER)
+UNAVAILABLE = Cause("unavailable", 480, 20, FAILED, may_retry=True)
+TIMEOUT = Cause("timeout", 480, 102, FAILED, may_retry=True)
+NOT_FOUND = Cause("not_found", 404, 1, FAILED, may_retry=True)
+NUMBER_CHANGED = Cause("number_changed", 410, 22, FAILED, may_retry=True)
+INCOMPLETE = Cause("incomplete", 484, 28, FAILED)
+FORBIDDEN = Cause("forbidden", 403, 21, FAILED, may_retry=True)
+NOT_ACCEPTABLE = Cause("not_acceptable", 488, 65, FAILED, may_retry=True)
+MEDIA_FAILED = Cause("media_failed", 500, 47, FAILED)
+SERVER_ERROR = Cause("server_error", 500, 41, FAILED, may_retry=True)
+SERVER_BUSY = Cause("server_busy", 503, 42, FAILED, may_retry=True)
+SHUTDOWN = Cause("shutdown", 503, 41, FAILED)
+
+
+def _statuses(cause: Cause, statuses: Iterable[int]) -> dict[int, Cause]:
+    return dict.fromkeys(statuses, cause)
+
+
+_REQUEST_REFUSED = replace(SERVER_ERROR, name="request_refused", q850=127)
+_NOT_IMPLEMENTED = replace(SERVER_ERROR, name="not_implemented", q850=79)
+_LOOP = replace(SERVER_ERROR, name="loop", q850=25)
+
+BY_STATUS: dict[int, Cause] = {
+    400: SERVER_ERROR,
+    402: FORBIDDEN,
+    403: FORBIDDEN,
+    404: NOT_FOUND,
+    405: replace(SERVER_ERROR, name="not_available", q850=63),
+    408: TIMEOUT,
+    410: NUMBER_CHANGED,
+    480: replace(UNAVAILABLE, q850=18),
+    481: SERVER_ERROR,
+    484: INCOMPLETE,
+    485: replace(NOT_FOUND, name="ambiguous"),
+    486: BUSY,
+    487: CANCELLED,
+    500: SERVER_ERROR,
+    502: replace(UNAVAILABLE, name="bad_gateway", q850=38),
+    503: replace(UNAVAILABLE, name="peer_busy", q850=41),
+    504: TIMEOUT,
+    600: BUSY,
+    603: DECLINED,
+    604: NOT_FOUND,
+    607: replace(DECLINED, name="unwanted"),
+    608: replace(DECLINED, name="screened"),
+    **_statuses(FORBIDDEN, (401, 407)),
+    **_statuses(NOT_ACCEPTABLE, (415, 488, 606)),
+    **_statuses(_REQUEST_REFUSED, (413, 414, 416, 420, 421, 422, 423, 494, 505, 513)),
+    **_statuses(_NOT_IMPLEMENTED, (406, 501)),
+    **_statuses(_LOOP, (482, 483)),
+}
+
+BY_CLASS = {
+    2: NORMAL,
+    3: replace(UNAVAILABLE, name="redirected", q850=31),  # contacts of a redirection are not followed
+    4: SERVER_ERROR,
+    5: SERVER_ERROR,
+    6: DECLINED,
+}
+
+
+@lru_cache(maxsize=1024)
+def _from_status(status: int) -> Cause:
+    """An unknown status counts as x00 of its class (RFC 3261 §8.1.3.2)."""
+    return BY_STATUS.get(status) or BY_CLASS.get(status // 100, SERVER_ERROR)

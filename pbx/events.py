@@ -1,0 +1,112 @@
+"""What happened, as frozen data: everything that observers (history, presence, live view) hear about.
+
+`at` is wall-clock time, UTC seconds. Events of one call carry its `call` and come in order: `CallStarted` first,
+`CallEnded` last, when no leg is alive.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pbx.cause import Cause
+from pbx.party import Party
+
+CallId = str
+LegId = int
+BridgeId = int
+
+
+class Direction(StrEnum):
+    """Of a leg, seen from Zvon: who sent the INVITE."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class RegistrationChange(StrEnum):
+    ADDED = "added"
+    REFRESHED = "refreshed"
+    REMOVED = "removed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """`to` is who was dialled; `linkedid` is shared by all rows of one conversation."""
+
+    at: float
+    call: CallId
+    linkedid: str
+    caller: Party
+    to: Party
+
+
+@dataclass(frozen=True, slots=True)
+class LegCreated:
+    at: float
+    call: CallId
+    leg: LegId
+    party: Party
+    direction: Direction
+    sip_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    at: float
+    call: CallId
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """An outgoing leg was answered by its party, or an incoming one by us."""
+
+    at: float
+    call: CallId
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """`quality`: what the media engine measured on this leg, by name with its unit."""
+
+    at: float
+    call: CallId
+    leg: LegId
+    cause: Cause
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeFormed:
+    at: float
+    call: CallId
+    bridge: BridgeId
+    legs: tuple[LegId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeEnded:
+    at: float
+    call: CallId
+    bridge: BridgeId
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    at: float
+    call: CallId
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationChanged:
+    at: float
+    number: str
+    contact: str
+    change: RegistrationChange
+
+
+CallEvent = CallStarted | LegCreated | LegRinging | LegAnswered | LegEnded | BridgeFormed | BridgeEnded | CallEnded
+BusEvent = CallEvent | RegistrationChanged

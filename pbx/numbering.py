@@ -1,0 +1,16 @@
+"""Numbers as people and phones write them."""
+
+import re
+
+_SEPARATORS = re.compile(r"[-.() \t]+")
+_DIALLED = re.compile(r"\+?[0-9*#]+")
+
+
+def dialled_number(user: str) -> str:
+    """The number meant by the user part of a Request-URI, unescaped.
+
+    Visual separators (RFC 3966 §5.1.1) and parameters (`;phone-context=…`, RFC 3261 §19.1.6) go; a user part that
+    is no number even then is a name and stays as it is.
+    """
+    bare = _SEPARATORS.sub("", user.partition(";")[0])
+    return bare if _DIALLED.fullmatch(bare) else user

@@ -1,0 +1,63 @@
+"""Who is at a leg. A party never changes during its leg."""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from storage.records import Terminal, User
+
+MAX_NON_ASCII_NAME = 40  # characters; phones and older gateways break longer ones (EXT-15)
+DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class PartyKind(StrEnum):
+    TERMINAL = "terminal"
+    APPLICATION = "application"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """`number` is what others dial to reach this party; `name` is fit to be shown on a phone."""
+
+    kind: PartyKind
+    number: str
+    name: str = ""
+    language: str = ""
+
+    @classmethod
+    def of_terminal(cls, terminal: Terminal, owner: User | None, language: str = "") -> "Party":
+        """The party at a terminal: named after its owner, without a name when nobody owns it."""
+        return cls(PartyKind.TERMINAL, terminal.number, display_name(owner.name) if owner else "", language)
+
+    @classmethod
+    def of_application(cls, number: str, name: str) -> "Party":
+        return cls(PartyKind.APPLICATION, number, display_name(name))
+
+    @classmethod
+    def unknown(cls, number: str) -> "Party":
+        """Whoever would be at a number that the office does not have."""
+        return cls(PartyKind.UNKNOWN, number)
+
+
+@lru_cache(maxsize=4096)
+def display_name(text: str) -> str:
+    """A name as phones show it: one line, composed characters, at most 40 of them when any is not ASCII (EXT-15)."""
+    text = " ".join("".join(map(_visible, unicodedata.normalize("NFC", text))).split())
+    if text.isascii() or len(text) <= MAX_NON_ASCII_NAME:
+        return text
+    end = MAX_NON_ASCII_NAME
+    while end > 1 and unicodedata.combining(text[end]):  # never take an accent off its letter
+        end -= 1
+    return text[:end].rstrip()
+
+
+def _visible(char: str) -> str:
+    """Controls and line ends become spaces; unpaired surrogates and marks that turn the reading direction go."""
+    if char in DIRECTION_MARKS:
+        return ""
+    category = unicodedata.category(char)
+    if category in ("Cc", "Zl", "Zp"):
+        return " "
+    return "" if category == "Cs" else char

@@ -1,0 +1,171 @@
+"""The history rows that the events of a call fold into."""
+
+import pytest
+
+from pbx import cause
+from pbx.bus import Bus
+from pbx.cause import Cause
+from pbx.cdr import CdrRecorder, fold
+from pbx.events import (
+    BridgeEnded,
+    BridgeFormed,
+    CallEnded,
+    CallEvent,
+    CallStarted,
+    Direction,
+    LegAnswered,
+    LegCreated,
+    LegEnded,
+    LegRinging,
+)
+from pbx.party import Party, PartyKind
+from storage.records import CdrRow
+
+ANNA = Party(PartyKind.TERMINAL, "101", "Anna")
+BORIS = Party(PartyKind.TERMINAL, "102", "Boris")
+ECHO = Party.of_application("10003246", "Echo")
+T = 1_700_000_000.0
+CALLER, CALLEE, SECOND = 1, 2, 3
+
+
+def started(to: Party = BORIS) -> list[CallEvent]:
+    return [
+        CallStarted(T, "c1", "zvon-1700000000.1", ANNA, to),
+        LegCreated(T, "c1", CALLER, ANNA, Direction.INCOMING, "in@phone"),
+    ]
+
+
+def rung(leg: int = CALLEE, to: Party = BORIS) -> list[CallEvent]:
+    created = LegCreated(T + 0.1, "c1", leg, to, Direction.OUTGOING, f"out{leg}@zvon")
+    return [created, LegRinging(T + 0.2, "c1", leg)]
+
+
+def ended(outcome: Cause, at: float = T + 20) -> list[CallEvent]:
+    return [LegEnded(at, "c1", CALLER, outcome), CallEnded(at, "c1", outcome)]
+
+
+def only_row(*parts: list[CallEvent]) -> CdrRow:
+    (row,) = fold(event for part in parts for event in part)
+    return row
+
+
+@pytest.mark.row("CDR-3")
+def test_an_answered_call_counts_talk_from_the_answer_of_the_callee() -> None:
+    talk: list[CallEvent] = [
+        LegAnswered(T + 5, "c1", CALLEE),
+        LegAnswered(T + 5.1, "c1", CALLER),
+        BridgeFormed(T + 5.1, "c1", 1, (CALLER, CALLEE)),
+        LegEnded(T + 17.5, "c1", CALLEE, cause.NORMAL),
+        BridgeEnded(T + 17.5, "c1", 1),
+    ]
+    assert only_row(started(), rung(), talk, ended(cause.NORMAL, T + 17.6)) == CdrRow(
+        id="c1-1",
+        linkedid="zvon-1700000000.1",
+        started_at=T,
+        answered_at=T + 5,
+        ended_at=T + 17.5,
+        talk_seconds=12.5,
+        from_number="101",
+        from_name="Anna",
+        to_number="102",
+        to_name="Boris",
+        disposition="ANSWERED",
+        stage="dial",
+        cause="normal",
+        sip_call_ids=("in@phone", "out2@zvon"),
+    )
+
+
+@pytest.mark.row("CDR-17")
+@pytest.mark.parametrize(
+    ("outcome", "disposition"),
+    [
+        (cause.BUSY, "BUSY"),
+        (cause.DECLINED, "BUSY"),
+        (cause.NO_ANSWER, "NOANSWER"),
+        (cause.CANCELLED, "NOANSWER"),
+        (cause.UNAVAILABLE, "FAILED"),
+        (cause.NOT_ACCEPTABLE, "FAILED"),
+        (cause.NORMAL, "NOANSWER"),
+    ],
+)
+def test_a_call_without_answer_has_the_disposition_of_its_cause(outcome: Cause, disposition: str) -> None:
+    row = only_row(started(), rung(), [LegEnded(T + 19, "c1", CALLEE, outcome)], ended(outcome))
+    assert (row.disposition, row.cause) == (disposition, outcome.name)
+    assert (row.answered_at, row.talk_seconds, row.ended_at) == (None, 0.0, T + 20)
+
+
+def test_a_call_to_an_employee_without_a_registered_phone_leaves_a_row() -> None:
+    row = only_row(started(), ended(cause.UNAVAILABLE, T + 0.01))
+    assert (row.to_number, row.disposition, row.cause) == ("102", "FAILED", "unavailable")
+    assert row.sip_call_ids == ("in@phone",)
+
+
+def test_a_call_to_a_number_that_nobody_has_leaves_a_row() -> None:
+    row = only_row(started(Party.unknown("999")), ended(cause.NOT_FOUND))
+    assert (row.to_number, row.stage, row.disposition, row.cause) == ("999", "dial", "FAILED", "not_found")
+
+
+def test_an_application_answers_but_nobody_talks() -> None:
+    row = only_row(started(ECHO), [LegAnswered(T + 1, "c1", CALLER)], ended(cause.NORMAL))
+    assert (row.stage, row.disposition, row.to_name) == ("application", "ANSWERED", "Echo")
+    assert (row.answered_at, row.talk_seconds) == (T + 1, 0.0)
+
+
+def test_several_contacts_of_one_number_share_a_row_and_the_first_answer_counts() -> None:
+    forks: list[CallEvent] = [
+        LegAnswered(T + 4, "c1", SECOND),
+        LegEnded(T + 4.1, "c1", CALLEE, cause.ANSWERED_ELSEWHERE),
+        LegEnded(T + 9, "c1", SECOND, cause.NORMAL),
+    ]
+    row = only_row(started(), rung(), rung(SECOND), forks, ended(cause.NORMAL, T + 9))
+    assert (row.talk_seconds, row.cause) == (5.0, "normal")
+    assert row.sip_call_ids == ("in@phone", "out2@zvon", "out3@zvon")
+
+
+def test_each_number_that_was_tried_has_its_own_row() -> None:
+    carol = Party(PartyKind.TERMINAL, "103", "Carol")
+    tries = [*rung(), LegEnded(T + 3, "c1", CALLEE, cause.BUSY), *rung(SECOND, carol), LegAnswered(T + 6, "c1", SECOND)]
+    first, second = fold([*started(), *tries, *ended(cause.NORMAL)])
+    assert (first.id, first.to_number, first.disposition, first.cause, first.ended_at) == (
+        ("c1-1", "102", "BUSY", "busy", T + 3)
+    )
+    assert (second.id, second.to_number, second.disposition, second.talk_seconds) == ("c1-2", "103", "ANSWERED", 14.0)
+    assert first.linkedid == second.linkedid
+
+
+def test_quality_of_both_sides_is_kept_and_that_of_a_lost_fork_is_not() -> None:
+    legs: list[CallEvent] = [
+        LegAnswered(T + 4, "c1", SECOND),
+        LegEnded(T + 4, "c1", CALLEE, cause.ANSWERED_ELSEWHERE, {"lost": 7.0}),
+        LegEnded(T + 9, "c1", SECOND, cause.NORMAL, {"jitter_ms": 2.0}),
+        LegEnded(T + 9, "c1", CALLER, cause.NORMAL, {"jitter_ms": 1.0}),
+        CallEnded(T + 9, "c1", cause.NORMAL),
+    ]
+    assert only_row(started(), rung(), rung(SECOND), legs).quality == {"from_jitter_ms": 1.0, "to_jitter_ms": 2.0}
+
+
+def test_a_wall_clock_that_is_set_back_makes_no_negative_times() -> None:
+    row = only_row(started(), rung(), [LegAnswered(T + 5, "c1", CALLEE)], ended(cause.NORMAL, T - 3600))
+    assert (row.ended_at, row.talk_seconds) == (T + 5, 0.0)
+
+
+def test_a_call_has_no_row_before_it_ends() -> None:
+    assert fold([*started(), *rung(), LegAnswered(T + 5, "c1", CALLEE)]) == ()
+
+
+def test_events_of_calls_that_are_not_known_are_passed_over() -> None:
+    assert fold([*rung(), *ended(cause.NORMAL)]) == ()
+
+
+def test_the_recorder_hears_the_bus_and_forgets_a_call_that_has_ended() -> None:
+    bus, rows = Bus(), list[CdrRow]()
+    recorder = CdrRecorder(rows.append)
+    recorder.attach(bus)
+    for event in (*started(), *rung()):
+        bus.publish(event)
+    assert recorder.describe() == {"calls_in_progress": 1}
+    for event in (*ended(cause.CANCELLED), LegEnded(T + 21, "c1", CALLEE, cause.CANCELLED)):
+        bus.publish(event)
+    assert [row.disposition for row in rows] == ["NOANSWER"]
+    assert recorder.describe() == {"calls_in_progress": 0}
