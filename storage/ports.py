@@ -14,7 +14,8 @@ from storage.records import CdrRow, Office, Registration
 class HistoryQuery:
     """Filters of `zvon history`, all optional, combined by AND; newest first. `number` matches either end (CDR-8),
     two numbers match answered calls between them in both directions (CDR-9); `linkedid` ignores the others (CDR-11).
-    Times are UTC seconds."""
+    Times are UTC seconds, `from_at` inclusive, `to_at` exclusive. `number_length` is the office's: a number no longer
+    than this is internal and matches as a whole, a longer one on its last nine digits."""
 
     number: str = ""
     number2: str = ""
@@ -23,6 +24,7 @@ class HistoryQuery:
     to_at: float | None = None
     limit: int = 50
     offset: int = 0
+    number_length: int = 3
 
 
 class OfficeStore(Protocol):
@@ -57,9 +59,11 @@ class Storage(Protocol):
     cdrs: CdrStore
 
     async def flush(self) -> None:
-        """Return when everything queued so far is stored."""
+        """Return when everything queued so far is stored; raises `StorageUnavailable` when the database refuses. Rows
+        of call history are safe on disk even then."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Store what is queued, then close; never raises: what the database refuses is kept for the next start."""
 
     def describe(self) -> dict[str, object]:
         """Live dump: rows queued, last error, seconds since the last successful write."""

@@ -22,23 +22,12 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """Forwarding rules of a terminal (FWD-*). Kept and exported now; applied by the forwarding feature."""
-
-    no_answer: str = ""
-    busy: str = ""
-    unavailable: str = ""
-    always: str = ""
-    ring_time: int = 45
-
-
-@dataclass(frozen=True, slots=True)
 class Terminal:
-    """A SIP account (EXT-*)."""
+    """A SIP account (EXT-*). The password stays out of `repr`, so it cannot reach a log by accident."""
 
     number: str
     owner: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     max_calls: int = 1
     max_contacts: int = 10
     dtmf: str = "auto"

@@ -1,0 +1,178 @@
+"""Checks of single values: what TOML gave becomes a typed value, or a `ValueError` with a sentence is raised."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from conf.model import NOT_AVAILABLE, did_you_mean, kind_of
+
+T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*\.?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An IP address of this machine and a port; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """Ports `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+def text(value: object) -> str:
+    """Text without control characters."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be text in quotes, not {kind_of(value)}")
+    if not value.isprintable():
+        raise ValueError("must not contain line breaks or control characters")
+    return value
+
+
+def text_up_to(limit: int, at_least: int = 0) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        found = text(value)
+        if len(found) > limit:
+            raise ValueError(f"must be at most {limit} characters long, not {len(found)}")
+        if len(found.strip()) < at_least:
+            raise ValueError("must not be empty" if at_least == 1 else f"must be at least {at_least} characters long")
+        return found
+
+    return check
+
+
+def ascii_text(value: object) -> str:
+    """Text that may stand in a SIP header between quotes."""
+    found = text_up_to(100)(value)
+    if not found.isascii() or '"' in found or "\\" in found:
+        raise ValueError('may hold only ASCII characters without " and \\')
+    return found
+
+
+def whole_number(lowest: int, highest: int | None = None) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"must be a whole number, not {kind_of(value)}")
+        if value < lowest:
+            raise ValueError(f"must be at least {lowest}, not {value}")
+        if highest is not None and value > highest:
+            raise ValueError(f"must be at most {highest}, not {value}")
+        return value
+
+    return check
+
+
+def choice(*available: str, later: tuple[str, ...] = ()) -> Callable[[object], str]:
+    """One of `available`; `later` are words of the public contract whose function does not exist yet."""
+    offered = ", ".join(f'"{word}"' for word in available)
+
+    def check(value: object) -> str:
+        found = text(value)
+        if found in later:
+            raise ValueError(f'"{found}" is {NOT_AVAILABLE}; use one of {offered}')
+        if found not in available:
+            raise ValueError(f'must be one of {offered}, not "{found}"' + did_you_mean(found, list(available)))
+        return found
+
+    return check
+
+
+def only(default: T) -> Callable[[object], T]:
+    """A key of the public contract whose function does not exist yet: nothing but its empty value is accepted."""
+    empty = "empty list []" if isinstance(default, tuple) else 'empty text ""'
+
+    def check(value: object) -> T:
+        if (tuple(value) if isinstance(value, list) else value) != default:
+            raise ValueError(f"{NOT_AVAILABLE}; leave the key out, or give the {empty}")
+        return default
+
+    return check
+
+
+def listen_address(value: object) -> Listen:
+    """`0.0.0.0:5060` or `[::]:5060`."""
+    found = text(value)
+    host, colon, port = found.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ValueError(f'must be an address and a port such as "0.0.0.0:5060", not "{found}"')
+    if int(port) > 65535:
+        raise ValueError(f"port {port} does not exist; the highest is 65535")
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+    except ValueError:
+        raise ValueError(f'"{host}" is not an IP address; use one of this machine, or "0.0.0.0" for all') from None
+    if bracketed != (address.version == 6):
+        raise ValueError('an IPv6 address, and only that, stands in brackets: "[::]:5060"')
+    return Listen(str(address), int(port))
+
+
+def port_range(value: object) -> PortRange:
+    """`10000-19999`; room for at least one call of two legs with two ports each."""
+    found = text(value)
+    parts = re.fullmatch(r"(\d{1,5})-(\d{1,5})", found)
+    if not parts:
+        raise ValueError(f'must be two port numbers such as "10000-19999", not "{found}"')
+    first, last = int(parts[1]), int(parts[2])
+    if first < 1024 or last > 65535:
+        raise ValueError("ports must lie between 1024 and 65535")
+    if last - first < 3:
+        raise ValueError("must hold at least four ports: a call has two sides with two ports each")
+    return PortRange(first, last)
+
+
+def network(value: object) -> Network:
+    """A network in CIDR notation; a single address is a network of one."""
+    found = text(value)
+    try:
+        loose = ipaddress.ip_network(found, strict=False)
+    except ValueError:
+        raise ValueError(f'must be a network such as "192.168.1.0/24", not "{found}"') from None
+    if ipaddress.ip_address(found.partition("/")[0]) != loose.network_address:
+        raise ValueError(f'"{found}" is an address inside a network; the network is "{loose}"')
+    return loose
+
+
+def host_or_empty(value: object) -> str:
+    """Nothing, an IP address, or a host name."""
+    found = text(value)
+    if not found:
+        return ""
+    try:
+        return str(ipaddress.ip_address(found))
+    except ValueError:
+        last_label = found.rstrip(".").rpartition(".")[2]
+        if not _HOST_NAME.fullmatch(found) or last_label.isdecimal():
+            raise ValueError(f'must be an IP address or a host name without a port, not "{found}"') from None
+    return found
+
+
+def storage_url(value: object) -> str:
+    """`sqlite:///file` relative to the data folder, `sqlite:////path/file` absolute."""
+    found = text(value)
+    if found.startswith(("postgresql://", "postgresql+")):
+        raise ValueError(f'PostgreSQL is {NOT_AVAILABLE}; use "sqlite:///zvon.db"')
+    path = found.removeprefix("sqlite:///")
+    if path == found or not path or path.endswith("/"):
+        raise ValueError(f'must be "sqlite:///FILE", not "{found}"')
+    if ":memory:" in path or "?" in path:
+        raise ValueError("must name a file and nothing else: what is kept in memory is lost at the end")
+    return found

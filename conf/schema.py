@@ -1,0 +1,123 @@
+"""`zvon.toml`: the settings of the server. Every default stands here with its reason; no key is without effect."""
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PlainValidator, model_validator
+
+from conf.fields import (
+    Listen,
+    Network,
+    PortRange,
+    ascii_text,
+    choice,
+    host_or_empty,
+    listen_address,
+    network,
+    only,
+    port_range,
+    storage_url,
+    text_up_to,
+    whole_number,
+)
+from conf.model import Section
+
+Workers = int | Literal["embedded"]
+
+
+def _workers(value: object) -> Workers:
+    if value == "embedded":
+        return "embedded"
+    if isinstance(value, str):
+        raise ValueError(f'must be a whole number or "embedded", not "{value}"')
+    return whole_number(0, 64)(value)
+
+
+Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
+Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
+Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
+NoList = Annotated[tuple[str, ...], PlainValidator(only(()))]
+NoText = Annotated[str, PlainValidator(only(""))]
+
+
+class SipSettings(Section):
+    """`[sip]`: listeners, what peers are told, limits of registrations."""
+
+    # Phones find a server on 5060 of either transport (RFC 3261 §19.1.2); a phone outside UDP's packet size needs TCP.
+    udp: Listeners = (Listen("0.0.0.0", 5060),)
+    tcp: Listeners = (Listen("0.0.0.0", 5060),)
+    tls: NoList = ()
+    ws: NoList = ()
+    wss: NoList = ()
+    certificate: NoText = ""
+    key: NoText = ""
+    # Empty: peers are told the address of the interface that reaches them, right for every site without NAT.
+    external: Annotated[str, PlainValidator(host_or_empty)] = ""
+    # Private (RFC 1918) and loopback addresses never need the external address.
+    local_networks: Networks = tuple(
+        ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")
+    )
+    # REG-3: below a minute the registrar only works for itself; above an hour a dead phone stays in the list too long.
+    min_expires: Lifetime = 60
+    default_expires: Lifetime = 120
+    max_expires: Lifetime = 3600
+    # REG-15: empty = made at the first start and kept in the data folder, so it names neither product nor machine.
+    realm: Annotated[str, PlainValidator(ascii_text)] = ""
+    # REG-15: the product without a version, which would tell an attacker what to try.
+    user_agent: Annotated[str, PlainValidator(ascii_text)] = "Zvon"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.udp and not self.tcp:
+            raise ValueError("nothing to listen on: give udp or tcp an address")
+        if not self.min_expires <= self.default_expires <= self.max_expires:
+            raise ValueError("min_expires, default_expires and max_expires must not decrease in this order")
+        for name, listeners in (("udp", self.udp), ("tcp", self.tcp)):
+            if len(set(listeners)) < len(listeners):
+                raise ValueError(f"{name} names the same address and port twice")
+        return self
+
+
+class MediaSettings(Section):
+    """`[media]`: the RTP ports and where the engine runs."""
+
+    # 2,500 calls of two sides with two ports each; below the range from which systems take ports for themselves.
+    ports: Annotated[PortRange, PlainValidator(port_range)] = PortRange(10000, 19999)
+    # One process per core that signalling leaves free.
+    workers: Annotated[Workers, PlainValidator(_workers)] = 0
+
+
+class StorageSettings(Section):
+    """`[storage]`: the database."""
+
+    # One file in the data folder: nothing to install or start.
+    url: Annotated[str, PlainValidator(storage_url)] = "sqlite:///zvon.db"
+
+
+class WebSettings(Section):
+    """`[web]`: the key is part of the public contract; there is no web page yet."""
+
+    listen: NoText = ""
+
+
+class LogSettings(Section):
+    """`[log]`: what is told on standard error."""
+
+    # Starts, stops, registrations refused, calls; not single messages.
+    level: Annotated[str, PlainValidator(choice("debug", "info", "warning", "error"))] = "info"
+    # People read it first; a log collector sets "json".
+    format: Annotated[str, PlainValidator(choice("text", "json"))] = "text"
+
+
+class Settings(Section):
+    """The whole of `zvon.toml`."""
+
+    # Relative to the working directory; `make run` starts in the project's folder.
+    data: Annotated[str, PlainValidator(text_up_to(4096, at_least=1))] = "var"
+    # s; most people finish their sentence, and no service manager loses patience (systemd waits 90 s).
+    drain_timeout: Annotated[int, PlainValidator(whole_number(0, 86400))] = 30
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    storage: StorageSettings = StorageSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,59 @@
+"""Which rows of call history a query means (CDR-8, CDR-9, CDR-11): the plain reading that every adapter follows."""
+
+from dataclasses import dataclass
+from itertools import permutations
+
+from storage.ports import HistoryQuery
+from storage.records import CdrRow
+
+LAST_DIGITS = 9
+_IGNORED = str.maketrans("", "", "()-+ \t\u00a0")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPattern:
+    """A number looked for. `key` is compared with `number_key`: the whole of it when `exact`, else its beginning."""
+
+    key: str
+    exact: bool
+
+    def matches(self, key: str) -> bool:
+        return bool(self.key) and (key == self.key if self.exact else key.startswith(self.key))
+
+
+def number_key(number: str) -> str:
+    """The last nine characters, backwards and without punctuation: an index over it finds endings of numbers."""
+    return number.translate(_IGNORED)[: -LAST_DIGITS - 1 : -1]
+
+
+def number_pattern(number: str, number_length: int) -> NumberPattern:
+    """An internal number means itself, a longer one whatever ends with its last nine digits (CDR-8)."""
+    key = number_key(number)
+    return NumberPattern(key, exact=len(key) <= number_length or len(key) == LAST_DIGITS)
+
+
+def patterns_of(query: HistoryQuery) -> tuple[NumberPattern, ...]:
+    """The one or two numbers of a query."""
+    return tuple(number_pattern(text, query.number_length) for text in (query.number, query.number2) if text)
+
+
+def matches(row: CdrRow, query: HistoryQuery) -> bool:
+    """Whether `row` belongs to the answer."""
+    if query.linkedid:
+        return row.linkedid == query.linkedid
+    return _in_period(row, query) and _has_numbers(row, patterns_of(query))
+
+
+def _in_period(row: CdrRow, query: HistoryQuery) -> bool:
+    return (query.from_at is None or row.started_at >= query.from_at) and (
+        query.to_at is None or row.started_at < query.to_at
+    )
+
+
+def _has_numbers(row: CdrRow, patterns: tuple[NumberPattern, ...]) -> bool:
+    ends = [number_key(number) for number in (row.from_number, row.to_number, row.external_number)]
+    if len(patterns) == 2:
+        return row.talk_seconds > 0 and any(
+            patterns[0].matches(one) and patterns[1].matches(other) for one, other in permutations(ends, 2)
+        )
+    return all(any(map(pattern.matches, ends)) for pattern in patterns)

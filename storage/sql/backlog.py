@@ -1,0 +1,144 @@
+"""What waits to be written, and when: batches, one value an AOR, retries with back-off, the spool.
+
+The event loop adds, one writer thread calls `write`. A batch leaves 250 ms after its first item, in one transaction.
+When the database refuses it:
+- rows of call history go to the spool at once, so they are safe from a crash within the same half second; they stay
+  in memory only where the spool cannot be written either (a full disk);
+- registrations stay in memory, where a newer value of the same AOR replaces them. Every refresh is written: what is
+  read after a restart is what the phone was last told, never an older expiry.
+The database is tried again after 0.25 s, then twice as late each time, up to 5 s.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from storage.ports import StorageUnavailable
+from storage.records import CdrRow, Registration
+from storage.sql.database import Database
+from storage.sql.spool import Spool
+from storage.sql.statements import store_cdrs, store_locations
+
+BATCH_S = 0.25
+RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
+
+Locations = dict[str, Sequence[Registration]]
+
+log = structlog.get_logger()
+
+
+class Backlog:
+    """The queue in front of the database. `changed` wakes the writer; `clock` is monotonic seconds."""
+
+    def __init__(self, database: Database, spool: Spool, clock: Callable[[], float]) -> None:
+        self.changed = threading.Condition()
+        self.last_error = ""
+        self._database = database
+        self._spool = spool
+        self._clock = clock
+        self._rows: list[CdrRow] = []
+        self._locations: Locations = {}
+        self._batch_due_at: float | None = None  # of what came since the last `write`
+        self._retry_at: float | None = clock() if spool.rows else None  # of what the database refused
+        self._failures = 0
+        self._written_at: float | None = None
+
+    def append(self, row: CdrRow) -> None:
+        with self.changed:
+            self._rows.append(row)
+            self._schedule()
+
+    def put(self, aor: str, registrations: Sequence[Registration]) -> None:
+        with self.changed:
+            self._locations[aor] = registrations
+            self._schedule()
+
+    @property
+    def due_at(self) -> float | None:
+        """When `write` has something to do next."""
+        times = [at for at in (self._batch_due_at, self._retry_at) if at is not None]
+        return min(times, default=None)
+
+    def write(self, *, at_once: bool = False) -> None:
+        """Store what is due; `at_once`: store everything and raise `StorageUnavailable` if the database refuses."""
+        rows, locations = self._take()
+        if not at_once and self._retry_at is not None and self._clock() < self._retry_at:
+            self._keep(rows, locations)
+            return
+        try:
+            self._store(rows, locations)
+        except StorageUnavailable as error:
+            self._refused(str(error))
+            self._keep(rows, locations)
+            if at_once:
+                raise
+        else:
+            self._stored(rows or locations)
+
+    def describe(self) -> dict[str, object]:
+        since = None if self._written_at is None else round(self._clock() - self._written_at, 1)
+        return {
+            "rows_queued": len(self._rows),
+            "rows_spooled": self._spool.rows,
+            "registrations_queued": len(self._locations),
+            "last_error": self.last_error,
+            "seconds_since_write": since,
+        }
+
+    def _schedule(self) -> None:
+        if self._batch_due_at is None:
+            self._batch_due_at = self._clock() + BATCH_S
+            self.changed.notify()
+
+    def _take(self) -> tuple[list[CdrRow], Locations]:
+        with self.changed:
+            rows, self._rows = self._rows, []
+            locations, self._locations = self._locations, {}
+            self._batch_due_at = None
+        return rows, locations
+
+    def _store(self, rows: Sequence[CdrRow], locations: Mapping[str, Sequence[Registration]]) -> None:
+        if self._spool.rows:
+            self._import_spool()
+        if rows or locations:
+            with self._database.write() as connection:
+                store_cdrs(connection, rows)
+                store_locations(connection, locations)
+
+    def _import_spool(self) -> None:
+        for chunk in self._spool.chunks():
+            with self._database.write() as connection:
+                store_cdrs(connection, chunk)
+        self._spool.clear()
+
+    def _stored(self, anything: object) -> None:
+        if self._failures:
+            log.info("the database is written again")
+        if anything or self._failures:
+            self._written_at = self._clock()
+        self._failures, self._retry_at, self.last_error = 0, None, ""
+
+    def _refused(self, sentence: str) -> None:
+        if sentence != self.last_error:
+            log.error(sentence)
+        self.last_error = sentence
+        self._retry_at = self._clock() + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
+        self._failures += 1
+
+    def _keep(self, rows: list[CdrRow], locations: Locations) -> None:
+        """After a refusal: rows into the spool, else back into the queue before what has come meanwhile."""
+        unspooled = self._spooled_or_left(rows)
+        with self.changed:
+            self._rows = unspooled + self._rows
+            self._locations = {**locations, **self._locations}
+
+    def _spooled_or_left(self, rows: list[CdrRow]) -> list[CdrRow]:
+        if not rows:
+            return rows
+        try:
+            self._spool.append(rows)
+        except OSError as error:
+            log.error("the call history spool cannot be written", file=str(self._spool.path), why=error.strerror)
+            return rows
+        return []

@@ -1,0 +1,78 @@
+"""Rows of tables ↔ records. The only place that knows how a record is laid out in SQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from storage.match import number_key
+from storage.records import CdrRow, Registration, Terminal, User
+
+RowValues = dict[str, Any]
+
+_CDR_FIELDS = tuple(field.name for field in fields(CdrRow))
+_encode = msgspec.json.Encoder().encode
+_decode_bindings = msgspec.json.Decoder(tuple[Registration, ...]).decode
+_decode_cdr = msgspec.json.Decoder(CdrRow).decode
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
+
+
+def cdr_values(row: CdrRow) -> RowValues:
+    """A row of call history as columns, with the keys that numbers are found by."""
+    values: RowValues = {name: getattr(row, name) for name in _CDR_FIELDS}
+    values["sip_call_ids"] = _encode(row.sip_call_ids).decode()
+    values["quality"] = _encode(row.quality).decode()
+    values["from_key"] = number_key(row.from_number)
+    values["to_key"] = number_key(row.to_number)
+    values["external_key"] = number_key(row.external_number)
+    return values
+
+
+def cdr_row(columns: RowMapping) -> CdrRow:
+    values = {name: columns[name] for name in _CDR_FIELDS}
+    values["sip_call_ids"] = _decode_texts(values["sip_call_ids"])
+    values["quality"] = _decode_numbers(values["quality"])
+    return CdrRow(**values)
+
+
+def cdr_line(row: CdrRow) -> bytes:
+    """A row as one line of the spool."""
+    return bytes(_encode(row)) + b"\n"
+
+
+def cdr_of_line(line: bytes) -> CdrRow:
+    """Raises `msgspec.DecodeError` when the line is not a whole row."""
+    return _decode_cdr(line)
+
+
+def location_values(aor: str, registrations: Sequence[Registration]) -> tuple[str, float, str]:
+    longest = max(each.expires_at for each in registrations)
+    return aor, longest, _encode(registrations).decode()
+
+
+def registrations_of(bindings: str) -> tuple[Registration, ...]:
+    return _decode_bindings(bindings)
+
+
+def user_values(users: Iterable[User]) -> list[RowValues]:
+    return [{**asdict(user), "scope": list(user.scope), "ordinal": ordinal} for ordinal, user in enumerate(users)]
+
+
+def terminal_values(terminals: Iterable[Terminal]) -> list[RowValues]:
+    return [
+        {**asdict(terminal), "owner": terminal.owner or None, "ordinal": ordinal}
+        for ordinal, terminal in enumerate(terminals)
+    ]
+
+
+def user(columns: RowMapping) -> User:
+    values = {field.name: columns[field.name] for field in fields(User)}
+    return User(**{**values, "scope": tuple(values["scope"])})
+
+
+def terminal(columns: RowMapping) -> Terminal:
+    values = {field.name: columns[field.name] for field in fields(Terminal)}
+    return Terminal(**{**values, "owner": values["owner"] or ""})

@@ -1,0 +1,1 @@
+"""Steps of the schema: one file a change, up and down."""

@@ -1,0 +1,138 @@
+"""The storage port on one SQLite file."""
+
+from asyncio import get_running_loop, wrap_future
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from storage.ports import HistoryQuery, StorageUnavailable
+from storage.records import CdrRow, Office, Registration
+from storage.sql import mappers, migrate, statements
+from storage.sql.backlog import Backlog
+from storage.sql.database import Database
+from storage.sql.history import history_select
+from storage.sql.spool import Spool
+from storage.sql.writer import Writer
+
+T = TypeVar("T")
+
+SPOOL_FILE = Path("spool/cdr.jsonl")
+
+
+class SqlStorage:
+    """One opened database: a thread that writes, a thread that reads. Reads see what was queued before them."""
+
+    def __init__(self, database: Database, spool: Spool) -> None:
+        self._database = database
+        self._backlog = Backlog(database, spool, monotonic)
+        self._writer = Writer(database, self._backlog)
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="zvon-storage-read")
+        self.offices = SqlOffices(self)
+        self.locations = SqlLocations(self)
+        self.cdrs = SqlCdrs(self)
+
+    async def flush(self) -> None:
+        await wrap_future(self._writer.flush())
+
+    async def close(self) -> None:
+        await wrap_future(self._writer.stop())
+        self._readers.shutdown()
+        self._database.close()
+
+    def describe(self) -> dict[str, object]:
+        return self._backlog.describe()
+
+    def append(self, row: CdrRow) -> None:
+        self._backlog.append(row)
+
+    def put(self, aor: str, registrations: Sequence[Registration]) -> None:
+        self._backlog.put(aor, registrations)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Carry out `work` in one transaction."""
+        return await wrap_future(self._writer.transaction(work))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Carry out `work` on what is stored; a database that cannot be written may still be read."""
+        with suppress(StorageUnavailable):
+            await self.flush()
+
+        def job() -> T:
+            with self._database.read() as connection:
+                return work(connection)
+
+        return await get_running_loop().run_in_executor(self._readers, job)
+
+
+class SqlOffices:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    async def load(self) -> Office:
+        return await self._storage.read(statements.load_office)
+
+    async def save(self, office: Office) -> None:
+        await self._storage.write(lambda connection: statements.save_office(connection, office))
+
+
+class SqlLocations:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    async def load(self, now_at: float) -> Sequence[Registration]:
+        """Expired bindings are deleted on the way, where the database can be written."""
+        with suppress(StorageUnavailable):
+            await self._storage.write(lambda connection: statements.delete_expired_locations(connection, now_at))
+        return await self._storage.read(lambda connection: statements.load_locations(connection, now_at))
+
+    def put(self, aor: str, registrations: Sequence[Registration]) -> None:
+        self._storage.put(aor, registrations)
+
+
+class SqlCdrs:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    def append(self, row: CdrRow) -> None:
+        self._storage.append(row)
+
+    async def query(self, query: HistoryQuery) -> Sequence[CdrRow]:
+        def work(connection: Connection) -> Sequence[CdrRow]:
+            return [mappers.cdr_row(row) for row in connection.execute(history_select(query)).mappings()]
+
+        return await self._storage.read(work)
+
+
+def open_storage(url: str, data_dir: Path) -> SqlStorage:
+    """Open or create the database of `[storage] url` and bring its tables up to date.
+
+    `sqlite:///file` is relative to `data_dir`, `sqlite:////path/file` absolute. Raises `StorageUnavailable`.
+    """
+    database = Database(_path(url, data_dir))
+    try:
+        database.create_file()
+        migrate.upgrade(database)
+        return SqlStorage(database, _spool(data_dir / SPOOL_FILE))
+    except StorageUnavailable:
+        database.close()
+        raise
+
+
+def _path(url: str, data_dir: Path) -> Path:
+    if url.startswith(("postgresql://", "postgresql+")):
+        raise StorageUnavailable('PostgreSQL is not available in this version: use url = "sqlite:///zvon.db"')
+    if not url.startswith("sqlite:///") or url == "sqlite:///":
+        raise StorageUnavailable(f'the storage url "{url}" is not understood: use url = "sqlite:///zvon.db"')
+    return data_dir.absolute() / url.removeprefix("sqlite:///")
+
+
+def _spool(path: Path) -> Spool:
+    try:
+        return Spool(path)
+    except OSError as error:
+        raise StorageUnavailable(f"the call history spool {path} cannot be read: {error.strerror}") from None
