@@ -1,0 +1,256 @@
+"""The offer/answer model (RFC 3264) for one RTP audio stream, as pure functions.
+
+An m= line that we do not do is answered with port 0 in its place. Directions in the results are seen from us.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sipcore.errors import RemoteProtocolError
+from sipcore.sdp.model import Attributes, Direction, MediaSection, Origin, RtpFormat, SessionDescription
+
+_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+_LONGEST_PTIME_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMedia:
+    """Our side of the stream: where we want RTP (`rtcp_port` None: port + 1) and what we are ready for."""
+
+    host: str
+    port: int
+    rtcp_port: int | None = None
+    rtcp_mux: bool = False
+    ptime_ms: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """The stream as agreed: `send` in the peer's payload numbers, `receive` in those that we announced.
+
+    `rtcp` is None for the port after `remote`. `index` is the m= line. Formats are in order of preference.
+    """
+
+    index: int
+    remote: tuple[str, int]
+    send: tuple[RtpFormat, ...]
+    receive: tuple[RtpFormat, ...]
+    direction: Direction
+    ptime_ms: int
+    rtcp: tuple[str, int] | None = None
+    rtcp_mux: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the peer does not want to hear us now."""
+        return not self.direction.sends
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    description: SessionDescription
+    media: Negotiated
+
+
+def make_offer(
+    local: LocalMedia,
+    formats: Sequence[RtpFormat],
+    *,
+    session_id: int | str,
+    version: int = 1,
+    direction: Direction = Direction.SENDRECV,
+    previous: SessionDescription | None = None,
+) -> SessionDescription:
+    """An offer of one audio stream. `previous` is what we last sent in this dialog: its m= lines keep their places."""
+    offered = _section("RTP/AVP", local, formats, direction, local.ptime_ms, rtcp_mux=local.rtcp_mux)
+    return _describe(local, session_id, version, _in_place(offered, previous))
+
+
+def make_answer(
+    offer: SessionDescription,
+    local: LocalMedia,
+    ours: Sequence[RtpFormat],
+    *,
+    session_id: int | str,
+    version: int = 1,
+    direction: Direction = Direction.SENDRECV,
+    only_first: bool = False,
+) -> Answer | None:
+    """The answer to an offer in our order of preference; None when nothing fits (488).
+
+    `direction` is what we want; the answer never exceeds what the offer allows. `only_first` accepts one codec with
+    its companions (telephone-event, comfort noise of the same clock rate) instead of all common ones.
+    """
+    index, common = _choose_section(offer, ours, only_first)
+    if index is None:
+        return None
+    section = offer.media[index]
+    agreed = _agree(offer, section, direction)
+    ptime_ms = _ptime(section, local.ptime_ms)
+    mux = local.rtcp_mux and section.rtcp_mux
+    receive = tuple([replace(mine, number=theirs.number, fmtp=mine.fmtp or theirs.fmtp) for mine, theirs in common])
+    accepted = _section(section.protocol, local, receive, agreed, ptime_ms, rtcp_mux=mux)
+    media = tuple([accepted if at == index else _refuse(each) for at, each in enumerate(offer.media)])
+    negotiated = Negotiated(
+        index,
+        (offer.address_of(section), section.port),
+        tuple([theirs for _, theirs in common]),
+        receive,
+        agreed,
+        ptime_ms,
+        _rtcp(offer, section),
+        mux,
+    )
+    return Answer(_describe(local, session_id, version, media), negotiated)
+
+
+def read_answer(offer: SessionDescription, answer: SessionDescription) -> Negotiated | None:
+    """What the peer agreed to; None when it refused the stream (port 0).
+
+    Raises RemoteProtocolError when the answer does not belong to the offer (RFC 3264 §6).
+    """
+    if len(answer.media) != len(offer.media):
+        raise RemoteProtocolError("the answer has another number of media sections than the offer", 488)
+    if any(mine.media != theirs.media for mine, theirs in zip(offer.media, answer.media, strict=True)):
+        raise RemoteProtocolError("the answer has its media sections in another order than the offer", 488)
+    index = next((at for at, section in enumerate(offer.media) if section.port), None)
+    if index is None or answer.media[index].port == 0:
+        return None
+    asked, section = offer.media[index], answer.media[index]
+    pairs = _common(section.formats, asked.formats)
+    if not any(mine.is_audio for _, mine in pairs):
+        raise RemoteProtocolError("the answer accepts the stream without any encoding of the offer", 488)
+    return Negotiated(
+        index,
+        (answer.address_of(section), section.port),
+        tuple([theirs for theirs, _ in pairs]),
+        tuple([mine for _, mine in pairs]),
+        _agree(answer, section, offer.direction_of(asked)),
+        _ptime(section, asked.ptime_ms or 20),
+        _rtcp(answer, section),
+        asked.rtcp_mux and section.rtcp_mux,
+    )
+
+
+def check_new_offer(previous: SessionDescription, offer: SessionDescription) -> bool:
+    """Whether a later offer of the same peer changes anything; RemoteProtocolError when it drops an m= line (§8).
+
+    Peers that forget to raise the version of o= are common, so the content decides.
+    """
+    if len(offer.media) < len(previous.media):
+        raise RemoteProtocolError("the new offer has fewer media sections than the session", 488)
+    return replace(offer, origin=previous.origin) != previous
+
+
+def revise(previous: SessionDescription, new: SessionDescription) -> SessionDescription:
+    """`new` as the next revision of `previous`: the same o= line, its version one higher if anything differs (§8)."""
+    candidate = replace(new, origin=previous.origin)
+    if candidate == previous:
+        return previous
+    return replace(candidate, origin=replace(previous.origin, version=previous.origin.version + 1))
+
+
+Pairs = list[tuple[RtpFormat, RtpFormat]]
+
+
+def _choose_section(offer: SessionDescription, ours: Sequence[RtpFormat], only_first: bool) -> tuple[int | None, Pairs]:
+    for index, section in enumerate(offer.media):
+        if section.media == "audio" and section.port and section.protocol.upper() in _PROTOCOLS:
+            pairs = _accept(ours, section.formats, only_first)
+            if pairs:
+                return index, pairs
+    return None, []
+
+
+def _accept(ours: Sequence[RtpFormat], theirs: Sequence[RtpFormat], only_first: bool) -> Pairs:
+    """The common formats in our order; companions only with a codec of their clock rate (RFC 4733 §2.1)."""
+    pairs = _common(ours, theirs)
+    codecs = [pair for pair in pairs if pair[0].is_audio]
+    if only_first:
+        codecs = codecs[:1]
+    rates = {mine.clock_rate for mine, _ in codecs}
+    return codecs + [pair for pair in pairs if not pair[0].is_audio and pair[0].clock_rate in rates]
+
+
+def _common(some: Sequence[RtpFormat], others: Sequence[RtpFormat]) -> Pairs:
+    """Pairs of the same encoding in the order of `some`, each payload used once."""
+    first: dict[tuple[str, int, int], RtpFormat] = {}
+    for other in others:
+        first.setdefault(other.encoding, other)
+    pairs = [(each, first.pop(each.encoding, None)) for each in some]
+    return [(each, other) for each, other in pairs if other is not None]
+
+
+def _agree(peer: SessionDescription, section: MediaSection, wanted: Direction) -> Direction:
+    theirs = peer.effective_direction(section)
+    return Direction.of(sends=wanted.sends and theirs.receives, receives=wanted.receives and theirs.sends)
+
+
+def _ptime(section: MediaSection, default_ms: int) -> int:
+    """The packet time that the peer asked for, within reason: whole tens, no longer than its maxptime."""
+    ptime_ms = section.ptime_ms or default_ms
+    if ptime_ms % 10 or ptime_ms > _LONGEST_PTIME_MS:
+        ptime_ms = default_ms
+    longest = section.maxptime_ms
+    if longest is not None and longest < ptime_ms:
+        ptime_ms = max(10, longest - longest % 10)
+    return ptime_ms
+
+
+def _rtcp(description: SessionDescription, section: MediaSection) -> tuple[str, int] | None:
+    stated = section.rtcp
+    return stated and (stated[0] or description.address_of(section), stated[1])
+
+
+def _refuse(section: MediaSection) -> MediaSection:
+    return MediaSection(section.media, 0, section.protocol, section.payloads or ("0",))
+
+
+def _in_place(offered: MediaSection, previous: SessionDescription | None) -> tuple[MediaSection, ...]:
+    if previous is None or not previous.media:
+        return (offered,)
+    index = next((at for at, each in enumerate(previous.media) if each.port and each.media == offered.media), None)
+    if index is None:
+        return (*map(_refuse, previous.media), offered)
+    return tuple([offered if at == index else _refuse(each) for at, each in enumerate(previous.media)])
+
+
+def _describe(
+    local: LocalMedia, session_id: int | str, version: int, media: tuple[MediaSection, ...]
+) -> SessionDescription:
+    return SessionDescription(Origin(str(session_id), version, local.host), media, local.host)
+
+
+def _section(
+    protocol: str,
+    local: LocalMedia,
+    formats: Sequence[RtpFormat],
+    direction: Direction,
+    ptime_ms: int,
+    *,
+    rtcp_mux: bool,
+) -> MediaSection:
+    attributes: list[tuple[str, str]] = []
+    for each in formats:
+        attributes.append(("rtpmap", _rtpmap(each)))
+        if each.fmtp:
+            attributes.append(("fmtp", f"{each.number} {each.fmtp}"))
+    attributes.append(("ptime", str(ptime_ms)))
+    attributes += _rtcp_attributes(local, rtcp_mux)
+    attributes.append((direction.value, ""))
+    return MediaSection(
+        "audio", local.port, protocol, tuple([str(each.number) for each in formats]), "", tuple(attributes)
+    )
+
+
+def _rtpmap(each: RtpFormat) -> str:
+    channels = f"/{each.channels}" if each.channels != 1 else ""
+    return f"{each.number} {each.name}/{each.clock_rate}{channels}"
+
+
+def _rtcp_attributes(local: LocalMedia, rtcp_mux: bool) -> Attributes:
+    if rtcp_mux:
+        return (("rtcp-mux", ""),)
+    if local.rtcp_port is not None and local.rtcp_port != local.port + 1:
+        return (("rtcp", str(local.rtcp_port)),)
+    return ()
