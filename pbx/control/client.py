@@ -1,0 +1,146 @@
+"""A client of the control socket, for commands: blocking, one request at a time."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pbx.control.messages import (
+    LENGTH_BYTES,
+    ApplyOffice,
+    BadFrame,
+    CallView,
+    ControlError,
+    ExportOffice,
+    GetCalls,
+    GetHistory,
+    GetRegistrations,
+    GetStatus,
+    HangUp,
+    Hello,
+    PlanOffice,
+    PlanView,
+    RegistrationView,
+    Request,
+    Welcome,
+    decode_body,
+    decode_frame,
+    encode_request,
+    frame_length,
+)
+from pbx.control.place import socket_path
+from storage.ports import HistoryQuery
+from storage.records import CdrRow
+
+ANSWER_TIMEOUT_S = 60.0
+PAGE = 1000
+
+T = TypeVar("T")
+
+
+class NotRunning(ControlError):
+    """No server runs with the data folder."""
+
+
+class ControlClient:
+    """A connection to the server of one data folder; every failure is a `ControlError` with a sentence."""
+
+    def __init__(self, data: Path, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self._data = data
+        self._socket = self._connected(timeout_s)
+        try:
+            self.server: Welcome = self._ask(Hello(), Welcome)
+        except ControlError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def status(self) -> dict[str, object]:
+        return self._ask(GetStatus(), dict[str, object])
+
+    def registrations(self) -> Sequence[RegistrationView]:
+        return self._ask(GetRegistrations(), list[RegistrationView])
+
+    def calls(self) -> Sequence[CallView]:
+        return self._ask(GetCalls(), list[CallView])
+
+    def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
+        return self._ask(GetHistory(query), list[CdrRow])
+
+    def whole_history(self, query: HistoryQuery, limit: int = 0) -> Iterator[CdrRow]:
+        """Every row of the query, fetched page by page; at most `limit` of them when it is not 0."""
+        seen: set[str] = set()  # a row that arrives meanwhile moves the pages
+        for offset in range(query.offset, query.offset + limit if limit else 2**62, PAGE):
+            page = self.history(replace(query, offset=offset, limit=PAGE))
+            for row in page:
+                if row.id not in seen and not (limit and len(seen) >= limit):
+                    seen.add(row.id)
+                    yield row
+            if len(page) < PAGE:
+                return
+
+    def hangup(self, call_id: str) -> bool:
+        return self._ask(HangUp(call_id), bool)
+
+    def plan(self, text: str, source_name: str) -> PlanView:
+        return self._ask(PlanOffice(text, source_name), PlanView)
+
+    def apply(self, text: str, source_name: str) -> PlanView:
+        return self._ask(ApplyOffice(text, source_name), PlanView)
+
+    def export(self, *, with_secrets: bool = False) -> str:
+        return self._ask(ExportOffice(with_secrets), str)
+
+    def _ask(self, request: Request, body: type[T]) -> T:
+        with self._told():
+            self._socket.sendall(encode_request(request))
+            return decode_body(decode_frame(self._receive(frame_length(self._receive(LENGTH_BYTES)))), body)
+
+    def _receive(self, length: int) -> bytes:
+        received = bytearray(length)
+        view = memoryview(received)
+        while view:
+            count = self._socket.recv_into(view)
+            if count == 0:
+                raise ConnectionResetError
+            view = view[count:]
+        return bytes(received)
+
+    def _connected(self, timeout_s: float) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout_s)
+        try:
+            with self._told(), socket_path(self._data) as path:
+                connection.connect(path)
+        except ControlError:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Failures of the connection as sentences."""
+        data: Any = self._data
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            raise NotRunning(f"no zvon runs with data folder {data}; start it with `zvon run --data {data}`") from None
+        except PermissionError:
+            raise ControlError(f"only the user who runs the zvon of data folder {data} may talk to it") from None
+        except TimeoutError:
+            raise ControlError(f"the zvon of data folder {data} does not answer") from None
+        except OSError:
+            raise ControlError(f"the zvon of data folder {data} ended the connection") from None
+        except BadFrame as error:
+            raise ControlError(f"the zvon of data folder {data} is of another version: {error}") from None

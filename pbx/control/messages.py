@@ -1,0 +1,249 @@
+"""The control protocol: what the command line and the web ask of a running server, and what they get.
+
+Frames on a unix stream socket: four bytes of length (big endian), then a msgpack array `[kind, body]`. The client
+opens with `hello`; both sides must speak the same `PROTOCOL`. Each request is answered in order by `ok` with the body
+that the request's comment names, or by `failed` with a sentence for people. Times named `…_at` are UTC seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+
+from storage.ports import HistoryQuery
+from storage.records import CdrRow
+
+PROTOCOL = 1
+LENGTH_BYTES = 4
+MAX_FRAME = 64 * 1024 * 1024  # the largest office document is 16 MB
+
+OK, FAILED = "ok", "failed"
+
+T = TypeVar("T")
+
+
+class ControlError(Exception):
+    """Something that a person is told as it is: the text is one sentence, or one line for each mistake."""
+
+
+class BadFrame(ControlError):
+    """What arrived is not of this protocol; the connection is of no more use."""
+
+
+# --- views ---------------------------------------------------------------------------------------------------------
+
+CallState = Literal["ringing", "talking", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One call. `duration_s`: since the answer, else since the start. `codec_a`: on the caller's leg."""
+
+    id: str
+    linkedid: str
+    from_number: str
+    from_name: str
+    to_number: str
+    to_name: str
+    state: CallState
+    started_at: float
+    answered_at: float | None = None
+    duration_s: float = 0.0
+    codec_a: str = ""
+    codec_b: str = ""
+    stage: str = "dial"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationView:
+    """One contact of a number. `received`: where its requests come from."""
+
+    number: str
+    contact: str
+    received: str
+    transport: str
+    user_agent: str
+    registered_at: float
+    expires_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """One entry that a document changes; `details` are sentences without secrets."""
+
+    action: Literal["add", "change", "remove"]
+    kind: str
+    key: str
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        sign = {"add": "+", "change": "~", "remove": "-"}[self.action]
+        name = f"{sign} {self.kind} {self.key}".rstrip()
+        return f"{name}: {', '.join(self.details)}" if self.details else name
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """What a document would change, or did when `applied`."""
+
+    changes: tuple[ChangeView, ...] = ()
+    applied: bool = False
+
+
+# --- requests, with the body of their `ok` -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """→ `Welcome`."""
+
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    protocol: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """→ dict: the live dump of every layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetRegistrations:
+    """→ list of `RegistrationView`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetCalls:
+    """→ list of `CallView`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetHistory:
+    """→ list of `CdrRow`."""
+
+    query: HistoryQuery = field(default_factory=HistoryQuery)
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """→ bool: whether there was such a call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOffice:
+    """→ `PlanView`. `source_name` is the name of the document in sentences about it."""
+
+    text: str
+    source_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOffice:
+    """→ `PlanView`, applied."""
+
+    text: str
+    source_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOffice:
+    """→ str: the document."""
+
+    with_secrets: bool = False
+
+
+Request = (
+    Hello | GetStatus | GetRegistrations | GetCalls | GetHistory | HangUp | PlanOffice | ApplyOffice | ExportOffice
+)
+
+REQUESTS: dict[str, type[Request]] = {
+    "hello": Hello,
+    "status": GetStatus,
+    "registrations": GetRegistrations,
+    "calls": GetCalls,
+    "history": GetHistory,
+    "hangup": HangUp,
+    "plan": PlanOffice,
+    "apply": ApplyOffice,
+    "export": ExportOffice,
+}
+KINDS = {request: kind for kind, request in REQUESTS.items()}
+
+
+class Operator(Protocol):
+    """The running server as the control socket sees it. A `ControlError` raised by a method is told to the client."""
+
+    async def status(self) -> dict[str, object]: ...
+
+    async def registrations(self) -> Sequence[RegistrationView]: ...
+
+    async def calls(self) -> Sequence[CallView]: ...
+
+    async def history(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
+
+    async def hangup(self, call_id: str) -> bool: ...
+
+    async def plan(self, text: str, source_name: str) -> PlanView: ...
+
+    async def apply(self, text: str, source_name: str) -> PlanView: ...
+
+    async def export(self, with_secrets: bool) -> str: ...
+
+
+# --- frames --------------------------------------------------------------------------------------------------------
+
+
+class Frame(msgspec.Struct, array_like=True, frozen=True):
+    kind: str
+    body: msgspec.Raw
+
+
+def encode_frame(kind: str, body: object) -> bytes:
+    """One frame on the wire; raises `ControlError` when it is too large to be taken."""
+    payload = msgspec.msgpack.encode((kind, body))
+    if len(payload) > MAX_FRAME:
+        raise ControlError(f"the answer is larger than {MAX_FRAME // 1024 // 1024} MB; ask for less at a time")
+    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+
+
+def encode_request(request: Request) -> bytes:
+    return encode_frame(KINDS[type(request)], request)
+
+
+def frame_length(head: bytes) -> int:
+    """The length that the first four bytes announce; raises `BadFrame` when nobody means that."""
+    length = int.from_bytes(head, "big")
+    if not 0 < length <= MAX_FRAME:
+        raise BadFrame(f"a frame of {length} bytes is not of this protocol")
+    return length
+
+
+def decode_frame(payload: bytes) -> Frame:
+    return _decode(payload, Frame)
+
+
+def decode_request(frame: Frame) -> Request:
+    if (request := REQUESTS.get(frame.kind)) is None:
+        raise BadFrame("this zvon does not know such a request; use the `zvon` command of the running version")
+    return _decode(frame.body, request)
+
+
+def decode_body(frame: Frame, body: type[T]) -> T:
+    """The body of an `ok`; a `failed` is raised as `ControlError`."""
+    if frame.kind == FAILED:
+        raise ControlError(_decode(frame.body, str))
+    return _decode(frame.body, body)
+
+
+def _decode(data: bytes | msgspec.Raw, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadFrame(f"what arrived is not of this protocol: {error}") from None

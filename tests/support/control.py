@@ -1,0 +1,92 @@
+"""A server for tests of the control socket and of the command line: canned answers, remembered questions."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pbx.control.messages import CallView, ChangeView, ControlError, PlanView, RegistrationView
+from pbx.control.place import DataFolderLock
+from pbx.control.server import ControlServer
+from storage.ports import HistoryQuery
+from storage.records import CdrRow
+
+T = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+
+CALL = CallView("c1", "zvon-1.1", "101", "Anna", "102", "Борис", "talking", T, T + 5.25, 12.5, "PCMA", "PCMU")
+RINGING = CallView("c2", "zvon-1.2", "103", "", "104", "", "ringing", T)
+REGISTRATION = RegistrationView(
+    "101", "sip:101@10.0.0.5:5062", "203.0.113.9:40000", "udp", "Phone 1.0", T + 0.5, expires_in_s=99.5
+)
+ROW = CdrRow(
+    id="c1-1",
+    linkedid="zvon-1.1",
+    started_at=T,
+    answered_at=T + 5.25,
+    ended_at=T + 17.75,
+    talk_seconds=12.5,
+    from_number="101",
+    from_name="Anna",
+    to_number="102",
+    to_name="Борис",
+    disposition="ANSWERED",
+    cause="normal",
+    sip_call_ids=("a@x", "b@y"),
+    quality={"from_jitter_ms": 1.5},
+)
+PLAN = PlanView((ChangeView("add", "terminal", "106"), ChangeView("change", "terminal", "101", ("max_calls 1 -> 2",))))
+
+
+@dataclass
+class FakeOperator:
+    """Implements `Operator`; a document that says so is refused, one that breaks breaks the operator."""
+
+    calls_now: list[CallView] = field(default_factory=lambda: [CALL, RINGING])
+    rows: list[CdrRow] = field(default_factory=lambda: [ROW])
+    queries: list[HistoryQuery] = field(default_factory=list)
+    applied: list[tuple[str, str]] = field(default_factory=list)
+    hung_up: list[str] = field(default_factory=list)
+
+    async def status(self) -> dict[str, object]:
+        return {"version": "0.1.0", "uptime_s": 12, "sip": {"udp": "127.0.0.1:5060", "dropped": {"no_via": 3}}}
+
+    async def registrations(self) -> Sequence[RegistrationView]:
+        return [REGISTRATION]
+
+    async def calls(self) -> Sequence[CallView]:
+        return self.calls_now
+
+    async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
+        self.queries.append(query)
+        return self.rows[query.offset : query.offset + query.limit]
+
+    async def hangup(self, call_id: str) -> bool:
+        self.hung_up.append(call_id)
+        return any(call.id == call_id for call in self.calls_now)
+
+    async def plan(self, text: str, source_name: str) -> PlanView:
+        if "refused" in text:
+            raise ControlError(f"{source_name}:1: office.name: refused\n{source_name}:2: refused too")
+        if "broken" in text:
+            raise LookupError("a bug")
+        return PLAN if text else PlanView()
+
+    async def apply(self, text: str, source_name: str) -> PlanView:
+        view = await self.plan(text, source_name)
+        self.applied.append((text, source_name))
+        return PlanView(view.changes, applied=True)
+
+    async def export(self, with_secrets: bool) -> str:
+        return '[office]\nname = "Horns"\n' + ('password = "x"\n' if with_secrets else "")
+
+
+@asynccontextmanager
+async def control_server(data: Path, operator: FakeOperator) -> AsyncIterator[ControlServer]:
+    lock = DataFolderLock.acquire(data)
+    server = ControlServer(lock, operator)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.close()
+        lock.release()
