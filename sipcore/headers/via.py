@@ -63,13 +63,14 @@ class Via:
         `received` is added when the sent-by differs from the source, and always when rport was asked for.
         """
         params = self.params
-        if "rport" in params:
-            params = params.with_("rport", port).with_("received", host)
-        elif self.host.lower() != host.lower():
-            params = params.with_("received", host)
-        else:
+        rport = params.get("rport")
+        if rport is None and self.host.lower() == host.lower():
             return self
-        return type(self)(self.transport, self.host, self.port, params)
+        kept = [item for item in params.items if item[0] not in ("rport", "received")]
+        kept.append(("received", host))
+        if rport is not None:
+            kept.append(("rport", str(port)))
+        return type(self)(self.transport, self.host, self.port, Params(tuple(kept)))
 
     def response_target(self) -> tuple[str, int]:
         """Where the response goes on an unreliable transport (§18.2.2, RFC 3581 §4)."""

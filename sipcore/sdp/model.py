@@ -1,8 +1,8 @@
 """Session descriptions as data (RFC 8866), with the attributes that calls need read on demand."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 Attributes = tuple[tuple[str, str], ...]
 """(name, value) in order; "" is the value of a flag."""
@@ -20,17 +20,15 @@ class Direction(StrEnum):
 
     @property
     def sends(self) -> bool:
-        return self in (Direction.SENDRECV, Direction.SENDONLY)
+        return "send" in self.value
 
     @property
     def receives(self) -> bool:
-        return self in (Direction.SENDRECV, Direction.RECVONLY)
+        return "recv" in self.value
 
     @classmethod
     def of(cls, *, sends: bool, receives: bool) -> "Direction":
-        if sends:
-            return cls.SENDRECV if receives else cls.SENDONLY
-        return cls.RECVONLY if receives else cls.INACTIVE
+        return _BY_FLAGS[sends, receives]
 
     @property
     def reverse(self) -> "Direction":
@@ -38,6 +36,7 @@ class Direction(StrEnum):
         return Direction.of(sends=self.receives, receives=self.sends)
 
 
+_BY_FLAGS = {(direction.sends, direction.receives): direction for direction in Direction}
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
@@ -137,7 +136,8 @@ class MediaSection:
             return ()
         maps = _by_payload(self.attributes, "rtpmap")
         fmtps = _by_payload(self.attributes, "fmtp")
-        return tuple(_formats(self.payloads, maps, fmtps))
+        found = [_format(each, maps.get(each), fmtps.get(each, "")) for each in self.payloads]
+        return tuple([each for each in found if each is not None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,30 +195,30 @@ def _milliseconds(text: str | None) -> int | None:
 
 
 def _by_payload(attributes: Attributes, name: str) -> dict[str, str]:
-    pairs = (value.partition(" ") for key, value in attributes if key == name)
+    pairs = [value.partition(" ") for key, value in attributes if key == name]
     return {payload: rest.strip() for payload, _, rest in pairs}
 
 
-def _formats(payloads: tuple[str, ...], maps: dict[str, str], fmtps: dict[str, str]) -> Iterator[RtpFormat]:
-    for payload in payloads:
-        if len(payload) > 3 or not (payload.isascii() and payload.isdigit()) or int(payload) > 127:
-            continue
-        number, fmtp = int(payload), fmtps.get(payload, "")
-        mapped = maps.get(payload)
-        described = STATIC_FORMATS.get(number) if mapped is None else _read_map(number, mapped)
-        if described is not None:
-            name, clock_rate, channels = described.name, described.clock_rate, described.channels
-            yield RtpFormat(number, name, clock_rate, channels, fmtp) if fmtp else described
+@lru_cache(maxsize=2048)
+def _format(payload: str, mapped: str | None, fmtp: str) -> RtpFormat | None:
+    """One payload type of an m= line; None when nothing or nonsense describes it."""
+    if not _is_small(payload, 3) and payload != "0":
+        return None
+    number = int(payload)
+    if mapped is not None:
+        return _read_map(number, mapped, fmtp) if number < 128 else None
+    static = STATIC_FORMATS.get(number)
+    return replace(static, fmtp=fmtp) if static and fmtp else static
 
 
-def _read_map(number: int, text: str) -> RtpFormat | None:
+def _read_map(number: int, text: str, fmtp: str) -> RtpFormat | None:
     """`opus/48000/2`; None when it is malformed."""
     name, _, rest = text.partition("/")
     clock_rate, _, channels = rest.partition("/")
     channels = channels or "1"
     if not name or not _is_small(clock_rate, 7) or not _is_small(channels, 2):
         return None
-    return RtpFormat(number, name, int(clock_rate), int(channels))
+    return RtpFormat(number, name, int(clock_rate), int(channels), fmtp)
 
 
 def _is_small(text: str, most_digits: int) -> bool:

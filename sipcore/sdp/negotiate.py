@@ -88,7 +88,7 @@ def make_answer(
     agreed = _agree(offer, section, direction)
     ptime_ms = _ptime(section, local.ptime_ms)
     mux = local.rtcp_mux and section.rtcp_mux
-    receive = tuple([replace(mine, number=theirs.number, fmtp=mine.fmtp or theirs.fmtp) for mine, theirs in common])
+    receive = tuple([_renumber(mine, theirs) for mine, theirs in common])
     accepted = _section(section.protocol, local, receive, agreed, ptime_ms, rtcp_mux=mux)
     media = tuple([accepted if at == index else _refuse(each) for at, each in enumerate(offer.media)])
     negotiated = Negotiated(
@@ -179,6 +179,13 @@ def _common(some: Sequence[RtpFormat], others: Sequence[RtpFormat]) -> Pairs:
         first.setdefault(other.encoding, other)
     pairs = [(each, first.pop(each.encoding, None)) for each in some]
     return [(each, other) for each, other in pairs if other is not None]
+
+
+def _renumber(mine: RtpFormat, theirs: RtpFormat) -> RtpFormat:
+    """Our format under the peer's number; its parameters when we have none of our own."""
+    if mine.number == theirs.number and (mine.fmtp or not theirs.fmtp):
+        return mine
+    return RtpFormat(theirs.number, mine.name, mine.clock_rate, mine.channels, mine.fmtp or theirs.fmtp)
 
 
 def _agree(peer: SessionDescription, section: MediaSection, wanted: Direction) -> Direction:

@@ -5,11 +5,14 @@ ends, a missing c= where the media is switched off. Not tolerated: no v= and o=,
 without an address.
 """
 
+from functools import lru_cache
+
 from sipcore.errors import ParseError
 from sipcore.sdp.model import Attributes, MediaSection, Origin, SessionDescription
 
 _MOST_SECTIONS = 32
 _MOST_LINES = 2000
+_CACHED_LENGTH = 80
 
 
 def parse_sdp(body: bytes | str) -> SessionDescription:
@@ -18,24 +21,12 @@ def parse_sdp(body: bytes | str) -> SessionDescription:
     starts = [at for at, line in enumerate(lines) if line[:2] == "m="]
     if len(starts) > _MOST_SECTIONS:
         raise ParseError("the session description has too many media sections", 488)
-    session = lines[: starts[0]] if starts else lines
-    description = _session(session)
-    if not starts:
-        return description
     ends = [*starts[1:], len(lines)]
-    media = tuple([_section(lines[start:end]) for start, end in zip(starts, ends, strict=True)])
-    for section in media:
-        if section.port and not section.address and not description.address:
-            raise ParseError("the session description has no connection address")
-    return SessionDescription(
-        description.origin,
-        media,
-        description.address,
-        description.name,
-        description.attributes,
-        description.bandwidth,
-        description.times,
-    )
+    media = tuple([_section(lines[start:end]) for start, end in zip(starts, ends, strict=False)])
+    description = _session(lines[: starts[0]] if starts else lines, media)
+    if not description.address and any(section.port and not section.address for section in media):
+        raise ParseError("the session description has no connection address")
+    return description
 
 
 def _lines(body: bytes | str) -> list[str]:
@@ -52,7 +43,7 @@ def _lines(body: bytes | str) -> list[str]:
     return lines
 
 
-def _session(lines: list[str]) -> SessionDescription:
+def _session(lines: list[str], media: tuple[MediaSection, ...]) -> SessionDescription:
     origin: Origin | None = None
     address, name = "", "-"
     attributes: list[tuple[str, str]] = []
@@ -69,13 +60,13 @@ def _session(lines: list[str]) -> SessionDescription:
         elif kind == "s=":
             name = value.strip() or "-"
         elif kind == "t=":
-            times.append(value.strip())
+            times.append(value.strip() or "0 0")
         elif kind == "b=":
             bandwidth.append(value.strip())
     if origin is None:
         raise ParseError("the session description has no o= line")
     return SessionDescription(
-        origin, (), address, name, tuple(attributes), tuple(bandwidth), tuple(filter(None, times)) or ("0 0",)
+        origin, media, address, name, tuple(attributes), tuple(bandwidth), tuple(times) or ("0 0",)
     )
 
 
@@ -108,8 +99,15 @@ def _media_line(line: str) -> tuple[str, int, int, str, tuple[str, ...]]:
 
 
 def _attribute(text: str) -> tuple[str, str]:
+    return _attribute_cached(text) if len(text) <= _CACHED_LENGTH else _split_attribute(text)
+
+
+def _split_attribute(text: str) -> tuple[str, str]:
     name, _, value = text.partition(":")
     return name.strip(), value.strip()
+
+
+_attribute_cached = lru_cache(maxsize=2048)(_split_attribute)
 
 
 def _origin(text: str) -> Origin:
