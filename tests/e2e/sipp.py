@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.wire import Address
-from tests.e2e.harness import free_port
 
 SCENARIOS = Path(__file__).parents[2] / "bench" / "sipp"
 
@@ -75,7 +74,3 @@ class Sipp:
 def play(plan: Plan, folder: Path) -> None:
     """Run one scenario to its end."""
     Sipp(plan, folder).finish()
-
-
-def callee_port(host: str) -> int:
-    return free_port(host)

@@ -6,7 +6,8 @@ server's own OPTIONS are passed over, anything else that was not expected fails 
 
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -20,12 +21,19 @@ class Phone:
     """One SIP account at one UDP or TCP socket."""
 
     def __init__(
-        self, server: Address, number: str, password: str = "", *, host: str = "127.0.0.1", transport: str = "udp"
+        self,
+        server: Address,
+        number: str,
+        password: str = "",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        transport: str = "udp",
     ) -> None:
         self.server, self.number, self.password, self.transport = server, number, password, transport
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self._socket = socket.socket(socket.AF_INET, kind)
-        self._socket.bind((host, 0))
+        self._socket.bind((host, port))
         if transport == "tcp":
             self._socket.settimeout(3)
             self._socket.connect(server)
@@ -342,6 +350,31 @@ class Call:
         bye = self.phone.expect("BYE", timeout_s=timeout_s)
         self.phone.reply(bye, 200)
         return bye
+
+
+@contextmanager
+def registered(
+    server: Address, number: str, password: str = "", *, host: str = "127.0.0.1", transport: str = "udp"
+) -> Iterator[Phone]:
+    """A phone that is registered while the block runs."""
+    with Phone(server, number, password, host=host, transport=transport) as phone:
+        answer = phone.register()
+        assert answer.status == 200, answer.raw.decode()
+        yield phone
+        assert phone.register(expires_s=0).status == 200
+
+
+@contextmanager
+def registered_port(server: Address, number: str, host: str) -> Iterator[int]:
+    """A UDP port registered for a trusted terminal and left free for another program to listen on."""
+    with Phone(server, number, host=host) as phone:
+        assert phone.register().status == 200, phone.heard
+        port = phone.address[1]
+    try:
+        yield port
+    finally:
+        with Phone(server, number, host=host, port=port) as phone:
+            phone.register(expires_s=0)
 
 
 def connect(caller: Phone, callee: Phone, media: tuple[Address, Address]) -> tuple[Call, Call]:

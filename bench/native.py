@@ -1,0 +1,78 @@
+"""The C programs of the bench: built when first needed, run with a time limit."""
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.wire import Address
+
+HERE = Path(__file__).parent
+_RELAYED = re.compile(r"relayed (\d+) packets, ([\d.]+) CPU us a packet")
+_LOST = re.compile(r"lost (-?\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One direction of audio: from a local address of ours to a port of the server."""
+
+    local: Address
+    remote: Address
+
+
+@dataclass(frozen=True, slots=True)
+class RtpReport:
+    """What `loadgen_rtp` measured; delays from sending to arrival, by the kernel's clock."""
+
+    streams: int
+    sent: int
+    received: int
+    lost: int
+    duplicates: int
+    strangers: int
+    send_errors: int
+    deaf_streams: int
+    p50_us: float
+    p99_us: float
+    p999_us: float
+    max_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least CPU time that relaying a packet takes on this machine at this moment."""
+
+    us_per_packet: float
+    packets: int
+    lost: int
+
+
+def program(name: str) -> Path:
+    """The built program; compiled again when its source is newer."""
+    source, target = HERE / f"{name}.c", HERE / "bin" / name
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(exist_ok=True)
+        subprocess.run(["cc", "-O2", "-o", str(target), str(source)], check=True)
+    return target
+
+
+def blast(streams: Sequence[Stream], seconds: float, *, spread: bool = True) -> RtpReport:
+    """Send on all streams at once for so long."""
+    lines = "".join(f"{s.local[0]} {s.local[1]} {s.remote[0]} {s.remote[1]}\n" for s in streams)
+    command = [str(program("loadgen_rtp")), str(seconds), "spread" if spread else "burst"]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=seconds + 20, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"loadgen_rtp failed: {done.stderr.strip()}")
+    return RtpReport(**json.loads(done.stdout))
+
+
+def relay_floor(streams: int, seconds: float) -> Floor:
+    """`relay_limit` with as many streams: the reference for relaying."""
+    command = [str(program("relay_limit")), str(streams), str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 20, check=True)
+    relayed, lost = _RELAYED.search(done.stdout), _LOST.search(done.stdout)
+    if relayed is None or lost is None:
+        raise RuntimeError(f"relay_limit printed something unknown: {done.stdout}{done.stderr}")
+    return Floor(float(relayed[2]), int(relayed[1]), int(lost[1]))

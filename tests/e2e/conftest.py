@@ -1,0 +1,38 @@
+"""One server for the tests that only make calls; tests that stop, break or starve a server start their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import ZVON, Server, Site, password_of, running, terminal
+
+CALLER, CALLEE = "127.0.0.3", "127.0.0.2"
+CALLERS = ("301", "302", "303")
+CALLEES = ("401", "402", "403", "404")
+PEOPLE = tuple(str(number) for number in range(201, 213))
+
+
+def office() -> str:
+    """People with passwords, terminals trusted at one address, one terminal for a single call."""
+    entries = [terminal(number, password=password_of(number), max_calls=2) for number in PEOPLE]
+    entries += [terminal(number, trust=CALLER, max_calls=200) for number in CALLERS]
+    entries += [terminal(number, trust=CALLEE, max_calls=200) for number in CALLEES]
+    entries.append(terminal("410", trust=CALLEE, max_calls=1))
+    entries.append(terminal("450", trust="127.0.0.45"))
+    return "\n".join(entries)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server."""
+    assert ZVON.exists(), f"{ZVON} is missing: run `make build`"
+    with running(Site.write(tmp_path_factory.mktemp("server"), office())) as server:
+        yield server
