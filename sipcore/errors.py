@@ -12,6 +12,14 @@ class ParseError(ValueError):
         self.status = status
 
 
+class FramingError(ParseError):
+    """The boundary of the next message cannot be known. `head` is what came, for a last 400."""
+
+    def __init__(self, reason: str, status: int, head: bytes) -> None:
+        super().__init__(reason, status)
+        self.head = head
+
+
 class LocalProtocolError(Exception):
     """Our own code asked for something that the protocol forbids: a bug."""
 

@@ -1,0 +1,44 @@
+"""What every message of a session carries besides its own: built once per session."""
+
+from dataclasses import dataclass
+
+from sipcore.build import Extra
+from sipcore.timers import DEFAULT_TIMERS, TimerConfig
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionProfile:
+    """`contact` is our Contact value; `agent` names us in Server and User-Agent."""
+
+    contact: str
+    agent: str = "Zvon"
+    timers: TimerConfig = DEFAULT_TIMERS
+
+    def request_extra(self, sdp: bytes) -> list[tuple[str, object]]:
+        """Headers of an INVITE of ours (RFC 3261 Table 2)."""
+        extra: list[tuple[str, object]] = [
+            ("Contact", self.contact),
+            ("Allow", ALLOW),
+            ("User-Agent", self.agent),
+        ]
+        if sdp:
+            extra.append(("Content-Type", "application/sdp"))
+        return extra
+
+    def response_extra(self, sdp: bytes) -> list[tuple[str, object]]:
+        """Headers of 1xx and 2xx to an INVITE."""
+        extra: list[tuple[str, object]] = [
+            ("Contact", self.contact),
+            ("Allow", ALLOW),
+            ("Server", self.agent),
+        ]
+        if sdp:
+            extra.append(("Content-Type", "application/sdp"))
+        return extra
+
+
+def with_extra(own: list[tuple[str, object]], extra: Extra) -> list[tuple[str, object]]:
+    own.extend(extra)
+    return own

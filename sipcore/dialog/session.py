@@ -1,0 +1,531 @@
+"""The INVITE usage of a dialog, for both roles: RFC 3261 §9, §13, §14, §15 with RFC 6026 and RFC 5407.
+
+                 UAC                                      UAS
+    Calling -> Proceeding -> Confirmed      Incoming -> Answered (2xx, waits for ACK) -> Confirmed
+        \\-> Cancelling                          \\-> Ended (refused, cancelled)
+    Confirmed -> Ending (BYE sent) -> Ended
+
+A CANCEL may only follow a provisional response, so Cancelling first waits for one. A 2xx that overtakes the CANCEL is
+acknowledged and ended by BYE. A UAS whose 2xx is not acknowledged yet must not send BYE: it remembers to. The 2xx of
+forks that lost are acknowledged and ended by BYE without troubling the user. `SessionEnded` is told exactly once.
+
+Steps return actions; the stack carries them out. What happens inside Confirmed to change the session is the second,
+smaller table in `modify.py`.
+"""
+
+from sipcore.actions import FINISHED, NOTHING, Action, Actions, CancelInvite, Respond, Send, SendRequest, Tell
+from sipcore.build import Extra, response_to
+from sipcore.dialog import modify as changes
+from sipcore.dialog import offer_answer
+from sipcore.dialog.dialog import CSeqVerdict, Dialog
+from sipcore.dialog.offer_answer import OfferAnswer
+from sipcore.dialog.profile import ALLOW, SessionProfile, with_extra
+from sipcore.dialog.session_table import TABLE, On, Role, State
+from sipcore.dialog.success import SuccessRetransmission
+from sipcore.events import (
+    OfferReceived,
+    SessionAnswered,
+    SessionConfirmed,
+    SessionEnded,
+    SessionModified,
+    SessionProgress,
+)
+from sipcore.flow import Flow
+from sipcore.ids import IdSource
+from sipcore.message import Request, Response
+from sipcore.transaction.keys import Key
+
+
+class InviteSession:
+    """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it."""
+
+    __slots__ = (
+        "_acks",
+        "_by_peer",
+        "_cancel_at",
+        "_cancel_reason",
+        "_cancel_sent",
+        "_change",
+        "_change_key",
+        "_change_request",
+        "_change_sdp",
+        "_end_reason",
+        "_ids",
+        "_proceeding",
+        "_retry_at",
+        "_success",
+        "_told",
+        "branch",
+        "dialog",
+        "flow",
+        "key",
+        "local_tag",
+        "offers",
+        "profile",
+        "queued_at",
+        "request",
+        "role",
+        "state",
+        "user",
+    )
+
+    def __init__(self, role: Role, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource) -> None:
+        self.role, self.request, self.flow, self.profile = role, request, flow, profile
+        self.state = State.CALLING if role is Role.UAC else State.INCOMING
+        self.dialog: Dialog | None = None
+        self.offers = OfferAnswer()
+        self.user: object = None
+        self.queued_at: float | None = None
+        self.branch = ""
+        self.key: Key = ()
+        self.local_tag = ""
+        self._ids = ids
+        self._acks: dict[str, bytes] = {}
+        self._told = False
+        self._by_peer = True
+        self._proceeding = False
+        self._cancel_at: float | None = None
+        self._cancel_reason = ""
+        self._cancel_sent = False
+        self._end_reason: str | None = None
+        self._success: SuccessRetransmission | None = None
+        self._change = changes.State.IDLE
+        self._change_key: Key = ()
+        self._change_request: Request | None = None
+        self._change_sdp = b""
+        self._retry_at: float | None = None
+
+    # --- making -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def outgoing(
+        cls, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource
+    ) -> tuple["InviteSession", Actions]:
+        """A session that sends `request` (no Via yet, From with a tag of ours; its body is the offer, if any)."""
+        session = cls(Role.UAC, request, flow, profile, ids)
+        session.local_tag = request.from_.tag or ""
+        if request.body:
+            session.offers.on(offer_answer.On.OFFER_SENT)
+        session.branch = ids.branch()
+        return session, (_request(request, flow, session.branch),)
+
+    @classmethod
+    def incoming(
+        cls, key: Key, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource
+    ) -> "InviteSession":
+        """A session for an INVITE that arrived; nothing is sent yet."""
+        session = cls(Role.UAS, request, flow, profile, ids)
+        session.key = key
+        session.local_tag = ids.tag()
+        session.dialog = Dialog.as_uas(request, session.local_tag, flow)
+        if request.body:
+            session.offers.on(offer_answer.On.OFFER_RECEIVED)
+        return session
+
+    # --- what the user asks -----------------------------------------------------------------------------------
+
+    def progress(self, status: int, now: float, *, sdp: bytes = b"", extra: Extra = ()) -> Actions:
+        """Send a provisional response; `sdp` opens early media (the answer is given for good with it)."""
+        return self._step(On.PROGRESS, now, status, sdp, extra)
+
+    def answer(self, sdp: bytes, now: float, *, extra: Extra = ()) -> Actions:
+        """Accept the INVITE. `sdp`: the answer, or our offer when the INVITE had none."""
+        return self._step(On.ANSWER, now, sdp, extra)
+
+    def reject(self, status: int, now: float, *, extra: Extra = (), reason: str = "") -> Actions:
+        """Refuse the INVITE with a final status of 300 or more."""
+        return self._step(On.REJECT, now, status, extra, reason)
+
+    def end(self, now: float, reason: str = "") -> Actions:
+        """CANCEL or BYE, as the state demands; `reason` is the text of a Reason header (RFC 3326)."""
+        return self._step(On.END, now, reason)
+
+    def modify(self, sdp: bytes, now: float) -> Actions:
+        """Offer a changed session by re-INVITE; `SessionModified` tells the outcome."""
+        self.offers.require_may_offer()
+        self._change_sdp = sdp
+        return self._change_step(changes.On.MODIFY, now)
+
+    def accept_offer(self, sdp: bytes, now: float) -> Actions:
+        """Answer the peer's re-INVITE (with our offer when it had none)."""
+        return self._change_step(changes.On.ACCEPT, now, sdp)
+
+    def refuse_offer(self, status: int, now: float) -> Actions:
+        """Refuse the peer's re-INVITE: the session goes on as it was."""
+        return self._change_step(changes.On.REFUSE, now, status)
+
+    @property
+    def may_modify(self) -> bool:
+        """`modify` is allowed now."""
+        return (
+            self.state is State.CONFIRMED
+            and self._change is changes.State.IDLE
+            and self._success is None
+            and self.offers.may_offer
+        )
+
+    # --- what the stack reports -------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        success = self._success.deadline if self._success is not None else None
+        wanted = [at for at in (success, self._cancel_at, self._retry_at) if at is not None]
+        return min(wanted) if wanted else None
+
+    def on_timer(self, now: float) -> Actions:
+        if self._cancel_at is not None and now >= self._cancel_at:
+            self._cancel_at = None
+            return self._step(On.CANCEL_EXPIRED, now)
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = None
+            return self._change_step(changes.On.RETRY, now)
+        if self._success is None:
+            return NOTHING
+        actions = self._success.on_timer(now)
+        if actions and actions[0] is FINISHED:
+            self._success = None
+            return self._step(On.ACK_MISSING, now)
+        return actions
+
+    def receive_response(self, request: Request, response: Response, now: float) -> Actions:
+        """A response to a request of this session."""
+        if request is self.request:
+            on = On.PROVISIONAL if response.status < 200 else On.SUCCESS if response.status < 300 else On.FAILURE
+            return self._step(on, now, response)
+        if request.method == "INVITE":
+            return self._change_response(request, response, now)
+        if request.method == "BYE" and response.status >= 200:
+            return self._step(On.BYE_DONE, now)
+        return NOTHING
+
+    def request_failed(self, request: Request, status: int, now: float) -> Actions:
+        """No response came (408), or the flow failed (503)."""
+        if request is self.request:
+            return self._step(On.FAILURE, now, Response(status, "", request.headers))
+        if request.method == "BYE":
+            return self._step(On.BYE_DONE, now)
+        if request.method == "INVITE" and self._change is changes.State.SENT:
+            return self._change_failed(status, now)
+        return NOTHING
+
+    def receive_request(self, key: Key, request: Request, now: float) -> Actions:
+        """A request inside the dialog other than ACK and CANCEL; always answered, now or by the user."""
+        if self.dialog is None:
+            if request.method != "BYE":
+                return (Respond(key, response_to(request, 481)),)
+        elif self.dialog.check(request) is CSeqVerdict.OLD:
+            return (Respond(key, response_to(request, 500, reason="CSeq out of order")),)
+        match request.method:
+            case "BYE":
+                return self._step(On.BYE, now, key, request)
+            case "INVITE":
+                return self._change_step(changes.On.INVITE, now, key, request)
+            case "OPTIONS":
+                return (Respond(key, response_to(request, 200, extra=self.profile.response_extra(b""))),)
+            case _:
+                return (Respond(key, response_to(request, 405, extra=[("Allow", ALLOW)])),)
+
+    def receive_ack(self, ack: Request, now: float) -> Actions:
+        if self._success is None or not self._success.acknowledged(ack.cseq.number):
+            return NOTHING
+        self._success = None
+        return self._step(On.ACK, now, ack)
+
+    def cancelled(self, key: Key, reason: str, now: float) -> Actions:
+        """The peer sent a CANCEL for one of its INVITEs (already answered 200 by the stack)."""
+        if key == self._change_key and key:
+            return self._change_step(changes.On.CANCELLED, now)
+        return self._step(On.CANCELLED, now, reason)
+
+    def flow_failed(self, now: float) -> Actions:
+        """A response to the INVITE could not be delivered."""
+        return self._step(On.GONE, now)
+
+    def _step(self, on: On, now: float, *args: object) -> Actions:
+        row = TABLE.row(self.state, on)
+        if row is None:
+            return NOTHING
+        self.state = row.to
+        actions: Actions = getattr(self, row.do)(now, *args)
+        return actions
+
+    # --- UAC --------------------------------------------------------------------------------------------------
+
+    def _progressed(self, now: float, response: Response) -> Actions:
+        self._proceeding = True
+        if response.status == 100:
+            return NOTHING
+        tag = response.to.tag or ""
+        sdp = self._body_of(response)
+        return (Tell(SessionProgress(self, response.status, sdp, tag)),)
+
+    def _answered(self, now: float, response: Response) -> Actions:
+        self.dialog = Dialog.as_uac(self.request, response, self.flow)
+        sdp = self._body_of(response)
+        if self.offers.state is offer_answer.State.IDLE and sdp:
+            self.offers.on(offer_answer.On.OFFER_RECEIVED)
+        else:
+            self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        ack = self._acknowledge(self.dialog, self.request.cseq.number)
+        return (ack, Tell(SessionAnswered(self, sdp, response)))
+
+    def _answered_again(self, now: float, response: Response) -> Actions:
+        """A copy of the 2xx, or the 2xx of another fork: that one is ended at once."""
+        tag = response.to.tag or ""
+        known = self._acks.get(tag)
+        if known is not None:
+            return (Send(known, self.flow),)
+        fork = Dialog.as_uac(self.request, response, self.flow)
+        ack = self._acknowledge(fork, self.request.cseq.number)
+        return (ack, self._in_dialog(fork, "BYE", owner=False))
+
+    def _answered_too_late(self, now: float, response: Response) -> Actions:
+        self._cancel_at = None
+        self.dialog = Dialog.as_uac(self.request, response, self.flow)
+        ack = self._acknowledge(self.dialog, self.request.cseq.number)
+        return (ack, self._in_dialog(self.dialog, "BYE", reason=self._cancel_reason))
+
+    def _refused(self, now: float, response: Response) -> Actions:
+        self._cancel_at = None
+        reason = response.headers.get("reason") or ""
+        return self._ended(response.status, reason, by_peer=self._by_peer, response=response)
+
+    def _cancel_later(self, now: float, reason: str) -> Actions:
+        """No CANCEL before a provisional response; the INVITE's own Timer B ends the wait."""
+        self._cancel_reason, self._by_peer = reason, False
+        return NOTHING
+
+    def _cancel_now(self, now: float, reason: str) -> Actions:
+        self._cancel_reason, self._by_peer = reason, False
+        return self._cancel_due(now)
+
+    def _cancel_due(self, now: float, _: Response | None = None) -> Actions:
+        if self._cancel_sent:
+            return NOTHING
+        self._cancel_sent = True
+        self._cancel_at = now + self.profile.timers.give_up
+        return (CancelInvite(self.branch, self._cancel_reason),)
+
+    def _cancel_expired(self, now: float) -> Actions:
+        return self._ended(487, "", by_peer=self._by_peer)
+
+    def _bye_too_early(self, now: float, key: Key, request: Request) -> Actions:
+        """The peer hangs up before its 2xx reached us: agree, and take back the INVITE."""
+        answered = Respond(key, response_to(request, 200))
+        return (answered, *(self._cancel_due(now) if self._proceeding else NOTHING))
+
+    # --- UAS --------------------------------------------------------------------------------------------------
+
+    def _send_progress(self, now: float, status: int, sdp: bytes, extra: Extra) -> Actions:
+        if sdp and self.offers.offered:
+            self.offers.on(offer_answer.On.ANSWER_SENT)
+        return (Respond(self.key, self._response(self.request, status, sdp, extra)),)
+
+    def _send_answer(self, now: float, sdp: bytes, extra: Extra) -> Actions:
+        if sdp:
+            self._note_sent(sdp)
+        response = self._response(self.request, 200, sdp, extra)
+        self._start_success(response, self.request, now)
+        return (Respond(self.key, response),)
+
+    def _send_refusal(self, now: float, status: int, extra: Extra, reason: str) -> Actions:
+        response = response_to(self.request, status, to_tag=self.local_tag, extra=extra, reason=reason)
+        return (Respond(self.key, response), *self._ended(status, "", by_peer=False))
+
+    def _cancelled(self, now: float, reason: str) -> Actions:
+        response = response_to(self.request, 487, to_tag=self.local_tag)
+        return (Respond(self.key, response), *self._ended(487, reason))
+
+    def _bye_before_answer(self, now: float, key: Key, request: Request) -> Actions:
+        return (Respond(key, response_to(request, 200)), *self._cancelled(now, request.headers.get("reason") or ""))
+
+    def _lost(self, now: float) -> Actions:
+        return self._ended(503, "")
+
+    def _acknowledged(self, now: float, ack: Request) -> Actions:
+        sdp = self._body_of(ack)
+        if sdp:
+            self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        if self._end_reason is not None:
+            reason, self._end_reason = self._end_reason, None
+            return self._step(On.END, now, reason)
+        return (Tell(SessionConfirmed(self, sdp)),)
+
+    def _end_after_ack(self, now: float, reason: str) -> Actions:
+        self._end_reason = reason
+        return NOTHING
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def _send_bye(self, now: float, reason: str) -> Actions:
+        assert self.dialog is not None
+        self._quiet()
+        return (self._in_dialog(self.dialog, "BYE", reason=reason),)
+
+    def _unacknowledged(self, now: float) -> Actions:
+        """The peer fell silent: tell at once, end the dialog properly all the same."""
+        ended = SessionEnded(self, 408)
+        self._told = True
+        return (Tell(ended), *self._send_bye(now, 'SIP;cause=408;text="No ACK"'))
+
+    def _bye(self, now: float, key: Key, request: Request) -> Actions:
+        reason = request.headers.get("reason") or ""
+        actions: list[Action] = [Respond(key, response_to(request, 200))]
+        if self._change is changes.State.RECEIVED and self._change_request is not None:
+            actions.append(Respond(self._change_key, response_to(self._change_request, 487)))
+        self._quiet()
+        return (*actions, *self._ended(200, reason))
+
+    def _bye_again(self, now: float, key: Key, request: Request) -> Actions:
+        return (Respond(key, response_to(request, 200)),)
+
+    def _bye_done(self, now: float) -> Actions:
+        return self._ended(200, "", by_peer=False)
+
+    def _ended(self, status: int, reason: str, *, by_peer: bool = True, response: Response | None = None) -> Actions:
+        self._quiet()
+        if self._told:
+            return (FINISHED,)
+        self._told = True
+        return (Tell(SessionEnded(self, status, reason, by_peer, response)), FINISHED)
+
+    def _quiet(self) -> None:
+        """No timer of the session runs any longer."""
+        self._success = self._cancel_at = self._retry_at = None
+
+    # --- changes inside Confirmed -----------------------------------------------------------------------------
+
+    def _change_step(self, on: changes.On, now: float, *args: object) -> Actions:
+        row = changes.TABLE.row(self._change, on)
+        if row is None:
+            return NOTHING
+        self._change = row.to
+        actions: Actions = getattr(self, row.do)(now, *args)
+        return actions
+
+    def _change_response(self, request: Request, response: Response, now: float) -> Actions:
+        assert self.dialog is not None
+        status = response.status
+        if status < 200:
+            return NOTHING
+        if status < 300:
+            return self._change_success(request, response, now)
+        if status in (408, 481):
+            return self._change_failed(status, now)
+        if status == 491:
+            return self._change_step(changes.On.PENDING, now)
+        return self._change_step(changes.On.REFUSED, now, status)
+
+    def _change_success(self, request: Request, response: Response, now: float) -> Actions:
+        """Every copy of a 2xx is acknowledged, whatever became of the change."""
+        assert self.dialog is not None
+        ack = Send(bytes(self._with_via(self.dialog.ack(request.cseq.number))), self.flow)
+        return (ack, *self._change_step(changes.On.SUCCESS, now, response))
+
+    def _change_failed(self, status: int, now: float) -> Actions:
+        self._change = changes.State.IDLE
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        return self._step(On.GONE, now)
+
+    def _send_offer(self, now: float) -> Actions:
+        assert self.dialog is not None
+        self.offers.on(offer_answer.On.OFFER_SENT)
+        extra = self.profile.request_extra(self._change_sdp)
+        return (self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp),)
+
+    def _modified(self, now: float, response: Response) -> Actions:
+        assert self.dialog is not None
+        self.dialog.refresh_target(response)
+        self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        return (Tell(SessionModified(self, 200, self._body_of(response))),)
+
+    def _not_modified(self, now: float, status: int) -> Actions:
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        return (Tell(SessionModified(self, status, b"")),)
+
+    def _wait(self, now: float) -> Actions:
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        self._retry_at = now + changes.retry_wait_s(self.role is Role.UAC, self._ids.fraction())
+        return NOTHING
+
+    def _take_offer(self, now: float, key: Key, request: Request) -> Actions:
+        assert self.dialog is not None
+        if request.body and not self.offers.on(offer_answer.On.OFFER_RECEIVED):
+            self._change = changes.State.IDLE
+            return self._glare(now, key, request)
+        self._change_key, self._change_request = key, request
+        self.dialog.refresh_target(request)
+        return (Tell(OfferReceived(self, self._body_of(request), request)),)
+
+    def _give_way(self, now: float, key: Key, request: Request) -> Actions:
+        self._retry_at = None
+        return (Tell(SessionModified(self, 491, b"")), *self._take_offer(now, key, request))
+
+    def _glare(self, now: float, key: Key, request: Request) -> Actions:
+        return (Respond(key, response_to(request, 491)),)
+
+    def _busy(self, now: float, key: Key, request: Request) -> Actions:
+        wait = int(self._ids.fraction() * 10)
+        return (Respond(key, response_to(request, 500, extra=[("Retry-After", wait)])),)
+
+    def _accept(self, now: float, sdp: bytes) -> Actions:
+        assert self._change_request is not None
+        self._note_sent(sdp)
+        request, self._change_request = self._change_request, None
+        response = self._response(request, 200, sdp, ())
+        self._start_success(response, request, now)
+        return (Respond(self._change_key, response),)
+
+    def _refuse(self, now: float, status: int) -> Actions:
+        assert self._change_request is not None
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        request, self._change_request = self._change_request, None
+        return (Respond(self._change_key, response_to(request, status)),)
+
+    def _withdrawn(self, now: float) -> Actions:
+        return self._refuse(now, 487)
+
+    # --- pieces -----------------------------------------------------------------------------------------------
+
+    def _note_sent(self, sdp: bytes) -> None:
+        """A description of ours goes out: an answer when one is owed, otherwise an offer, or the answer again."""
+        if self.offers.offered:
+            self.offers.on(offer_answer.On.ANSWER_SENT)
+        elif not self.offers.agreed:
+            self.offers.on(offer_answer.On.OFFER_SENT)
+
+    def _start_success(self, response: Response, request: Request, now: float) -> None:
+        self._success = SuccessRetransmission(bytes(response), request.cseq.number, self.flow, now, self.profile.timers)
+
+    def _response(self, request: Request, status: int, sdp: bytes, extra: Extra) -> Response:
+        fields = with_extra(self.profile.response_extra(sdp), extra)
+        return response_to(request, status, to_tag=self.local_tag, extra=fields, body=sdp)
+
+    def _acknowledge(self, dialog: Dialog, cseq: int) -> Send:
+        data = bytes(self._with_via(dialog.ack(cseq)))
+        self._acks[dialog.remote_tag] = data
+        return Send(data, self.flow)
+
+    def _in_dialog(
+        self, dialog: Dialog, method: str, *, reason: str = "", extra: Extra = (), body: bytes = b"", owner: bool = True
+    ) -> SendRequest:
+        fields = [*extra, ("Reason", reason)] if reason else list(extra)
+        return _request(dialog.request(method, extra=fields, body=body), self.flow, self._ids.branch(), owner=owner)
+
+    def _with_via(self, request: Request) -> Request:
+        request.headers.add("via", via_value(self.flow, self._ids.branch()), top=True)
+        return request
+
+    @staticmethod
+    def _body_of(message: Request | Response) -> bytes:
+        return message.body if message.body and message.content_type in ("application/sdp", "") else b""
+
+
+def via_value(flow: Flow, branch: str) -> str:
+    """Our Via on a path, asking for the source port to be noted (RFC 3581 §3)."""
+    return f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport"
+
+
+def _request(request: Request, flow: Flow, branch: str, *, owner: bool = True) -> SendRequest:
+    request.headers.add("via", via_value(flow, branch), top=True)
+    return SendRequest(request, flow, branch, owner)

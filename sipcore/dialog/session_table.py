@@ -1,0 +1,113 @@
+"""The states of an INVITE session and every step between them (the essay is in `session.py`)."""
+
+from enum import IntEnum
+
+from sipcore.fsm import Ignored, Row, Table
+
+
+class Role(IntEnum):
+    """Who sent the INVITE that made the session."""
+
+    UAC = 0
+    UAS = 1
+
+
+class State(IntEnum):
+    CALLING = 0
+    PROCEEDING = 1
+    CANCELLING = 2
+    INCOMING = 3
+    ANSWERED = 4
+    CONFIRMED = 5
+    ENDING = 6
+    ENDED = 7
+
+
+class On(IntEnum):
+    PROVISIONAL = 0
+    SUCCESS = 1
+    FAILURE = 2
+    CANCELLED = 3
+    ACK = 4
+    BYE = 5
+    PROGRESS = 6
+    ANSWER = 7
+    REJECT = 8
+    END = 9
+    ACK_MISSING = 10
+    CANCEL_EXPIRED = 11
+    BYE_DONE = 12
+    GONE = 13
+
+
+S, I = State, On  # noqa: E741
+_LATE = "the session is past that point"
+
+TABLE = Table(
+    "INVITE session",
+    State,
+    On,
+    [
+        Row(S.CALLING, I.PROVISIONAL, S.PROCEEDING, "_progressed", "RFC 3261 §13.2.2.1"),
+        Row(S.CALLING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
+        Row(S.CALLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
+        Row(S.CALLING, I.END, S.CANCELLING, "_cancel_later", "RFC 3261 §9.1"),
+        Row(S.CALLING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
+        Row(S.PROCEEDING, I.PROVISIONAL, S.PROCEEDING, "_progressed", "RFC 3261 §13.2.2.1"),
+        Row(S.PROCEEDING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
+        Row(S.PROCEEDING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
+        Row(S.PROCEEDING, I.END, S.CANCELLING, "_cancel_now", "RFC 3261 §9.1"),
+        Row(S.PROCEEDING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
+        Row(S.CANCELLING, I.PROVISIONAL, S.CANCELLING, "_cancel_due", "RFC 3261 §9.1"),
+        Row(S.CANCELLING, I.SUCCESS, S.ENDING, "_answered_too_late", "RFC 3261 §9.1"),
+        Row(S.CANCELLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §9.1"),
+        Row(S.CANCELLING, I.CANCEL_EXPIRED, S.ENDED, "_cancel_expired", "RFC 3261 §9.1"),
+        Row(S.CANCELLING, I.BYE, S.CANCELLING, "_bye_again", "RFC 3261 §15"),
+        Row(S.INCOMING, I.CANCELLED, S.ENDED, "_cancelled", "RFC 3261 §9.2"),
+        Row(S.INCOMING, I.BYE, S.ENDED, "_bye_before_answer", "RFC 3261 §15.1.2"),
+        Row(S.INCOMING, I.PROGRESS, S.INCOMING, "_send_progress", "RFC 3261 §13.3.1.1"),
+        Row(S.INCOMING, I.ANSWER, S.ANSWERED, "_send_answer", "RFC 3261 §13.3.1.4"),
+        Row(S.INCOMING, I.REJECT, S.ENDED, "_send_refusal", "RFC 3261 §13.3.1.3"),
+        Row(S.INCOMING, I.GONE, S.ENDED, "_lost", "RFC 3261 §17.2.4"),
+        Row(S.ANSWERED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §13.3.1.4"),
+        Row(S.ANSWERED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
+        Row(S.ANSWERED, I.END, S.ANSWERED, "_end_after_ack", "RFC 3261 §15"),
+        Row(S.ANSWERED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §13.3.1.4"),
+        Row(S.CONFIRMED, I.SUCCESS, S.CONFIRMED, "_answered_again", "RFC 3261 §13.2.2.4"),
+        Row(S.CONFIRMED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §14.2"),
+        Row(S.CONFIRMED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
+        Row(S.CONFIRMED, I.END, S.ENDING, "_send_bye", "RFC 3261 §15.1.1"),
+        Row(S.CONFIRMED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §14.2"),
+        Row(S.CONFIRMED, I.GONE, S.ENDING, "_unacknowledged", "RFC 3261 §12.2.1.2"),
+        Row(S.ENDING, I.BYE, S.ENDING, "_bye_again", "RFC 5407 §3.2.1"),
+        Row(S.ENDING, I.BYE_DONE, S.ENDED, "_bye_done", "RFC 3261 §15.1.1"),
+        Row(S.ENDING, I.SUCCESS, S.ENDING, "_answered_again", "RFC 3261 §13.2.2.4"),
+        Row(S.ENDED, I.SUCCESS, S.ENDED, "_answered_again", "RFC 3261 §13.2.2.4"),
+    ],
+    [
+        Ignored(S.CALLING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCEL_EXPIRED, I.CANCELLED, I.GONE), "not running"),
+        Ignored(S.PROCEEDING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCEL_EXPIRED, I.CANCELLED, I.GONE), "not running"),
+        Ignored(S.CANCELLING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCELLED, I.GONE), "not running"),
+        Ignored(S.CANCELLING, (I.END,), "being cancelled already"),
+        Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE), "the INVITE is not ours"),
+        Ignored(S.INCOMING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCEL_EXPIRED), "not running"),
+        Ignored(S.ANSWERED, (I.PROVISIONAL, I.SUCCESS, I.FAILURE), "the INVITE is not ours"),
+        Ignored(S.ANSWERED, (I.CANCELLED,), "too late: the 2xx is out (RFC 3261 §9.2)"),
+        Ignored(S.ANSWERED, (I.BYE_DONE, I.CANCEL_EXPIRED), "not running"),
+        Ignored(S.ANSWERED, (I.GONE,), "the 2xx is still being repeated"),
+        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.CANCELLED), _LATE),
+        Ignored(S.CONFIRMED, (I.BYE_DONE, I.CANCEL_EXPIRED), "not running"),
+        Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.CANCELLED, I.ACK, I.ACK_MISSING, I.GONE), _LATE),
+        Ignored(S.ENDING, (I.END, I.CANCEL_EXPIRED), "ending already"),
+        Ignored(S.ENDED, tuple(on for on in On if on is not On.SUCCESS), "ended"),
+    ],
+)
+# Answering or refusing what cannot be answered is our own mistake: no row, LocalProtocolError.
+OURS_TO_AVOID = frozenset(
+    {(S.INCOMING, I.END)}
+    | {
+        (state, on)
+        for state in (S.CALLING, S.PROCEEDING, S.CANCELLING, S.ANSWERED, S.CONFIRMED, S.ENDING)
+        for on in (I.PROGRESS, I.ANSWER, I.REJECT)
+    }
+)

@@ -1,0 +1,453 @@
+"""The stack: bytes and time in, bytes and events out. RFC 3261 §8, §12, §17, §18.
+
+Drive it with `receive`, `flow_closed` and `on_timer`; after each, take `outgoing()` and `next_event()`, and call
+`on_timer` again at `deadline()`. Everything happens inside these calls: there is no clock, socket, task or lock.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from sipcore.actions import (
+    AckMissing,
+    AckReceived,
+    Actions,
+    CancelInvite,
+    Finished,
+    FlowFailed,
+    Received,
+    Respond,
+    Send,
+    SendRequest,
+    Tell,
+    TimedOut,
+)
+from sipcore.build import Extra, cancel_for, refusal_of, response_to
+from sipcore.dialog.profile import ALLOW, SessionProfile
+from sipcore.dialog.session import InviteSession, via_value
+from sipcore.dialog.session_table import State
+from sipcore.errors import DropReason, ParseError
+from sipcore.events import InviteArrived, InviteWithdrawn, RequestArrived, ResponseArrived, StackEvent
+from sipcore.flow import Flow
+from sipcore.headers import Via
+from sipcore.ids import IdSource
+from sipcore.message import Request, Response
+from sipcore.parse import DEFAULT_LIMITS, MalformedMessage, ParseLimits, parse_message
+from sipcore.timers import DEFAULT_TIMERS, TimerConfig, TimerQueue
+from sipcore.transaction.base import ClientBase, ServerBase, Transaction
+from sipcore.transaction.client import ClientTransaction
+from sipcore.transaction.invite_client import InviteClientTransaction
+from sipcore.transaction.invite_server import InviteServerTransaction
+from sipcore.transaction.keys import Key, client_key, merge_key, server_key
+from sipcore.transaction.server import ServerTransaction
+
+KNOWN_METHODS = frozenset(
+    ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE")
+    + ("NOTIFY", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK", "PUBLISH")  # noqa: RUF005
+)
+_KEEPALIVES = (b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\x00\x00\x00\x00")
+
+Tap = Callable[[bytes, Flow, bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StackConfig:
+    """`agent` goes into Server and User-Agent; `stateless_tag` makes the To tag of responses sent without keeping
+    state: equal for a retransmission (RFC 3261 §8.2.7)."""
+
+    agent: str = "Zvon"
+    timers: TimerConfig = DEFAULT_TIMERS
+    limits: ParseLimits = DEFAULT_LIMITS
+    extensions: frozenset[str] = field(default_factory=frozenset)
+
+
+class SipStack:
+    """Transactions and sessions of one worker."""
+
+    def __init__(self, config: StackConfig, ids: IdSource) -> None:
+        self.config, self.ids = config, ids
+        self.drops: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.tap: Tap | None = None
+        self._servers: dict[Key, ServerBase] = {}
+        self._clients: dict[Key, ClientBase] = {}
+        self._sessions: dict[tuple[str, str], InviteSession] = {}
+        self._merged: dict[Key, Key] = {}
+        self._timers = TimerQueue()
+        self._outbox: list[Send] = []
+        self._events: deque[StackEvent] = deque()
+
+    # --- driving ----------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One datagram, or one message of a stream."""
+        if self.tap is not None:
+            self.tap(data, flow, True)
+        if data in _KEEPALIVES:
+            self.drops[DropReason.KEEPALIVE] += 1
+            return
+        try:
+            message = parse_message(data, self.config.limits)
+        except MalformedMessage as error:
+            self._malformed(error, data, flow)
+            return
+        if isinstance(message, Response):
+            self._response(message, now)
+        else:
+            self._request(message, flow, now)
+
+    def flow_closed(self, flow: Flow, now: float) -> None:
+        """The path is gone: what waits on it has failed."""
+        for transaction in [t for t in (*self._clients.values(), *self._servers.values()) if t.flow == flow]:
+            self._run(transaction, transaction.flow_failed(now), now)
+
+    def on_timer(self, now: float) -> None:
+        """Run everything whose moment has come."""
+        while (machine := self._timers.due(now)) is not None:
+            if isinstance(machine, InviteSession):
+                self.perform(machine, machine.on_timer(now), now)
+            else:
+                assert isinstance(machine, Transaction)
+                self._run(machine, machine.on_timer(now), now)
+
+    def deadline(self) -> float | None:
+        return self._timers.deadline()
+
+    def outgoing(self) -> list[Send]:
+        """What has to go on the wire, in order; emptied by taking it."""
+        out, self._outbox = self._outbox, []
+        return out
+
+    def next_event(self) -> StackEvent | None:
+        return self._events.popleft() if self._events else None
+
+    # --- what the user asks -----------------------------------------------------------------------------------
+
+    def profile(self, contact: str) -> SessionProfile:
+        return SessionProfile(contact, self.config.agent, self.config.timers)
+
+    def invite(self, request: Request, flow: Flow, contact: str, now: float, *, user: object = None) -> InviteSession:
+        """Start a session with `request` (From with a tag, no Via; Contact, Allow and User-Agent are added)."""
+        profile = self.profile(contact)
+        for name, value in profile.request_extra(request.body):
+            request.headers.add(name, value)
+        session, actions = InviteSession.outgoing(request, flow, profile, self.ids)
+        session.user = user
+        self._sessions[request.call_id, session.local_tag] = session
+        self.perform(session, actions, now)
+        return session
+
+    def accept_session(self, key: Key, contact: str, *, user: object = None) -> InviteSession | None:
+        """Make a session of the INVITE that arrived as `key`; None when it is gone meanwhile."""
+        transaction = self._servers.get(key)
+        if not isinstance(transaction, InviteServerTransaction):
+            return None
+        request = transaction.request
+        session = InviteSession.incoming(key, request, transaction.flow, self.profile(contact), self.ids)
+        session.user = user
+        transaction.owner = session
+        self._sessions[request.call_id, session.local_tag] = session
+        return session
+
+    def send(self, request: Request, flow: Flow, now: float, *, user: object = None) -> None:
+        """Send a request outside any session; its outcome comes as `ResponseArrived(user, …)`."""
+        branch = self.ids.branch()
+        request.headers.add("via", via_value(flow, branch), top=True)
+        self._start_client(SendRequest(request, flow, branch), _Asker(user), now)
+
+    def respond(self, key: Key, response: Response, now: float, *, keep: bool = True) -> None:
+        """Answer a request that arrived. `keep=False` forgets it at once: for challenges (RFC 3261 §8.2.7), whose
+        To tag must then come from `stateless_tag`."""
+        transaction = self._servers.get(key)
+        if transaction is None:
+            return
+        if keep:
+            self._run(transaction, transaction.respond(response, now), now)
+            return
+        self._send(bytes(response), transaction.flow)
+        transaction.deadline = None
+        self._forget(transaction)
+
+    def perform(self, session: InviteSession, actions: Actions, now: float) -> None:
+        """Carry out what a step of a session asked for."""
+        for action in actions:
+            match action:
+                case Send():
+                    self._send(action.data, action.flow)
+                case Tell():
+                    self._events.append(action.event)  # type: ignore[arg-type]
+                case SendRequest():
+                    self._start_client(action, session if action.owner else None, now)
+                case Respond():
+                    transaction = self._servers.get(action.key)
+                    if transaction is not None:
+                        self._run(transaction, transaction.respond(action.response, now), now)
+                case CancelInvite():
+                    self._cancel(action, now)
+                case Finished():
+                    self._sessions.pop((session.request.call_id, session.local_tag), None)
+        self._timers.push(session)
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def _request(self, request: Request, flow: Flow, now: float) -> None:
+        self.counts[request.method if request.method in KNOWN_METHODS else "other"] += 1
+        key = server_key(request)
+        transaction = self._servers.get(key)
+        if request.method == "ACK":
+            self._ack(transaction, request, now)
+        elif transaction is not None:
+            self._run(transaction, transaction.receive(request, now), now)
+        elif request.method == "CANCEL":
+            self._cancel_received(key, request, flow, now)
+        else:
+            self._new_request(key, request, flow, now)
+
+    def _new_request(self, key: Key, request: Request, flow: Flow, now: float) -> None:
+        status, extra = self._refusal(request)
+        tag = request.to.tag
+        if not status and not tag:
+            merged = merge_key(request)
+            if self._merged.get(merged, key) != key:
+                status = 482
+            elif request.method != "REGISTER":
+                self._merged[merged] = key
+        transaction = self._start_server(key, request, flow, now)
+        if status:
+            response = response_to(request, status, to_tag=self.stateless_tag(request), extra=extra)
+            self._run(transaction, transaction.respond(response, now), now)
+        elif tag:
+            self._in_dialog(transaction, request, now)
+        elif request.method == "INVITE":
+            self._events.append(InviteArrived(key, request, flow))
+        else:
+            self._events.append(RequestArrived(key, request, flow))
+
+    def _refusal(self, request: Request) -> tuple[int, Extra]:
+        """What every UAS refuses whoever asks (RFC 3261 §8.2.1-8.2.2, §16.3)."""
+        headers = request.headers
+        hops = headers.get("max-forwards")
+        if hops is not None and (not hops.isascii() or not hops.isdigit() or len(hops) > 4):
+            return 400, ()
+        if request.method not in KNOWN_METHODS:
+            return 501, [("Allow", ALLOW)]
+        if getattr(request.uri, "scheme", "") not in ("sip", "sips", "tel"):
+            return 416, ()
+        required = {token.strip().lower() for token in headers.values("require")} - self.config.extensions
+        if required:
+            return 420, [("Unsupported", ", ".join(sorted(required)))]
+        return 0, ()
+
+    def _in_dialog(self, transaction: ServerBase, request: Request, now: float) -> None:
+        session = self._session_of(request)
+        if session is None:
+            if request.method in ("INVITE", "BYE", "INFO", "UPDATE", "PRACK"):
+                response = response_to(request, 481)
+                self._run(transaction, transaction.respond(response, now), now)
+            else:
+                self._events.append(RequestArrived(transaction.key, request, transaction.flow))
+            return
+        transaction.owner = session
+        self.perform(session, session.receive_request(transaction.key, request, now), now)
+
+    def _session_of(self, request: Request) -> InviteSession | None:
+        """The session of a request inside a dialog: our tag is in To, the peer's in From (§12.2.2)."""
+        session = self._sessions.get((request.call_id, request.to.tag or ""))
+        if session is None:
+            return None
+        dialog = session.dialog
+        if dialog is not None and dialog.remote_tag != (request.from_.tag or ""):
+            return None
+        return session
+
+    def _ack(self, transaction: ServerBase | None, ack: Request, now: float) -> None:
+        if transaction is not None and transaction.owner is None:
+            self._run(transaction, transaction.receive(ack, now), now)
+            return
+        session = self._session_of(ack)
+        if session is not None:
+            self.perform(session, session.receive_ack(ack, now), now)
+        if transaction is not None:
+            self._run(transaction, transaction.receive(ack, now), now)
+        elif session is None:
+            self.drops[DropReason.STRAY_ACK] += 1
+
+    def _cancel_received(self, key: Key, cancel: Request, flow: Flow, now: float) -> None:
+        """§9.2: 200 to the CANCEL whatever the INVITE's state, 481 when there is none. A CANCEL is never challenged."""
+        invite = self._servers.get(server_key(cancel, "INVITE"))
+        transaction = self._start_server(key, cancel, flow, now)
+        status = 481 if not isinstance(invite, InviteServerTransaction) else 200
+        tag = self.stateless_tag(cancel)
+        self._run(transaction, transaction.respond(response_to(cancel, status, to_tag=tag), now), now)
+        if not isinstance(invite, InviteServerTransaction):
+            return
+        reason = cancel.headers.get("reason") or ""
+        if isinstance(invite.owner, InviteSession):
+            self.perform(invite.owner, invite.owner.cancelled(invite.key, reason, now), now)
+        elif invite.is_proceeding:
+            response = response_to(invite.request, 487, to_tag=self.stateless_tag(invite.request))
+            self._run(invite, invite.respond(response, now), now)
+            self._events.append(InviteWithdrawn(invite.key))
+
+    def _malformed(self, error: MalformedMessage, data: bytes, flow: Flow) -> None:
+        """Silence makes a peer retransmit, so a request gets its answer if that can reach anybody (§8.1.3, §18.3)."""
+        if not error.request:
+            self.drops[DropReason.BAD_RESPONSE] += 1
+            return
+        self.refuse(data, error, flow)
+
+    def refuse(self, data: bytes, error: MalformedMessage, flow: Flow) -> None:
+        """Answer a request that cannot be processed, or count why it is dropped."""
+        if b"SIP/" not in data[:1024].upper():
+            self.drops[DropReason.NOT_SIP] += 1
+            return
+        if data[:4].upper() == b"ACK ":
+            self.drops[DropReason.BAD_ACK] += 1
+            return
+        response = refusal_of(error.headers, error.status, _phrase(error.reason), self.ids.tag())
+        if response is None:
+            self.drops[DropReason.BAD_VIA] += 1
+            return
+        self.counts[f"refused {error.status}"] += 1
+        self._send(bytes(response), flow)
+
+    def stateless_tag(self, request: Request) -> str:
+        """A To tag that a retransmission of the request gets again (§8.2.7)."""
+        return self.ids.stable_tag(request.via.branch or "", request.call_id)
+
+    # --- responses --------------------------------------------------------------------------------------------
+
+    def _response(self, response: Response, now: float) -> None:
+        try:
+            transaction = self._clients.get(client_key(response))
+        except ParseError:
+            transaction = None
+        if transaction is None:
+            self.drops[DropReason.STRAY_RESPONSE] += 1
+            return
+        self._run(transaction, transaction.receive(response, now), now)
+
+    # --- transactions -----------------------------------------------------------------------------------------
+
+    def _start_server(self, key: Key, request: Request, flow: Flow, now: float) -> ServerBase:
+        request.note_source(*flow.remote)
+        flow = reply_flow(request.via, flow)
+        transaction: ServerBase
+        if request.method == "INVITE":
+            invite = InviteServerTransaction(key, request, flow, timers=self.config.timers)
+            self._servers[key] = transaction = invite
+            self._run(invite, invite.start(now), now)
+        else:
+            self._servers[key] = transaction = ServerTransaction(key, request, flow, timers=self.config.timers)
+        return transaction
+
+    def _start_client(self, action: SendRequest, owner: object, now: float) -> None:
+        request = action.request
+        kind = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
+        key = (action.branch, request.method)
+        transaction = self._clients[key] = kind(key, request, action.flow, owner, self.config.timers)
+        self._run(transaction, transaction.start(now), now)
+
+    def _cancel(self, action: CancelInvite, now: float) -> None:
+        invite = self._clients.get((action.branch, "INVITE"))
+        if invite is None:
+            return
+        extra = [("Reason", action.reason)] if action.reason else []
+        cancel = cancel_for(invite.request, extra)
+        self._start_client(SendRequest(cancel, invite.flow, action.branch), None, now)
+
+    def _run(self, transaction: Transaction, actions: Actions, now: float) -> None:
+        """Carry out what a step of a transaction asked for, then keep its new deadline."""
+        for action in actions:
+            match action:
+                case Send():
+                    self._send(action.data, action.flow)
+                case Received():
+                    self._deliver(transaction, action.response, now)
+                case TimedOut():
+                    self._failed(transaction, 408, now)
+                case FlowFailed():
+                    self._failed(transaction, 503, now)
+                case AckMissing():
+                    self.counts["ack missing"] += 1
+                case AckReceived():
+                    pass
+                case Finished():
+                    self._forget(transaction)
+        self._timers.push(transaction)
+
+    def _deliver(self, transaction: Transaction, response: Response, now: float) -> None:
+        owner = transaction.owner
+        if isinstance(owner, InviteSession):
+            self.perform(owner, owner.receive_response(transaction.request, response, now), now)
+        elif isinstance(owner, _Asker):
+            self._events.append(ResponseArrived(owner.user, response.status, response))
+
+    def _failed(self, transaction: Transaction, status: int, now: float) -> None:
+        owner = transaction.owner
+        if isinstance(owner, _Asker):
+            self._events.append(ResponseArrived(owner.user, status, None))
+        elif isinstance(owner, InviteSession):
+            if isinstance(transaction, ServerBase):
+                self.perform(owner, owner.flow_failed(now), now)
+            else:
+                self.perform(owner, owner.request_failed(transaction.request, status, now), now)
+        elif isinstance(transaction, InviteServerTransaction):
+            self._events.append(InviteWithdrawn(transaction.key))
+
+    def _forget(self, transaction: Transaction) -> None:
+        if isinstance(transaction, ServerBase):
+            self._servers.pop(transaction.key, None)
+            request = transaction.request
+            if not request.to.tag:
+                self._merged.pop(merge_key(request), None)
+        else:
+            self._clients.pop(transaction.key, None)
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        self._outbox.append(Send(data, flow))
+        if self.tap is not None:
+            self.tap(data, flow, False)
+
+    # --- live dump --------------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, object]:
+        """Numbers of machines by kind and state, drops by reason, requests by method."""
+        states = Counter(session.state.name.lower() for session in self._sessions.values())
+        return {
+            "server_transactions": len(self._servers),
+            "client_transactions": len(self._clients),
+            "sessions": dict(states),
+            "timers": len(self._timers),
+            "requests": dict(self.counts),
+            "dropped": dict(self.drops),
+        }
+
+    def is_idle(self) -> bool:
+        """Nothing is held: no transaction, no session, nothing unsent or untold."""
+        return not (self._servers or self._clients or self._sessions or self._outbox or self._events or self._merged)
+
+    @property
+    def sessions_alive(self) -> int:
+        return sum(session.state is not State.ENDED for session in self._sessions.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Owner of a request sent outside any session."""
+
+    user: object
+
+
+def reply_flow(via: Via, flow: Flow) -> Flow:
+    """Where responses go: to the source (RFC 3581 §4), which also serves phones behind NAT that do not ask for it; a
+    peer that is not behind NAT, does not ask and listens elsewhere is answered at its sent-by port (§18.2.2)."""
+    if flow.reliable or via.rport is not None or via.host != flow.remote[0]:
+        return flow
+    port = via.port or 5060
+    return flow if port == flow.remote[1] else replace(flow, remote=(flow.remote[0], port))
+
+
+def _phrase(reason: str) -> str:
+    """A reason phrase from our own words: printable ASCII on one line."""
+    return "".join(char for char in reason if " " <= char <= "~")[:100]

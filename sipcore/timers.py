@@ -1,0 +1,77 @@
+"""Timer values of RFC 3261 §17 and the queue of deadlines that a stack keeps."""
+
+import heapq
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TimerConfig:
+    """Seconds. T1 is the round-trip estimate, T2 the longest retransmit interval, T4 the life of a message in the
+    network (RFC 3261 Table 4)."""
+
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+
+    @property
+    def give_up(self) -> float:
+        """64*T1: timers B, F, H, J, L, M."""
+        return 64 * self.t1
+
+    @property
+    def wait_d(self) -> float:
+        """Timer D: at least 32 s for unreliable transports."""
+        return max(32.0, 64 * self.t1)
+
+
+DEFAULT_TIMERS = TimerConfig()
+
+
+class Timed(Protocol):
+    """A machine that wants `on_timer` at `deadline` (monotonic seconds; None: not at all). `queued_at` is the queue's
+    note of the moment it last put the machine down for."""
+
+    queued_at: float | None
+
+    @property
+    def deadline(self) -> float | None: ...
+
+
+class TimerQueue:
+    """Deadlines of many machines, cancelled lazily: an entry counts only while its machine wants exactly that moment.
+
+    Whoever changes a machine's deadline pushes it again; the old entry is skipped when it comes up.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Timed]] = []
+        self._count = 0
+
+    def push(self, machine: Timed) -> None:
+        """Note the machine's deadline; free when it has not changed."""
+        deadline = machine.deadline
+        if deadline is not None and deadline != machine.queued_at:
+            machine.queued_at = deadline
+            self._count += 1
+            heapq.heappush(self._heap, (deadline, self._count, machine))
+
+    def deadline(self) -> float | None:
+        """The earliest moment at which `due` may return something; entries that no longer count are removed."""
+        heap = self._heap
+        while heap and heap[0][2].deadline != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def due(self, now: float) -> Timed | None:
+        """Take out one machine whose deadline has come, or None."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            at, _, machine = heapq.heappop(heap)
+            if machine.deadline == at:
+                machine.queued_at = None
+                return machine
+        return None
+
+    def __len__(self) -> int:
+        return len(self._heap)

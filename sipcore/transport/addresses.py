@@ -1,0 +1,44 @@
+"""Which of our addresses a peer should see: the one the kernel would send from, or the external one."""
+
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+_CACHE_LIMIT = 10_000
+
+
+class AdvertisedAddress:
+    """Answers per peer, cached. `external` (an address) is told to peers outside `local_networks` (REG-6)."""
+
+    def __init__(self, external: str = "", local_networks: Sequence[str] = ()) -> None:
+        self._external = external
+        self._networks = [ip_network(network, strict=False) for network in local_networks]
+        self._cache: dict[tuple[str, str], str] = {}
+
+    def towards(self, remote_host: str, bound_host: str) -> str:
+        """The host to write into Via, Contact and SDP for a peer at `remote_host`."""
+        found = self._cache.get((remote_host, bound_host))
+        if found is None:
+            if len(self._cache) >= _CACHE_LIMIT:
+                self._cache.clear()
+            found = self._cache[remote_host, bound_host] = self._find(remote_host, bound_host)
+        return found
+
+    def _find(self, remote_host: str, bound_host: str) -> str:
+        address = ip_address(remote_host)
+        if self._external and not any(address in net for net in self._networks if net.version == address.version):
+            return self._external
+        return self.local_towards(remote_host, bound_host)
+
+    @staticmethod
+    def local_towards(remote_host: str, bound_host: str) -> str:
+        """The local address packets to `remote_host` leave from, when the socket is bound to a wildcard."""
+        if bound_host not in ("0.0.0.0", "::", ""):
+            return bound_host
+        family = socket.AF_INET6 if ":" in remote_host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((remote_host, 9))
+            except OSError:
+                return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+            return str(probe.getsockname()[0])

@@ -1,0 +1,152 @@
+"""The shell around the stack: sockets feed it, its outbox goes to sockets, one timer is armed.
+
+The user gives a handler for events and calls `kick()` after it used the stack outside a handler.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from sipcore.events import StackEvent
+from sipcore.flow import Flow
+from sipcore.stack import SipStack
+
+log = structlog.get_logger("sip")
+
+
+class Path(Protocol):
+    """One listening datagram socket or one connection."""
+
+    def send(self, data: bytes, remote: tuple[str, int]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Opener = Callable[[Flow, bytes], None]
+
+
+class SipDriver:
+    """Drives one `SipStack` on an asyncio loop."""
+
+    def __init__(self, stack: SipStack, handler: Callable[[StackEvent], None]) -> None:
+        self.stack, self._handler = stack, handler
+        self._loop = asyncio.get_running_loop()
+        self._paths: dict[int, Path] = {}
+        self._openers: dict[str, Opener] = {}
+        self._next_id = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._pumping = False
+        self._kicked = False
+
+    # --- paths ------------------------------------------------------------------------------------------------
+
+    def new_id(self) -> int:
+        self._next_id += 1
+        return self._next_id
+
+    def add_path(self, path_id: int, path: Path) -> None:
+        self._paths[path_id] = path
+
+    def drop_path(self, flow: Flow) -> None:
+        """The connection of `flow` is gone."""
+        if self._paths.pop(flow.id, None) is not None:
+            self.stack.flow_closed(flow, self._loop.time())
+            self.pump()
+
+    def set_opener(self, transport: str, opener: Opener) -> None:
+        """How to reach a flow of `transport` whose connection is not open."""
+        self._openers[transport] = opener
+
+    def is_open(self, flow: Flow) -> bool:
+        return flow.id in self._paths
+
+    # --- in and out -------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes, flow: Flow) -> None:
+        """One datagram or framed message from the network."""
+        self.stack.receive(data, flow, self._loop.time())
+        self.pump()
+
+    def kick(self) -> None:
+        """The stack was used from outside a handler: send what it has, soon."""
+        if not self._pumping and not self._kicked:
+            self._kicked = True
+            self._loop.call_soon(self._kicked_pump)
+
+    def _kicked_pump(self) -> None:
+        self._kicked = False
+        self.pump()
+
+    def pump(self) -> None:
+        """Move everything that moves, then arm the timer."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            stack = self.stack
+            while True:
+                for data, flow in stack.outgoing():
+                    self._send(data, flow)
+                event = stack.next_event()
+                if event is None:
+                    break
+                self._handle(event)
+        finally:
+            self._pumping = False
+        self._arm()
+
+    def _handle(self, event: StackEvent) -> None:
+        try:
+            self._handler(event)
+        except Exception:
+            log.exception("an event could not be handled", sip_event=type(event).__name__)
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        path = self._paths.get(flow.id)
+        if path is not None:
+            path.send(data, flow.remote)
+            return
+        opener = self._openers.get(flow.transport)
+        if opener is not None:
+            opener(flow, data)
+        else:
+            self.unreachable(flow)
+
+    def unreachable(self, flow: Flow) -> None:
+        """`flow` cannot be (re)opened: whatever waits on it fails, after the current step."""
+        self._loop.call_soon(self._failed, flow)
+
+    def _failed(self, flow: Flow) -> None:
+        self.stack.flow_closed(flow, self._loop.time())
+        self.pump()
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        wanted = self.stack.deadline()
+        if wanted == self._timer_at and self._timer is not None:
+            return
+        if self._timer is not None and wanted is not None and self._timer_at is not None and self._timer_at < wanted:
+            return  # it will find nothing due and arm itself again: cheaper than cancelling for each message
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = wanted
+        if wanted is not None:
+            self._timer = self._loop.call_at(wanted, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = self._timer_at = None
+        self.stack.on_timer(self._loop.time())
+        self.pump()
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for path in list(self._paths.values()):
+            path.close()
+        self._paths.clear()
+        await asyncio.sleep(0)

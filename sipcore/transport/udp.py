@@ -1,0 +1,72 @@
+"""SIP over UDP (RFC 3261 §18)."""
+
+import asyncio
+import socket
+
+from sipcore.flow import Flow
+from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.driver import SipDriver
+
+_BUFFER_BYTES = 4 << 20  # a burst of INVITEs waits here, not in a retransmission
+_FLOWS_KEPT = 100_000
+
+
+class UdpListener(asyncio.DatagramProtocol):
+    """One bound socket. Flows are cached per peer, so that a datagram costs one look-up."""
+
+    def __init__(self, driver: SipDriver, addresses: AdvertisedAddress) -> None:
+        self._driver, self._addresses = driver, addresses
+        self._transport: asyncio.DatagramTransport | None = None
+        self._flows: dict[tuple[str, int], Flow] = {}
+        self.id = driver.new_id()
+        self.bound: tuple[str, int] = ("", 0)
+
+    @classmethod
+    async def open(cls, driver: SipDriver, addresses: AdvertisedAddress, host: str, port: int) -> "UdpListener":
+        """Bind; OSError when that cannot be done."""
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            if ":" in host:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+            sock.setblocking(False)
+            sock.bind((host, port))
+        except OSError:
+            sock.close()
+            raise
+        loop = asyncio.get_running_loop()
+        _, listener = await loop.create_datagram_endpoint(lambda: cls(driver, addresses), sock=sock)
+        return listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+        self.bound = transport.get_extra_info("sockname")[:2]
+        self._driver.add_path(self.id, self)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        remote = (str(addr[0]), int(addr[1]))
+        flow = self._flows.get(remote)
+        if flow is None:
+            flow = self.flow_to(*remote)
+        self._driver.feed(data, flow)
+
+    def flow_to(self, host: str, port: int) -> Flow:
+        """The flow between this socket and a peer."""
+        if len(self._flows) >= _FLOWS_KEPT:
+            self._flows.clear()
+        local = (self._addresses.towards(host, self.bound[0]), self.bound[1])
+        flow = self._flows[host, port] = Flow("UDP", local, (host, port), self.id)
+        return flow
+
+    def error_received(self, exc: Exception) -> None:
+        """ICMP errors name no datagram; timers find out (RFC 3261 §18.4 is met by them)."""
+
+    def send(self, data: bytes, remote: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, remote)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
