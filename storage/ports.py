@@ -54,9 +54,14 @@ class CdrStore(Protocol):
 class Storage(Protocol):
     """One opened database."""
 
-    offices: OfficeStore
-    locations: LocationStore
-    cdrs: CdrStore
+    @property
+    def offices(self) -> OfficeStore: ...
+
+    @property
+    def locations(self) -> LocationStore: ...
+
+    @property
+    def cdrs(self) -> CdrStore: ...
 
     async def flush(self) -> None:
         """Return when everything queued so far is stored; raises `StorageUnavailable` when the database refuses. Rows

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -35,17 +35,13 @@ class Database:
         self._writing = self._engine("BEGIN IMMEDIATE", "PRAGMA synchronous = NORMAL")
         self._reading = self._engine("BEGIN", "PRAGMA query_only = ON")
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> AbstractContextManager[Connection]:
         """One transaction; raises `StorageUnavailable` with nothing changed."""
-        with self._sentences(), self._writing.begin() as connection:
-            yield connection
+        return self._transaction(self._writing)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """One consistent view; raises `StorageUnavailable`."""
-        with self._sentences(), self._reading.begin() as connection:
-            yield connection
+        return self._transaction(self._reading)
 
     def close(self) -> None:
         self._reading.dispose()
@@ -76,9 +72,10 @@ class Database:
         return engine
 
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            yield
+            with engine.begin() as connection:
+                yield connection
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise StorageUnavailable(self._sentence(error)) from error
 

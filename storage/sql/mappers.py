@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,6 +14,12 @@ from storage.records import CdrRow, Registration, Terminal, User
 RowValues = dict[str, Any]
 
 _CDR_FIELDS = tuple(field.name for field in fields(CdrRow))
+_CDR_ENCODED = ("sip_call_ids", "quality")
+_CDR_PLAIN = tuple(name for name in _CDR_FIELDS if name not in _CDR_ENCODED)
+_cdr_plain_values = attrgetter(*_CDR_PLAIN)
+
+CDR_COLUMNS = (*_CDR_PLAIN, *_CDR_ENCODED, "from_key", "to_key", "external_key")
+
 _encode = msgspec.json.Encoder().encode
 _decode_bindings = msgspec.json.Decoder(tuple[Registration, ...]).decode
 _decode_cdr = msgspec.json.Decoder(CdrRow).decode
@@ -20,15 +27,16 @@ _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
 
 
-def cdr_values(row: CdrRow) -> RowValues:
-    """A row of call history as columns, with the keys that numbers are found by."""
-    values: RowValues = {name: getattr(row, name) for name in _CDR_FIELDS}
-    values["sip_call_ids"] = _encode(row.sip_call_ids).decode()
-    values["quality"] = _encode(row.quality).decode()
-    values["from_key"] = number_key(row.from_number)
-    values["to_key"] = number_key(row.to_number)
-    values["external_key"] = number_key(row.external_number)
-    return values
+def cdr_values(row: CdrRow) -> tuple[Any, ...]:
+    """A row of call history in the order of `CDR_COLUMNS`."""
+    return (
+        *_cdr_plain_values(row),
+        _encode(row.sip_call_ids).decode(),
+        _encode(row.quality).decode(),
+        number_key(row.from_number),
+        number_key(row.to_number),
+        number_key(row.external_number),
+    )
 
 
 def cdr_row(columns: RowMapping) -> CdrRow:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from storage.records import CdrRow, Office, Registration
 from storage.sql import mappers
-from storage.sql.tables import cdrs, locations, offices, terminals, users
+from storage.sql.tables import locations, offices, terminals, users
 
-_INSERT_CDR = upsert(cdrs).on_conflict_do_nothing(index_elements=["id"])
-# As text, with tuples: a third of the time that building named parameters takes, and there are thousands a second.
+# As text, with tuples: half of the time that named parameters take, and there are thousands a second.
+_INSERT_CDR = (
+    f"INSERT INTO cdrs ({', '.join(mappers.CDR_COLUMNS)}) VALUES ({', '.join('?' * len(mappers.CDR_COLUMNS))}) "
+    "ON CONFLICT (id) DO NOTHING"
+)
 _PUT_LOCATION = (
     "INSERT INTO locations (aor, expires_at, bindings) VALUES (?, ?, ?) "
     "ON CONFLICT (aor) DO UPDATE SET expires_at = excluded.expires_at, bindings = excluded.bindings"
@@ -21,7 +23,7 @@ _DELETE_LOCATION = delete(locations).where(locations.c.aor == bindparam("gone"))
 def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
     """Rows whose id is stored already are left alone, so storing twice is harmless."""
     if rows:
-        connection.execute(_INSERT_CDR, [mappers.cdr_values(row) for row in rows])
+        connection.exec_driver_sql(_INSERT_CDR, [mappers.cdr_values(row) for row in rows])
 
 
 def store_locations(connection: Connection, by_aor: Mapping[str, Sequence[Registration]]) -> None:

@@ -1,0 +1,61 @@
+"""Records for storage tests."""
+
+from storage.records import CdrRow, Office, Registration, Terminal, User
+
+
+def cdr(id: str, started_at: float = 1000.0, **values: object) -> CdrRow:
+    """A missed call from 101 to 102; `values` override."""
+    plain: dict[str, object] = {
+        "id": id,
+        "linkedid": f"call-{id}",
+        "started_at": started_at,
+        "ended_at": started_at + 5,
+        "from_number": "101",
+        "to_number": "102",
+        "disposition": "NOANSWER",
+    }
+    return CdrRow(**{**plain, **values})  # type: ignore[arg-type]  # a test names only fields that exist
+
+
+def answered(id: str, started_at: float = 1000.0, **values: object) -> CdrRow:
+    return cdr(
+        id, started_at, **{"disposition": "ANSWERED", "answered_at": started_at + 2, "talk_seconds": 3.0, **values}
+    )
+
+
+def registration(
+    aor: str = "sip:101@zvon", contact: str = "sip:101@10.0.0.1", expires_at: float = 2000.0
+) -> Registration:
+    return Registration(
+        aor=aor,
+        contact=contact,
+        call_id="f81d4fae",
+        cseq=7,
+        expires_at=expires_at,
+        registered_at=expires_at - 120,
+        q=0.5,
+        user_agent="Телефон/1.0",
+        received="192.0.2.7:40000",
+        transport="tcp",
+        instance="<urn:uuid:f81d4fae>",
+        reg_id=1,
+        path=("<sip:edge;lr>", "<sip:edge2;lr>"),
+    )
+
+
+OFFICE = Office(
+    name='Рога "и" копыта',
+    language="ru",
+    timezone="Europe/Moscow",
+    number_length=4,
+    users=(
+        User(id="zoe", name="Zoe", role="supervisor", scope=("all", "user:belkina")),
+        User(
+            id="belkina", name="Белкина Ирина", email="b@example.com", mobile="+79161234567", mobile_dial="79161234567"
+        ),
+    ),
+    terminals=(
+        Terminal(number="202", owner="zoe", password="Long-Enough_1", max_calls=3, max_contacts=2, dtmf="rfc4733"),
+        Terminal(number="101", trust="192.0.2.0/24", network="192.0.2.0/24", transport="tcp", disabled=True),
+    ),
+)

@@ -1,0 +1,183 @@
+"""What every storage adapter promises; the same tests run on each."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from storage.memory import MemoryStorage
+from storage.ports import HistoryQuery, Storage
+from storage.records import CdrRow, Office, Terminal
+from storage.sql import open_storage
+from tests.storage.examples import OFFICE, answered, cdr, registration
+
+Opened = Callable[[], AbstractAsyncContextManager[Storage]]
+
+pytestmark = pytest.mark.real_loop
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+    @asynccontextmanager
+    async def open_one() -> AsyncIterator[Storage]:
+        is_memory = request.param == "memory"
+        storage: Storage = MemoryStorage() if is_memory else open_storage("sqlite:///zvon.db", tmp_path)
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+    return open_one
+
+
+async def ids(storage: Storage, query: HistoryQuery) -> list[str]:
+    return [row.id for row in await storage.cdrs.query(query)]
+
+
+async def test_a_new_database_holds_an_empty_office(opened: Opened) -> None:
+    async with opened() as storage:
+        assert await storage.offices.load() == Office()
+
+
+async def test_an_office_comes_back_as_it_was_saved(opened: Opened) -> None:
+    async with opened() as storage:
+        await storage.offices.save(OFFICE)
+        assert await storage.offices.load() == OFFICE
+
+
+async def test_saving_replaces_the_whole_office(opened: Opened) -> None:
+    smaller = Office(name="B", terminals=(Terminal(number="303", trust="127.0.0.1"),))
+    async with opened() as storage:
+        await storage.offices.save(OFFICE)
+        await storage.offices.save(smaller)
+        assert await storage.offices.load() == smaller
+
+
+async def test_bindings_come_back_until_they_expire(opened: Opened) -> None:
+    first, second = registration(expires_at=2000.0), registration(contact="sip:101@10.0.0.2", expires_at=3000.0)
+    async with opened() as storage:
+        storage.locations.put("sip:101@zvon", (first, second))
+        assert await storage.locations.load(1999.0) == [first, second]
+        assert await storage.locations.load(2000.0) == [second]
+        assert await storage.locations.load(3000.0) == []
+
+
+async def test_the_latest_bindings_of_an_aor_win_and_none_removes_it(opened: Opened) -> None:
+    other = registration("sip:102@zvon")
+    async with opened() as storage:
+        storage.locations.put("sip:101@zvon", (registration(), registration(contact="sip:x@y")))
+        storage.locations.put("sip:102@zvon", (other,))
+        await storage.flush()
+        storage.locations.put("sip:101@zvon", (registration(expires_at=5000.0),))
+        assert await storage.locations.load(0.0) == [registration(expires_at=5000.0), other]
+        storage.locations.put("sip:101@zvon", ())
+        assert await storage.locations.load(0.0) == [other]
+
+
+async def test_a_row_comes_back_with_every_field(opened: Opened) -> None:
+    row = CdrRow(
+        id="1", linkedid="zvon-1.1", started_at=1000.123, answered_at=1002.5, ended_at=1010.75, talk_seconds=8.25,
+        from_number="+74951234567", from_name="Иван", to_number="101", to_name='O"Neil', external_number="74957654321",
+        provider_in="telco", provider_out="other", disposition="ANSWERED", stage="dial", cause="16 normal",
+        sip_call_ids=("a@b", "c@d"), recording="r.wav", quality={"loss": 0.5, "jitter_ms": 3.0},
+    )  # fmt: skip
+    async with opened() as storage:
+        storage.cdrs.append(row)
+        assert await storage.cdrs.query(HistoryQuery()) == [row]
+
+
+async def test_a_row_is_stored_once_however_often_it_is_appended(opened: Opened) -> None:
+    async with opened() as storage:
+        storage.cdrs.append(cdr("1"))
+        await storage.flush()
+        storage.cdrs.append(replace(cdr("1"), cause="again"))
+        assert await storage.cdrs.query(HistoryQuery()) == [cdr("1")]
+
+
+async def test_history_is_newest_first_and_paged(opened: Opened) -> None:
+    async with opened() as storage:
+        for number, at in enumerate((3.0, 1.0, 2.0, 2.0)):
+            storage.cdrs.append(cdr(str(number), at))
+        assert await ids(storage, HistoryQuery()) == ["0", "3", "2", "1"]
+        assert await ids(storage, HistoryQuery(limit=2)) == ["0", "3"]
+        assert await ids(storage, HistoryQuery(limit=2, offset=1)) == ["3", "2"]
+        assert await ids(storage, HistoryQuery(number="101", limit=2, offset=1)) == ["3", "2"]
+        assert await ids(storage, HistoryQuery(limit=0)) == []
+
+
+async def test_a_period_includes_its_beginning_and_not_its_end(opened: Opened) -> None:
+    async with opened() as storage:
+        for at in (1.0, 2.0, 3.0):
+            storage.cdrs.append(cdr(str(int(at)), at))
+        assert await ids(storage, HistoryQuery(from_at=2.0)) == ["3", "2"]
+        assert await ids(storage, HistoryQuery(to_at=3.0)) == ["2", "1"]
+        assert await ids(storage, HistoryQuery(number="102", from_at=2.0, to_at=3.0)) == ["2"]
+
+
+@pytest.mark.row("CDR-8")
+async def test_an_internal_number_is_matched_as_a_whole_at_either_end(opened: Opened) -> None:
+    async with opened() as storage:
+        storage.cdrs.append(cdr("from", 5.0, from_number="302", to_number="74952293042"))
+        storage.cdrs.append(cdr("to", 4.0, from_number="74952293042", to_number="302"))
+        storage.cdrs.append(cdr("did", 3.0, from_number="700", to_number="701", external_number="302"))
+        storage.cdrs.append(cdr("longer", 2.0, from_number="1302", to_number="3020"))
+        storage.cdrs.append(cdr("ends-with", 1.0, from_number="79161234302", to_number="74950000302"))
+        assert await ids(storage, HistoryQuery(number="302")) == ["from", "to", "did"]
+        assert await ids(storage, HistoryQuery(number="(302)")) == ["from", "to", "did"]
+        assert await ids(storage, HistoryQuery(number="3020", number_length=4)) == ["longer"]
+
+
+@pytest.mark.row("CDR-8")
+async def test_a_longer_number_is_matched_on_its_last_nine_digits_without_punctuation(opened: Opened) -> None:
+    async with opened() as storage:
+        storage.cdrs.append(cdr("plus", 6.0, from_number="+7 (495) 229-30-42"))
+        storage.cdrs.append(cdr("eight", 5.0, to_number="84952293042"))
+        storage.cdrs.append(cdr("did", 4.0, external_number="74952293042"))
+        storage.cdrs.append(cdr("nine", 3.0, to_number="952293042"))
+        storage.cdrs.append(cdr("other-city", 2.0, to_number="74962293042"))
+        storage.cdrs.append(cdr("short", 1.0, to_number="2293042"))
+        for number in ("74952293042", "+7 495 229-30-42", "8(495)2293042", "952293042"):
+            assert await ids(storage, HistoryQuery(number=number)) == ["plus", "eight", "did", "nine"]
+        assert await ids(storage, HistoryQuery(number="229-30-42")) == [
+            "plus", "eight", "did", "nine", "other-city", "short",
+        ]  # fmt: skip
+        assert await ids(storage, HistoryQuery(number="+-()")) == []
+
+
+@pytest.mark.row("CDR-9")
+async def test_two_numbers_give_the_answered_calls_between_them_in_both_directions(opened: Opened) -> None:
+    async with opened() as storage:
+        storage.cdrs.append(answered("out", 9.0, from_number="302", to_number="74952293042"))
+        storage.cdrs.append(answered("in", 8.0, from_number="84952293042", to_number="302"))
+        storage.cdrs.append(answered("did-to", 7.0, from_number="1", to_number="302", external_number="74952293042"))
+        storage.cdrs.append(answered("did-from", 6.0, from_number="302", to_number="9", external_number="74952293042"))
+        storage.cdrs.append(cdr("missed", 5.0, from_number="302", to_number="74952293042"))
+        storage.cdrs.append(
+            answered("greeting-only", 4.0, from_number="302", to_number="74952293042", talk_seconds=0.0)
+        )
+        storage.cdrs.append(answered("other", 3.0, from_number="303", to_number="74952293042"))
+        storage.cdrs.append(answered("one-end", 2.0, from_number="302", to_number="303"))
+        expected = ["out", "in", "did-to", "did-from"]
+        assert await ids(storage, HistoryQuery(number="74952293042", number2="302")) == expected
+        assert await ids(storage, HistoryQuery(number="302", number2="+7 (495) 229-30-42")) == expected
+        assert await ids(storage, HistoryQuery(number="302", number2="74952293042", to_at=8.0)) == expected[2:]
+
+
+@pytest.mark.row("CDR-11")
+async def test_a_linkedid_is_exact_and_ignores_every_other_filter(opened: Opened) -> None:
+    async with opened() as storage:
+        for id, linkedid in (("1", "zvon-17.1"), ("2", "zvon-17.1"), ("3", "zvon-17.10"), ("4", "ZVON-17.1")):
+            storage.cdrs.append(cdr(id, float(id), linkedid=linkedid))
+        query = HistoryQuery(linkedid="zvon-17.1", number="999", number2="888", from_at=1e9, to_at=2e9)
+        assert await ids(storage, query) == ["2", "1"]
+        assert await ids(storage, HistoryQuery(linkedid="zvon-17")) == []
+
+
+async def test_the_live_dump_has_the_same_keys_everywhere(opened: Opened) -> None:
+    async with opened() as storage:
+        await storage.flush()
+        assert set(storage.describe()) == {
+            "rows_queued", "rows_spooled", "registrations_queued", "last_error", "seconds_since_write",
+        }  # fmt: skip

@@ -1,0 +1,79 @@
+"""The schema steps: they give the tables that the program uses, up and down, and keep what is stored."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from storage.sql.database import Database
+from storage.sql.migrate import HEAD, alembic_config, migrate, upgrade
+from storage.sql.statements import load_office, save_office, store_cdrs, store_locations
+from storage.sql.tables import metadata
+from tests.storage.examples import OFFICE, cdr, registration
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    found = Database(tmp_path / "zvon.db")
+    yield found
+    found.close()
+
+
+def fill(database: Database) -> None:
+    with database.write() as connection:
+        save_office(connection, OFFICE)
+        store_cdrs(connection, [cdr("1")])
+        store_locations(connection, {"sip:101@zvon": [registration()]})
+
+
+def tables(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def test_the_program_knows_the_last_step() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_the_steps_give_the_tables_that_the_program_uses(database: Database) -> None:
+    upgrade(database)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    upgrade(database)
+    fill(database)
+    upgrade(database)
+    with database.read() as connection:
+        assert load_office(connection) == OFFICE
+
+
+def test_down_and_up_again_with_data(database: Database) -> None:
+    upgrade(database)
+    fill(database)
+    migrate(database, "base")
+    assert tables(database) == {"alembic_version"}
+    upgrade(database)
+    assert tables(database) == {"alembic_version", *metadata.tables}
+    fill(database)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    import alembic.op
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("broken step")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(alembic.op, "create_index", fail)
+        with pytest.raises(RuntimeError, match="broken step"):
+            upgrade(database)
+    assert tables(database) == set()
+    upgrade(database)
+    fill(database)
