@@ -1,0 +1,236 @@
+"""The `zvon` command. Every command but `run` and `check` asks the running server through its data folder.
+
+Imports wait until they are needed: `zvon calls` must answer at once.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from pbx.control.client import ControlClient
+
+HISTORY_FOR_PEOPLE = 50  # rows; scripts get all
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of `zvon run`; None: not given."""
+
+    config: Path | None = None
+    office: Path | None = None
+    data: Path | None = None
+
+
+Data = Annotated[Path, typer.Option("--data", envvar="ZVON_DATA", help="Data folder of the server.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document, for scripts.")]
+Document = Annotated[Path, typer.Argument(metavar="OFFICE", help="An office document; - reads standard input.")]
+Limit = Annotated[
+    int | None, typer.Option(min=0, help="At most so many rows, 0 for all; otherwise 50, with --json all.", metavar="N")
+]
+VAR = Path("var")
+
+
+class _SentenceGroup(TyperGroup):
+    """Whatever a command cannot do is one sentence on standard error and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from conf.errors import ConfInvalid
+        from pbx.control.messages import ControlError
+        from storage.ports import StorageUnavailable
+
+        try:
+            return super().invoke(ctx)
+        except (ControlError, ConfInvalid, StorageUnavailable) as error:
+            typer.echo(f"zvon: {error}", err=True)
+            raise typer.Exit(1) from None
+
+
+def build_app(run: Callable[[RunOptions], int]) -> typer.Typer:
+    """The command line; `run` is what `zvon run` does, its result the exit code."""
+    app = typer.Typer(
+        cls=_SentenceGroup,
+        help="Zvon, a SIP phone server.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    def run_command(
+        config: Annotated[Path | None, typer.Option(help="Settings of the server (zvon.toml).", metavar="FILE")] = None,
+        office: Annotated[Path | None, typer.Option(help="Office document to apply first.", metavar="FILE")] = None,
+        data: Annotated[
+            Path | None, typer.Option(envvar="ZVON_DATA", help="Data folder, instead of the configured one.")
+        ] = None,
+    ) -> None:
+        """Run the phone server in the foreground. SIGTERM drains, a second one or SIGINT stops now."""
+        raise typer.Exit(run(RunOptions(config, office, data)))
+
+    app.command("run", epilog="Example: zvon run --config zvon.toml --office office.toml --data var")(run_command)
+    for name, (command, example) in COMMANDS.items():
+        app.command(name, epilog=f"Example: {example}")(command)
+    return app
+
+
+def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...")], json: Json = False) -> None:
+    """Validate settings and office files, all mistakes at once. Needs no server and changes nothing."""
+    from pbx.cli_check import check_file
+    from pbx.cli_output import json_text
+
+    findings = [check_file(path) for path in files]
+    if json:
+        typer.echo(json_text(findings))
+    else:
+        for found in findings:
+            kind = " ".join(filter(None, (found.kind, f"({found.summary})" if found.summary else "")))
+            lines = [str(error) for error in found.errors] or [f"{found.file}: valid {kind}"]
+            typer.echo("\n".join(lines))
+    raise typer.Exit(1 if any(found.errors for found in findings) else 0)
+
+
+def plan(office: Document, data: Data = VAR, json: Json = False) -> None:
+    """Show what a document would change in the running office. Changes nothing."""
+    _office_change("plan", office, data, json)
+
+
+def apply(office: Document, data: Data = VAR, json: Json = False) -> None:
+    """Change the running office to what a document says, all or nothing. Calls go on."""
+    _office_change("apply", office, data, json)
+
+
+def export(
+    data: Data = VAR,
+    with_secrets: Annotated[bool, typer.Option("--with-secrets", help="With the passwords of terminals.")] = False,
+) -> None:
+    """Print the running office as one document that `apply` takes back unchanged."""
+    with _server(data) as server:
+        typer.echo(server.export(with_secrets=with_secrets), nl=False)
+
+
+def status(data: Data = VAR, json: Json = False) -> None:
+    """Show the live state of every part of the server."""
+    with _server(data) as server:
+        found = server.status()
+    from pbx.cli_output import json_text, print_status
+
+    typer.echo(json_text(found)) if json else print_status(found)
+
+
+def registrations(data: Data = VAR, json: Json = False) -> None:
+    """List the phones that are registered now."""
+    with _server(data) as server:
+        found = server.registrations()
+    from pbx.cli_output import json_text, print_registrations, view_object
+
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_registrations(found)
+
+
+def calls(data: Data = VAR, json: Json = False) -> None:
+    """List the calls in progress, one row a call."""
+    with _server(data) as server:
+        found = server.calls()
+    from pbx.cli_output import json_text, print_calls, view_object
+
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_calls(found)
+
+
+def history(
+    second: Annotated[str, typer.Argument(metavar="[N2]", help="A second number, after --number N.")] = "",
+    number: Annotated[str, typer.Option(metavar="N", help="Calls of this number; with N2 talks between both.")] = "",
+    id: Annotated[str, typer.Option(metavar="LINKEDID", help="The rows of one conversation.")] = "",
+    start: Annotated[str, typer.Option("--from", metavar="T", help="From this time on: 2026-11-22T09:00, UTC.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="T", help="Before this time; a date alone is included.")] = "",
+    limit: Limit = None,
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """Show the call history, newest first."""
+    from pbx.cli_output import history_object, json_text, print_history
+    from storage.ports import HistoryQuery
+
+    first, second = _two_numbers(number, second)
+    query = HistoryQuery(first, second, id, _time(start, "--from"), _time(end, "--to", end_of_day=True))
+    if limit is None:
+        limit = 0 if json else HISTORY_FOR_PEOPLE
+    with _server(data) as server:
+        rows = list(server.whole_history(query, limit))
+    typer.echo(json_text([history_object(row) for row in rows])) if json else print_history(rows)
+
+
+def hangup(call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a call.")], data: Data = VAR) -> None:
+    """End a call."""
+    from pbx.control.messages import ControlError
+
+    with _server(data) as server:
+        if not server.hangup(call):
+            raise ControlError(f"there is no call {call} now; `zvon calls` lists them")
+    typer.echo(f"call {call} ended")
+
+
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "check": (check, "zvon check zvon.toml office.toml"),
+    "plan": (plan, "zvon plan office.toml"),
+    "apply": (apply, "zvon apply office.toml"),
+    "export": (export, "zvon export --with-secrets > office.toml"),
+    "status": (status, "zvon status --json"),
+    "registrations": (registrations, "zvon registrations"),
+    "calls": (calls, "zvon calls --json"),
+    "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
+    "hangup": (hangup, "zvon hangup 1f3a-7"),
+}
+
+
+def _office_change(action: str, office: Path, data: Path, json: bool) -> None:
+    text, name = _document(office)
+    with _server(data) as server:
+        view = server.apply(text, name) if action == "apply" else server.plan(text, name)
+    from pbx.cli_output import json_text, plan_lines, plan_object
+
+    typer.echo(json_text(plan_object(view)) if json else "\n".join(filter(None, plan_lines(view))))
+
+
+@contextmanager
+def _server(data: Path) -> "Iterator[ControlClient]":
+    from pbx.control.client import ControlClient
+
+    with ControlClient(data) as client:
+        yield client
+
+
+def _document(path: Path) -> tuple[str, str]:
+    """An office document as text, and the name under which sentences speak of it."""
+    if str(path) == "-":
+        return sys.stdin.read(), "standard input"
+    from conf.read import read_text
+
+    return read_text(path), str(path)
+
+
+def _two_numbers(number: str, second: str) -> tuple[str, str]:
+    if second and not number:
+        raise typer.BadParameter("give the first number with --number")
+    numbers = [*number.split(), *second.split()]
+    if len(numbers) > 2:
+        raise typer.BadParameter("at most two numbers can be given")
+    first, other = (*numbers, "", "")[:2]
+    return first, other
+
+
+def _time(text: str, option: str, *, end_of_day: bool = False) -> float | None:
+    """A point in time as UTC seconds; without a zone it is UTC."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f'{option} is not a time such as 2026-11-22T09:00 or 2026-11-22: "{text}"') from None
+    if end_of_day and len(text) <= len("2026-11-22"):
+        moment += timedelta(days=1)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

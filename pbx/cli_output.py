@@ -1,0 +1,151 @@
+"""What commands print: tables for people, one JSON document for scripts.
+
+Times are shown in the zone of the machine to people, in UTC with milliseconds to scripts. What came over the network
+(names, user agents) cannot move the cursor or colour the terminal.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pbx.control.messages import CallView, PlanView, RegistrationView
+from storage.records import CdrRow
+
+View = CallView | RegistrationView
+PIPE_WIDTH = 10_000  # a pipe gets every character
+
+
+def utc(at: float | None) -> str | None:
+    """UTC in ISO 8601 with milliseconds: `2026-11-22T09:30:00.250Z`."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def json_text(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def view_object(view: View) -> dict[str, object]:
+    """A view as scripts get it."""
+    return {name: utc(value) if name.endswith("_at") else value for name, value in asdict(view).items()}
+
+
+def plan_object(view: PlanView) -> dict[str, object]:
+    return asdict(view)
+
+
+def history_object(row: CdrRow) -> dict[str, object]:
+    """A row of call history with the fields of the public contract, in its order."""
+    return {
+        "id": row.id,
+        "linkedid": row.linkedid,
+        "started_at": utc(row.started_at),
+        "answered_at": utc(row.answered_at),
+        "ended_at": utc(row.ended_at),
+        "duration": round(row.ended_at - row.started_at, 3),
+        "talk_seconds": row.talk_seconds,
+        "from_number": row.from_number,
+        "from_name": row.from_name,
+        "to_number": row.to_number,
+        "to_name": row.to_name,
+        "external_number": row.external_number,
+        "provider_in": row.provider_in,
+        "provider_out": row.provider_out,
+        "disposition": row.disposition,
+        "stage": row.stage,
+        "cause": row.cause,
+        "sip_call_ids": row.sip_call_ids,
+        "recording": row.recording,
+        "quality": row.quality,
+    }
+
+
+# --- for people ----------------------------------------------------------------------------------------------------
+
+
+def print_calls(calls: Sequence[CallView]) -> None:
+    rows = [
+        (call.id, _who(call.from_number, call.from_name), _who(call.to_number, call.to_name), call.state,
+         _local(call.started_at), _clock(call.duration_s), "/".join(filter(None, (call.codec_a, call.codec_b))))
+        for call in calls
+    ]  # fmt: skip
+    _print_table(("id", "from", "to", "state", "started", "duration", "codecs"), rows, empty="no calls")
+
+
+def print_registrations(registrations: Sequence[RegistrationView]) -> None:
+    rows = [
+        (each.number, each.contact, each.received, each.transport, _clock(each.expires_in_s), each.user_agent)
+        for each in registrations
+    ]
+    _print_table(("number", "contact", "received", "transport", "expires in", "user agent"), rows, "no registrations")
+
+
+def print_history(rows: Iterable[CdrRow]) -> None:
+    lines = [
+        (_local(row.started_at), _who(row.from_number, row.from_name), _who(row.to_number, row.to_name),
+         row.disposition, _clock(row.talk_seconds), row.cause, row.linkedid)
+        for row in rows
+    ]  # fmt: skip
+    headings = ("started", "from", "to", "result", "talk", "cause", "linkedid")
+    _print_table(headings, lines, "no calls in the history", lambda line: "" if line[3] == "ANSWERED" else "red")
+
+
+def print_status(status: Mapping[str, object]) -> None:
+    _print_table(("what", "value"), list(_flat(status)), empty="no status")
+
+
+def plan_lines(view: PlanView) -> list[str]:
+    return [*map(str, view.changes), "applied" if view.applied else ""] if view.changes else ["nothing to change"]
+
+
+def _print_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    empty: str,
+    style: Callable[[Sequence[str]], str] = lambda _: "",
+) -> None:
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading.upper(), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_printable(cell)) for cell in row), style=style(row))
+    console.print(table)
+
+
+def _flat(value: object, name: str = "") -> Iterable[tuple[str, str]]:
+    """Nested data as dotted names and values."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        yield name, ", ".join(map(str, value)) or "-"
+    else:
+        yield name, "-" if value in (None, "", {}) else str(value)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _who(number: str, name: str) -> str:
+    return f"{number} {name}" if name else number
+
+
+def _local(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"

@@ -1,0 +1,371 @@
+"""The `zvon` command: what people see, what scripts get, and one sentence when something is wrong."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from conf.errors import ConfError, ConfInvalid
+from pbx.cli import COMMANDS, RunOptions, build_app
+from pbx.control.messages import ControlError
+from storage.ports import HistoryQuery, StorageUnavailable
+from tests.support.control import CALL, ROW, FakeOperator, control_server
+
+OFFICE = """
+[office]
+name = "Horns"
+
+[[terminals]]
+number = "101"
+password = "Long-Enough_1"
+"""
+
+
+CONTRACT_FIELDS = [
+    *("id", "linkedid", "started_at", "answered_at", "ended_at", "duration", "talk_seconds"),
+    *("from_number", "from_name", "to_number", "to_name", "external_number", "provider_in", "provider_out"),
+    *("disposition", "stage", "cause", "sip_call_ids", "recording", "quality"),
+]
+
+
+def no_run(options: RunOptions) -> int:
+    raise AssertionError("run was not asked for")
+
+
+def zvon(*args: str, run: Callable[[RunOptions], int] = no_run, text: str = "") -> Result:
+    return CliRunner(env={"ZVON_DATA": "", "NO_COLOR": "1"}).invoke(build_app(run), args, input=text)
+
+
+async def asked(data: Path, *args: str, operator: FakeOperator | None = None, text: str = "") -> Result:
+    """The command with a server running on the data folder."""
+    async with control_server(data, operator or FakeOperator()):
+        return await asyncio.to_thread(zvon, *args, "--data", str(data), text=text)
+
+
+async def document(data: Path, *args: str, operator: FakeOperator | None = None) -> Any:
+    """The JSON document that the command prints."""
+    result = await asked(data, *args, "--json", operator=operator)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+# --- scripts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real_loop
+async def test_calls_are_an_array_of_objects(tmp_path: Path) -> None:
+    first, second = await document(tmp_path, "calls")
+    assert first == {
+        "id": "c1",
+        "linkedid": "zvon-1.1",
+        "from_number": "101",
+        "from_name": "Anna",
+        "to_number": "102",
+        "to_name": "Борис",
+        "state": "talking",
+        "started_at": "2023-11-14T22:13:20.000Z",
+        "answered_at": "2023-11-14T22:13:25.250Z",
+        "duration_s": 12.5,
+        "codec_a": "PCMA",
+        "codec_b": "PCMU",
+        "stage": "dial",
+    }
+    assert (second["state"], second["answered_at"]) == ("ringing", None)
+
+
+@pytest.mark.real_loop
+async def test_no_calls_are_an_empty_array(tmp_path: Path) -> None:
+    assert await document(tmp_path, "calls", operator=FakeOperator(calls_now=[])) == []
+
+
+@pytest.mark.real_loop
+async def test_registrations_are_an_array_and_status_is_an_object(tmp_path: Path) -> None:
+    (registration,) = await document(tmp_path, "registrations")
+    assert registration["registered_at"] == "2023-11-14T22:13:20.500Z"
+    assert (registration["number"], registration["expires_in_s"]) == ("101", 99.5)
+    assert (await document(tmp_path, "status"))["sip"]["dropped"] == {"no_via": 3}
+
+
+@pytest.mark.real_loop
+async def test_history_rows_have_exactly_the_fields_of_the_contract(tmp_path: Path) -> None:
+    (row,) = await document(tmp_path, "history")
+    assert list(row) == CONTRACT_FIELDS
+    assert (row["started_at"], row["ended_at"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:37.750Z")
+    assert (row["duration"], row["talk_seconds"], row["to_name"]) == (17.75, 12.5, "Борис")
+    assert (row["sip_call_ids"], row["quality"]) == (["a@x", "b@y"], {"from_jitter_ms": 1.5})
+
+
+@pytest.mark.real_loop
+async def test_scripts_get_the_whole_history_people_the_newest_rows(tmp_path: Path) -> None:
+    operator = FakeOperator(rows=[replace(ROW, id=f"c{n}-1") for n in range(1200)])
+    assert len(await document(tmp_path, "history", operator=operator)) == 1200
+    assert len(await document(tmp_path, "history", "--limit", "7", operator=operator)) == 7
+    table = await asked(tmp_path, "history", operator=operator)
+    assert table.stdout.count("ANSWERED") == 50
+
+
+def utc(*parts: int) -> float:
+    return datetime(*parts, tzinfo=UTC).timestamp()  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize(
+    ("args", "query"),
+    [
+        (["--number", "101"], HistoryQuery("101")),
+        (["--number", "101", "102"], HistoryQuery("101", "102")),
+        (["--number", "74952293042 302"], HistoryQuery("74952293042", "302")),
+        (["--id", "zvon-1.1"], HistoryQuery(linkedid="zvon-1.1")),
+        (["--from", "2026-11-22"], HistoryQuery(from_at=utc(2026, 11, 22))),
+        (["--to", "2026-11-22"], HistoryQuery(to_at=utc(2026, 11, 23))),
+        (["--to", "2026-11-22T10:30"], HistoryQuery(to_at=utc(2026, 11, 22, 10, 30))),
+        (["--from", "2026-11-22T10:00:00+03:00"], HistoryQuery(from_at=utc(2026, 11, 22, 7))),
+    ],
+)
+async def test_history_filters_reach_the_server(tmp_path: Path, args: list[str], query: HistoryQuery) -> None:
+    operator = FakeOperator()
+    await document(tmp_path, "history", *args, operator=operator)
+    assert operator.queries == [replace(query, limit=1000)]
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["--from", "yesterday"], "--from is not a time such as"),
+        (["102"], "give the first number with --number"),
+        (["--number", "1 2 3"], "at most two numbers"),
+    ],
+)
+def test_wrong_history_filters_are_explained(args: list[str], sentence: str) -> None:
+    result = zvon("history", *args)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+# --- people --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real_loop
+async def test_people_get_tables(tmp_path: Path) -> None:
+    calls = (await asked(tmp_path, "calls")).stdout.splitlines()
+    assert calls[0].split() == ["ID", "FROM", "TO", "STATE", "STARTED", "DURATION", "CODECS"]
+    assert "101 Anna" in calls[1]
+    assert "102 Борис" in calls[1]
+    assert "PCMA/PCMU" in calls[1]
+    assert "sip:101@10.0.0.5:5062" in (await asked(tmp_path, "registrations")).stdout
+    assert "ANSWERED  0:12" in (await asked(tmp_path, "history")).stdout
+    status = (await asked(tmp_path, "status")).stdout
+    assert "sip.dropped.no_via  3" in status
+
+
+@pytest.mark.real_loop
+async def test_an_empty_table_is_said_in_words(tmp_path: Path) -> None:
+    assert (await asked(tmp_path, "calls", operator=FakeOperator(calls_now=[]))).stdout == "no calls\n"
+    assert (await asked(tmp_path, "history", operator=FakeOperator(rows=[]))).stdout == "no calls in the history\n"
+
+
+@pytest.mark.real_loop
+async def test_names_from_the_network_cannot_touch_the_terminal(tmp_path: Path) -> None:
+    evil = replace(CALL, from_name="[red]\x1b[2J\x1b]0;owned\x07")
+    shown = (await asked(tmp_path, "calls", operator=FakeOperator(calls_now=[evil]))).stdout
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "[red]?[2J?]0;owned?" in shown
+
+
+# --- changes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real_loop
+async def test_plan_shows_what_would_change_and_apply_changes_it(tmp_path: Path) -> None:
+    (tmp_path / "office.toml").write_text(OFFICE)
+    office, operator = str(tmp_path / "office.toml"), FakeOperator()
+    changes = "+ terminal 106\n~ terminal 101: max_calls 1 -> 2\n"
+    assert (await asked(tmp_path / "var", "plan", office, operator=operator)).stdout == changes
+    assert operator.applied == []
+    assert (await asked(tmp_path / "var", "apply", office, operator=operator)).stdout == changes + "applied\n"
+    assert operator.applied == [(OFFICE, office)]
+    planned = await document(tmp_path / "var", "plan", office)
+    assert planned["changes"][0] == {"action": "add", "kind": "terminal", "key": "106", "details": []}
+    assert planned["applied"] is False
+
+
+@pytest.mark.real_loop
+async def test_an_office_document_may_come_from_standard_input(tmp_path: Path) -> None:
+    operator = FakeOperator()
+    result = await asked(tmp_path, "apply", "-", operator=operator, text="[office]\n")
+    assert result.exit_code == 0
+    assert operator.applied == [("[office]\n", "standard input")]
+    assert (await asked(tmp_path, "plan", "-", text="")).stdout == "nothing to change\n"
+
+
+@pytest.mark.real_loop
+async def test_a_refused_document_shows_every_mistake(tmp_path: Path) -> None:
+    result = await asked(tmp_path, "apply", "-", text="refused")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "zvon: standard input:1: office.name: refused",
+        "standard input:2: refused too",
+    ]
+
+
+@pytest.mark.real_loop
+async def test_export_prints_the_document_with_secrets_only_on_request(tmp_path: Path) -> None:
+    assert (await asked(tmp_path, "export")).stdout == '[office]\nname = "Horns"\n'
+    assert "password" in (await asked(tmp_path, "export", "--with-secrets")).stdout
+
+
+@pytest.mark.real_loop
+async def test_hangup_ends_a_call_or_says_that_there_is_none(tmp_path: Path) -> None:
+    assert (await asked(tmp_path, "hangup", "c1")).stdout == "call c1 ended\n"
+    missing = await asked(tmp_path, "hangup", "c9")
+    assert missing.exit_code == 1
+    assert missing.stderr == "zvon: there is no call c9 now; `zvon calls` lists them\n"
+
+
+# --- without a server ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["status", "registrations", "calls", "history", "export", "hangup", "plan"])
+def test_without_a_server_every_command_says_one_sentence(tmp_path: Path, command: str) -> None:
+    (tmp_path / "office.toml").write_text(OFFICE)
+    more = {"hangup": ["c1"], "plan": [str(tmp_path / "office.toml")]}.get(command, [])
+    result = zvon(command, *more, "--data", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"zvon: no zvon runs with data folder {tmp_path}; start it with `zvon run --data {tmp_path}`\n"
+    )
+
+
+def test_the_data_folder_comes_from_the_environment_or_is_var() -> None:
+    runner = CliRunner()
+    assert "data folder var;" in runner.invoke(build_app(no_run), ["calls"], env={"ZVON_DATA": ""}).stderr
+    assert "data folder /x;" in runner.invoke(build_app(no_run), ["calls"], env={"ZVON_DATA": "/x"}).stderr
+
+
+def test_a_missing_document_is_said_in_a_sentence(tmp_path: Path) -> None:
+    result = zvon("plan", str(tmp_path / "none.toml"), "--data", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stderr == f"zvon: {tmp_path / 'none.toml'}: there is no such file\n"
+
+
+def test_run_calls_the_server_with_its_options_and_passes_its_exit_code() -> None:
+    got: list[RunOptions] = []
+
+    def run(options: RunOptions) -> int:
+        got.append(options)
+        return 3
+
+    args = ["run", "--config", "a.toml", "--office", "b.toml", "--data", "d"]
+    assert zvon(*args, run=run).exit_code == 3
+    assert zvon("run", run=run).exit_code == 3
+    assert got == [RunOptions(Path("a.toml"), Path("b.toml"), Path("d")), RunOptions()]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ControlError("port 5060 is in use"),
+        ConfInvalid([ConfError("zvon.toml", "sip.udp", 3, "port 5060 is in use")]),
+        StorageUnavailable("port 5060 is in use"),
+    ],
+)
+def test_a_start_that_fails_is_said_in_a_sentence(error: Exception) -> None:
+    def run(options: RunOptions) -> int:
+        raise error
+
+    result = zvon("run", run=run)
+    assert result.exit_code == 1
+    assert result.stderr == f"zvon: {error}\n"
+
+
+# --- check ---------------------------------------------------------------------------------------------------------
+
+
+def test_check_tells_the_two_files_apart_by_their_content(tmp_path: Path) -> None:
+    office, settings = tmp_path / "a.toml", tmp_path / "b.toml"
+    office.write_text(OFFICE)
+    settings.write_text('[sip]\nudp = ["127.0.0.1:5060"]\n')
+    result = zvon("check", str(office), str(settings))
+    assert result.exit_code == 0
+    assert result.stdout == f"{office}: valid office (1 terminals, 0 users)\n{settings}: valid settings\n"
+
+
+def test_check_reports_every_mistake_with_file_key_path_and_line(tmp_path: Path) -> None:
+    office, settings = tmp_path / "a.toml", tmp_path / "b.toml"
+    office.write_text(OFFICE + "colour = 1\nmax_calls = 0\n")
+    settings.write_text("drain_timeout = -1\n[sip]\nudp = [7]\n")
+    result = zvon("check", str(office), str(settings))
+    assert result.exit_code == 1
+    shown = result.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in shown] == [
+        f"{office}:8",
+        f"{office}:9",
+        f"{settings}:1",
+        f"{settings}:3",
+    ]
+    assert "terminals[0].colour" in shown[0]
+
+
+def test_check_reports_a_broken_file_and_goes_on_to_the_next(tmp_path: Path) -> None:
+    broken, office = tmp_path / "a.toml", tmp_path / "b.toml"
+    broken.write_text("[office\n")
+    office.write_text(OFFICE)
+    result = zvon("check", str(broken), str(tmp_path / "none.toml"), str(office))
+    assert result.exit_code == 1
+    assert f"{broken}:1: " in result.stdout
+    assert "none.toml: there is no such file" in result.stdout
+    assert "b.toml: valid office" in result.stdout
+
+
+def test_check_in_json_is_an_array_with_all_mistakes(tmp_path: Path) -> None:
+    settings = tmp_path / "zvon.toml"
+    settings.write_text("colour = 1\n")
+    result = zvon("check", str(settings), "--json")
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.stdout)
+    assert (finding["file"], finding["kind"]) == (str(settings), "settings")
+    assert (finding["errors"][0]["key_path"], finding["errors"][0]["line"]) == ("colour", 1)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("zvon.toml", "settings"), ("office.toml", "office")])
+def test_an_empty_file_is_what_its_name_says(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / name).write_text("")
+    assert f"valid {kind}" in zvon("check", str(tmp_path / name)).stdout
+
+
+# --- help and speed ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["run", *COMMANDS])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = zvon(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: zvon {command}" in result.stdout
+
+
+def test_a_wrong_command_line_is_a_usage_error() -> None:
+    assert zvon("dance").exit_code == 2
+    assert zvon("check").exit_code == 2
+
+
+def test_the_command_line_starts_fast_because_it_imports_late() -> None:
+    """The heavy libraries must not be imported by a question to the server."""
+    script = (
+        "import sys; from pbx.cli import build_app\n"
+        "try: build_app(lambda _: 0)(['calls', '--data', '/nowhere'])\n"
+        "except SystemExit as end: assert end.code == 1\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
+    imported = set(done.stdout.split())
+    assert not imported & {"asyncio", "sqlalchemy", "numpy", "uvloop", "rich.console"}
