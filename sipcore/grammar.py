@@ -9,7 +9,7 @@ from sipcore.errors import ParseError
 
 TOKEN_CHARS = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
-QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\x00-\x08\x0a-\x1f\x7f])*+"'
+QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\r\n])*+"'
 HOST = r"(?:\[[0-9A-Fa-f:.]{2,45}+\]|[A-Za-z0-9_.\-]++)"
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -38,11 +38,16 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """The readable text of a quoted-string; text that is not quoted comes back as it is."""
+    """The readable text of a quoted-string; text that is not quoted comes back as it is.
+
+    Octets that were no UTF-8 become U+FFFD, quoted controls become spaces: any encoder and any header takes the text.
+    """
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
-    text = text[1:-1] if text.isascii() else readable(text[1:-1])
-    return _PAIR.sub(r"\1", text) if "\\" in text else text
+    text = text[1:-1]
+    if "\\" in text:
+        text = _PAIR.sub(r"\1", text)
+    return text if text.isprintable() else CONTROL.sub(" ", readable(text))
 
 
 def readable(text: str) -> str:

@@ -17,7 +17,7 @@ _SIP = re.compile(
     rf"(?::((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff@:<>\"%]++|{_ESCAPED})*+))?+@)?+"
     rf"({HOST})(?::([0-9]{{1,5}}+))?+"
     rf"((?:;(?:[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",%]++|{_ESCAPED})*+)*+)"
-    rf"(?:\?((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff?<>\",%]++|{_ESCAPED})++))?+",
+    rf"(?:\?((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff<>\",%]++|{_ESCAPED})++))?+",
     re.IGNORECASE,
 )
 _TEL = re.compile(r"tel:([0-9A-Fa-f*#+\-.()]++)((?:;[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",]*+)*+)", re.IGNORECASE)
