@@ -70,7 +70,8 @@ def ascii_text(value: object) -> str:
 def whole_number(lowest: int, highest: int | None = None) -> Callable[[object], int]:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"must be a whole number, not {kind_of(value)}")
+            found = value if isinstance(value, float) else kind_of(value)
+            raise ValueError(f"must be a whole number, not {found}")
         if value < lowest:
             raise ValueError(f"must be at least {lowest}, not {value}")
         if highest is not None and value > highest:

@@ -88,10 +88,15 @@ def _scopes(values: Values) -> Iterator[Problem]:
 
 def _passwords(values: Values, stored: Mapping[str, str] | None) -> Iterator[Problem]:
     for path, terminal in _entries(values, "terminals"):
-        password, number = terminal.get("password"), terminal.get("number")
+        password, number = terminal.get("password", ""), terminal.get("number")
         known = stored.get(number, "") if stored is not None and isinstance(number, str) else ""
         if isinstance(password, str) and password:
             if password != known and (why := weakness(password)):
                 yield Problem((*path, "password"), why)
-        elif not terminal.get("trust") and not (password is None and (stored is None or known)):
-            yield Problem(path, "the password is missing (only a terminal with trust may do without)")
+        elif password == "" and not terminal.get("trust") and not _is_kept(terminal, stored, known):
+            yield Problem((*path, "password"), "the password is missing (only a terminal with trust may do without)")
+
+
+def _is_kept(terminal: Values, stored: Mapping[str, str] | None, known: str) -> bool:
+    """An absent key keeps the stored password; an empty text asks for none."""
+    return "password" not in terminal and (stored is None or bool(known))

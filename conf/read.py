@@ -18,9 +18,11 @@ _SENTENCES = (
     ("Cannot declare", "this section is given twice"),
     ("Cannot mutate immutable", "this section is closed: an inline table or array cannot be extended"),
     ("Cannot redefine namespace", "this section is given twice"),
+    ("Invalid value (at end", "the file ends where a value is expected"),
     ("Invalid value", "this value is not valid TOML; text must stand in quotes"),
     ("Expected '=' after a key", 'expected "=" after the key'),
     ("Expected newline or end of document", "one key stands on one line: unexpected text after the value"),
+    ('Expected "\'"', "a text is not closed: the quote is missing"),
     ("Expected ']'", 'expected "]" at the end of the section name'),
     ("Unclosed array", 'a list is not closed: "]" is missing'),
     ("Unclosed inline table", 'an inline table is not closed: "}" is missing'),
@@ -106,7 +108,7 @@ def _syntax_error(error: tomllib.TOMLDecodeError, text: str, file: str) -> ConfE
     found = _PLACE.fullmatch(str(error))
     said = found[1] if found else str(error)
     line = int(found[2]) if found and found[2] else text.rstrip("\n").count("\n") + 1
-    known = next((sentence for start, sentence in _SENTENCES if said.startswith(start)), "")
+    known = next((sentence for start, sentence in _SENTENCES if str(error).startswith(start)), "")
     return ConfError(file, "", line, known or f"not valid TOML: {said[:1].lower()}{said[1:]}")
 
 

@@ -1,0 +1,185 @@
+"""`office.toml`: what it gives, and the rules of numbers and passwords."""
+
+import pytest
+
+from conf.load import ConfInvalid, parse_office
+from conf.passwords import MIN_LENGTH, PHONE_SAFE_SPECIAL, generate_password, weakness
+from storage.records import Office, Terminal, User
+
+GOOD = "Long-Enough_1"
+STORED = Office(terminals=(Terminal(number="101", password=GOOD), Terminal(number="102", trust="127.0.0.1")))
+
+
+def errors(text: str, stored: Office | None = STORED) -> list[str]:
+    with pytest.raises(ConfInvalid) as raised:
+        parse_office(text, stored=stored)
+    return [f"{error.key_path}: {error.message}" for error in raised.value.errors]
+
+
+def terminal(number: str, more: str = "") -> str:
+    return f'[[terminals]]\nnumber = "{number}"\npassword = "{GOOD}"\n{more}\n'
+
+
+def test_an_empty_document_is_an_empty_office() -> None:
+    assert parse_office("") == Office()
+
+
+def test_every_key_is_read() -> None:
+    office = parse_office(
+        f"""
+        [office]
+        name = "Horns and Hooves"
+        language = "ru"
+        timezone = "Europe/Moscow"
+        number_length = 4
+        [[users]]
+        id = "belkina"
+        name = "Белкина Ирина"
+        email = "belkina@example.com"
+        mobile = "+79161234567"
+        mobile_dial = "79161234567"
+        position = "manager"
+        location = "room-12"
+        role = "supervisor"
+        scope = ["user:belkina"]
+        [[terminals]]
+        number = "2010"
+        owner = "belkina"
+        password = "{GOOD}"
+        max_calls = 3
+        max_contacts = 20
+        dtmf = "rfc4733"
+        transport = "udp"
+        network = "192.0.2.0/24"
+        trust = "192.0.2.7"
+        disabled = true
+        """
+    )
+    assert office == Office(
+        "Horns and Hooves", "ru", "Europe/Moscow", 4,
+        (
+            User(
+                "belkina", "Белкина Ирина", "belkina@example.com", "+79161234567", "79161234567", "manager", "room-12",
+                "supervisor", ("user:belkina",),
+            ),
+        ),
+        (Terminal("2010", "belkina", GOOD, 3, 20, "rfc4733", "udp", "192.0.2.0/24", "192.0.2.7", True),),
+    )  # fmt: skip
+
+
+def test_a_password_is_in_no_text_about_a_terminal() -> None:
+    assert GOOD not in repr(STORED)
+
+
+@pytest.mark.row("EXT-1")
+@pytest.mark.parametrize("length", range(2, 9))
+def test_a_number_has_two_digits_up_to_the_length_of_the_office(length: int) -> None:
+    header = f"[office]\nnumber_length = {length}\n"
+    for digits in range(2, length + 1):
+        assert parse_office(header + terminal("1" * digits)).terminals[0].number == "1" * digits
+    too_long = errors(header + terminal("1" * (length + 1)))
+    if length < 8:
+        assert too_long == [
+            f'terminals[0].number: "{"1" * (length + 1)}" is longer than office.number_length allows ({length} digits)'
+        ]
+    else:
+        assert too_long == ['terminals[0].number: must be 2 to 8 digits, not "111111111"']
+
+
+@pytest.mark.row("EXT-1")
+def test_numbers_have_three_digits_unless_the_office_widens_them() -> None:
+    assert parse_office("").number_length == 3
+    assert errors(terminal("1001")) == [
+        'terminals[0].number: "1001" is longer than office.number_length allows (3 digits)'
+    ]
+
+
+@pytest.mark.row("EXT-1")
+@pytest.mark.parametrize("number", ["", "1", "10a", "٣٣٣", "+10", "1 0"])
+def test_a_number_is_digits_only(number: str) -> None:
+    assert errors(terminal(number)) == [f'terminals[0].number: must be 2 to 8 digits, not "{number}"']
+
+
+@pytest.mark.row("EXT-1")
+@pytest.mark.parametrize("length", [1, 9])
+def test_the_length_of_numbers_is_two_to_eight(length: int) -> None:
+    assert len(errors(f"[office]\nnumber_length = {length}")) == 1
+
+
+@pytest.mark.row("EXT-5")
+@pytest.mark.parametrize("sign", "-_[]{}@;")
+def test_a_password_with_all_kinds_of_characters_and_any_of_the_signs_is_good(sign: str) -> None:
+    password = f"Abcdefg1{sign}"
+    assert len(password) == MIN_LENGTH
+    assert weakness(password) == ""
+
+
+@pytest.mark.row("EXT-5")
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("Abcdef1-", "the password is too short: at least 9 characters, not 8"),
+        ("abcdefg1-", "the password is too weak: it needs an upper-case letter"),
+        ("ABCDEFG1-", "the password is too weak: it needs a lower-case letter"),
+        ("Abcdefgh-", "the password is too weak: it needs a digit"),
+        ("Abcdefg12", "the password is too weak: it needs one of the signs - _ [ ] { } @ ;"),
+        ("Abcdefg1!", "the password is too weak: it needs one of the signs - _ [ ] { } @ ;"),
+        ("abcdefghi", "the password is too weak: it needs an upper-case letter and a digit and one of the signs "
+         "- _ [ ] { } @ ;"),
+        ("Пароль-Ab1", "the password may hold only ASCII letters, digits and signs, no spaces: phones encode others "
+         "differently"),
+        ("A" * 101, "the password is too long: at most 100 characters, not 101"),
+    ],
+)  # fmt: skip
+def test_a_new_password_that_breaks_the_policy_is_denied(password: str, why: str) -> None:
+    assert errors(f'[[terminals]]\nnumber = "103"\npassword = "{password}"') == [f"terminals[0].password: {why}"]
+
+
+@pytest.mark.row("EXT-5")
+def test_generated_passwords_obey_the_policy_without_signs_that_break_phones() -> None:
+    made = [generate_password(length) for length in (9, 20, 64) for _ in range(200)]
+    assert not any(map(weakness, made))
+    assert len(set(made)) == len(made)
+    assert {sign for password in made for sign in password if not sign.isalnum()} == set(PHONE_SAFE_SPECIAL)
+
+
+def test_a_terminal_without_the_key_keeps_its_stored_password() -> None:
+    text = '[[terminals]]\nnumber = "101"\nmax_calls = 2\n'
+    assert parse_office(text, stored=STORED).terminals == (Terminal(number="101", password=GOOD, max_calls=2),)
+
+
+def test_a_stored_password_is_not_measured_again() -> None:
+    weak = Office(terminals=(Terminal(number="101", password="1234"),))
+    text = '[[terminals]]\nnumber = "101"\npassword = "1234"\n'
+    assert parse_office(text, stored=weak) == weak
+    assert errors(text, stored=STORED) == [
+        "terminals[0].password: the password is too short: at least 9 characters, not 4"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[[terminals]]\nnumber = "103"', '[[terminals]]\nnumber = "102"', '[[terminals]]\nnumber = "101"\npassword = ""'],
+    ids=["new", "stored without one", "taken away"],
+)
+def test_a_terminal_without_password_and_trust_is_refused(text: str) -> None:
+    assert errors(text) == [
+        "terminals[0].password: the password is missing (only a terminal with trust may do without)"
+    ]
+
+
+def test_a_trusted_terminal_needs_no_password_and_may_lose_it() -> None:
+    text = '[[terminals]]\nnumber = "101"\ntrust = "192.0.2.7"\n'
+    assert parse_office(text).terminals[0].password == ""
+    assert parse_office(text, stored=STORED).terminals[0].password == GOOD
+    assert parse_office(text + 'password = ""', stored=STORED).terminals[0].password == ""
+
+
+def test_without_knowledge_of_the_stored_office_no_password_is_asked_for() -> None:
+    assert parse_office('[[terminals]]\nnumber = "103"', stored=None).terminals[0].password == ""
+    assert len(errors('[[terminals]]\nnumber = "103"\npassword = "weak"', stored=None)) == 1
+
+
+def test_an_address_with_host_bits_is_a_trusted_address_of_its_own() -> None:
+    text = '[[terminals]]\nnumber = "103"\ntrust = "2001:db8::7"\nnetwork = "2001:db8::/64"\n'
+    assert parse_office(text).terminals[0].trust == "2001:db8::7"

@@ -1,0 +1,130 @@
+"""`zvon.toml`: defaults, every key, and rules between keys."""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from conf.fields import Listen, PortRange
+from conf.load import ConfInvalid, parse_settings
+from conf.schema import Settings
+
+FULL = """
+data = "/srv/zvon"
+drain_timeout = 0
+
+[sip]
+udp = ["127.0.0.1:0", "[::1]:5060"]
+tcp = []
+tls = []
+ws  = []
+wss = []
+certificate = ""
+key = ""
+external = "pbx.example.net"
+local_networks = ["192.0.2.0/24", "2001:db8::/32", "192.0.2.1"]
+min_expires = 30
+default_expires = 60
+max_expires = 600
+realm = "office"
+user_agent = "Phone server"
+
+[media]
+ports = "20000-20003"
+workers = "embedded"
+
+[storage]
+url = "sqlite:////srv/zvon.db"
+
+[web]
+listen = ""
+
+[log]
+level = "debug"
+format = "json"
+"""
+
+
+def test_an_empty_file_gives_the_documented_defaults() -> None:
+    settings = parse_settings("")
+    assert settings.data == "var"
+    assert settings.drain_timeout == 30
+    assert settings.sip.udp == settings.sip.tcp == (Listen("0.0.0.0", 5060),)
+    assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (60, 120, 3600)
+    assert (settings.sip.external, settings.sip.realm, settings.sip.user_agent) == ("", "", "Zvon")
+    assert [str(network) for network in settings.sip.local_networks] == [
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8",
+    ]  # fmt: skip
+    assert (str(settings.media.ports), settings.media.workers) == ("10000-19999", 0)
+    assert settings.storage.url == "sqlite:///zvon.db"
+    assert (settings.log.level, settings.log.format) == ("info", "text")
+
+
+def test_every_key_is_read() -> None:
+    settings = parse_settings(FULL)
+    assert (settings.data, settings.drain_timeout) == ("/srv/zvon", 0)
+    assert settings.sip.udp == (Listen("127.0.0.1", 0), Listen("::1", 5060))
+    assert list(map(str, settings.sip.udp)) == ["127.0.0.1:0", "[::1]:5060"]
+    assert settings.sip.tcp == ()
+    assert settings.sip.external == "pbx.example.net"
+    assert settings.sip.local_networks[1:] == (
+        ipaddress.IPv6Network("2001:db8::/32"), ipaddress.IPv4Network("192.0.2.1/32"),
+    )  # fmt: skip
+    assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (30, 60, 600)
+    assert (settings.sip.realm, settings.sip.user_agent) == ("office", "Phone server")
+    assert (settings.media.ports, settings.media.workers) == (PortRange(20000, 20003), "embedded")
+    assert settings.storage.url == "sqlite:////srv/zvon.db"
+    assert (settings.log.level, settings.log.format) == ("debug", "json")
+
+
+def test_the_example_names_every_key_there_is() -> None:
+    written = tomllib.loads(FULL)
+    assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
+        "web",
+        "log",
+    } == set(Settings.model_fields)
+    for section in ("sip", "media", "storage", "web", "log"):
+        assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse_settings("").data = "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[sip]\nudp = []\ntcp = []", "zvon.toml:1: sip: nothing to listen on: give udp or tcp an address"),
+        (
+            "[sip]\nmin_expires = 600",
+            "zvon.toml:1: sip: min_expires, default_expires and max_expires must not decrease in this order",
+        ),
+        (
+            '[sip]\nudp = ["127.0.0.1:5060", "127.0.0.1:5060"]',
+            "zvon.toml:1: sip: udp names the same address and port twice",
+        ),
+        ("sip = 5", "zvon.toml:1: sip: must be a section, not a number"),
+        ('[media]\nports = "20000-20002"', "zvon.toml:2: media.ports: must hold at least four ports: a call has two "
+         "sides with two ports each"),
+        ('[media]\nports = "20000"',
+         'zvon.toml:2: media.ports: must be two port numbers such as "10000-19999", not "20000"'),
+        ("[media]\nworkers = 65", "zvon.toml:2: media.workers: must be at most 64, not 65"),
+        ('[storage]\nurl = "sqlite:///:memory:"', "zvon.toml:2: storage.url: must name a file and nothing else: "
+         "what is kept in memory is lost at the end"),
+        ('[storage]\nurl = "zvon.db"', 'zvon.toml:2: storage.url: must be "sqlite:///FILE", not "zvon.db"'),
+        ('[sip]\nexternal = "1.2.3"', 'zvon.toml:2: sip.external: must be an IP address or a host name without a port, '
+         'not "1.2.3"'),
+    ],
+)  # fmt: skip
+def test_rules_of_values(text: str, sentence: str) -> None:
+    with pytest.raises(ConfInvalid) as raised:
+        parse_settings(text)
+    assert str(raised.value) == sentence
+
+
+def test_the_file_that_errors_name_is_the_one_given(tmp_path: Path) -> None:
+    with pytest.raises(ConfInvalid) as raised:
+        parse_settings("x = 1", "/etc/zvon.toml")
+    assert str(raised.value) == '/etc/zvon.toml:1: x: unknown key "x"'
