@@ -106,7 +106,8 @@ class Contact(NameAddr):
             return None
         if not value or not (value.isascii() and value.isdigit()):
             return _MALFORMED_EXPIRES_S
-        return int(value) if len(value) < 10 else min(int(value[:20]), MAX_EXPIRES_S)
+        digits = value if len(value) < 10 else value.lstrip("0")[:11]
+        return min(int(digits or "0"), MAX_EXPIRES_S)
 
     @property
     def instance(self) -> str | None:

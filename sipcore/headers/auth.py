@@ -11,6 +11,7 @@ _SCHEME = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)[ \t]++")
 _PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?+'
 _PAIRS = re.compile(rf"{_PAIR_TEXT}(?:,{_PAIR_TEXT})*+")
 _PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)')
+_NC = re.compile(r"[0-9A-Fa-f]{8}")
 _CHALLENGE_NAMES = {"realm", "nonce", "algorithm", "qop", "opaque", "stale", "domain", "charset", "userhash"}
 _CREDENTIAL_NAMES = {
     "username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "userhash",
@@ -138,10 +139,7 @@ class Credentials:
         """The nonce count as a number, 0 when absent, None when it is not eight hexadecimal digits."""
         if not self.nc:
             return 0
-        try:
-            return int(self.nc, 16) if len(self.nc) == 8 and self.nc.isalnum() else None
-        except ValueError:
-            return None
+        return int(self.nc, 16) if _NC.fullmatch(self.nc) else None
 
     def __str__(self) -> str:
         if self.scheme != "Digest":

@@ -60,14 +60,16 @@ class Via:
     def with_source(self, host: str, port: int) -> Self:
         """The Via of a request that came from `host`:`port`: received and rport filled in (RFC 3581 §4).
 
-        `received` is added when the sent-by differs from the source, and always when rport was asked for.
+        `received` is set when the sent-by differs from the source, and always when rport was asked for; one that
+        the client wrote itself is dropped.
         """
-        params = self.params
-        rport = params.get("rport")
-        if rport is None and self.host.lower() == host.lower():
+        rport = self.params.get("rport")
+        same_host = self.host.lower() == host.lower()
+        if rport is None and same_host and "received" not in self.params:
             return self
-        kept = [item for item in params.items if item[0] not in ("rport", "received")]
-        kept.append(("received", host))
+        kept = [item for item in self.params.items if item[0] not in ("rport", "received")]
+        if rport is not None or not same_host:
+            kept.append(("received", host))
         if rport is not None:
             kept.append(("rport", str(port)))
         return type(self)(self.transport, self.host, self.port, Params(tuple(kept)))
