@@ -1,0 +1,55 @@
+"""The regression gate on speed and size: short runs, judged by ratios (`bench/budgets.toml`)."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import work
+from bench.report import Measurement
+from bench.site import Subject, bench_server
+
+BUDGETS: dict[str, dict[str, Any]] = tomllib.loads(
+    (Path(work.__file__).with_name("budgets.toml")).read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    with bench_server(tmp_path_factory.mktemp("bench")) as subject:
+        yield subject
+
+
+def _ratio(measurement: Measurement) -> float:
+    assert measurement.ratio is not None
+    return measurement.ratio
+
+
+def test_a_registration_stays_within_its_budget(subject: Subject) -> None:
+    [found] = work.register(subject, rate=1000, seconds=2)
+    assert _ratio(found) <= BUDGETS["register"]["units"], found
+
+
+def test_a_call_stays_within_its_budget(subject: Subject) -> None:
+    [found] = work.calls(subject, rate=100, seconds=2)
+    assert _ratio(found) <= BUDGETS["call"]["units"], found
+
+
+def test_relaying_a_packet_stays_within_its_budget(subject: Subject) -> None:
+    [found] = work.relay(subject, count=100, seconds=2)
+    assert _ratio(found) <= BUDGETS["relay"]["floors"], found
+
+
+def test_the_delay_of_the_relay_stays_within_its_budget(subject: Subject) -> None:
+    p50, p99, _ = work.delay(subject, count=100, seconds=2)
+    assert p50.value <= BUDGETS["delay"]["p50_ms"], p50
+    assert p99.value <= BUDGETS["delay"]["p99_ms"], p99
+
+
+def test_memory_stays_within_its_budget(subject: Subject) -> None:
+    _, call = work.calls_in_progress(subject, count=200, rate=200)
+    [registration] = work.registration_memory(subject, contacts=4)
+    assert call.value <= BUDGETS["memory"]["call"], call
+    assert registration.value <= BUDGETS["memory"]["registration"], registration
