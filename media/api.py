@@ -88,7 +88,7 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class ToneSource:
-    """A cadence of tones: steps of (frequencies in Hz, duration in ms); no frequency is silence; repeated when `loop`."""
+    """A cadence: steps of (frequencies in Hz, duration in ms); no frequency is silence; repeated when `loop`."""
 
     steps: tuple[tuple[tuple[float, ...], int], ...]
     loop: bool = True
@@ -241,7 +241,7 @@ class MediaSilent:
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """Counters of an endpoint since its creation (RFC 3550 §6.4, appendix A)."""
+    """Counters of an endpoint since its creation (RFC 3550 §6.4, appendix A); `remote_lost`: as the peer reports it."""
 
     endpoint: EndpointId
     received: int = 0
@@ -250,6 +250,7 @@ class StreamReport:
     jitter_ms: float = 0.0
     round_trip_ms: float | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    remote_lost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""What a command changes in the engine. The control thread has checked every one of them."""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport abort, free, realloc
+
+from media.engine.generate cimport end_player, queue_digits
+from media.engine.outbox cimport new_event, post, tell
+from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
+from media.engine.relay cimport add_busy
+from media.engine.reporting cimport send_report
+from media.engine.slots cimport (
+    ADD, CONFIGURE, DIGITS, ECHO, FREED, LINK, PLAY, REMOVE, STOP, STOPPED, UNLINK, Command, Config, Player, Route,
+    Shard, Slot,
+)
+from media.rtp.address cimport same_address
+from media.rtp.latching cimport latch_configure
+
+
+cdef inline void watch(Shard *shard, int fd, uint64_t data) noexcept nogil:
+    cdef epoll_event event
+    event.events = EPOLLIN
+    event.data.u64 = data
+    epoll_ctl(shard.epoll, EPOLL_CTL_ADD, fd, &event)
+
+
+cdef inline bint grow(Shard *shard) noexcept nogil:
+    cdef int capacity = 2 * shard.capacity if shard.capacity else 1024
+    cdef Slot **slots = <Slot **>realloc(shard.slots, capacity * sizeof(void *))
+    cdef Slot **busy
+    if slots == NULL:
+        return False
+    shard.slots = slots
+    busy = <Slot **>realloc(shard.busy, capacity * sizeof(void *))
+    if busy == NULL:
+        return False
+    shard.busy = busy
+    shard.capacity = capacity
+    return True
+
+
+cdef inline void add_slot(Shard *shard, Slot *slot) noexcept nogil:
+    if shard.count == shard.capacity and not grow(shard):
+        abort()   # a few kilobytes are missing: nothing can go on; the worker is started again
+    slot.index = shard.count
+    shard.slots[shard.count] = slot
+    shard.count += 1
+    watch(shard, slot.rtp_fd, <uint64_t>slot)
+    watch(shard, slot.rtcp_fd, <uint64_t>slot | 1)
+
+
+cdef inline void configure(Slot *slot, const Config *config, int64_t now_ns) noexcept nogil:
+    cdef bint expected = slot.configured and slot.config.receives
+    if slot.configured and not same_address(&slot.config.rtcp, &config.rtcp):
+        slot.rtcp_learned = False
+    if not slot.configured:
+        slot.latch.remote = config.remote
+    latch_configure(&slot.latch, &config.remote, config.allowed, config.allowed_count, now_ns)
+    slot.config = config[0]
+    slot.configured = True
+    if not expected:
+        slot.heard_ns = now_ns
+        slot.silence_told = False
+
+
+cdef inline void unlink(Slot *slot) noexcept nogil:
+    if slot.peer != NULL:
+        slot.peer.peer = NULL
+        slot.peer = NULL
+
+
+cdef inline void link(Slot *slot, Slot *other, const Route *routes) noexcept nogil:
+    """Both directions at once; the first route is that from `slot` to `other`."""
+    if slot.peer != other:
+        unlink(slot)
+        unlink(other)
+    slot.peer = other
+    other.peer = slot
+    slot.route = routes[0]
+    other.route = routes[1]
+
+
+cdef inline void play(Shard *shard, Slot *slot, Player *player) noexcept nogil:
+    if slot.player != NULL:
+        end_player(shard, slot, STOPPED)
+    slot.player = player
+    shard.feeds += 1
+    slot.generated_feed = shard.feeds
+    slot.generated_sequence = 0
+    slot.generated_timestamp = 0
+    slot.credit = slot.config.ptime_samples - 160 if slot.configured else 0
+    add_busy(shard, slot)
+
+
+cdef inline void leave_busy(Shard *shard, Slot *slot) noexcept nogil:
+    cdef Slot *last
+    if slot.busy_index < 0:
+        return
+    shard.busy_count -= 1
+    last = shard.busy[shard.busy_count]
+    shard.busy[slot.busy_index] = last
+    last.busy_index = slot.busy_index
+    slot.busy_index = -1
+
+
+cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
+    """Say goodbye, close (which also ends watching) and give the memory back to the control thread."""
+    cdef Slot *last
+    if slot.configured and (slot.out.packets or slot.rtcp_sent):
+        send_report(shard, slot, True, now_ns)
+    if slot.player != NULL:
+        end_player(shard, slot, STOPPED)
+    unlink(slot)
+    leave_busy(shard, slot)
+    close(slot.rtp_fd)
+    close(slot.rtcp_fd)
+    shard.count -= 1
+    last = shard.slots[shard.count]
+    shard.slots[slot.index] = last
+    last.index = slot.index
+    post(shard, slot, new_event(slot, FREED, 0, 0))
+
+
+cdef inline void apply_command(Shard *shard, const Command *command, int64_t now_ns) noexcept nogil:
+    cdef Slot *slot = command.slot
+    if command.kind == ADD:
+        add_slot(shard, slot)
+    elif command.kind == CONFIGURE:
+        configure(slot, <const Config *>command.data, now_ns)
+    elif command.kind == LINK:
+        link(slot, command.other, <const Route *>command.data)
+    elif command.kind == UNLINK:
+        unlink(slot)
+    elif command.kind == ECHO:
+        slot.echo = command.number != 0
+    elif command.kind == PLAY:
+        play(shard, slot, <Player *>command.data)
+    elif command.kind == STOP:
+        if slot.player != NULL and slot.player.number == command.number:
+            end_player(shard, slot, STOPPED)
+    elif command.kind == DIGITS:
+        queue_digits(slot, command.digits, command.count, command.duration_ms, command.gap_ms)
+        add_busy(shard, slot)
+    elif command.kind == REMOVE:
+        remove_slot(shard, slot, now_ns)
+
+
+cdef inline void free_command(Command *command) noexcept nogil:
+    """A player belongs to its slot by now."""
+    if command.kind in (CONFIGURE, LINK):
+        free(command.data)
+    free(command)

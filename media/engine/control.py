@@ -1,0 +1,317 @@
+"""Commands become records for the engine thread, its events become `media.api` events.
+
+Synchronous, one thread: that of an event loop (embedded) or of a media worker. Everything is checked here, so the
+engine thread never has to refuse.
+"""
+
+import errno
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from media.api import (
+    Command,
+    ConfigureEndpoint,
+    CreateEndpoint,
+    DestroyEndpoint,
+    Done,
+    EndpointCreated,
+    EndpointId,
+    EngineReport,
+    FileSource,
+    HostPort,
+    JoinRoom,
+    LeaveRoom,
+    MediaEvent,
+    Play,
+    PlayEnded,
+    PlayId,
+    Refused,
+    Reply,
+    RoomId,
+    SendDigits,
+    SetEcho,
+    StopPlay,
+    StreamSpec,
+)
+from media.config import EngineConfig
+from media.engine.clock import late_percentile_us
+from media.engine.notices import Notices
+from media.engine.reasons import NAMES
+from media.engine.shard import Handle, ShardThread
+from media.engine.strategy import MAX_MEMBERS, event_payload, payload_table, playable_payload, route_table
+from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
+from media.engine.tones import BadTone, compile_tone
+from media.files.sounds import Loaded, SoundCache
+from media.files.wav import BadSound
+from media.rtp.ports import PortQueue
+
+DONE = Done()
+STOPPED = "stopped"
+SAMPLES_A_MS = 8
+
+
+class Control:
+    """One engine: `apply` commands, read `events` when `fileno` is readable, `close` it in the end."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self._shard = ShardThread(config.silence_s, config.dscp)
+        self._sounds = SoundCache()
+        self._streams: dict[EndpointId, Stream] = {}
+        self._rooms: dict[RoomId, list[Stream]] = {}
+        self._ports: dict[str, PortQueue] = {}
+        self._notices = Notices(self._give_back_port)
+        self._own_events: deque[MediaEvent] = deque()
+        self._loaded: deque[tuple[Stream, Play, Loaded]] = deque()  # from the loader's thread
+
+    def apply(self, commands: Iterable[Command]) -> list[Reply]:
+        """Carry out in order; the engine thread is woken once."""
+        replies = [self._apply_one(command) for command in commands]
+        self._shard.flush()
+        return replies
+
+    def fileno(self) -> int:
+        return self._shard.fileno()
+
+    def events(self) -> list[MediaEvent]:
+        """Everything that has happened since the last time, in order."""
+        drained = self._shard.drain()
+        while self._loaded:
+            self._start_loaded(*self._loaded.popleft())
+        self._shard.flush()
+        own = [self._own_events.popleft() for _ in range(len(self._own_events))]
+        return own + [event for notice in drained if (event := self._notices.event(notice)) is not None]
+
+    def report(self) -> EngineReport:
+        packets_in, packets_out, dropped, late = self._shard.counters()
+        return EngineReport(
+            endpoints=len(self._streams),
+            rooms=len(self._rooms),
+            packets_in=packets_in,
+            packets_out=packets_out,
+            dropped={name: count for name, count in zip(NAMES, dropped, strict=True) if count},
+            late_p50_us=late_percentile_us(late, 50),
+            late_p99_us=late_percentile_us(late, 99),
+        )
+
+    def close(self) -> None:
+        """Stop the engine and close every socket; nothing is reported any more."""
+        self._sounds.close()
+        self._shard.close()
+        self._streams.clear()
+        self._rooms.clear()
+
+    def _apply_one(self, command: Command) -> Reply:
+        if self._shard.overloaded:
+            return Refused("The media engine is overloaded.")
+        try:
+            return HANDLERS[type(command)](self, command)
+        except Refusal as refusal:
+            return Refused(str(refusal))
+
+    def _stream(self, endpoint: EndpointId) -> Stream:
+        try:
+            return self._streams[endpoint]
+        except KeyError:
+            raise Refusal(f"There is no endpoint {endpoint}.") from None
+
+    # --- endpoints --------------------------------------------------------------------------------------------------
+
+    def _create(self, command: CreateEndpoint) -> Reply:
+        if command.endpoint in self._streams:
+            raise Refusal(f"Endpoint {command.endpoint} exists already.")
+        check_address(command.host)
+        if command.spec:
+            check_spec(command.spec, command.host)
+        handle = self._open(command.host)
+        stream = Stream(command.endpoint, command.host, handle)
+        self._streams[command.endpoint] = stream
+        self._notices.streams[handle.serial] = stream
+        if command.spec:
+            self._apply_spec(stream, command.spec)
+        return EndpointCreated(command.endpoint, HostPort(command.host, handle.port), handle.port + 1, handle.ssrc)
+
+    def _open(self, host: str) -> Handle:
+        """The first pair of the queue that nobody else has."""
+        queue = self._ports.get(host)
+        if queue is None:
+            queue = self._ports[host] = PortQueue(
+                self._config.first_port, self._config.last_port, self._config.quarantine_s
+            )
+        now = time.monotonic()
+        while (port := queue.take(now)) is not None:
+            try:
+                return self._shard.open(host, port)
+            except OSError as error:
+                queue.give_back(port, now)
+                if error.errno != errno.EADDRINUSE:
+                    raise Refusal(_open_failed(host, port, error)) from error
+        raise Refusal(
+            f"No RTP ports are free on {host} between {self._config.first_port} and {self._config.last_port}."
+        )
+
+    def _give_back_port(self, stream: Stream) -> None:
+        self._ports[stream.host].give_back(stream.handle.port, time.monotonic())
+
+    def _configure(self, command: ConfigureEndpoint) -> Reply:
+        stream = self._stream(command.endpoint)
+        check_spec(command.spec, stream.host)
+        self._apply_spec(stream, command.spec)
+        return DONE
+
+    def _apply_spec(self, stream: Stream, spec: StreamSpec) -> None:
+        before, stream.spec = stream.spec, spec
+        self._shard.configure(
+            stream.handle,
+            payload_table(spec.payloads),
+            (spec.remote.host, spec.remote.port),
+            rtcp_target(spec),
+            permitted(spec),
+            flags(spec),
+            spec.ptime_ms * SAMPLES_A_MS,
+        )
+        if before is None or before.payloads != spec.payloads:
+            self._link(stream)
+
+    def _destroy(self, command: DestroyEndpoint) -> Reply:
+        stream = self._stream(command.endpoint)
+        self._leave_room(stream)
+        self._forget_loading(stream)
+        del self._streams[command.endpoint]
+        self._shard.remove(stream.handle)
+        return DONE
+
+    # --- rooms ------------------------------------------------------------------------------------------------------
+
+    def _join(self, command: JoinRoom) -> Reply:
+        stream = self._stream(command.endpoint)
+        if stream.room == command.room:
+            return DONE
+        members = self._rooms.get(command.room, [])
+        if len(members) >= MAX_MEMBERS:
+            raise Refusal(f"Room {command.room} is full: it has {len(members)} members.")
+        self._leave_room(stream)
+        self._rooms.setdefault(command.room, []).append(stream)
+        stream.room = command.room
+        self._link(stream)
+        return DONE
+
+    def _leave(self, command: LeaveRoom) -> Reply:
+        self._leave_room(self._stream(command.endpoint))
+        return DONE
+
+    def _leave_room(self, stream: Stream) -> None:
+        if stream.room is None:
+            return
+        members = self._rooms[stream.room]
+        members.remove(stream)
+        if members:
+            self._shard.unlink(stream.handle)
+        else:
+            del self._rooms[stream.room]
+        stream.room = None
+
+    def _link(self, stream: Stream) -> None:
+        """Choose the routes of the room again, once both members know what they speak."""
+        members = self._rooms[stream.room] if stream.room is not None else []
+        if len(members) < MAX_MEMBERS:
+            return
+        first, second = members
+        if first.spec and second.spec:
+            there = route_table(first.spec.payloads, second.spec.payloads)
+            back = route_table(second.spec.payloads, first.spec.payloads)
+            self._shard.link(first.handle, second.handle, there, back)
+
+    # --- sound ------------------------------------------------------------------------------------------------------
+
+    def _echo(self, command: SetEcho) -> Reply:
+        self._shard.echo(self._stream(command.endpoint).handle, command.on)
+        return DONE
+
+    def _play(self, command: Play) -> Reply:
+        stream = self._stream(command.endpoint)
+        self._forget_loading(stream)
+        if stream.spec and playable_payload(stream.spec.payloads) is None:
+            self._end_play(stream, command.play, f"Nothing can be played in {stream.codec}: only PCMU and PCMA.")
+        elif isinstance(command.source, FileSource):
+            self._play_file(stream, command, command.source)
+        else:
+            try:
+                steps = compile_tone(command.source)
+            except BadTone as bad:
+                self._end_play(stream, command.play, str(bad))
+            else:
+                self._shard.play_tones(stream.handle, command.play, steps, command.source.loop)
+        return DONE
+
+    def _play_file(self, stream: Stream, command: Play, source: FileSource) -> None:
+        samples = self._sounds.find(source.path)
+        if samples is not None:
+            self._shard.play_samples(stream.handle, command.play, samples, source.loop)
+            return
+        stream.loading = command.play
+        self._sounds.load(source.path, partial(self._when_loaded, stream, command))
+
+    def _when_loaded(self, stream: Stream, command: Play, loaded: Loaded) -> None:
+        """On the loader's thread: hand over to the control thread."""
+        self._loaded.append((stream, command, loaded))
+        self._shard.nudge()
+
+    def _start_loaded(self, stream: Stream, command: Play, loaded: Loaded) -> None:
+        if stream.loading != command.play or not isinstance(command.source, FileSource):
+            return  # stopped or replaced meanwhile, and reported then
+        stream.loading = None
+        if isinstance(loaded, BadSound):
+            self._end_play(stream, command.play, str(loaded))
+        else:
+            self._shard.play_samples(stream.handle, command.play, loaded, command.source.loop)
+
+    def _stop(self, command: StopPlay) -> Reply:
+        stream = self._stream(command.endpoint)
+        if stream.loading == command.play:
+            self._forget_loading(stream)
+        else:
+            self._shard.stop(stream.handle, command.play)
+        return DONE
+
+    def _forget_loading(self, stream: Stream) -> None:
+        if stream.loading is not None:
+            self._end_play(stream, stream.loading, STOPPED)
+            stream.loading = None
+
+    def _end_play(self, stream: Stream, play: PlayId, reason: str) -> None:
+        self._own_events.append(PlayEnded(stream.endpoint, play, reason))
+        self._shard.nudge()
+
+    def _digits(self, command: SendDigits) -> Reply:
+        stream = self._stream(command.endpoint)
+        if stream.spec is None or event_payload(stream.spec.payloads) is None:
+            raise Refusal(f"Endpoint {command.endpoint} has not negotiated telephone-event, so no digits can be sent.")
+        events = check_digits(command, stream.digits_waiting)
+        stream.digits_waiting += len(events)
+        self._shard.digits(stream.handle, events, command.duration_ms, command.gap_ms)
+        return DONE
+
+
+HANDLERS: dict[type, Callable[[Control, Any], Reply]] = {
+    CreateEndpoint: Control._create,
+    ConfigureEndpoint: Control._configure,
+    DestroyEndpoint: Control._destroy,
+    JoinRoom: Control._join,
+    LeaveRoom: Control._leave,
+    SetEcho: Control._echo,
+    Play: Control._play,
+    StopPlay: Control._stop,
+    SendDigits: Control._digits,
+}
+
+
+def _open_failed(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine."
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "Too many files are open: raise the limit of open files (ulimit -n) to carry more calls."
+    return f"Port {port} of {host} cannot be opened: {error.strerror}."

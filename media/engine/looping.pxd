@@ -1,0 +1,158 @@
+"""The engine thread: sockets, commands and ticks, in turns short enough for none to wait for long."""
+
+from libc.math cimport log2
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from media.engine.commanding cimport apply_command, free_command, leave_busy
+from media.engine.generate cimport tick_digits, tick_player
+from media.engine.outbox cimport drop, notify
+from media.engine.posix cimport (
+    MSG_DONTWAIT, MSG_TRUNC, PRIO_PROCESS, Address, SYS_gettid, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
+    pthread_mutex_unlock, read, recvfrom, setpriority, socklen_t, syscall, write,
+)
+from media.engine.reasons cimport OVERSIZED
+from media.engine.relay cimport receive_rtp, tell_digits
+from media.engine.reporting cimport receive_rtcp, visit_report, visit_silence
+from media.engine.slots cimport (
+    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, TICK_NS, TICKS_TO_VISIT, Command, Shard, Slot,
+)
+from media.rtp.digits cimport Digit, digit_timeout
+
+cdef enum:
+    WAKE = 2              # epoll data that is no slot
+    TIMER = 4
+    BATCH = 128           # packets between two looks at commands and the clock
+    COMMANDS_A_TURN = 64
+    NICE = -10            # ahead of signalling, where the system allows it
+
+
+cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
+    """One datagram of one socket."""
+    cdef Address source
+    cdef socklen_t length = sizeof(Address)
+    cdef int fd = slot.rtcp_fd if control else slot.rtp_fd
+    cdef ssize_t size = recvfrom(fd, shard.buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC, &source.any, &length)
+    cdef int64_t now_ns
+    if size < 0:
+        return   # nothing there after all, or an ICMP error of an earlier packet
+    shard.packets_in += 1
+    now_ns = clock_ns()
+    if size > BUFFER_SIZE:
+        drop(shard, slot, OVERSIZED)
+    elif control or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223):   # RFC 5761 §4
+        receive_rtcp(shard, slot, &source, <int>size, now_ns)
+    else:
+        receive_rtp(shard, slot, &source, <int>size, now_ns)
+
+
+cdef inline void take_commands(Shard *shard) noexcept nogil:
+    cdef uint64_t count
+    read(shard.wake, &count, sizeof(count))
+    pthread_mutex_lock(&shard.lock)
+    shard.taken = shard.commands
+    shard.commands = NULL
+    shard.commands_end = &shard.commands
+    shard.command_count = 0
+    pthread_mutex_unlock(&shard.lock)
+
+
+cdef inline void run_commands(Shard *shard) noexcept nogil:
+    """Some of the waiting commands; when more are left the next turn comes back."""
+    cdef uint64_t one = 1
+    cdef int64_t now_ns = clock_ns()
+    cdef Command *command
+    cdef int i
+    if shard.taken == NULL:
+        take_commands(shard)
+    for i in range(COMMANDS_A_TURN):
+        command = shard.taken
+        if command == NULL:
+            return
+        shard.taken = command.next
+        apply_command(shard, command, now_ns)
+        free_command(command)
+    write(shard.wake, &one, sizeof(one))
+
+
+cdef inline void tick_busy(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
+    cdef Digit digit
+    if slot.digits.open and digit_timeout(&slot.digits, now_ns, &digit):
+        tell_digits(shard, slot, &digit, 1)
+    if slot.sender.count:
+        tick_digits(shard, slot, now_ns)
+    if slot.player != NULL:
+        tick_player(shard, slot, now_ns)
+    if not slot.digits.open and slot.sender.count == 0 and slot.player == NULL:
+        leave_busy(shard, slot)
+
+
+cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
+    """20 ms of work: what is generated, and a tenth of the slots for reports and silence."""
+    cdef int i
+    for i in range(shard.busy_count - 1, -1, -1):   # backwards: one that leaves is replaced by one already visited
+        tick_busy(shard, shard.busy[i], now_ns)
+    i = <int>(shard.ticks % TICKS_TO_VISIT)
+    while i < shard.count:
+        if shard.slots[i].configured:
+            visit_report(shard, shard.slots[i], now_ns)
+            visit_silence(shard, shard.slots[i], now_ns)
+        i += TICKS_TO_VISIT
+    shard.ticks += 1
+
+
+cdef inline void count_late(Shard *shard, int64_t late_ns) noexcept nogil:
+    """Four buckets an octave of microseconds; `media/engine/clock.py` reads them."""
+    cdef int bucket = 0
+    if late_ns > 1000:
+        bucket = <int>(4 * log2(late_ns / 1000.0)) + 1
+    shard.late[min(bucket, LATE_BUCKETS - 1)] += 1
+
+
+cdef inline void skip_ticks(Shard *shard, uint64_t skipped) noexcept nogil:
+    """After a long stall: time went on, so timestamps do too."""
+    cdef int i
+    shard.ticks += skipped
+    for i in range(shard.busy_count):
+        shard.busy[i].generated_timestamp += <unsigned int>(160 * skipped)
+
+
+cdef inline void run_ticks(Shard *shard) noexcept nogil:
+    """Every tick that is due, each measured against its place in the schedule."""
+    cdef uint64_t due = 0, i
+    cdef int64_t now_ns
+    if read(shard.timer, &due, sizeof(due)) != sizeof(due):
+        return
+    now_ns = clock_ns()
+    for i in range(due):
+        count_late(shard, now_ns - shard.deadline_ns)
+        shard.deadline_ns += TICK_NS
+    if due > MAX_CATCH_UP:
+        skip_ticks(shard, due - MAX_CATCH_UP)
+        due = MAX_CATCH_UP
+    for i in range(due):
+        tick(shard, now_ns)
+
+
+cdef inline void run(Shard *shard) noexcept nogil:
+    cdef epoll_event events[BATCH]
+    cdef uint64_t data
+    cdef bint commands, timer
+    cdef int i, count
+    setpriority(PRIO_PROCESS, <int>syscall(SYS_gettid), NICE)
+    while not shard.stop:
+        count = epoll_wait(shard.epoll, events, BATCH, -1)
+        commands = timer = False
+        for i in range(count):
+            data = events[i].data.u64
+            if data == WAKE:
+                commands = True
+            elif data == TIMER:
+                timer = True
+            else:
+                receive(shard, <Slot *>(data & ~<uint64_t>1), data & 1)
+        # Only now, when no event of this batch can point to a slot that a command removes.
+        if commands:
+            run_commands(shard)
+        if timer:
+            run_ticks(shard)
+        notify(shard)

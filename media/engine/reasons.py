@@ -1,0 +1,25 @@
+"""Names of the reasons for which a packet was not used, in the order of `reasons.pxd`."""
+
+NAMES = (
+    "",
+    "too_short",
+    "oversized",
+    "bad_version",
+    "bad_length",
+    "unconfigured",
+    "stranger",
+    "not_source",
+    "probation",
+    "late_source",
+    "unknown_payload",
+    "no_codec",
+    "held",
+    "stale",
+    "bad_event",
+    "rtcp_malformed",
+    "rtcp_stranger",
+    "send_full",
+    "send_refused",
+    "send_failed",
+    "events_full",
+)

@@ -1,0 +1,137 @@
+"""One RTP packet from arrival to departure: check, source, statistics, digits, payload type, numbering, send."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from media.codec.g711 cimport ALAW, ULAW
+from media.engine.outbox cimport drop, send_packet, tell, tell_learned
+from media.engine.reasons cimport (
+    BAD_EVENT, HELD, KEPT, NO_CODEC, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
+)
+from media.engine.slots cimport DIGIT, EVENT, NOT_CARRIED, TO_ALAW, TO_ULAW, Shard, Slot
+from media.engine.posix cimport Address
+from media.rtp.digits cimport Digit, digit_packet
+from media.rtp.header cimport HEADER_SIZE, Header, parse_header
+from media.rtp.latching cimport is_allowed, latch_receive
+from media.rtp.outgoing cimport Stamp, outgoing_stamp
+from media.rtp.reception cimport reception_jitter, reception_packet
+
+
+cdef inline uint64_t relay_feed(uint32_t ssrc) noexcept nogil:
+    """Feeds of relayed sources; generated ones count upwards from 2^33."""
+    return (<uint64_t>1 << 32) | ssrc
+
+
+cdef inline void add_busy(Shard *shard, Slot *slot) noexcept nogil:
+    """Let every tick visit this slot; it is taken out again when it has nothing to do."""
+    if slot.busy_index < 0:
+        slot.busy_index = shard.busy_count
+        shard.busy[shard.busy_count] = slot
+        shard.busy_count += 1
+
+
+cdef inline void tell_digits(Shard *shard, Slot *slot, const Digit *digits, int count) noexcept nogil:
+    """Durations in timestamp units become milliseconds; events above 15 are no digits."""
+    cdef int i
+    cdef uint32_t rate = slot.config.event_rate if slot.config.event_rate else 8000
+    for i in range(count):
+        if digits[i].event < 16:
+            tell(shard, slot, DIGIT, digits[i].event, <int64_t>digits[i].duration * 1000 // rate)
+
+
+cdef inline void receive_event(Shard *shard, Slot *slot, const Header *h, int64_t now_ns) noexcept nogil:
+    cdef Digit digits[2]
+    cdef int count = digit_packet(
+        &slot.digits, shard.buffer + h.offset, h.length, h.timestamp, now_ns, digits
+    )
+    if count < 0:
+        drop(shard, slot, BAD_EVENT)
+        return
+    if slot.digits.open:
+        add_busy(shard, slot)
+    tell_digits(shard, slot, digits, count)
+
+
+cdef inline bint takes_relayed(const Slot *sink) noexcept nogil:
+    """May the room's audio go out here now?"""
+    return sink.configured and sink.config.sends and sink.player == NULL and sink.sender.phase == 0
+
+
+cdef inline void transcode(Shard *shard, int action, uint8_t *payload, int length) noexcept nogil:
+    cdef const uint8_t *table = shard.g711.other[ULAW if action == TO_ALAW else ALAW]
+    cdef int i
+    for i in range(length):
+        payload[i] = table[payload[i]]
+
+
+cdef inline void forward(
+    Shard *shard, Slot *sink, const Header *h, uint8_t payload_type, uint32_t rate, int64_t now_ns
+) noexcept nogil:
+    """Send the payload in the shard's buffer as part of `sink`'s stream; the header is written just before it."""
+    cdef Stamp stamp
+    if not outgoing_stamp(
+        &sink.out, relay_feed(h.ssrc), h.sequence, h.timestamp, rate, now_ns, &stamp
+    ):
+        drop(shard, sink, STALE)
+        return
+    stamp.marker |= h.marker
+    send_packet(shard, sink, shard.buffer + h.offset - HEADER_SIZE, h.length, payload_type, &stamp)
+
+
+cdef inline void deliver(Shard *shard, Slot *slot, const Header *h, uint32_t rate, int64_t now_ns) noexcept nogil:
+    """To where the packet goes: back, to the other member of the room, or nowhere."""
+    cdef Slot *sink = slot.peer
+    cdef int action
+    if slot.echo:
+        if takes_relayed(slot):
+            forward(shard, slot, h, h.payload_type, rate, now_ns)
+        return
+    if sink == NULL or sink.echo or not takes_relayed(sink):
+        return
+    action = slot.route.action[h.payload_type]
+    if action == NOT_CARRIED:
+        slot.not_carried[h.payload_type] += 1
+        drop(shard, slot, NO_CODEC)
+        return
+    if action == TO_ALAW or action == TO_ULAW:
+        transcode(shard, action, shard.buffer + h.offset, h.length)
+    forward(shard, sink, h, slot.route.payload_type[h.payload_type], rate, now_ns)
+
+
+cdef inline int judge(Shard *shard, Slot *slot, const Address *source, const Header *h, int64_t now_ns) noexcept nogil:
+    """KEPT when the packet comes from whom it should and carries what was negotiated."""
+    if not slot.configured:
+        return UNCONFIGURED
+    if slot.config.entry[h.payload_type] == 0:
+        return UNKNOWN_PAYLOAD if is_allowed(&slot.latch, source) else STRANGER
+    return latch_receive(&slot.latch, source, h.ssrc, h.sequence, now_ns)
+
+
+cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, int size, int64_t now_ns) noexcept nogil:
+    cdef Header h
+    cdef int entry, reason = parse_header(shard.buffer, size, &h)
+    cdef uint32_t rate
+    if reason == KEPT:
+        reason = judge(shard, slot, source, &h, now_ns)
+    if reason != KEPT:
+        drop(shard, slot, reason)
+        return
+    if slot.latch.news:
+        slot.latch.news = False
+        tell_learned(shard, slot)
+    slot.received += 1
+    slot.heard_ns = now_ns
+    slot.silence_told = False
+    if slot.reception.ssrc != h.ssrc:
+        slot.digits.seen = False
+        slot.source_gone = False
+    reception_packet(&slot.reception, h.ssrc, h.sequence)
+    if not slot.config.receives:
+        drop(shard, slot, HELD)
+        return
+    entry = slot.config.entry[h.payload_type] - 1
+    rate = slot.config.rate[entry]
+    if slot.config.kind[entry] == EVENT:
+        receive_event(shard, slot, &h, now_ns)
+    else:
+        reception_jitter(&slot.reception, h.timestamp, rate, now_ns)
+    deliver(shard, slot, &h, rate, now_ns)

@@ -1,0 +1,482 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True
+"""The engine thread and its handle for the control thread.
+
+Control opens sockets and fills records; the thread owns every slot from `ADD` to `FREED`. Commands go in and events
+come out over two short lists under one mutex, each side woken by an eventfd; nothing is sent or received under the
+lock, and no packet touches the interpreter.
+"""
+
+import os
+import threading
+import weakref
+from binascii import b2a_base64
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport M_PI, sin
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from media.codec.g711 cimport g711_tables
+from media.engine.looping cimport TIMER, WAKE, run
+from media.engine.commanding cimport free_command, watch
+from media.engine.posix cimport (
+    AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
+    IPV6_V6ONLY, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
+    TFD_TIMER_ABSTIME, Address, bind, clock_ns, close, epoll_create1, errno, eventfd, htons, itimerspec,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, read, setsockopt, socket,
+    timerfd_create, timerfd_settime, write,
+)
+from media.engine.reasons cimport REASONS
+from media.engine.slots cimport (
+    ADD, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, LATE_BUCKETS, LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS, MAX_KINDS,
+    MAX_STEPS, MAX_TONES, PCM, PLAY, PLAY_ENDED, REMOVE, SILENT, STOP, TICK_NS, TONES, UNLINK, Command, Config, Event, Player,
+    Route, Shard, Slot, ToneStep,
+)
+from media.rtp.address cimport address_size, host_text, make_address
+from media.rtp.control cimport CNAME_SIZE
+from media.rtp.reception cimport reception_total_lost
+
+RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
+
+_alive = weakref.WeakSet()
+
+
+def _forget_in_child():
+    """A forked child has the descriptors but not the thread: it lets go of them, so that ports can be closed."""
+    for shard in list(_alive):
+        shard._abandon()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
+cdef class Handle:
+    """One endpoint, as the control thread knows it; dead once its `freed` event was drained."""
+
+    cdef Slot *slot
+    cdef readonly uint64_t serial
+    cdef readonly int port
+    cdef readonly uint32_t ssrc
+
+    def __dealloc__(self):
+        free(self.slot)
+
+
+cdef int open_socket(const Address *address, int dscp) except -1:
+    """A bound UDP socket; OSError says why not."""
+    cdef int one = 1, tos = dscp << 2, size = RECEIVE_BUFFER
+    cdef int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+    if fd < 0:
+        raise OSError(errno, os.strerror(errno))
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size))
+    if address.any.sa_family == AF_INET:
+        setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos))
+    else:
+        setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos))
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))
+    if bind(fd, &address.any, address_size(address)) < 0:
+        number = errno
+        close(fd)
+        raise OSError(number, os.strerror(number))
+    return fd
+
+
+cdef bint read_address(object host, int port, Address *result) except False:
+    if not make_address(host.encode(), port, result):
+        raise ValueError(f"{host} is not an IP address")
+    return True
+
+
+cdef class ShardThread:
+    """One engine. Every method is for the control thread; `flush` after commands, `drain` when `fileno` is readable."""
+
+    cdef Shard shard
+    cdef object thread
+    cdef dict handles          # serial -> Handle
+    cdef dict buffers          # (serial, play) -> the samples a player reads
+    cdef uint64_t serials
+    cdef int unflushed
+    cdef bint closed
+    cdef int dscp
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self.shard.epoll = self.shard.timer = self.shard.wake = self.shard.notify = -1
+        self.closed = True
+        pthread_mutex_init(&self.shard.lock, NULL)
+
+    def __init__(self, double silence_s, int dscp):
+        cdef int i
+        self.handles = {}
+        self.buffers = {}
+        self.dscp = dscp
+        self.shard.silence_ns = <int64_t>(silence_s * 1e9)
+        self.shard.commands_end = &self.shard.commands
+        self.shard.events_end = &self.shard.events
+        self.shard.g711 = g711_tables()
+        self.shard.random = int.from_bytes(os.urandom(8), "little") | 1
+        self.shard.feeds = <uint64_t>2 << 32
+        for i in range(1025):
+            self.shard.sine[i] = <float>sin(2 * M_PI * i / 1024)
+        self._open()
+        self.closed = False
+        self.thread = threading.Thread(target=self._run, name="media-engine", daemon=True)
+        self.thread.start()
+        _alive.add(self)
+
+    def __dealloc__(self):
+        free(self.shard.slots)
+        free(self.shard.busy)
+        pthread_mutex_destroy(&self.shard.lock)
+
+    cdef int _open(self) except -1:
+        self.shard.epoll = epoll_create1(EPOLL_CLOEXEC)
+        self.shard.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        self.shard.notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        self.shard.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
+        if min(self.shard.epoll, self.shard.wake, self.shard.notify, self.shard.timer) < 0:
+            number = errno
+            self._close_descriptors()
+            raise OSError(number, os.strerror(number))
+        watch(&self.shard, self.shard.wake, WAKE)
+        watch(&self.shard, self.shard.timer, TIMER)
+        self._schedule()
+        return 0
+
+    cdef void _schedule(self):
+        cdef itimerspec times
+        self.shard.deadline_ns = clock_ns() + TICK_NS
+        times.it_value.tv_sec = self.shard.deadline_ns // 1000000000
+        times.it_value.tv_nsec = self.shard.deadline_ns % 1000000000
+        times.it_interval.tv_sec = 0
+        times.it_interval.tv_nsec = TICK_NS
+        timerfd_settime(self.shard.timer, TFD_TIMER_ABSTIME, &times, NULL)
+
+    def _run(self):
+        with nogil:
+            run(&self.shard)
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    cdef int _push(self, int kind, Handle handle, void *data, uint64_t number, Handle other) except -1:
+        cdef Command *command = <Command *>calloc(1, sizeof(Command))
+        if command == NULL:
+            free(data)
+            raise MemoryError()
+        command.kind = kind
+        command.slot = handle.slot
+        command.other = other.slot if other is not None else NULL
+        command.data = data
+        command.number = number
+        self._append(command)
+        return 0
+
+    cdef void _append(self, Command *command) noexcept:
+        pthread_mutex_lock(&self.shard.lock)
+        self.shard.commands_end[0] = command
+        self.shard.commands_end = &command.next
+        self.shard.command_count += 1
+        pthread_mutex_unlock(&self.shard.lock)
+        self.unflushed += 1
+
+    @property
+    def overloaded(self):
+        """Too many commands wait for the engine."""
+        return self.shard.command_count >= MAX_COMMANDS
+
+    def open(self, str host, int port):
+        """Bind `port` and the next one; raises OSError or ValueError."""
+        cdef Address address
+        cdef Handle handle = Handle.__new__(Handle)
+        cdef int rtp, rtcp
+        read_address(host, port, &address)
+        rtp = open_socket(&address, self.dscp)
+        address.v4.sin_port = htons(<uint16_t>(port + 1))
+        try:
+            rtcp = open_socket(&address, self.dscp)
+        except OSError:
+            close(rtp)
+            raise
+        self._make_slot(handle, rtp, rtcp)
+        handle.port = port
+        self._push(ADD, handle, NULL, 0, None)
+        return handle
+
+    cdef int _make_slot(self, Handle handle, int rtp, int rtcp) except -1:
+        cdef Slot *slot = <Slot *>calloc(1, sizeof(Slot))
+        cdef bytes chance = os.urandom(10 + 3 * CNAME_SIZE // 4)
+        cdef bytes cname = b2a_base64(chance[10:], newline=False)
+        cdef const uint8_t *random = chance
+        if slot == NULL:
+            raise MemoryError()
+        self.serials += 1
+        slot.serial = handle.serial = self.serials
+        slot.rtp_fd = rtp
+        slot.rtcp_fd = rtcp
+        slot.busy_index = -1
+        slot.trip = -1
+        slot.config.event_type = -1
+        memcpy(&slot.out.ssrc, random, 4)
+        memcpy(&slot.out.timestamp, random + 4, 4)
+        memcpy(&slot.out.sequence, random + 8, 2)
+        memcpy(slot.cname, <const char *>cname, CNAME_SIZE)
+        handle.ssrc = slot.out.ssrc
+        handle.slot = slot
+        self.handles[slot.serial] = handle
+        return 0
+
+    def configure(self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_samples):
+        """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux."""
+        cdef Config *config = <Config *>calloc(1, sizeof(Config))
+        if config == NULL:
+            raise MemoryError()
+        try:
+            config[0] = table.config
+            read_address(remote[0], remote[1], &config.remote)
+            read_address(rtcp[0], rtcp[1], &config.rtcp)
+            for host in allowed:
+                read_address(host, 0, &config.allowed[config.allowed_count])
+                config.allowed_count += 1
+        except BaseException:
+            free(config)
+            raise
+        config.sends = flags & 1
+        config.receives = flags >> 1 & 1
+        config.mux = flags >> 2 & 1
+        config.ptime_samples = ptime_samples
+        self._push(CONFIGURE, handle, config, 0, None)
+
+    def link(self, Handle first, Handle second, RouteTable there, RouteTable back):
+        """Let two endpoints hear each other; again to replace the routes."""
+        cdef Route *routes = <Route *>calloc(2, sizeof(Route))
+        if routes == NULL:
+            raise MemoryError()
+        routes[0] = there.route
+        routes[1] = back.route
+        self._push(LINK, first, routes, 0, second)
+
+    def unlink(self, Handle handle):
+        self._push(UNLINK, handle, NULL, 0, None)
+
+    def echo(self, Handle handle, bint on):
+        self._push(ECHO, handle, NULL, on, None)
+
+    def play_samples(self, Handle handle, uint64_t play, samples, bint loop):
+        """Play 16-bit samples at 8000 Hz, any contiguous buffer; it is kept until the player has ended."""
+        cdef Player *player = <Player *>calloc(1, sizeof(Player))
+        cdef Py_buffer view
+        if player == NULL:
+            raise MemoryError()
+        PyObject_GetBuffer(samples, &view, PyBUF_SIMPLE)
+        player.kind = PCM
+        player.loop = loop
+        player.number = play
+        player.pcm = <const int16_t *>view.buf
+        player.length = view.len // 2
+        PyBuffer_Release(&view)
+        self.buffers[handle.serial, <uint64_t>player] = samples
+        self._push(PLAY, handle, player, 0, None)
+
+    def play_tones(self, Handle handle, uint64_t play, steps, bint loop):
+        """`steps`: (phase increments of 32 bits, samples, amplitude) each."""
+        cdef Player *player = <Player *>calloc(1, sizeof(Player))
+        cdef ToneStep *step
+        if player == NULL:
+            raise MemoryError()
+        player.kind = TONES
+        player.loop = loop
+        player.number = play
+        for increments, samples, amplitude in steps[:MAX_STEPS]:
+            step = &player.steps[player.step_count]
+            step.samples = samples
+            step.amplitude = amplitude
+            for increment in increments[:MAX_TONES]:
+                step.increment[step.count] = increment
+                step.count += 1
+            player.step_count += 1
+        self._push(PLAY, handle, player, 0, None)
+
+    def stop(self, Handle handle, uint64_t play):
+        self._push(STOP, handle, NULL, play, None)
+
+    def digits(self, Handle handle, bytes events, int duration_ms, int gap_ms):
+        """At most `MAX_DIGITS` may wait for one endpoint; the caller counts."""
+        cdef Command *command = <Command *>calloc(1, sizeof(Command))
+        if command == NULL:
+            raise MemoryError()
+        command.kind = DIGITS
+        command.slot = handle.slot
+        command.count = min(<int>len(events), MAX_DIGITS)
+        memcpy(command.digits, <const char *>events, command.count)
+        command.duration_ms = duration_ms
+        command.gap_ms = gap_ms
+        self._append(command)
+
+    def remove(self, Handle handle):
+        """Close the endpoint; the handle must not be used again."""
+        self._push(REMOVE, handle, NULL, 0, None)
+
+    def flush(self):
+        """Wake the engine for what was commanded since the last time."""
+        cdef uint64_t one = 1
+        if self.unflushed:
+            self.unflushed = 0
+            write(self.shard.wake, &one, sizeof(one))
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def fileno(self):
+        """Readable when events wait."""
+        return self.shard.notify
+
+    def nudge(self):
+        """Make `fileno` readable; any thread may."""
+        cdef uint64_t one = 1
+        write(self.shard.notify, &one, sizeof(one))
+
+    def drain(self):
+        """Events as tuples: a name, the serial of the endpoint, what belongs to it."""
+        cdef uint64_t count
+        cdef Event *event
+        cdef Event *following
+        cdef list result = []
+        read(self.shard.notify, &count, sizeof(count))
+        pthread_mutex_lock(&self.shard.lock)
+        event = self.shard.events
+        self.shard.events = NULL
+        self.shard.events_end = &self.shard.events
+        self.shard.event_count = 0
+        pthread_mutex_unlock(&self.shard.lock)
+        while event != NULL:
+            following = event.next
+            result.append(self._event(event))
+            free(event)
+            event = following
+        return result
+
+    cdef tuple _event(self, Event *event):
+        cdef char text[64]
+        cdef int port
+        if event.kind == DIGIT:
+            return "digit", event.serial, event.first, event.second
+        if event.kind == PLAY_ENDED:
+            self.buffers.pop((event.serial, <uint64_t>event.player), None)
+            free(event.player)
+            return "play_ended", event.serial, event.first, event.second
+        if event.kind == LEARNED:
+            port = host_text(&event.address, text, sizeof(text))
+            return "learned", event.serial, (<bytes>text).decode(), port
+        if event.kind == SILENT:
+            return "silent", event.serial, event.first / 1e9
+        if event.kind == DIGITS_SENT:
+            return "digits_sent", event.serial, event.first
+        return self._freed(self.handles.pop(event.serial))
+
+    cdef tuple _freed(self, Handle handle):
+        cdef Slot *slot = handle.slot
+        cdef double jitter_ms = slot.reception.jitter * 1000 / slot.reception.rate if slot.reception.rate else 0.0
+        counters = (
+            slot.received,
+            slot.out.packets,
+            reception_total_lost(&slot.reception),
+            jitter_ms,
+            slot.trip * 1000 / 65536.0 if slot.trip >= 0 else None,
+            slot.remote_lost if slot.has_remote_lost else None,
+        )
+        dropped = {i: slot.dropped[i] for i in range(1, <int>REASONS) if slot.dropped[i]}
+        not_carried = {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]}
+        free(slot)
+        handle.slot = NULL
+        return "freed", handle.serial, counters, dropped, not_carried
+
+    def counters(self):
+        """(packets in, packets out, dropped by reason, lateness buckets) since the start."""
+        return (
+            self.shard.packets_in,
+            self.shard.packets_out,
+            [self.shard.dropped[i] for i in range(<int>REASONS)],
+            [self.shard.late[i] for i in range(LATE_BUCKETS)],
+        )
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def close(self):
+        """Stop the thread and close every socket; harmless when repeated."""
+        cdef uint64_t one = 1
+        cdef Handle handle
+        if self.closed:
+            return
+        self.closed = True
+        self.shard.stop = True
+        write(self.shard.wake, &one, sizeof(one))
+        self.thread.join()
+        self.drain()
+        self._free_commands(self.shard.taken)
+        self._free_commands(self.shard.commands)
+        self.shard.taken = self.shard.commands = NULL
+        for handle in self.handles.values():
+            close(handle.slot.rtp_fd)
+            close(handle.slot.rtcp_fd)
+            free(handle.slot.player)
+        self.handles.clear()
+        self.buffers.clear()
+        self._close_descriptors()
+        _alive.discard(self)
+
+    cdef void _free_commands(self, Command *command) noexcept:
+        cdef Command *following
+        while command != NULL:
+            following = command.next
+            if command.kind == PLAY:
+                free(command.data)
+            free_command(command)
+            command = following
+
+    cdef void _close_descriptors(self) noexcept:
+        cdef int fd
+        for fd in (self.shard.epoll, self.shard.timer, self.shard.wake, self.shard.notify):
+            if fd >= 0:
+                close(fd)
+        self.shard.epoll = self.shard.timer = self.shard.wake = self.shard.notify = -1
+
+    def _abandon(self):
+        """In a forked child: the parent's thread goes on with its own descriptors."""
+        cdef Handle handle
+        if self.closed:
+            return
+        self.closed = True
+        for handle in self.handles.values():
+            close(handle.slot.rtp_fd)
+            close(handle.slot.rtcp_fd)
+        self._close_descriptors()
+
+
+cdef class PayloadTable:
+    """What an endpoint may receive and how it can be played to; made once for each list of payloads."""
+
+    cdef Config config
+
+    def __init__(self, entries, int play_law, int play_type, int event_type, int event_rate):
+        """`entries`: (payload type, kind, clock rate); at most `MAX_KINDS` of them."""
+        for index, (number, kind, rate) in enumerate(entries[:MAX_KINDS]):
+            self.config.entry[number & 127] = index + 1
+            self.config.kind[index] = kind
+            self.config.rate[index] = rate
+        self.config.play_law = play_law
+        self.config.play_type = play_type
+        self.config.event_type = event_type
+        self.config.event_rate = event_rate
+
+
+cdef class RouteTable:
+    """How each payload type of one endpoint goes to the other."""
+
+    cdef Route route
+
+    def __init__(self, routes):
+        """`routes`: (payload type, action, outgoing payload type)."""
+        for number, action, outgoing in routes:
+            self.route.action[number & 127] = action
+            self.route.payload_type[number & 127] = outgoing

@@ -1,0 +1,77 @@
+"""What the engine does between the two members of a room: a pure choice over what was negotiated.
+
+Each payload type of one side is carried unchanged when the other side has the same encoding, transcoded by table
+between the two laws of G.711, and otherwise not carried. telephone-event (RFC 4733) is carried when the other side has
+it at the same clock rate. Everything is remembered, because the same few offers come again and again.
+"""
+
+from functools import lru_cache
+
+from media.api import Payload
+from media.engine.shard import PayloadTable, RouteTable
+
+MAX_MEMBERS = 2
+
+AUDIO_ULAW, AUDIO_ALAW, EVENT, OTHER = 1, 2, 3, 4
+RELAY, TO_ALAW, TO_ULAW = 1, 2, 3
+ULAW, ALAW, NO_LAW = 0, 1, -1
+
+KINDS = {("PCMU", 8000): AUDIO_ULAW, ("PCMA", 8000): AUDIO_ALAW}
+OTHER_LAW = {"PCMU": ("PCMA", TO_ALAW), "PCMA": ("PCMU", TO_ULAW)}
+
+Payloads = tuple[Payload, ...]
+Routes = tuple[tuple[int, int, int], ...]
+
+
+def kind_of(payload: Payload) -> int:
+    name = payload.name.upper()
+    return EVENT if name == "TELEPHONE-EVENT" else KINDS.get((name, payload.clock_rate), OTHER)
+
+
+def encoding_of(payload: Payload) -> tuple[str, int, int]:
+    """What two payloads must share to be the same; names compare without case (RFC 4855 §3)."""
+    return payload.name.upper(), payload.clock_rate, payload.channels
+
+
+def event_payload(payloads: Payloads) -> Payload | None:
+    """The telephone-event type that goes with the preferred encoding: the one of its clock rate, else any."""
+    events = [payload for payload in payloads if kind_of(payload) == EVENT]
+    return next(
+        (event for event in events if event.clock_rate == payloads[0].clock_rate), events[0] if events else None
+    )
+
+
+def playable_payload(payloads: Payloads) -> Payload | None:
+    """The first encoding that the engine can produce itself."""
+    return next((payload for payload in payloads if kind_of(payload) in (AUDIO_ULAW, AUDIO_ALAW)), None)
+
+
+@lru_cache(maxsize=1024)
+def choose_routes(source: Payloads, sink: Payloads) -> Routes:
+    """(payload type, action, outgoing payload type) for everything of `source` that `sink` can be given."""
+    outgoing = {encoding_of(payload): payload.number for payload in reversed(sink)}
+    routes = []
+    for payload in source:
+        same = encoding_of(payload)
+        name, *rest = same
+        other, action = OTHER_LAW.get(name, ("", RELAY))
+        if same in outgoing:
+            routes.append((payload.number, RELAY, outgoing[same]))
+        elif (other, *rest) in outgoing:
+            routes.append((payload.number, action, outgoing[(other, rest[0], rest[1])]))
+    return tuple(routes)
+
+
+@lru_cache(maxsize=1024)
+def route_table(source: Payloads, sink: Payloads) -> RouteTable:
+    return RouteTable(choose_routes(source, sink))
+
+
+@lru_cache(maxsize=1024)
+def payload_table(payloads: Payloads) -> PayloadTable:
+    play, event = playable_payload(payloads), event_payload(payloads)
+    entries = tuple((payload.number, kind_of(payload), payload.clock_rate) for payload in payloads)
+    law = NO_LAW if play is None else ULAW if kind_of(play) == AUDIO_ULAW else ALAW
+    return PayloadTable(
+        entries, law, play.number if play else 0, event.number if event else -1, event.clock_rate if event else 0
+    )

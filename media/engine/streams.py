@@ -1,0 +1,115 @@
+"""What the control thread knows about one endpoint, and the checks of what others ask of it."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from media.api import EndpointId, Payload, PlayId, RoomId, SendDigits, StreamSpec
+from media.engine.shard import Handle
+from media.rtp.telephone_event import SYMBOLS
+
+MAX_PAYLOADS = 16
+MAX_SOURCES = 8
+MAX_DIGITS = 64
+SENDS, RECEIVES, MUX = 1, 2, 4
+
+
+class Refusal(Exception):
+    """The command cannot be carried out; the message is a sentence."""
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One endpoint from `CreateEndpoint` to `DestroyEndpoint`; `loading` is the play whose file is being read."""
+
+    endpoint: EndpointId
+    host: str
+    handle: Handle
+    spec: StreamSpec | None = None
+    room: RoomId | None = None
+    loading: PlayId | None = None
+    digits_waiting: int = 0
+
+    @property
+    def codec(self) -> str:
+        """Name of the preferred encoding, for sentences."""
+        return self.spec.payloads[0].name if self.spec else "nothing"
+
+
+@lru_cache(maxsize=4096)
+def ip_version(host: str) -> int:
+    """4 or 6, 0 for what is no IP address."""
+    try:
+        return ip_address(host).version
+    except ValueError:
+        return 0
+
+
+@lru_cache(maxsize=4096)
+def is_unspecified(host: str) -> bool:
+    """0.0.0.0 as in the old way to hold a call (RFC 2543 appendix B.5)."""
+    return ip_address(host).is_unspecified
+
+
+def check_address(host: str) -> None:
+    if not ip_version(host):
+        raise Refusal(f"{host} is not an IP address.")
+
+
+def check_spec(spec: StreamSpec, host: str) -> None:
+    """Raises `Refusal` for what the engine cannot do."""
+    rtcp = spec.rtcp or spec.remote
+    version = ip_version(host)
+    for address in (spec.remote.host, rtcp.host, *spec.sources):
+        if ip_version(address) != version:
+            check_address(address)
+            raise Refusal(f"{address} and the local address {host} are of different IP versions.")
+    for port in (spec.remote.port, rtcp.port):
+        if not 0 <= port <= 65535:
+            raise Refusal(f"{port} is not a port.")
+    if not 10 <= spec.ptime_ms <= 120:
+        raise Refusal(f"A packet time of {spec.ptime_ms} ms is not between 10 and 120 ms.")
+    if len(permitted(spec)) > MAX_SOURCES:
+        raise Refusal(f"A stream has at most {MAX_SOURCES} permitted source addresses.")
+    check_payloads(spec.payloads)
+
+
+@lru_cache(maxsize=1024)
+def check_payloads(payloads: tuple[Payload, ...]) -> None:
+    if not 1 <= len(payloads) <= MAX_PAYLOADS:
+        raise Refusal(f"A stream has between 1 and {MAX_PAYLOADS} payload types, not {len(payloads)}.")
+    for payload in payloads:
+        if not 0 <= payload.number <= 127:
+            raise Refusal(f"{payload.number} is not a payload type.")
+        if not 1000 <= payload.clock_rate <= 192_000:
+            raise Refusal(f"{payload.name} cannot have a clock rate of {payload.clock_rate} Hz.")
+
+
+def permitted(spec: StreamSpec) -> tuple[str, ...]:
+    """The addresses from which a source may be learned."""
+    return tuple(dict.fromkeys(host for host in (spec.remote.host, *spec.sources) if not is_unspecified(host)))
+
+
+def rtcp_target(spec: StreamSpec) -> tuple[str, int]:
+    """Port 0: nowhere."""
+    if spec.rtcp:
+        return spec.rtcp.host, spec.rtcp.port
+    return spec.remote.host, spec.remote.port + 1 if 0 < spec.remote.port < 65535 else 0
+
+
+def flags(spec: StreamSpec) -> int:
+    reachable = spec.remote.port != 0 and not is_unspecified(spec.remote.host)
+    sends = SENDS if spec.direction.sends and reachable else 0
+    return sends | (RECEIVES if spec.direction.receives else 0) | (MUX if spec.rtcp_mux else 0)
+
+
+def check_digits(command: SendDigits, waiting: int) -> bytes:
+    """The RFC 4733 event codes of the digits; raises `Refusal`."""
+    unknown = next((digit for digit in command.digits.upper() if digit not in SYMBOLS), None)
+    if unknown is not None or not command.digits:
+        raise Refusal(f"{command.digits!r} are not digits: 0-9, *, # and A-D can be sent.")
+    if waiting + len(command.digits) > MAX_DIGITS:
+        raise Refusal(f"At most {MAX_DIGITS} digits can wait to be sent; {waiting} are waiting already.")
+    if not 40 <= command.duration_ms <= 8000 or not 20 <= command.gap_ms <= 60_000:
+        raise Refusal("A digit lasts 40 to 8000 ms, the gap behind it 20 to 60000 ms.")
+    return bytes(SYMBOLS.index(digit) for digit in command.digits.upper())
