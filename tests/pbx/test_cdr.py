@@ -123,6 +123,17 @@ def test_several_contacts_of_one_number_share_a_row_and_the_first_answer_counts(
     assert row.sip_call_ids == ("in@phone", "out2@zvon", "out3@zvon")
 
 
+def test_a_contact_that_answers_too_late_or_ends_last_changes_nothing() -> None:
+    forks: list[CallEvent] = [
+        LegAnswered(T + 4, "c1", SECOND),
+        LegAnswered(T + 4.2, "c1", CALLEE),
+        LegEnded(T + 9, "c1", SECOND, cause.NORMAL),
+        LegEnded(T + 11, "c1", CALLEE, cause.ANSWERED_ELSEWHERE),
+    ]
+    row = only_row(started(), rung(), rung(SECOND), forks, ended(cause.NORMAL, T + 12))
+    assert (row.answered_at, row.ended_at, row.talk_seconds) == (T + 4, T + 9, 5.0)
+
+
 def test_each_number_that_was_tried_has_its_own_row() -> None:
     carol = Party(PartyKind.TERMINAL, "103", "Carol")
     tries = [*rung(), LegEnded(T + 3, "c1", CALLEE, cause.BUSY), *rung(SECOND, carol), LegAnswered(T + 6, "c1", SECOND)]
