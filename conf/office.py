@@ -62,15 +62,19 @@ def _timezone(value: object) -> str:
     found = text(value)
     if found == "UTC":
         return found
+    try:
+        zoneinfo.ZoneInfo(found)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(_unknown_timezone(found)) from None
+    return found
+
+
+def _unknown_timezone(name: str) -> str:
     known = zoneinfo.available_timezones()
     if not known:
-        raise ValueError('this machine has no time zone database: install the package tzdata, or use "UTC"')
-    if found not in known:
-        near = difflib.get_close_matches(found, known, n=1)
-        raise ValueError(
-            f'unknown time zone "{found}"; a name such as "{near[0] if near else "Europe/Moscow"}" is needed'
-        )
-    return found
+        return 'this machine has no time zone database: install the package tzdata, or use "UTC"'
+    near = difflib.get_close_matches(name, known, n=1) or ["Europe/Moscow"]
+    return f'unknown time zone "{name}"; a name such as "{near[0]}" is needed'
 
 
 def _network_or_empty(value: object) -> str:

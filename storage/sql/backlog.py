@@ -10,20 +10,21 @@ The database is tried again after 0.25 s, then twice as late each time, up to 5 
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from storage.ports import StorageUnavailable
 from storage.records import CdrRow, Registration
 from storage.sql.database import Database
+from storage.sql.mappers import LocationValues, location_values, storable, storable_text
 from storage.sql.spool import Spool
 from storage.sql.statements import store_cdrs, store_locations
 
 BATCH_S = 0.25
 RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 
-Locations = dict[str, Sequence[Registration]]
+Locations = dict[str, LocationValues | None]
 
 log = structlog.get_logger()
 
@@ -45,13 +46,15 @@ class Backlog:
         self._written_at: float | None = None
 
     def append(self, row: CdrRow) -> None:
+        row = storable(row)  # here, so that a wrong value fails its caller and not the writer
         with self.changed:
             self._rows.append(row)
             self._schedule()
 
     def put(self, aor: str, registrations: Sequence[Registration]) -> None:
+        values = location_values(aor, registrations) if registrations else None
         with self.changed:
-            self._locations[aor] = registrations
+            self._locations[storable_text(aor)] = values
             self._schedule()
 
     @property
@@ -68,8 +71,8 @@ class Backlog:
             return
         try:
             self._store(rows, locations)
-        except StorageUnavailable as error:
-            self._refused(str(error))
+        except Exception as error:  # whatever it is, nothing is lost and the next try comes
+            self._refused(error)
             self._keep(rows, locations)
             if at_once:
                 raise
@@ -98,7 +101,7 @@ class Backlog:
             self._batch_due_at = None
         return rows, locations
 
-    def _store(self, rows: Sequence[CdrRow], locations: Mapping[str, Sequence[Registration]]) -> None:
+    def _store(self, rows: Sequence[CdrRow], locations: Locations) -> None:
         if self._spool.rows:
             self._import_spool()
         if rows or locations:
@@ -119,9 +122,11 @@ class Backlog:
             self._written_at = self._clock()
         self._failures, self._retry_at, self.last_error = 0, None, ""
 
-    def _refused(self, sentence: str) -> None:
+    def _refused(self, error: Exception) -> None:
+        foreseen = isinstance(error, StorageUnavailable)
+        sentence = str(error) if foreseen else f"the database cannot be written because of a bug: {error!r}"
         if sentence != self.last_error:
-            log.error(sentence)
+            log.error(sentence, exc_info=None if foreseen else error)
         self.last_error = sentence
         self._retry_at = self._clock() + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1

@@ -6,6 +6,7 @@ from sqlalchemy import Column, ColumnElement, Select, and_, desc, false, or_, se
 
 from storage.match import NumberPattern, patterns_of
 from storage.ports import HistoryQuery
+from storage.sql.mappers import storable_text
 from storage.sql.tables import cdrs
 
 _ENDS = (cdrs.c.from_key, cdrs.c.to_key, cdrs.c.external_key)
@@ -21,9 +22,9 @@ def history_select(query: HistoryQuery) -> Select[tuple[object, ...]]:
 
 def _condition(query: HistoryQuery, wanted: int) -> ColumnElement[bool]:
     if query.linkedid:
-        return cdrs.c.linkedid == query.linkedid
+        return cdrs.c.linkedid == storable_text(query.linkedid)
     period = _period(query)
-    patterns = patterns_of(query)
+    patterns = [NumberPattern(storable_text(pattern.key), pattern.exact) for pattern in patterns_of(query)]
     if len(patterns) == 2:
         return and_(_between(*patterns), cdrs.c.talk_seconds > 0, *period)
     if patterns:

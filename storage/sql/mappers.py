@@ -1,9 +1,10 @@
 """Rows of tables ↔ records. The only place that knows how a record is laid out in SQL."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from math import isfinite
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import RowMapping
@@ -11,7 +12,9 @@ from sqlalchemy import RowMapping
 from storage.match import number_key
 from storage.records import CdrRow, Registration, Terminal, User
 
+R = TypeVar("R", CdrRow, Registration)
 RowValues = dict[str, Any]
+LocationValues = tuple[str, float, str]
 
 _CDR_FIELDS = tuple(field.name for field in fields(CdrRow))
 _CDR_ENCODED = ("sip_call_ids", "quality")
@@ -25,6 +28,31 @@ _decode_bindings = msgspec.json.Decoder(tuple[Registration, ...]).decode
 _decode_cdr = msgspec.json.Decoder(CdrRow).decode
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
+
+
+def storable(row: CdrRow) -> CdrRow:
+    """The row itself, or one that every encoding takes: a phone may send octets that are no text."""
+    if row.quality and not all(map(isfinite, row.quality.values())):
+        row = replace(row, quality={name: value for name, value in row.quality.items() if isfinite(value)})
+    try:
+        _encode(row)
+    except UnicodeEncodeError:
+        return _readable(row)
+    return row
+
+
+def storable_text(text: str) -> str:
+    """Octets that were no UTF-8 when they were read stand as lone surrogates: each becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _readable(record: R) -> R:
+    def clean(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(clean, value))
+        return storable_text(value) if isinstance(value, str) else value
+
+    return replace(record, **{field.name: clean(getattr(record, field.name)) for field in fields(record)})
 
 
 def cdr_values(row: CdrRow) -> tuple[Any, ...]:
@@ -56,9 +84,13 @@ def cdr_of_line(line: bytes) -> CdrRow:
     return _decode_cdr(line)
 
 
-def location_values(aor: str, registrations: Sequence[Registration]) -> tuple[str, float, str]:
+def location_values(aor: str, registrations: Sequence[Registration]) -> LocationValues:
+    """The row of one AOR; it has at least one binding."""
     longest = max(each.expires_at for each in registrations)
-    return aor, longest, _encode(registrations).decode()
+    try:
+        return aor, longest, _encode(registrations).decode()
+    except UnicodeEncodeError:
+        return storable_text(aor), longest, _encode(tuple(map(_readable, registrations))).decode()
 
 
 def registrations_of(bindings: str) -> tuple[Registration, ...]:

@@ -26,10 +26,10 @@ def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
         connection.exec_driver_sql(_INSERT_CDR, [mappers.cdr_values(row) for row in rows])
 
 
-def store_locations(connection: Connection, by_aor: Mapping[str, Sequence[Registration]]) -> None:
-    """Replace the bindings of each AOR."""
-    present = [mappers.location_values(aor, bindings) for aor, bindings in by_aor.items() if bindings]
-    gone = [{"gone": aor} for aor, bindings in by_aor.items() if not bindings]
+def store_locations(connection: Connection, by_aor: Mapping[str, mappers.LocationValues | None]) -> None:
+    """Replace the bindings of each AOR; None: it has none."""
+    present = [values for values in by_aor.values() if values]
+    gone = [{"gone": aor} for aor, values in by_aor.items() if not values]
     if present:
         connection.exec_driver_sql(_PUT_LOCATION, present)
     if gone:

@@ -8,7 +8,7 @@ import pytest
 
 from conf.fields import Listen, PortRange
 from conf.load import ConfInvalid, parse_settings
-from conf.schema import Settings
+from conf.schema import LogSettings, MediaSettings, Settings, SipSettings
 
 FULL = """
 data = "/srv/zvon"
@@ -33,6 +33,7 @@ user_agent = "Phone server"
 [media]
 ports = "20000-20003"
 workers = "embedded"
+silence = 0
 
 [storage]
 url = "sqlite:////srv/zvon.db"
@@ -56,7 +57,7 @@ def test_an_empty_file_gives_the_documented_defaults() -> None:
     assert [str(network) for network in settings.sip.local_networks] == [
         "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8",
     ]  # fmt: skip
-    assert (str(settings.media.ports), settings.media.workers) == ("10000-19999", 0)
+    assert (str(settings.media.ports), settings.media.workers, settings.media.silence) == ("10000-19999", 0, 120)
     assert settings.storage.url == "sqlite:///zvon.db"
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
@@ -73,9 +74,20 @@ def test_every_key_is_read() -> None:
     )  # fmt: skip
     assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (30, 60, 600)
     assert (settings.sip.realm, settings.sip.user_agent) == ("office", "Phone server")
-    assert (settings.media.ports, settings.media.workers) == (PortRange(20000, 20003), "embedded")
+    assert settings.media.ports == PortRange(20000, 20003)
+    assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
     assert settings.storage.url == "sqlite:////srv/zvon.db"
     assert (settings.log.level, settings.log.format) == ("debug", "json")
+
+
+def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
+    text = Path("conf/default.toml").read_text()
+    assert parse_settings(text) == Settings()
+    written, without = tomllib.loads(text), {"tls", "ws", "wss", "certificate", "key"}
+    assert set(Settings.model_fields) - set(written) == {"web"}
+    assert set(SipSettings.model_fields) - set(written["sip"]) == without
+    assert set(MediaSettings.model_fields) == set(written["media"])
+    assert set(LogSettings.model_fields) == set(written["log"])
 
 
 def test_the_example_names_every_key_there_is() -> None:

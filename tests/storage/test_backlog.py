@@ -202,3 +202,18 @@ def test_a_flush_stores_at_once_or_says_why_not(rig: Rig) -> None:
     rig.database.refusal = ""
     rig.backlog.write(at_once=True)
     assert rig.stored() == ["1", "2"]
+
+
+def test_a_bug_while_writing_loses_nothing_and_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("oops")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("storage.sql.backlog.store_cdrs", broken)
+        rig.backlog.append(cdr("1"))
+        rig.run_until(100.25)
+    assert rig.backlog.describe()["last_error"] == (
+        "the database cannot be written because of a bug: TypeError('oops')"
+    )
+    rig.run_until(101.0)
+    assert rig.stored() == ["1"]

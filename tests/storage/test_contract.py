@@ -181,3 +181,17 @@ async def test_the_live_dump_has_the_same_keys_everywhere(opened: Opened) -> Non
         assert set(storage.describe()) == {
             "rows_queued", "rows_spooled", "registrations_queued", "last_error", "seconds_since_write",
         }  # fmt: skip
+
+
+async def test_octets_that_are_no_text_hold_up_nothing(opened: Opened) -> None:
+    broken = b"\xcf\xf0".decode("utf-8", "surrogateescape")
+    async with opened() as storage:
+        storage.cdrs.append(cdr("1", from_name=broken, from_number=broken, sip_call_ids=(broken,)))
+        storage.cdrs.append(cdr("2", quality={"loss": float("nan"), "jitter_ms": float("inf"), "mos": 4.0}))
+        storage.locations.put(f"sip:{broken}@zvon", (registration(contact=f"sip:{broken}@x"),))
+        storage.locations.put("sip:101@zvon", [registration()])
+        assert await ids(storage, HistoryQuery()) == ["2", "1"]
+        assert await ids(storage, HistoryQuery(number=broken, linkedid=broken)) == []
+        assert await ids(storage, HistoryQuery(number=broken * 3)) == []
+        assert registration() in await storage.locations.load(0.0)
+        assert len(await storage.locations.load(0.0)) == 2
