@@ -15,8 +15,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _ITEM = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+')
 _HEAD = re.compile(rf'(?:[^;"<]++|{QUOTED}|<[^>]*+>)*+')
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_MOST_ITEMS = 2000
 _NEEDS_PAIR = re.compile(r'["\\]')
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _USER_UNSAFE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-_.!~*'()&=+$,;?/%]")
@@ -40,23 +39,25 @@ def quote(text: str) -> str:
 def unquote(text: str) -> str:
     """The readable text of a quoted-string; text that is not quoted comes back as it is.
 
-    Octets that were no UTF-8 become U+FFFD, quoted controls become spaces: any encoder and any header takes the text.
+    Octets that were no UTF-8 become `?`, quoted controls become spaces: any encoder and any header takes the text.
     """
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     text = text[1:-1]
     if "\\" in text:
-        text = _PAIR.sub(r"\1", text)
+        text = "\\".join([part.replace("\\", "") for part in text.split("\\\\")])
     return text if text.isprintable() else CONTROL.sub(" ", readable(text))
 
 
 def readable(text: str) -> str:
-    """Octets that were no UTF-8 (surrogates since decoding) become U+FFFD, so that any encoder takes the text."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    """Octets that were no UTF-8 (surrogates since decoding) become `?`, so that any encoder takes the text."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def split_list(text: str) -> list[str]:
     """The values of a comma list, stripped, empty ones left out; commas in quotes and angle brackets do not count."""
+    if text.count(",") > _MOST_ITEMS:
+        raise ParseError("the list is too long")
     if '"' not in text and "<" not in text:
         return [item for part in text.split(",") if (item := part.strip(" \t"))]
     items = []

@@ -12,9 +12,11 @@ from sipcore.grammar import QUOTED, quote, unquote
 _VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/&$()@<>?=#|{}^]++")
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]/:&$()]++")
 _PARAM = re.compile(
-    rf'[ \t]*+;[ \t]*+(?:([^\s=;,"<>]++)[ \t]*+(?:=[ \t]*+({QUOTED}|[^\x00-\x20\x7f;,"\ud800-\udfff]*+)[ \t]*+)?+)?+'
+    r'[ \t]*+(?:;[ \t]*+)++(?:([^\s=;,"<>]++)[ \t]*+'
+    rf'(?:=[ \t]*+({QUOTED}|[^\x00-\x20\x7f;,"\ud800-\udfff]*+)[ \t]*+)?+)?+'
 )
 _CACHED_LENGTH = 96
+_MOST_PARAMS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def _parse(text: str) -> Params:
             break
         name, value = match.groups()
         if name is not None:
+            if len(items) == _MOST_PARAMS:
+                raise ParseError("there are too many parameters")
             items.append((_check_name(name), value or ""))
         at = match.end()
     return Params(tuple(items))

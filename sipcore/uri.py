@@ -25,6 +25,7 @@ _OTHER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):([^\x00-\x20\x7f-\x9f\ud800-\u
 _SEPARATORS = str.maketrans("", "", "-.()")
 _MUST_MATCH = ("user", "ttl", "method", "maddr", "transport")
 _CACHED_LENGTH = 160
+LONGEST = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ Uri = SipUri | TelUri | OtherUri
 
 def parse_uri(text: str) -> Uri:
     """Any URI; only text that is no URI at all, or a broken sip, sips or tel URI, raises ParseError."""
+    if len(text) > LONGEST:
+        raise ParseError("the URI is too long", 414)
     head = text[:5].lower()
     if head.startswith(("sip:", "sips:")):
         return SipUri.parse(text)
@@ -167,6 +170,8 @@ def port_of(text: str | None) -> int | None:
 
 
 def _parse(text: str) -> SipUri:
+    if len(text) > LONGEST:
+        raise ParseError("the URI is too long", 414)
     match = _SIP.fullmatch(text)
     if match is None:
         raise ParseError("the SIP URI is malformed")

@@ -7,6 +7,8 @@ from sipcore.errors import ParseError
 from sipcore.grammar import is_token, parse_number
 from sipcore.params import NO_PARAMS, Params
 
+_MOST_VALUES = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -44,7 +46,7 @@ class Privacy:
     @classmethod
     def parse(cls, text: str) -> Self:
         tokens = tuple([token for part in text.split(";") if (token := part.strip(" \t").lower())])
-        if not tokens or not all(map(is_token, tokens)):
+        if not 0 < len(tokens) <= _MOST_VALUES or not all(map(is_token, tokens)):
             raise ParseError("the Privacy value is malformed")
         return cls(tokens)
 

@@ -8,6 +8,7 @@ from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, TOKEN, readable, split_list
 
 _CACHED_LENGTH = 256
+_MOST_TOKENS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Accept:
 
 
 def _parse(text: str) -> tuple[str, ...]:
+    if text.count(",") > _MOST_TOKENS:
+        raise ParseError("the list is too long")
     tokens = tuple([token for part in text.split(",") if (token := part.strip(" \t"))])
     if not all(map(TOKEN.fullmatch, tokens)):
         raise ParseError("the list holds something that is no token")
