@@ -103,11 +103,16 @@ PlaySource = FileSource | ToneSource
 
 @dataclass(frozen=True, slots=True)
 class CreateEndpoint:
-    """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`."""
+    """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`.
+
+    Endpoints that shall meet in a room need one media worker: those made by one `execute` are on one, and so are
+    those of one non-zero `group` (a call).
+    """
 
     endpoint: EndpointId
     host: str
     spec: StreamSpec | None = None
+    group: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""One media worker as a `MediaEngine`: frames over its socket, replies in order, events to the listeners."""
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from media.api import Command, EngineReport, Listener, Refused, Reply
+from media.config import EngineConfig
+from media.worker import protocol
+
+log = logging.getLogger(__name__)
+
+COMMANDS_A_FRAME = 16
+FRAMES_A_TURN = 16  # read from one worker before others get their turn
+MAX_WAITING_FRAMES = 4096
+
+T = TypeVar("T")
+
+
+class WorkerFailed(Exception):
+    """The worker is not there, or not of our version; the message is a sentence."""
+
+
+class WorkerEngine:
+    """Talks to the worker at the other end of `link`. `lost` is called once when it goes away by itself."""
+
+    def __init__(self, link: socket.socket, lost: Callable[[], None] = lambda: None) -> None:
+        link.setblocking(False)
+        self._link = link
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray(protocol.MAX_FRAME)
+        self._view = memoryview(self._buffer)
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[list[Reply]]] = {}
+        self._describing: dict[int, asyncio.Future[EngineReport]] = {}
+        self._welcome: asyncio.Future[str] = self._loop.create_future()
+        self._outgoing: deque[bytes] = deque()
+        self._listeners: list[Listener] = []
+        self._open = True
+        self._loop.add_reader(link.fileno(), self._readable)
+
+    async def start(self, config: EngineConfig) -> None:
+        """Configure the worker; raises `WorkerFailed` when it cannot work."""
+        self._send(protocol.hello(config))
+        problem = await self._welcome
+        if problem:
+            raise WorkerFailed(problem)
+
+    async def execute(self, *commands: Command) -> tuple[Reply, ...]:
+        return tuple(await self._exchange(commands))
+
+    def submit(self, *commands: Command) -> None:
+        for part in _parts(commands):
+            if not self._send(protocol.command_frame(0, part)):
+                log.warning("%d media commands were dropped: the media worker does not answer", len(part))
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    async def describe(self) -> EngineReport:
+        """Raises `WorkerFailed` when the worker is gone."""
+        number, future = self._expect(self._describing)
+        if not self._send(protocol.describe_frame(number)):
+            del self._describing[number]
+            raise WorkerFailed("The media worker does not answer.")
+        return await future
+
+    async def close(self) -> None:
+        """Close the socket, which ends the worker."""
+        self._close("The media engine is closed.")
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
+        parts = _parts(commands)
+        if len(parts) > 1:
+            return [reply for part in parts for reply in await self._exchange(part)]
+        number, future = self._expect(self._waiting)
+        frame = protocol.command_frame(number, commands)
+        if len(frame) > protocol.MAX_FRAME or not self._send(frame):
+            del self._waiting[number]
+            return [Refused("The media worker does not answer, or the command is too large.") for _ in commands]
+        try:
+            return await future
+        except WorkerFailed as failed:
+            return [Refused(str(failed)) for _ in commands]
+
+    def _expect(self, waiting: dict[int, asyncio.Future[T]]) -> tuple[int, asyncio.Future[T]]:
+        self._number += 1
+        future: asyncio.Future[T] = self._loop.create_future()
+        waiting[self._number] = future
+        return self._number, future
+
+    # --- the socket -------------------------------------------------------------------------------------------------
+
+    def _send(self, frame: bytes) -> bool:
+        """False when the worker is gone, or so much waits already that it must be stuck."""
+        if not self._open or len(self._outgoing) >= MAX_WAITING_FRAMES:
+            return False
+        if self._outgoing:
+            self._outgoing.append(frame)
+        elif not self._try(frame):
+            self._outgoing.append(frame)
+            self._loop.add_writer(self._link.fileno(), self._writable)
+        return True
+
+    def _try(self, frame: bytes) -> bool:
+        try:
+            self._link.send(frame)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # the reader sees the end and says so
+        return True
+
+    def _writable(self) -> None:
+        while self._outgoing and self._try(self._outgoing[0]):
+            self._outgoing.popleft()
+        if not self._outgoing:
+            self._loop.remove_writer(self._link.fileno())
+
+    def _readable(self) -> None:
+        for _ in range(FRAMES_A_TURN):
+            try:
+                size = self._link.recv_into(self._buffer)
+            except BlockingIOError:
+                return
+            except OSError:
+                size = 0
+            if not size:
+                self._end()
+                return
+            self._receive(self._view[:size])
+            if not self._open:
+                return
+
+    def _receive(self, frame: memoryview) -> None:
+        kind, number, body = protocol.parse_frame(frame)
+        if kind == protocol.COMMANDS:
+            _resolve(self._waiting.pop(number, None), protocol.read_replies(body))
+        elif kind == protocol.EVENTS:
+            for event in protocol.read_events(body):
+                for listener in self._listeners:
+                    listener(event)
+        elif kind == protocol.DESCRIBE:
+            _resolve(self._describing.pop(number, None), protocol.read_report(body))
+        elif number == protocol.VERSION:
+            _resolve(self._welcome, protocol.read_welcome(body))
+        else:
+            _resolve(self._welcome, f"The media worker speaks version {number}, not {protocol.VERSION}.")
+
+    def _end(self) -> None:
+        self._close("The media worker has stopped.")
+        self._lost()
+
+    def _close(self, why: str) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._link.fileno())
+        if self._outgoing:
+            self._loop.remove_writer(self._link.fileno())
+            self._outgoing.clear()
+        self._link.close()
+        _resolve(self._welcome, why)
+        _fail(self._waiting, why)
+        _fail(self._describing, why)
+
+
+def _resolve(future: "asyncio.Future[T] | None", value: T) -> None:
+    """Nobody may be waiting any more."""
+    if future is not None and not future.done():
+        future.set_result(value)
+
+
+def _fail(waiting: "dict[int, asyncio.Future[T]]", why: str) -> None:
+    for future in waiting.values():
+        if not future.done():
+            future.set_exception(WorkerFailed(why))
+    waiting.clear()
+
+
+def _parts(commands: Sequence[Command]) -> list[Sequence[Command]]:
+    """Parts that fit into a frame each."""
+    if len(commands) <= COMMANDS_A_FRAME:
+        return [commands]
+    return [commands[at : at + COMMANDS_A_FRAME] for at in range(0, len(commands), COMMANDS_A_FRAME)]

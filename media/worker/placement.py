@@ -1,0 +1,90 @@
+"""Which worker carries an endpoint. Pure: endpoints that shall hear each other must be on one worker.
+
+The rule for a new endpoint, first that applies:
+1. endpoints of one non-zero `group` (a call) are together;
+2. endpoints made by one `execute` are together, and join the endpoints and rooms that the same `execute` names;
+3. otherwise the worker with the fewest endpoints.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from media.api import Command, CreateEndpoint, EndpointId, JoinRoom, RoomId
+
+Worker = int
+
+
+class Placement:
+    """Where everything is; `workers` are those that are alive."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[EndpointId, Worker] = {}
+        self._load: Counter[Worker] = Counter()
+        self._groups: dict[int, tuple[Worker, set[EndpointId]]] = {}
+        self._group_of: dict[EndpointId, int] = {}
+        self._rooms: dict[RoomId, tuple[Worker, set[EndpointId]]] = {}
+        self._room_of: dict[EndpointId, RoomId] = {}
+
+    def create(self, command: CreateEndpoint, together: Sequence[Command], workers: Iterable[Worker]) -> Worker:
+        """Place an endpoint that is not placed yet."""
+        worker = self._choose(command, together, set(workers))
+        self.endpoints[command.endpoint] = worker
+        self._load[worker] += 1
+        if command.group:
+            self._groups.setdefault(command.group, (worker, set()))[1].add(command.endpoint)
+            self._group_of[command.endpoint] = command.group
+        return worker
+
+    def join(self, command: JoinRoom) -> bool:
+        """Note a membership; False when the room's members are on another worker."""
+        worker = self.endpoints.get(command.endpoint)
+        if worker is None:
+            return True  # the worker that is asked will say that there is no such endpoint
+        if command.room in self._rooms and self._rooms[command.room][0] != worker:
+            return False
+        self.leave(command.endpoint)
+        self._rooms.setdefault(command.room, (worker, set()))[1].add(command.endpoint)
+        self._room_of[command.endpoint] = command.room
+        return True
+
+    def leave(self, endpoint: EndpointId) -> None:
+        room = self._room_of.pop(endpoint, None)
+        if room is not None:
+            _remove(self._rooms, room, endpoint)
+
+    def destroy(self, endpoint: EndpointId) -> None:
+        self.leave(endpoint)
+        worker = self.endpoints.pop(endpoint, None)
+        if worker is not None:
+            self._load[worker] -= 1
+        group = self._group_of.pop(endpoint, None)
+        if group is not None:
+            _remove(self._groups, group, endpoint)
+
+    def lost(self, worker: Worker) -> tuple[EndpointId, ...]:
+        """Forget everything on a worker that died; the endpoints that went with it."""
+        gone = tuple(endpoint for endpoint, place in self.endpoints.items() if place == worker)
+        for endpoint in gone:
+            self.destroy(endpoint)
+        return gone
+
+    def _choose(self, command: CreateEndpoint, together: Sequence[Command], workers: set[Worker]) -> Worker:
+        if command.group in self._groups:
+            return self._groups[command.group][0]
+        for other in together:
+            worker = self._place_of(other)
+            if worker in workers:
+                return worker
+        return min(workers, key=lambda worker: (self._load[worker], worker))
+
+    def _place_of(self, command: Command) -> Worker:
+        if isinstance(command, JoinRoom) and command.room in self._rooms:
+            return self._rooms[command.room][0]
+        return self.endpoints.get(command.endpoint, -1)
+
+
+def _remove(sets: dict[int, tuple[Worker, set[EndpointId]]], key: int, endpoint: EndpointId) -> None:
+    members = sets[key][1]
+    members.discard(endpoint)
+    if not members:
+        del sets[key]

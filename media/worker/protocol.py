@@ -1,0 +1,177 @@
+"""What travels between call control and a media worker: msgpack frames over a unix SOCK_SEQPACKET socket.
+
+A frame is `[kind, number, body]`; the kernel keeps frames apart, so there is no length. Every record is one of
+`media.api`, written as a map of its fields behind a tag. The first frame of either side names the version; two sides
+of different versions do not talk.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from media.api import (
+    Command,
+    ConfigureEndpoint,
+    CreateEndpoint,
+    DestroyEndpoint,
+    DigitReceived,
+    Done,
+    EndpointCreated,
+    EndpointId,
+    EngineFailed,
+    EngineReport,
+    FileSource,
+    JoinRoom,
+    LeaveRoom,
+    MediaEvent,
+    MediaSilent,
+    Play,
+    PlayEnded,
+    PlayId,
+    Refused,
+    Reply,
+    SendDigits,
+    SetEcho,
+    SourceLearned,
+    StopPlay,
+    StreamReport,
+    ToneSource,
+)
+from media.config import EngineConfig
+
+VERSION = 1
+MAX_FRAME = 128 * 1024  # below every system's default send buffer
+HELLO, COMMANDS, DESCRIBE, EVENTS = range(4)
+
+T = TypeVar("T")
+
+
+class ProtocolError(Exception):
+    """The other side sent what this version does not understand; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PlayFile:
+    """`Play` of a file: a union of untagged records cannot be told apart on the wire."""
+
+    endpoint: EndpointId
+    play: PlayId
+    source: FileSource
+
+
+@dataclass(frozen=True, slots=True)
+class _PlayTone:
+    endpoint: EndpointId
+    play: PlayId
+    source: ToneSource
+
+
+class _Tagged(Generic[T]):
+    """Records of several classes, told apart by their place in a list."""
+
+    def __init__(self, *classes: type) -> None:
+        self._tags = {kind: tag for tag, kind in enumerate(classes)}
+        self._decoders: list[msgspec.msgpack.Decoder[Any]] = [msgspec.msgpack.Decoder(kind) for kind in classes]
+
+    def pack(self, records: Iterable[T]) -> list[tuple[int, T]]:
+        return [(self._tags[type(record)], record) for record in records]
+
+    def unpack(self, body: msgspec.Raw) -> list[T]:
+        return [cast("T", self._decoders[tag].decode(raw)) for tag, raw in _LIST.decode(body)]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_FRAME = msgspec.msgpack.Decoder(tuple[int, int, msgspec.Raw])
+_LIST = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
+_CONFIG = msgspec.msgpack.Decoder(EngineConfig)
+_REPORT = msgspec.msgpack.Decoder(EngineReport)
+_TEXT = msgspec.msgpack.Decoder(str)
+
+_COMMANDS: _Tagged[Any] = _Tagged(
+    CreateEndpoint,
+    ConfigureEndpoint,
+    DestroyEndpoint,
+    JoinRoom,
+    LeaveRoom,
+    SetEcho,
+    _PlayFile,
+    _PlayTone,
+    StopPlay,
+    SendDigits,
+)
+_REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused)
+_EVENTS: _Tagged[MediaEvent] = _Tagged(DigitReceived, PlayEnded, SourceLearned, MediaSilent, StreamReport, EngineFailed)
+
+
+def parse_frame(data: bytes | memoryview) -> tuple[int, int, msgspec.Raw]:
+    """Kind, number and undecoded body; raises `ProtocolError`."""
+    try:
+        return _FRAME.decode(data)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"A frame of the media protocol cannot be read: {error}.") from error
+
+
+def hello(config: EngineConfig) -> bytes:
+    return _ENCODER.encode((HELLO, VERSION, config))
+
+
+def read_hello(body: msgspec.Raw) -> EngineConfig:
+    return _CONFIG.decode(body)
+
+
+def welcome(problem: str = "") -> bytes:
+    """The worker's first frame: empty when it is ready, else a sentence."""
+    return _ENCODER.encode((HELLO, VERSION, problem))
+
+
+def read_welcome(body: msgspec.Raw) -> str:
+    return _TEXT.decode(body)
+
+
+def command_frame(number: int, commands: Sequence[Command]) -> bytes:
+    """`number` comes back with the replies; 0 when nobody waits for them."""
+    plain = [_split_play(command) if type(command) is Play else command for command in commands]
+    return _ENCODER.encode((COMMANDS, number, _COMMANDS.pack(plain)))
+
+
+def read_commands(body: msgspec.Raw) -> list[Command]:
+    return [
+        Play(command.endpoint, command.play, command.source) if type(command) in (_PlayFile, _PlayTone) else command
+        for command in _COMMANDS.unpack(body)
+    ]
+
+
+def reply_frame(number: int, replies: Sequence[Reply]) -> bytes:
+    return _ENCODER.encode((COMMANDS, number, _REPLIES.pack(replies)))
+
+
+def read_replies(body: msgspec.Raw) -> list[Reply]:
+    return _REPLIES.unpack(body)
+
+
+def event_frame(events: Sequence[MediaEvent]) -> bytes:
+    return _ENCODER.encode((EVENTS, 0, _EVENTS.pack(events)))
+
+
+def read_events(body: msgspec.Raw) -> list[MediaEvent]:
+    return _EVENTS.unpack(body)
+
+
+def describe_frame(number: int) -> bytes:
+    return _ENCODER.encode((DESCRIBE, number, None))
+
+
+def report_frame(number: int, report: EngineReport) -> bytes:
+    return _ENCODER.encode((DESCRIBE, number, report))
+
+
+def read_report(body: msgspec.Raw) -> EngineReport:
+    return _REPORT.decode(body)
+
+
+def _split_play(command: Play) -> _PlayFile | _PlayTone:
+    if isinstance(command.source, FileSource):
+        return _PlayFile(command.endpoint, command.play, command.source)
+    return _PlayTone(command.endpoint, command.play, command.source)
