@@ -2,7 +2,7 @@
 
 from conf.diff import plan
 from pbx.control.messages import PlanView
-from pbx.control.plan import plan_view
+from pbx.views import plan_view
 from storage.records import Office, Terminal, User
 
 OLD = Office(name="Horns", terminals=(Terminal("101"), Terminal("102")), users=(User("anna", "Anna"),))
