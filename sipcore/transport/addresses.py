@@ -30,6 +30,15 @@ class AdvertisedAddress:
             return self._external
         return self.local_towards(remote_host, bound_host)
 
+    def bind_for(self, advertised: str, remote_host: str) -> str:
+        """The local address to bind media ports on for a peer that is told `advertised`."""
+        if advertised != self._external:
+            return advertised
+        found = self._cache.get(("bind", remote_host))
+        if found is None:
+            found = self._cache["bind", remote_host] = self.local_towards(remote_host, "")
+        return found
+
     @staticmethod
     def local_towards(remote_host: str, bound_host: str) -> str:
         """The local address packets to `remote_host` leave from, when the socket is bound to a wildcard."""

@@ -70,6 +70,9 @@ class SipDriver:
         self.stack.receive(data, flow, self._loop.time())
         self.pump()
 
+    def now(self) -> float:
+        return self._loop.time()
+
     def kick(self) -> None:
         """The stack was used from outside a handler: send what it has, soon."""
         if not self._pumping and not self._kicked:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import cast
 
 from sipcore.errors import FramingError
 from sipcore.flow import Flow
@@ -31,14 +32,13 @@ class TcpConnection(asyncio.Protocol):
         self.flow: Flow | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's classes
         host, port = transport.get_extra_info("peername")[:2]
         self.flow = self._endpoint.new_flow(host, port)
         if not self._endpoint.admit(self, host):
-            transport.abort()
+            self._transport.abort()
             return
-        transport.set_write_buffer_limits(SEND_BUFFER_BYTES)
+        self._transport.set_write_buffer_limits(SEND_BUFFER_BYTES)
         self._driver.add_path(self.flow.id, self)
         self._wait(IDLE_TIMEOUT_S)
 
@@ -120,6 +120,13 @@ class TcpListener:
     def new_flow(self, host: str, port: int) -> Flow:
         local = (self._addresses.towards(host, self.bound[0]), self.bound[1])
         return Flow(self.TRANSPORT, local, (host, port), self.driver.new_id())
+
+    def flow_to(self, host: str, port: int) -> Flow:
+        """The flow of an open connection to that peer, or one that will be opened when something is sent."""
+        for connection in self._connections:
+            if connection.flow is not None and connection.flow.remote == (host, port):
+                return connection.flow
+        return self.new_flow(host, port)
 
     def admit(self, connection: TcpConnection, host: str) -> bool:
         """False when `host` has too many connections already."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import cast
 
 from sipcore.flow import Flow
 from sipcore.transport.addresses import AdvertisedAddress
@@ -40,8 +41,7 @@ class UdpListener(asyncio.DatagramProtocol):
         return listener
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is none of asyncio's classes
         self.bound = transport.get_extra_info("sockname")[:2]
         self._driver.add_path(self.id, self)
 

@@ -1,0 +1,24 @@
+"""A call to a terminal: ring its phones, let both talk, until one of them hangs up."""
+
+from typing import ClassVar
+
+from pbx.api import NORMAL, NOT_FOUND, AppContext, Call, Cause
+
+
+class TerminalCall:
+    """The app behind every internal number that is a terminal."""
+
+    name: ClassVar[str] = "terminal"
+
+    async def run(self, call: Call, ctx: AppContext) -> Cause:
+        terminal = ctx.terminal(call.to.number)
+        if terminal is None:
+            return NOT_FOUND
+        outcome = await ctx.ring(call, terminal)
+        callee = outcome.answered
+        if callee is None:
+            return outcome.cause
+        bridge = callee.bridge or call.connect(call.caller, callee)
+        call.caller.answer(callee.media.formats_for_other_side)
+        gone = await bridge.until_one_left()
+        return gone.cause or NORMAL

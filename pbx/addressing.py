@@ -1,0 +1,32 @@
+"""How parties are written into SIP messages, and how dialled numbers are read out of them."""
+
+from pbx.numbering import dialled_number
+from pbx.party import Party
+from sipcore.flow import Flow
+from sipcore.grammar import quote
+from sipcore.message import Request
+from sipcore.uri import SipUri, TelUri
+
+
+def dialled(request: Request) -> str:
+    """The number that an INVITE is for: the user of its Request-URI."""
+    uri = request.uri
+    if isinstance(uri, SipUri):
+        return dialled_number(uri.user or "")
+    return dialled_number(uri.number) if isinstance(uri, TelUri) else ""
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def contact(number: str, flow: Flow) -> str:
+    """Our Contact towards a peer on this path, standing for the party with that number."""
+    transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+    return f"<sip:{number}@{flow.sent_by}{transport}>"
+
+
+def identity(party: Party, host: str) -> str:
+    """A party as a name-addr at our host."""
+    address = f"<sip:{party.number}@{bracketed(host)}>"
+    return f"{quote(party.name)} {address}" if party.name else address

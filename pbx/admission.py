@@ -1,0 +1,123 @@
+"""Who is asking: a trusted address, a terminal with its password, or nobody yet (RFC 3261 §22, RFC 8760).
+
+Nobody learns here whether an account exists: the unknown and the known get the same challenge, and wrong credentials
+get the same refusal whatever is wrong with them. Sources that guess are slowed down, one by one.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from pbx.clock import Clock
+from pbx.directory import Directory
+from pbx.guard import GuessingGuard
+from sipcore.auth.digest import ha1, verify
+from sipcore.auth.nonce import NonceCounts, NonceMaker, NonceVerdict
+from sipcore.build import Extra
+from sipcore.errors import ParseError
+from sipcore.flow import Flow
+from sipcore.headers import Authorization
+from sipcore.message import Request
+from sipcore.uri import SipUri
+from storage.records import Terminal
+
+ALGORITHMS = ("SHA-256", "MD5")  # what is offered, the preferred one first (RFC 8760 §2.4)
+_TRANSPORTS = {"any": ("UDP", "TCP"), "udp": ("UDP",), "tcp": ("TCP",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The request is `terminal`'s."""
+
+    terminal: Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Answer with `status` and the headers `extra`. `challenge`: a 401 that needs no memory."""
+
+    status: int
+    extra: Extra = ()
+    challenge: bool = False
+
+
+_FORBIDDEN = Denied(403)
+_SLOW_DOWN = Denied(503, (("Retry-After", "1"),))
+
+
+class Admission:
+    """Judges requests by source address and credentials. `directory` is replaced when the office changes."""
+
+    def __init__(self, directory: Directory, nonce_key: bytes, clock: Clock) -> None:
+        self.directory, self._clock = directory, clock
+        self._nonces = NonceMaker(nonce_key)
+        self._counts = NonceCounts()
+        self.guard = GuessingGuard()
+        self._nobody = {algorithm: ha1(secrets.token_hex(8), "", "", algorithm) for algorithm in ALGORITHMS}
+
+    def check(self, request: Request, flow: Flow) -> Admitted | Denied:
+        """Decide on one request; only the terminal named by the result may be acted for."""
+        source = flow.remote[0]
+        from_uri = request.from_.uri
+        number = from_uri.user or "" if isinstance(from_uri, SipUri) else ""
+        trusted = self.directory.trusted(source, number)
+        if trusted is not None and self._reachable(trusted, flow):
+            return Admitted(trusted)
+        credentials = self._credentials(request)
+        if credentials is None:
+            return self._challenge()
+        now = self._clock.now()
+        if not self.guard.may_try(source, now, credentials.username):
+            return _SLOW_DOWN
+        terminal = self._proven(credentials, request)
+        if terminal is None or not self._reachable(terminal, flow):
+            self.guard.failed(source, now, credentials.username)
+            return _FORBIDDEN
+        self.guard.succeeded(source, now, credentials.username)
+        if not self._is_fresh(credentials):
+            return self._challenge(stale=True)
+        return Admitted(terminal)
+
+    def _credentials(self, request: Request) -> Authorization | None:
+        """The credentials meant for us: those of our realm."""
+        try:
+            found = request.headers.all(Authorization)
+        except ParseError:
+            return None
+        for credentials in found:
+            if credentials.scheme == "Digest" and credentials.realm == self.directory.realm:
+                return credentials
+        return None
+
+    def _proven(self, credentials: Authorization, request: Request) -> Terminal | None:
+        """The terminal whose password was used. An unknown account costs the same time as a wrong password."""
+        terminal = self.directory.terminal(credentials.username)
+        algorithm = (credentials.algorithm or "MD5").upper().removesuffix("-SESS")
+        if algorithm not in ALGORITHMS:
+            return None
+        if terminal is None or not terminal.password:
+            verify(credentials, self._nobody[algorithm], request.method, request.body)
+            return None
+        secret = self.directory.secret(terminal, algorithm)
+        return terminal if verify(credentials, secret, request.method, request.body) else None
+
+    def _is_fresh(self, credentials: Authorization) -> bool:
+        """A nonce of ours, not too old, its count not used before (RFC 7616 §5.12)."""
+        wall = self._clock.wall()
+        if self._nonces.check(credentials.nonce, wall) is not NonceVerdict.FRESH:
+            return False
+        count = credentials.count
+        return count is not None and self._counts.accept(credentials.nonce, count, wall)
+
+    def _reachable(self, terminal: Terminal, flow: Flow) -> bool:
+        """Network filter and transport of the account allow this path (EXT-10, EXT-11)."""
+        return flow.transport in _TRANSPORTS[terminal.transport] and self.directory.may_use(terminal, flow.remote[0])
+
+    def _challenge(self, *, stale: bool = False) -> Denied:
+        nonce = self._nonces.make(self._clock.wall(), secrets.token_hex(4))
+        tail = ", stale=true" if stale else ""
+        realm = self.directory.realm
+        extra = tuple(
+            ("WWW-Authenticate", f'Digest realm="{realm}", nonce="{nonce}"{tail}, algorithm={algorithm}, qop="auth"')
+            for algorithm in ALGORITHMS
+        )
+        return Denied(401, extra, challenge=True)

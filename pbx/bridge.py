@@ -1,0 +1,73 @@
+"""A place where legs hear each other. Two talkers for now: the engine relays or transcodes."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from media.api import JoinRoom, LeaveRoom, ToneSource
+from pbx.events import BridgeEnded, BridgeFormed, BridgeId
+from pbx.media_session import can_transcode, formats_like
+from pbx.services import Services
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+
+# What a held party hears: two short soft tones every five seconds say that the line is alive.
+HOLD_TONE = ToneSource((((425.0,), 120), ((), 160), ((425.0,), 120), ((), 4600)), loop=True, level_db=-24.0)
+
+
+class Bridge:
+    """Made by `Call.connect`. It ends when one member is left."""
+
+    def __init__(self, services: Services, call_id: str) -> None:
+        self.id: BridgeId = services.new_id()
+        self.members: dict[int, Leg] = {}
+        self._services, self._call_id = services, call_id
+        self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+
+    def form(self, a: "Leg", b: "Leg") -> None:
+        """Put both in; a side whose codec does not fit the other's is asked to change."""
+        for leg in (a, b):
+            self.members[leg.id] = leg
+            leg.bridge = self
+        self._services.submit(JoinRoom(self.id, a.media.endpoint), JoinRoom(self.id, b.media.endpoint))
+        self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, (a.id, b.id)))
+        codec_a, codec_b = a.media.codec, b.media.codec
+        if codec_a is None or codec_b is None or codec_a.encoding == codec_b.encoding:
+            return
+        if not (can_transcode(codec_a) and can_transcode(codec_b)):
+            a.offer(formats_like(codec_b))
+
+    def peer_of(self, leg: "Leg") -> "Leg | None":
+        """The other of two."""
+        return next((each for each in self.members.values() if each is not leg), None)
+
+    def hold_changed(self, leg: "Leg") -> None:
+        """A member put the others on hold, or came back."""
+        for other in self.members.values():
+            if other is leg:
+                continue
+            if leg.held:
+                other.start_play(HOLD_TONE)
+            else:
+                other.stop_plays()
+
+    def lost(self, leg: "Leg") -> None:
+        """A member has ended."""
+        if self.members.pop(leg.id, None) is None:
+            return
+        leg.bridge = None
+        if len(self.members) <= 1 and not self._one_left.done():
+            self._one_left.set_result(leg)
+
+    async def until_one_left(self) -> "Leg":
+        """Wait until a member ends; returns it."""
+        return await self._one_left
+
+    def close(self) -> None:
+        """Let every member go; they stay alive."""
+        for leg in list(self.members.values()):
+            leg.bridge = None
+            if not leg.is_ended:
+                self._services.submit(LeaveRoom(leg.media.endpoint))
+        self.members.clear()
+        self._services.publish(BridgeEnded(self._services.clock.wall(), self._call_id, self.id))

@@ -1,0 +1,153 @@
+"""The business transaction that a history row describes: its legs, the app that controls it, its life.
+
+One task per call. When the caller's leg ends, the app is interrupted at its current await; `finally` and `async with`
+blocks undo what they did. Whatever happens, every leg is ended and the call is told to have ended exactly once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pbx.bridge import Bridge
+from pbx.cause import CANCELLED, SERVER_ERROR, Cause
+from pbx.events import CallEnded, CallId, CallStarted
+from pbx.media_session import MediaRefused
+from pbx.party import Party
+from pbx.services import Services
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+
+REPORT_TIMEOUT_S = 2.0  # the engine's last reports; without them the history row has no quality figures
+
+
+class Call:
+    """Made for each INVITE that was admitted. `to` is who was dialled."""
+
+    def __init__(self, call_id: CallId, to: Party, services: Services) -> None:
+        self.id = self.linkedid = call_id
+        self.to, self.services = to, services
+        self.legs: list[Leg] = []
+        self.digits = ""
+        self.stage = "dial"
+        self.started_at = services.clock.wall()
+        self.cause: Cause | None = None
+        self.log = structlog.get_logger("call").bind(call=call_id)
+        self._open: set[int] = set()
+        self._closed: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wanted_cause: Cause | None = None
+        self._caller: Leg | None = None
+        self._app_runs = False
+
+    @property
+    def caller(self) -> "Leg":
+        assert self._caller is not None
+        return self._caller
+
+    def adopt(self, leg: "Leg") -> None:
+        """A leg becomes ours; the first one is the caller's."""
+        if self._caller is None:
+            self._caller = leg
+        self.legs.append(leg)
+        self._open.add(leg.id)
+
+    def begin(self, caller: Party) -> None:
+        """Announce the call; its legs come after."""
+        self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to))
+
+    def run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
+        """Let `app` control the call; `done` is called when nothing of it is left."""
+        self._task = asyncio.ensure_future(self._run(app, done))
+
+    def connect(self, a: "Leg", b: "Leg") -> Bridge:
+        """Let two legs talk."""
+        bridge = Bridge(self.services, self.id)
+        bridge.form(a, b)
+        return bridge
+
+    def end(self, cause: Cause) -> None:
+        """End the whole call from outside."""
+        self._wanted_cause = self._wanted_cause or cause
+        self._interrupt()
+
+    async def wait(self) -> None:
+        """Return when the call has ended."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the party that was dialled answered."""
+        return next((leg.answered_at for leg in self.legs[1:] if leg.answered_at is not None), None) or (
+            self.caller.answered_at if len(self.legs) == 1 else None
+        )
+
+    # --- told by the legs -------------------------------------------------------------------------------------
+
+    def leg_ended(self, leg: "Leg") -> None:
+        """The caller's end is the app's end."""
+        if leg is self._caller and self._wanted_cause is None:
+            self._wanted_cause = leg.cause
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Stop the app where it waits; one that has not begun will not begin."""
+        if self._task is not None and self._app_runs and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def leg_closed(self, leg: "Leg") -> None:
+        self._open.discard(leg.id)
+        if not self._open and self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    # --- the task ---------------------------------------------------------------------------------------------
+
+    async def _run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
+        try:
+            cause = await self._controlled(app)
+            self._hang_up_all(cause)
+            await self._until_closed()
+            self.cause = cause
+            self.services.publish(CallEnded(self._ended_at(), self.id, cause))
+        finally:
+            done(self)
+
+    async def _controlled(self, app: Callable[["Call"], Awaitable[Cause]]) -> Cause:
+        if self._wanted_cause is not None:
+            return self._wanted_cause
+        self._app_runs = True
+        try:
+            cause = await app(self)
+        except asyncio.CancelledError:
+            cause = self._wanted_cause or CANCELLED
+        except MediaRefused as refusal:
+            cause = Cause.from_status(refusal.status)
+        except Exception:
+            self.log.exception("the call ends: its app failed")
+            cause = SERVER_ERROR
+        finally:
+            self._app_runs = False
+        return self._wanted_cause or cause
+
+    def _hang_up_all(self, cause: Cause) -> None:
+        for leg in self.legs:
+            leg.hangup(cause)
+
+    async def _until_closed(self) -> None:
+        """Wait for the engine's reports; a second cancellation does not stop the call from being told as ended."""
+        if not self._open:
+            return
+        self._closed = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(REPORT_TIMEOUT_S):
+                await self._closed
+        except (TimeoutError, asyncio.CancelledError):
+            for leg in self.legs:
+                leg.give_up_report()
+
+    def _ended_at(self) -> float:
+        ended = [leg.ended_at for leg in self.legs if leg.ended_at is not None]
+        return max(ended, default=self.services.clock.wall())

@@ -1,0 +1,311 @@
+"""The server's heart: events of the stack become calls, calls become legs, legs end.
+
+It owns every live call and answers every request that no session owns.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from media.api import EndpointCreated, Refused
+from pbx.addressing import bracketed, contact, dialled, identity
+from pbx.admission import Admission, Admitted, Denied
+from pbx.api import App
+from pbx.call import Call
+from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, Cause
+from pbx.clock import Clock
+from pbx.dial import Attempt, DialOutcome
+from pbx.directory import Directory
+from pbx.events import Direction
+from pbx.leg import Leg
+from pbx.location import Location, Target
+from pbx.media_session import MediaAddress, MediaRefused, MediaSession, formats_for_peer
+from pbx.party import Party
+from pbx.registrar import Registrar
+from pbx.services import Services
+from pbx.sip_leg import SipSide, tell
+from sipcore.build import new_request, response_to
+from sipcore.dialog.profile import ALLOW
+from sipcore.events import (
+    InviteArrived,
+    InviteWithdrawn,
+    RequestArrived,
+    ResponseArrived,
+    SessionEvent,
+    StackEvent,
+)
+from sipcore.flow import Flow
+from sipcore.message import Request
+from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.driver import SipDriver
+from storage.records import Terminal
+
+log = structlog.get_logger("pbx")
+
+
+class Pbx:
+    """Wire it to a driver with `attach`, then feed it stack events by `handle`."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        admission: Admission,
+        location: Location,
+        services: Services,
+        addresses: AdvertisedAddress,
+        terminal_app: App,
+        applications: Mapping[str, App],
+        clock: Clock,
+        system: str = "zvon",
+    ) -> None:
+        self.directory, self.admission, self.location = directory, admission, location
+        self.services, self._addresses, self._clock = services, addresses, clock
+        self._terminal_app, self._applications = terminal_app, applications
+        self._system = system
+        self._started = int(clock.wall())
+        self._count = 0
+        self.calls: dict[str, Call] = {}
+        self.draining = False
+        self._driver: SipDriver | None = None
+        self._registrar: Registrar | None = None
+
+    def attach(self, driver: SipDriver, registrar: Registrar) -> None:
+        self._driver, self._registrar = driver, registrar
+
+    @property
+    def driver(self) -> SipDriver:
+        assert self._driver is not None
+        return self._driver
+
+    # --- events of the stack ----------------------------------------------------------------------------------
+
+    def handle(self, event: StackEvent) -> None:
+        """Act on one event; never waits."""
+        match event:
+            case InviteArrived():
+                self._invite(event)
+            case RequestArrived():
+                self._request(event)
+            case InviteWithdrawn() | ResponseArrived():
+                pass  # an INVITE that never became a call; answers nobody waits for
+            case _:
+                self._session_event(event)
+
+    def _session_event(self, event: SessionEvent) -> None:
+        leg = event.session.user
+        if isinstance(leg, Leg):
+            tell(leg, event)
+
+    def _request(self, event: RequestArrived) -> None:
+        request = event.request
+        if request.method == "REGISTER":
+            assert self._registrar is not None
+            self._registrar.receive(event)
+        elif request.method == "OPTIONS":
+            extra = [("Allow", ALLOW), ("Accept", "application/sdp")]
+            self._answer(event, 200, extra=extra)
+        else:
+            verdict = self.admission.check(request, event.flow)
+            if isinstance(verdict, Admitted):
+                self._answer(event, 489 if request.method in ("SUBSCRIBE", "PUBLISH") else 405, [("Allow", ALLOW)])
+            else:
+                self._deny(event, verdict)
+
+    def _answer(
+        self, event: RequestArrived | InviteArrived, status: int, extra: list[tuple[str, str]] | None = None
+    ) -> None:
+        stack = self.driver.stack
+        response = response_to(event.request, status, to_tag=stack.stateless_tag(event.request), extra=extra or ())
+        stack.respond(event.key, response, self.driver.now())
+
+    def _deny(self, event: RequestArrived | InviteArrived, verdict: Denied) -> None:
+        stack = self.driver.stack
+        response = response_to(
+            event.request, verdict.status, to_tag=stack.stateless_tag(event.request), extra=verdict.extra
+        )
+        keep = event.request.method == "INVITE" or not verdict.challenge
+        stack.respond(event.key, response, self.driver.now(), keep=keep)
+
+    # --- a new call -------------------------------------------------------------------------------------------
+
+    def _invite(self, event: InviteArrived) -> None:
+        verdict = self.admission.check(event.request, event.flow)
+        if isinstance(verdict, Denied):
+            self._deny(event, verdict)
+        elif self.draining:
+            self._answer(event, 503, [("Retry-After", "10")])
+        else:
+            self._start_call(event, verdict.terminal)
+
+    def _start_call(self, event: InviteArrived, terminal: Terminal) -> None:
+        request, flow = event.request, event.flow
+        number = dialled(request)
+        to, app = self._route(number)
+        session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
+        if session is None:
+            return
+        self._count += 1
+        call = Call(f"{self._system}-{self._started}.{self._count}", to, self.services)
+        self.calls[call.id] = call
+        caller = self.directory.party(terminal)
+        call.begin(caller)
+        media = MediaSession(self.services.new_id(), self._media_address(flow), (flow.remote[0],))
+        leg = Leg(call, caller, Direction.INCOMING, SipSide(self.driver, session), media, self.services)
+        session.user = leg
+        refusal = NOT_FOUND if app is None else _take_first_offer(media, request)
+        if app is None or refusal is not None:
+            call.run(_refusing(refusal or NOT_FOUND), self._call_done)
+        else:
+            call.stage = "dial" if app is self._terminal_app else "application"
+            call.run(lambda each: app.run(each, self), self._call_done)
+
+    def _route(self, number: str) -> tuple[Party, App | None]:
+        """Who is behind a number, and the app that handles calls to it."""
+        terminal = self.directory.terminal(number)
+        if terminal is not None:
+            return self.directory.party(terminal), self._terminal_app
+        app = self._applications.get(number)
+        if app is not None:
+            return Party.of_application(number, app.name), app
+        return Party.unknown(number), None
+
+    def _call_done(self, call: Call) -> None:
+        self.calls.pop(call.id, None)
+        call.log.info(
+            "call ended",
+            caller=call.caller.party.number,
+            to=call.to.number,
+            cause=call.cause.name if call.cause is not None else "",
+            seconds=round(self._clock.wall() - call.started_at, 1),
+        )
+
+    # --- what apps ask (AppContext) ---------------------------------------------------------------------------
+
+    def terminal(self, number: str) -> Terminal | None:
+        return self.directory.terminal(number)
+
+    async def prepare(self, call: Call) -> None:
+        await self._create_media(call.caller)
+
+    async def ring(self, call: Call, terminal: Terminal) -> DialOutcome:
+        """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7)."""
+        if self.services.active.count(terminal.number) >= terminal.max_calls:
+            return DialOutcome(None, BUSY)
+        targets = self.location.targets(terminal)
+        if not targets:
+            return DialOutcome(None, UNAVAILABLE)
+        party = self.directory.party(terminal)
+        callees = [_Callee(self._media(target), target) for target in targets]
+        await self._create_media(call.caller, *[callee.media for callee in callees])
+        legs = [self._ring_one(call, party, callee) for callee in callees]
+        return await Attempt(call.caller, legs).outcome()
+
+    def _ring_one(self, call: Call, party: Party, callee: "_Callee") -> Leg:
+        target, caller = callee.target, call.caller
+        formats = formats_for_peer(caller.media.offered_formats)
+        stack, host = self.driver.stack, target.flow.local[0]
+        from_ = identity(caller.party, host)
+        request = new_request(
+            "INVITE",
+            target.uri,
+            from_=f"{from_};tag={stack.ids.tag()}",
+            to=f"<sip:{party.number}@{bracketed(host)}>",
+            call_id=stack.ids.call_id(),
+            cseq=1,
+            extra=[("P-Asserted-Identity", from_)],
+            body=callee.media.offer(formats),
+        )
+        session = stack.invite(request, target.flow, contact(caller.party.number, target.flow), self.driver.now())
+        leg = Leg(call, party, Direction.OUTGOING, SipSide(self.driver, session), callee.media, self.services)
+        session.user = leg
+        self.driver.kick()
+        return leg
+
+    # --- media ------------------------------------------------------------------------------------------------
+
+    def _media(self, target: Target) -> MediaSession:
+        flow = target.flow
+        return MediaSession(self.services.new_id(), self._media_address(flow), (flow.remote[0],))
+
+    def _media_address(self, flow: Flow) -> MediaAddress:
+        return MediaAddress(self._addresses.bind_for(flow.local[0], flow.remote[0]), flow.local[0])
+
+    async def _create_media(self, caller: Leg, *others: MediaSession) -> None:
+        """Ports for all of them in one exchange with the engine; raises `MediaRefused`."""
+        sessions = [media for media in (caller.media, *others) if not media.is_created]
+        replies = await self.services.engine.execute(*(media.creating() for media in sessions))
+        refused = ""
+        for media, reply in zip(sessions, replies, strict=True):
+            if isinstance(reply, EndpointCreated):
+                media.created(reply)
+            elif isinstance(reply, Refused):
+                refused = reply.why
+        if refused:
+            self.services.submit(*(media.destroying() for media in others if media.is_created))
+            caller.call.log.error("no media ports for the call", why=refused)
+            raise MediaRefused(refused, 503)
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    def hangup(self, call_id: str) -> bool:
+        """End a call from outside; False when there is none with that id."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return False
+        call.end(OPERATOR)
+        return True
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no new calls; wait for those in progress."""
+        self.draining = True
+        await self._until_ended(timeout_s)
+
+    async def end_all(self) -> None:
+        """End every call."""
+        self.draining = True
+        for call in list(self.calls.values()):
+            call.end(SHUTDOWN)
+        await self._until_ended(5.0)
+
+    async def _until_ended(self, timeout_s: float) -> None:
+        waits = [asyncio.ensure_future(call.wait()) for call in self.calls.values()]
+        if waits:
+            await asyncio.wait(waits, timeout=timeout_s)
+        for wait in waits:
+            wait.cancel()
+
+    def describe(self) -> dict[str, object]:
+        return {"calls": len(self.calls), "legs": len(self.services.legs), "draining": self.draining}
+
+
+class _Callee:
+    """A contact that is about to ring."""
+
+    __slots__ = ("media", "target")
+
+    def __init__(self, media: MediaSession, target: Target) -> None:
+        self.media, self.target = media, target
+
+
+def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
+    """Read the offer of an INVITE, if it has one; the cause to refuse it with."""
+    if not request.body:
+        return None
+    if request.content_type not in ("application/sdp", ""):
+        return Cause.from_status(415)
+    try:
+        media.take_offer(request.body)
+    except MediaRefused as refusal:
+        return Cause.from_status(refusal.status)
+    return None
+
+
+def _refusing(cause: Cause) -> Callable[[Call], Awaitable[Cause]]:
+    """An app that only says why not."""
+
+    async def refuse(_: Call) -> Cause:
+        return cause
+
+    return refuse

@@ -1,0 +1,88 @@
+"""One attempt to reach a party: every contact rings, the first answer wins, the others are told so (RFC 3326).
+
+What the caller hears meanwhile follows the first contact that rings or sends early media. When nobody answers, the
+outcome is the best of the refusals: busy says more than declined, declined more than silence.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
+from pbx.leg import Leg, LegState
+
+RING_CAP_S = 600.0  # FWD-4
+_BEST_FIRST = (BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class DialOutcome:
+    """`answered` is the leg that won, or None and `cause` says why nobody did."""
+
+    answered: Leg | None
+    cause: Cause
+
+
+class Attempt:
+    """Watches the legs that ring together."""
+
+    def __init__(self, caller: Leg, legs: Sequence[Leg]) -> None:
+        self._caller, self._legs = caller, legs
+        self._early: Leg | None = None
+        self._decided: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
+        for leg in legs:
+            leg.watch = self._changed
+
+    async def outcome(self, ring_s: float = RING_CAP_S) -> DialOutcome:
+        """Wait for the first answer, the last refusal, or the end of the ringing time."""
+        try:
+            for leg in self._legs:
+                self._changed(leg)
+            async with asyncio.timeout(ring_s):
+                winner = await self._decided
+        except TimeoutError:
+            winner = None
+            self._give_up(NO_ANSWER, None)
+        except asyncio.CancelledError:
+            self._give_up(self._caller.cause or NO_ANSWER, None)
+            raise
+        finally:
+            for leg in self._legs:
+                leg.watch = None
+        self._give_up(ANSWERED_ELSEWHERE, winner)
+        return DialOutcome(winner, best_cause([leg.cause for leg in self._legs if leg.cause is not None]))
+
+    def _changed(self, leg: Leg) -> None:
+        if self._decided.done():
+            return
+        if leg.is_answered:
+            self._decided.set_result(leg)
+        elif leg.is_ended:
+            if leg.cause == DECLINED or all(each.is_ended for each in self._legs):
+                self._decided.set_result(None)
+        elif leg.state is LegState.RINGING:
+            self._caller_hears(leg)
+
+    def _caller_hears(self, leg: Leg) -> None:
+        if leg.has_early_media and self._early is None:
+            self._early = leg
+            self._caller.ring(like=leg.media.codec, early_media=True)
+            self._caller.call.connect(self._caller, leg)
+        else:
+            self._caller.ring()
+
+    def _give_up(self, cause: Cause, winner: Leg | None) -> None:
+        """Stop what still rings. Early media of a leg that lost gives way."""
+        if self._early is not None and self._early is not winner and self._early.bridge is not None:
+            self._early.bridge.close()
+        for leg in self._legs:
+            if leg is not winner:
+                leg.hangup(cause)
+
+
+def best_cause(causes: Sequence[Cause]) -> Cause:
+    """Of several refusals the one that tells the caller most."""
+    for wanted in _BEST_FIRST:
+        if wanted in causes:
+            return wanted
+    return causes[0] if causes else UNAVAILABLE

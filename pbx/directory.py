@@ -1,0 +1,75 @@
+"""The office as call control looks things up in it: an index over one immutable snapshot."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from pbx.party import Party
+from sipcore.auth.digest import Ha1, ha1
+from storage.records import Office, Terminal, User
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class Directory:
+    """`realm` is that of the digest secrets. Replaced as a whole when the office changes."""
+
+    office: Office
+    realm: str
+    _secrets: dict[tuple[str, str], Ha1] = field(default_factory=dict, repr=False)
+    _parties: dict[str, Party] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _terminals(self) -> dict[str, Terminal]:
+        return {terminal.number: terminal for terminal in self.office.terminals}
+
+    @cached_property
+    def _users(self) -> dict[str, User]:
+        return {user.id: user for user in self.office.users}
+
+    @cached_property
+    def _trusts(self) -> list[tuple[Network, Terminal]]:
+        return [(ip_network(t.trust, strict=False), t) for t in self.office.terminals if t.trust and not t.disabled]
+
+    @cached_property
+    def _filters(self) -> dict[str, Network]:
+        return {t.number: ip_network(t.network, strict=False) for t in self.office.terminals if t.network}
+
+    def terminal(self, number: str) -> Terminal | None:
+        """The enabled terminal with that number (EXT-21)."""
+        found = self._terminals.get(number)
+        return None if found is None or found.disabled else found
+
+    def party(self, terminal: Terminal) -> Party:
+        """Who is at a terminal: its number, and its owner's name (USR-3)."""
+        found = self._parties.get(terminal.number)
+        if found is None:
+            owner = self._users.get(terminal.owner)
+            found = self._parties[terminal.number] = Party.of_terminal(terminal, owner, self.office.language)
+        return found
+
+    def trusted(self, source: str, number: str) -> Terminal | None:
+        """The terminal that may use this source address without a password: the one named `number`, or the only one
+        that trusts the source."""
+        if not self._trusts:
+            return None
+        address = ip_address(source)
+        found = [terminal for network, terminal in self._trusts if address in network]
+        for terminal in found:
+            if terminal.number == number:
+                return terminal
+        return found[0] if len(found) == 1 else None
+
+    def may_use(self, terminal: Terminal, source: str) -> bool:
+        """Whether the terminal's network filter lets this source in (EXT-11)."""
+        network = self._filters.get(terminal.number)
+        return network is None or ip_address(source) in network
+
+    def secret(self, terminal: Terminal, algorithm: str) -> Ha1:
+        """The digest secret of a terminal, computed once."""
+        key = (terminal.number, algorithm)
+        found = self._secrets.get(key)
+        if found is None:
+            found = self._secrets[key] = ha1(terminal.number, self.realm, terminal.password, algorithm)
+        return found

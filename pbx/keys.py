@@ -1,0 +1,49 @@
+"""What a server keeps secret across restarts: the digest realm (REG-15) and the key of its nonces."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pbx.control.messages import ControlError
+
+FILE = "keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKeys:
+    """`realm` is also part of every stored digest, so it must not change while phones know their passwords."""
+
+    realm: str
+    nonce_key: str
+
+    @classmethod
+    def load(cls, data: Path) -> "ServerKeys":
+        """Read the keys of a data folder, or make them; raises `ControlError`."""
+        path = data / FILE
+        try:
+            if path.exists():
+                return cls(**json.loads(path.read_text("utf-8")))
+            keys = cls(secrets.token_hex(6), secrets.token_hex(32))
+            _write(path, json.dumps(asdict(keys)))
+        except OSError as error:
+            raise ControlError(f"{path} cannot be used: {error.strerror}") from None
+        except (ValueError, TypeError):
+            raise ControlError(f"{path} is damaged: restore it from a backup or remove it to make new keys") from None
+        return keys
+
+    @property
+    def nonce_bytes(self) -> bytes:
+        return bytes.fromhex(self.nonce_key)
+
+
+def _write(path: Path, text: str) -> None:
+    """All or nothing, readable by its owner only."""
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)

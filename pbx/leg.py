@@ -1,0 +1,335 @@
+"""One party's side of a conversation: one SIP session and one media endpoint.
+
+A leg belongs to a call and a bridge only for the moment. It lives until its party or we hang up (`ended`), and is
+closed when the engine has given its last report. Whoever controls it learns of changes by `watch`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+from media.api import Play, PlayId, PlaySource, SetEcho, StopPlay, StreamReport
+from pbx.cause import MEDIA_FAILED, NORMAL, Cause
+from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegId, LegRinging
+from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
+from pbx.party import Party
+from pbx.services import Services, quality_of
+from sipcore.sdp.model import RtpFormat
+
+if TYPE_CHECKING:
+    from pbx.bridge import Bridge
+    from pbx.call import Call
+
+
+class LegState(IntEnum):
+    NEW = 0
+    RINGING = 1
+    ANSWERED = 2
+    ENDED = 3
+
+
+class Side(Protocol):
+    """How a leg speaks to its party: SIP in reality, a script in tests."""
+
+    @property
+    def sip_call_id(self) -> str: ...
+
+    @property
+    def may_modify(self) -> bool:
+        """A changed session may be offered now."""
+
+    def ring(self, sdp: bytes) -> None:
+        """Tell an incoming party that the other side rings; with `sdp` early media flows."""
+
+    def answer(self, sdp: bytes) -> None: ...
+
+    def reject(self, cause: Cause) -> None: ...
+
+    def end(self, cause: Cause) -> None: ...
+
+    def modify(self, sdp: bytes) -> None: ...
+
+    def accept_offer(self, sdp: bytes) -> None: ...
+
+    def refuse_offer(self, status: int) -> None: ...
+
+
+Watcher = Callable[["Leg"], None]
+
+
+class Leg:
+    """`party` and `direction` never change; `call` does on transfer."""
+
+    def __init__(
+        self, call: "Call", party: Party, direction: Direction, side: Side, media: MediaSession, services: Services
+    ) -> None:
+        self.id: LegId = services.new_id()
+        self.call, self.party, self.direction = call, party, direction
+        self.side, self.media, self._services = side, media, services
+        self.state = LegState.NEW
+        self.bridge: Bridge | None = None
+        self.watch: Watcher | None = None
+        self.has_early_media = False
+        self.held = False
+        self.cause: Cause | None = None
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self._plays: dict[PlayId, asyncio.Future[str]] = {}
+        self._until_ended: asyncio.Future[None] | None = None
+        self._awaits_answer = False
+        self._asked_by: Leg | None = None
+        services.legs[media.endpoint] = self
+        services.publish(LegCreated(services.clock.wall(), call.id, self.id, party, direction, side.sip_call_id))
+        services.active.enter(party.number, call.id, self.id)
+        call.adopt(self)
+
+    # --- control ----------------------------------------------------------------------------------------------
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state is LegState.ENDED
+
+    @property
+    def is_answered(self) -> bool:
+        return self.state is LegState.ANSWERED
+
+    def ring(self, *, like: RtpFormat | None = None, early_media: bool = False) -> None:
+        """Tell the incoming party that the other side rings. With early media the answer is given now, for a peer
+        that uses the codec `like`."""
+        if self.state > LegState.RINGING or self.has_early_media:
+            return
+        sdp = b""
+        if early_media and self.media.peer_offer is not None:
+            sdp = self._describe(formats_like(like))
+            self.has_early_media = True
+        elif self.state is LegState.RINGING:
+            return
+        self.state = LegState.RINGING
+        self.side.ring(sdp)
+
+    def answer(self, formats: Sequence[RtpFormat] = BASIC) -> None:
+        """Answer the incoming party with a codec out of `formats`; raises `MediaRefused` when none is common."""
+        if self.state >= LegState.ANSWERED:
+            return
+        if self.has_early_media:
+            sdp = self.media.repeat()
+        elif self.media.peer_offer is not None:
+            sdp = self._describe(formats)
+        else:
+            sdp, self._awaits_answer = self.media.offer(formats), True
+        self._answered()
+        self.side.answer(sdp)
+
+    def hangup(self, cause: Cause = NORMAL) -> None:
+        """End this side: refuse, cancel or hang up as its state demands."""
+        if self.is_ended:
+            return
+        if self.direction is Direction.INCOMING and not self.is_answered:
+            self.side.reject(cause)
+        else:
+            self.side.end(cause)
+        self._end(cause)
+
+    async def until_ended(self) -> None:
+        """Wait for the end of this leg."""
+        if self.is_ended:
+            return
+        if self._until_ended is None:
+            self._until_ended = asyncio.get_running_loop().create_future()
+        await self._until_ended
+
+    def start_play(self, source: PlaySource) -> "asyncio.Future[str]":
+        """Play to the party; the future has the reason for which it ended."""
+        play = self._services.new_id()
+        done = self._plays[play] = asyncio.get_running_loop().create_future()
+        self._services.submit(Play(self.media.endpoint, play, source))
+        return done
+
+    def stop_plays(self) -> None:
+        """End everything that plays to the party."""
+        self._services.submit(*(StopPlay(self.media.endpoint, play) for play in self._plays))
+
+    def echo(self) -> None:
+        """Send back to the party what it sends."""
+        self._services.submit(SetEcho(self.media.endpoint))
+
+    def offer(self, formats: Sequence[RtpFormat], asked_by: "Leg | None" = None) -> bool:
+        """Offer the party a changed session; False when that is not possible now. `asked_by`: the leg whose own offer
+        waits for the outcome."""
+        if not self.is_answered or not self.side.may_modify:
+            return False
+        self._asked_by = asked_by
+        self.side.modify(self.media.offer(formats))
+        return True
+
+    # --- what the party does ----------------------------------------------------------------------------------
+
+    def progressed(self, sdp: bytes) -> None:
+        """The outgoing party rings, perhaps with early media."""
+        if self.state > LegState.RINGING:
+            return
+        if sdp and not self.has_early_media:
+            try:
+                self._agree(sdp)
+                self.has_early_media = True
+            except MediaRefused:
+                pass  # what counts is the answer
+        if self.state is LegState.NEW:
+            self.state = LegState.RINGING
+            self._services.publish(LegRinging(self._services.clock.wall(), self.call.id, self.id))
+        self._changed()
+
+    def accepted(self, sdp: bytes) -> None:
+        """The outgoing party answered."""
+        if self.state >= LegState.ANSWERED:
+            return
+        try:
+            if sdp or not self.has_early_media:
+                self._agree(sdp)
+        except MediaRefused:
+            self.side.end(MEDIA_FAILED)
+            self._end(MEDIA_FAILED)
+            return
+        self._answered()
+        self._changed()
+
+    def confirmed(self, sdp: bytes) -> None:
+        """The party acknowledged; `sdp` answers an offer of ours."""
+        if not self._awaits_answer:
+            return
+        self._awaits_answer = False
+        try:
+            self._agree(sdp)
+        except MediaRefused:
+            self.hangup(MEDIA_FAILED)
+            return
+        self._held_changed()
+
+    def offered(self, sdp: bytes) -> None:
+        """The party wants to change the session: hold, resume, other codec, other address."""
+        if not sdp:
+            self._awaits_answer = True
+            self.side.accept_offer(self.media.offer(formats_like(self._wanted_codec())))
+            return
+        try:
+            theirs = self.media.take_offer(sdp)
+        except MediaRefused as refusal:
+            self.side.refuse_offer(refusal.status)
+            return
+        if not self._accept_offer(formats_like(self._wanted_codec())):
+            peer = self.bridge.peer_of(self) if self.bridge is not None else None
+            if peer is None or not peer.offer(theirs, asked_by=self):
+                self.side.refuse_offer(488)
+
+    def modified(self, status: int, sdp: bytes) -> None:
+        """The outcome of `offer`."""
+        asked_by, self._asked_by = self._asked_by, None
+        agreed = status == 200
+        if agreed:
+            try:
+                self._agree(sdp)
+            except MediaRefused:
+                agreed = False
+        if asked_by is not None and not asked_by.is_ended:
+            codec = self.media.codec
+            if not agreed or codec is None or not asked_by._accept_offer(formats_like(codec)):
+                asked_by.side.refuse_offer(488)
+
+    def hung_up(self, cause: Cause) -> None:
+        """The party ended the session, refused it or fell silent."""
+        if not self.is_ended:
+            self._end(cause)
+
+    def digit_received(self, digit: str) -> None:
+        """A digit by RFC 4733; kept as the call's digit trail."""
+        self.call.digits += digit
+
+    def play_ended(self, play: PlayId, reason: str) -> None:
+        done = self._plays.pop(play, None)
+        if done is not None and not done.done():
+            done.set_result(reason)
+
+    def media_silent(self, silent_s: float) -> None:
+        """Nothing has come for long: the party is gone (REG-10). On hold silence is right."""
+        if self.is_answered and not self.held:
+            self.call.log.info("no audio, the call ends", number=self.party.number, silent_s=round(silent_s))
+            self.hangup(MEDIA_FAILED)
+
+    def media_lost(self) -> None:
+        """The engine lost the endpoint."""
+        self.hangup(MEDIA_FAILED)
+        self.give_up_report()
+
+    def give_up_report(self) -> None:
+        """No last report will come."""
+        self.reported(StreamReport(self.media.endpoint))
+
+    def reported(self, report: StreamReport) -> None:
+        """The endpoint's last words: the leg is closed."""
+        if not self.is_ended or self._services.legs.pop(self.media.endpoint, None) is None:
+            return
+        assert self.cause is not None
+        assert self.ended_at is not None
+        quality = quality_of(report) if self.answered_at is not None else {}
+        self._services.publish(LegEnded(self.ended_at, self.call.id, self.id, self.cause, quality))
+        self.call.leg_closed(self)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _describe(self, formats: Sequence[RtpFormat]) -> bytes:
+        sdp = self.media.answer(formats)
+        self._services.submit(self.media.configuring())
+        return sdp
+
+    def _agree(self, sdp: bytes) -> None:
+        self.media.take_answer(sdp)
+        self._services.submit(self.media.configuring())
+
+    def _accept_offer(self, formats: Sequence[RtpFormat]) -> bool:
+        try:
+            sdp = self._describe(formats)
+        except MediaRefused:
+            return False
+        self.side.accept_offer(sdp)
+        self._held_changed()
+        return True
+
+    def _wanted_codec(self) -> RtpFormat | None:
+        """The codec that suits whom this leg talks to."""
+        peer = self.bridge.peer_of(self) if self.bridge is not None else None
+        return (peer or self).media.codec
+
+    def _held_changed(self) -> None:
+        if self.held != self.media.is_held:
+            self.held = self.media.is_held
+            if self.bridge is not None:
+                self.bridge.hold_changed(self)
+
+    def _answered(self) -> None:
+        self.state = LegState.ANSWERED
+        self.answered_at = self._services.clock.wall()
+        self._services.publish(LegAnswered(self.answered_at, self.call.id, self.id))
+
+    def _end(self, cause: Cause) -> None:
+        self.state, self.cause = LegState.ENDED, cause
+        self.ended_at = self._services.clock.wall()
+        self._services.active.leave(self.party.number, self.call.id, self.id)
+        bridge = self.bridge
+        if self.media.is_created:
+            self._services.submit(self.media.destroying())
+        else:
+            self.give_up_report()
+        for done in self._plays.values():
+            if not done.done():
+                done.set_result("stopped")
+        if self._until_ended is not None and not self._until_ended.done():
+            self._until_ended.set_result(None)
+        if bridge is not None:
+            bridge.lost(self)
+        self.call.leg_ended(self)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.watch is not None:
+            self.watch(self)

@@ -1,0 +1,28 @@
+"""How many calls each terminal takes part in now (EXT-7)."""
+
+from collections import defaultdict
+
+from pbx.events import CallId, LegId
+
+
+class ActiveCalls:
+    """Calls by number; several legs of one call (forks) count once. All operations take constant time."""
+
+    def __init__(self) -> None:
+        self._calls: defaultdict[str, defaultdict[CallId, set[LegId]]] = defaultdict(lambda: defaultdict(set))
+
+    def enter(self, number: str, call: CallId, leg: LegId) -> None:
+        self._calls[number][call].add(leg)
+
+    def leave(self, number: str, call: CallId, leg: LegId) -> None:
+        calls = self._calls[number]
+        legs = calls[call]
+        legs.discard(leg)
+        if not legs:
+            del calls[call]
+        if not calls:
+            del self._calls[number]
+
+    def count(self, number: str) -> int:
+        calls = self._calls.get(number)
+        return len(calls) if calls is not None else 0

@@ -1,0 +1,146 @@
+"""Where terminals are: contact bindings in memory, written behind to storage (RFC 3261 §10, REG-5)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pbx.bus import Bus
+from pbx.clock import Clock
+from pbx.events import RegistrationChange, RegistrationChanged
+from sipcore.errors import ParseError
+from sipcore.flow import Flow
+from sipcore.headers import Path
+from sipcore.register.binding import Binding, RegisterResult
+from sipcore.uri import SipUri
+from storage.ports import LocationStore
+from storage.records import Registration, Terminal
+
+FlowMaker = Callable[[str, str, int], Flow | None]
+SWEEP_S = 5.0
+DEFAULT_PORT = 5060
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request to a terminal goes: its Request-URI and the path (the phone's own flow, REG-5)."""
+
+    uri: SipUri
+    flow: Flow
+
+
+class Location:
+    """All bindings by number. `flow_to` finds a path for a transport, host and port."""
+
+    def __init__(self, store: LocationStore, clock: Clock, bus: Bus, flow_to: FlowMaker) -> None:
+        self._store, self._clock, self._bus, self._flow_to = store, clock, bus, flow_to
+        self._bindings: dict[str, tuple[Binding, ...]] = {}
+
+    async def restore(self) -> int:
+        """Read what was registered before the restart; returns how many bindings are alive."""
+        for registration in await self._store.load(self._clock.wall()):
+            binding = self._thaw(registration)
+            if binding is not None:
+                self._bindings[registration.aor] = (*self._bindings.get(registration.aor, ()), binding)
+        return sum(map(len, self._bindings.values()))
+
+    def bindings(self, number: str) -> tuple[Binding, ...]:
+        """As registered, expired ones included until the next sweep."""
+        return self._bindings.get(number, ())
+
+    def update(self, number: str, result: RegisterResult) -> None:
+        """Take over what a REGISTER made of the bindings of `number`."""
+        self._replace(number, result.bindings)
+        for bindings, change in (
+            (result.added, RegistrationChange.ADDED),
+            (result.refreshed, RegistrationChange.REFRESHED),
+            (result.removed, RegistrationChange.REMOVED),
+            (result.displaced, RegistrationChange.REMOVED),
+        ):
+            for binding in bindings:
+                self._tell(number, binding, change)
+
+    def forget(self, number: str) -> None:
+        """Remove every binding: the terminal is gone from the office."""
+        self._remove(number, self.bindings(number), RegistrationChange.REMOVED)
+
+    def targets(self, terminal: Terminal) -> list[Target]:
+        """Where the terminal can be rung now; the trusted address of one that does not register (EXT-16)."""
+        now = self._clock.now()
+        alive = [b for b in self.bindings(terminal.number) if b.expires_at > now]
+        targets = [Target(b.contact, b.flow) for b in alive if b.flow is not None]
+        if not targets and terminal.trust and "/" not in terminal.trust:
+            transport = "TCP" if terminal.transport == "tcp" else "UDP"
+            flow = self._flow_to(transport, terminal.trust, DEFAULT_PORT)
+            if flow is not None:
+                targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow))
+        return targets
+
+    def sweep(self) -> None:
+        """Drop what has expired; called every few seconds."""
+        now = self._clock.now()
+        for number, bindings in list(self._bindings.items()):
+            expired = tuple(binding for binding in bindings if binding.expires_at <= now)
+            if expired:
+                self._remove(number, expired, RegistrationChange.EXPIRED)
+
+    def __iter__(self) -> Iterator[tuple[str, Binding]]:
+        for number, bindings in self._bindings.items():
+            for binding in bindings:
+                yield number, binding
+
+    def _remove(self, number: str, gone: tuple[Binding, ...], change: RegistrationChange) -> None:
+        if not gone:
+            return
+        self._replace(number, tuple(b for b in self.bindings(number) if b not in gone))
+        for binding in gone:
+            self._tell(number, binding, change)
+
+    def _replace(self, number: str, bindings: tuple[Binding, ...]) -> None:
+        if bindings:
+            self._bindings[number] = bindings
+        else:
+            self._bindings.pop(number, None)
+        self._store.put(number, [self._freeze(number, binding) for binding in bindings])
+
+    def _tell(self, number: str, binding: Binding, change: RegistrationChange) -> None:
+        self._bus.publish(RegistrationChanged(self._clock.wall(), number, str(binding.contact), change))
+
+    def _freeze(self, number: str, binding: Binding) -> Registration:
+        received = binding.received or ("", 0)
+        return Registration(
+            aor=number,
+            contact=str(binding.contact),
+            call_id=binding.call_id,
+            cseq=binding.cseq,
+            expires_at=self._clock.wall_at(binding.expires_at),
+            registered_at=self._clock.wall_at(binding.registered_at),
+            q=binding.q,
+            user_agent=binding.user_agent,
+            received=f"{received[0]} {received[1]}",
+            transport=binding.flow.transport.lower() if binding.flow is not None else "udp",
+            instance=binding.instance or "",
+            reg_id=binding.reg_id or 0,
+            path=tuple(map(str, binding.path)),
+        )
+
+    def _thaw(self, stored: Registration) -> Binding | None:
+        """The binding of a stored registration; a connection of old has to be opened again when it is needed."""
+        host, _, port = stored.received.partition(" ")
+        try:
+            contact = SipUri.parse(stored.contact)
+            path = tuple(map(Path.parse, stored.path))
+        except ParseError:
+            return None
+        return Binding(
+            contact=contact,
+            call_id=stored.call_id,
+            cseq=stored.cseq,
+            expires_at=self._clock.moment_at(stored.expires_at),
+            q=stored.q,
+            instance=stored.instance or None,
+            reg_id=stored.reg_id or None,
+            path=path,
+            received=(host, int(port)),
+            flow=self._flow_to(stored.transport.upper(), host, int(port)),
+            user_agent=stored.user_agent,
+            registered_at=self._clock.moment_at(stored.registered_at),
+        )

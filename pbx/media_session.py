@@ -1,0 +1,208 @@
+"""One leg's media: its endpoint in the engine and the session descriptions that lead there (RFC 3264).
+
+Nothing here waits or talks to the engine: descriptions come in and go out, commands are handed back to be carried out
+together with others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from media.api import (
+    ConfigureEndpoint,
+    CreateEndpoint,
+    DestroyEndpoint,
+    Direction,
+    EndpointCreated,
+    EndpointId,
+    HostPort,
+    Payload,
+    StreamSpec,
+)
+from sipcore.errors import ParseError, RemoteProtocolError
+from sipcore.sdp.model import Direction as SdpDirection
+from sipcore.sdp.model import RtpFormat, SessionDescription
+from sipcore.sdp.negotiate import LocalMedia, Negotiated, make_answer, make_offer, read_answer, revise
+from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.write import write_sdp
+
+PCMA, PCMU = RtpFormat(8, "PCMA"), RtpFormat(0, "PCMU")
+EVENTS = RtpFormat(101, "telephone-event", fmtp="0-16")
+TRANSCODED = (PCMA, PCMU)  # what the engine decodes and encodes
+BASIC: tuple[RtpFormat, ...] = (PCMA, PCMU, EVENTS)
+
+
+class MediaRefused(Exception):
+    """The description cannot be agreed on; `status` is the response that says so."""
+
+    def __init__(self, why: str, status: int = 488) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAddress:
+    """`bind` is the local address of the endpoint's ports, `advertised` the one to write into descriptions."""
+
+    bind: str
+    advertised: str
+
+
+class MediaSession:
+    """`sources` are addresses besides that of the SDP from which RTP may come: the peer's signalling address."""
+
+    def __init__(self, endpoint: EndpointId, address: MediaAddress, sources: tuple[str, ...]) -> None:
+        self.endpoint, self._address, self._sources = endpoint, address, sources
+        self._local: LocalMedia | None = None
+        self._sent: SessionDescription | None = None
+        self._offer: SessionDescription | None = None
+        self.peer_offer: SessionDescription | None = None
+        self.agreed: Negotiated | None = None
+
+    # --- the endpoint -----------------------------------------------------------------------------------------
+
+    def creating(self) -> CreateEndpoint:
+        return CreateEndpoint(self.endpoint, self._address.bind)
+
+    def created(self, reply: EndpointCreated) -> None:
+        self._local = LocalMedia(self._address.advertised, reply.rtp.port, reply.rtcp_port)
+
+    @property
+    def is_created(self) -> bool:
+        return self._local is not None
+
+    def destroying(self) -> DestroyEndpoint:
+        self._local = None
+        return DestroyEndpoint(self.endpoint)
+
+    def configuring(self) -> ConfigureEndpoint:
+        """The engine's view of what was agreed on."""
+        agreed = self.agreed
+        assert agreed is not None
+        rtcp = HostPort(*agreed.rtcp) if agreed.rtcp is not None else None
+        spec = StreamSpec(
+            remote=HostPort(*agreed.remote),
+            payloads=tuple(_payload(each) for each in agreed.send),
+            sources=self._sources,
+            ptime_ms=agreed.ptime_ms,
+            direction=Direction(agreed.direction.value),
+            rtcp=rtcp,
+            rtcp_mux=agreed.rtcp_mux,
+        )
+        return ConfigureEndpoint(self.endpoint, spec)
+
+    # --- descriptions -----------------------------------------------------------------------------------------
+
+    def offer(self, formats: Sequence[RtpFormat]) -> bytes:
+        """An offer of ours."""
+        offered = make_offer(
+            self._ready(), formats, session_id=self.endpoint, previous=self._sent, direction=SdpDirection.SENDRECV
+        )
+        self._offer = self._revised(offered)
+        return write_sdp(self._offer)
+
+    def take_answer(self, sdp: bytes) -> None:
+        """The peer's answer to our offer; raises `MediaRefused`."""
+        if self._offer is None:
+            raise MediaRefused("an answer without an offer", 400)
+        try:
+            agreed = read_answer(self._offer, _parse(sdp))
+        except RemoteProtocolError as error:
+            raise MediaRefused(error.reason) from None
+        if agreed is None:
+            raise MediaRefused("the answer refuses the stream")
+        self.agreed = agreed
+        self._sent = self._offer
+
+    def take_offer(self, sdp: bytes) -> tuple[RtpFormat, ...]:
+        """The peer's offer: the formats of its first audio stream; raises `MediaRefused`."""
+        self.peer_offer = _parse(sdp)
+        for section in self.peer_offer.media:
+            if section.media == "audio" and section.port and any(f.is_audio for f in section.formats):
+                return section.formats
+        raise MediaRefused("no audio stream in the offer")
+
+    def answer(self, formats: Sequence[RtpFormat]) -> bytes:
+        """The answer to the offer taken last: one codec out of `formats`, in our order; raises `MediaRefused`."""
+        if self.peer_offer is None:
+            raise MediaRefused("no offer to answer", 400)
+        found = make_answer(self.peer_offer, self._ready(), formats, session_id=self.endpoint, only_first=True)
+        if found is None:
+            raise MediaRefused("no codec in common")
+        self.agreed = found.media
+        self._sent = self._revised(found.description)
+        return write_sdp(self._sent)
+
+    def repeat(self) -> bytes:
+        """Our description in force, for a message that has to carry it again."""
+        return write_sdp(self._sent) if self._sent is not None else b""
+
+    # --- what was agreed --------------------------------------------------------------------------------------
+
+    @property
+    def codec(self) -> RtpFormat | None:
+        """The codec we send."""
+        if self.agreed is None:
+            return None
+        return next((each for each in self.agreed.send if each.is_audio), None)
+
+    @property
+    def offered_formats(self) -> tuple[RtpFormat, ...]:
+        """What the peer offered, any codec that can be sent back to it; our own basics when it left that to us."""
+        if self.peer_offer is None:
+            return BASIC
+        audio = (section.formats for section in self.peer_offer.media if section.media == "audio" and section.port)
+        return next(audio, ())
+
+    @property
+    def formats_for_other_side(self) -> tuple[RtpFormat, ...]:
+        """What the other side of a conversation may use so that both hear each other."""
+        return formats_like(self.codec)
+
+    @property
+    def is_held(self) -> bool:
+        """The peer does not want to hear us."""
+        return self.agreed is not None and self.agreed.is_held
+
+    def _ready(self) -> LocalMedia:
+        if self._local is None:
+            raise MediaRefused("no media ports", 500)
+        return self._local
+
+    def _revised(self, new: SessionDescription) -> SessionDescription:
+        return revise(self._sent, new) if self._sent is not None else new
+
+
+def can_transcode(codec: RtpFormat) -> bool:
+    return any(codec.encoding == known.encoding for known in TRANSCODED)
+
+
+def formats_for_peer(offered: Sequence[RtpFormat]) -> tuple[RtpFormat, ...]:
+    """What to offer to the other side of a caller who offered this: the same, in the same order and numbers, and
+    what can be transcoded from or to it."""
+    formats = list(offered)
+    if any(map(can_transcode, offered)):
+        known = {each.encoding for each in offered}
+        taken = {each.number for each in offered}
+        formats += [each for each in TRANSCODED if each.encoding not in known and each.number not in taken]
+    return (*(f for f in formats if f.is_audio), *(f for f in formats if not f.is_audio))
+
+
+def formats_like(codec: RtpFormat | None) -> tuple[RtpFormat, ...]:
+    """What a side may use when the other side uses `codec`: the same first, then what can be transcoded."""
+    if codec is None:
+        return BASIC
+    events = RtpFormat(101, "telephone-event", codec.clock_rate if codec.name.lower() == "opus" else 8000, fmtp="0-16")
+    rest = [each for each in TRANSCODED if each.encoding != codec.encoding] if can_transcode(codec) else []
+    companions = (events,) if events.clock_rate == EVENTS.clock_rate else (events, EVENTS)
+    return (codec, *rest, *companions)
+
+
+def _parse(sdp: bytes) -> SessionDescription:
+    try:
+        return parse_sdp(sdp)
+    except ParseError as error:
+        raise MediaRefused(error.reason, error.status) from None
+
+
+def _payload(each: RtpFormat) -> Payload:
+    return Payload(each.number, each.name, each.clock_rate, each.channels, each.fmtp)

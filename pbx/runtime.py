@@ -1,0 +1,253 @@
+"""One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from conf.diff import plan as make_plan
+from conf.export import export_office
+from conf.load import ConfInvalid, parse_office
+from conf.schema import Settings
+from media.api import MediaEngine
+from pbx.admission import Admission
+from pbx.api import App
+from pbx.bus import Bus
+from pbx.cdr import CdrRecorder
+from pbx.clock import Clock
+from pbx.control.messages import CallView, ControlError, PlanView, RegistrationView
+from pbx.control.place import DataFolderLock
+from pbx.control.server import ControlServer
+from pbx.core import Pbx
+from pbx.directory import Directory
+from pbx.keys import ServerKeys
+from pbx.location import SWEEP_S, Location
+from pbx.registrar import Registrar
+from pbx.services import Services
+from pbx.views import call_view, plan_view, registration_view
+from sipcore.flow import Flow
+from sipcore.register.binding import RegisterPolicy
+from sipcore.stack import SipStack, StackConfig
+from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.driver import SipDriver
+from sipcore.transport.random_ids import RandomIds
+from sipcore.transport.tcp import TcpListener
+from sipcore.transport.udp import UdpListener
+from storage.ports import HistoryQuery, Storage, StorageUnavailable
+from storage.records import CdrRow, Office
+
+log = structlog.get_logger("zvon")
+
+
+class Server:
+    """Made on the running loop. `start` opens everything or raises `ControlError` with nothing left open."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lock: DataFolderLock,
+        storage: Storage,
+        engine: MediaEngine,
+        office: Office,
+        *,
+        terminal_app: App,
+        applications: Mapping[str, App],
+    ) -> None:
+        self._settings, self._storage, self._engine = settings, storage, engine
+        sip = settings.sip
+        self.clock = Clock(asyncio.get_running_loop())
+        self.bus = Bus()
+        keys = ServerKeys.load(lock.data)
+        self._realm = sip.realm or keys.realm
+        directory = Directory(office, self._realm)
+        self.admission = Admission(directory, keys.nonce_bytes, self.clock)
+        self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
+        self.location = Location(storage.locations, self.clock, self.bus, self._flow_to)
+        self._cdrs = CdrRecorder(storage.cdrs.append)
+        self._cdrs.attach(self.bus)
+        self.stack = SipStack(StackConfig(agent=sip.user_agent), RandomIds())
+        self.pbx = Pbx(
+            directory=directory,
+            admission=self.admission,
+            location=self.location,
+            services=Services(engine, self.clock, self.bus),
+            addresses=self._addresses,
+            terminal_app=terminal_app,
+            applications=applications,
+            clock=self.clock,
+        )
+        self.driver = SipDriver(self.stack, self.pbx.handle)
+        policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
+        self.pbx.attach(self.driver, Registrar(self.stack, self.admission, self.location, policy, self.clock))
+        self._udp: list[UdpListener] = []
+        self._tcp: list[TcpListener] = []
+        self._control = ControlServer(lock, self)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started_at = self.clock.wall()
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> str:
+        """Open listeners, restore registrations; returns the listeners as the ready line names them."""
+        try:
+            await self._listen()
+            restored = await self.location.restore()
+            await self._control.start()
+        except BaseException:
+            await self._close()
+            raise
+        self._tasks.add(asyncio.ensure_future(self._sweep()))
+        log.info("started", terminals=len(self.office.terminals), registrations=restored)
+        return ",".join(self._listeners())
+
+    async def drain(self, drain_s: float) -> None:
+        """No new calls; return when those in progress have ended, after `drain_s` seconds at the latest."""
+        log.info("draining", calls=len(self.pbx.calls))
+        await self.pbx.drain(drain_s)
+
+    async def stop(self) -> None:
+        """End what is left, then close."""
+        await self.pbx.end_all()
+        await self._say_goodbye()
+        await self._close()
+        log.info("stopped")
+
+    async def _listen(self) -> None:
+        sip = self._settings.sip
+        for where in sip.udp:
+            with _explained("udp", where):
+                self._udp.append(await UdpListener.open(self.driver, self._addresses, where.host, where.port))
+        for where in sip.tcp:
+            with _explained("tcp", where):
+                self._tcp.append(await TcpListener.open(self.driver, self._addresses, where.host, where.port))
+
+    def _listeners(self) -> list[str]:
+        udp = [("udp", listener.bound) for listener in self._udp]
+        tcp = [("tcp", listener.bound) for listener in self._tcp]
+        return [f"{kind}:[{h}]:{p}" if ":" in h else f"{kind}:{h}:{p}" for kind, (h, p) in (*udp, *tcp)]
+
+    async def _say_goodbye(self) -> None:
+        """Give the last BYEs a moment to be answered."""
+        for _ in range(20):
+            if not self.stack.sessions_alive:
+                return
+            await asyncio.sleep(0.05)
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._control.close()
+        await self.driver.close()
+        for listener in self._tcp:
+            listener.close()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.location.sweep()
+
+    def _flow_to(self, transport: str, host: str, port: int) -> Flow | None:
+        """A path to a peer: from the first listener of its transport and address family."""
+        listeners: Sequence[UdpListener | TcpListener] = self._tcp if transport == "TCP" else self._udp
+        for listener in listeners:
+            if (":" in listener.bound[0]) == (":" in host):
+                return listener.flow_to(host, port)
+        return None
+
+    # --- the operator -----------------------------------------------------------------------------------------
+
+    @property
+    def office(self) -> Office:
+        return self.pbx.directory.office
+
+    async def status(self) -> dict[str, object]:
+        """The live dump of every layer."""
+        report = await self._engine.describe()
+        return {
+            "uptime_s": round(self.clock.wall() - self._started_at, 1),
+            "listeners": self._listeners(),
+            "office": {"name": self.office.name, "terminals": len(self.office.terminals)},
+            "registrations": sum(1 for _ in self.location),
+            "calls": self.pbx.describe(),
+            "sip": self.stack.describe(),
+            "guessing": self.admission.guard.describe(),
+            "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
+            "storage": self._storage.describe(),
+        }
+
+    async def registrations(self) -> list[RegistrationView]:
+        return [registration_view(number, binding, self.clock) for number, binding in self.location]
+
+    async def calls(self) -> list[CallView]:
+        return [call_view(call, self.clock) for call in self.pbx.calls.values()]
+
+    async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
+        try:
+            return await self._storage.cdrs.query(query)
+        except StorageUnavailable as error:
+            raise ControlError(str(error)) from None
+
+    async def hangup(self, call_id: str) -> bool:
+        return self.pbx.hangup(call_id)
+
+    async def plan(self, text: str, source_name: str) -> PlanView:
+        return plan_view(make_plan(self.office, self._parsed(text, source_name)))
+
+    async def apply(self, text: str, source_name: str) -> PlanView:
+        """Store the office, then make it the one in force; calls go on."""
+        new = self._parsed(text, source_name)
+        view = plan_view(make_plan(self.office, new), applied=True)
+        try:
+            await self._storage.offices.save(new)
+        except StorageUnavailable as error:
+            raise ControlError(f"nothing was changed: {error}") from None
+        self._take_over(new)
+        log.info("office applied", changes=len(view.changes))
+        return view
+
+    async def export(self, with_secrets: bool) -> str:
+        return export_office(self.office, with_secrets=with_secrets)
+
+    def _parsed(self, text: str, source_name: str) -> Office:
+        try:
+            return parse_office(text, source_name, self.office)
+        except ConfInvalid as error:
+            raise ControlError(str(error)) from None
+
+    def _take_over(self, office: Office) -> None:
+        directory = Directory(office, self._realm)
+        for number in {number for number, _ in self.location}:
+            if directory.terminal(number) is None:
+                self.location.forget(number)
+        self.pbx.directory = self.admission.directory = directory
+
+
+class _explained:
+    """Turns the failure to listen into a sentence."""
+
+    def __init__(self, transport: str, where: object) -> None:
+        self._transport, self._where = transport, where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if not isinstance(error, OSError):
+            return
+        why = {
+            errno.EADDRINUSE: "another program uses it",
+            errno.EADDRNOTAVAIL: "this machine does not have that address",
+            errno.EACCES: "ports below 1024 need more rights",
+        }.get(error.errno or 0, os.strerror(error.errno or 0))
+        where = f"{self._transport} {self._where}"
+        raise ControlError(
+            f"cannot listen on {where}: {why}; change [sip] {self._transport} in the settings or stop that program"
+        ) from None
+
+
+def data_folder(settings: Settings, given: Path | None) -> Path:
+    """The data folder: the one given on the command line, else the configured one."""
+    return given if given is not None else Path(settings.data)

@@ -1,0 +1,81 @@
+"""What legs, bridges and calls need of their surroundings: the engine, the clocks, the bus, identifiers."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import TYPE_CHECKING
+
+import structlog
+
+from media.api import (
+    Command,
+    DigitReceived,
+    EndpointId,
+    EngineFailed,
+    MediaEngine,
+    MediaEvent,
+    MediaSilent,
+    PlayEnded,
+    StreamReport,
+)
+from pbx.bus import Bus
+from pbx.clock import Clock
+from pbx.events import BusEvent
+from pbx.limits import ActiveCalls
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+
+log = structlog.get_logger("media")
+
+
+class Services:
+    """One per server. Identifiers of legs, bridges and plays are unique while the process lives."""
+
+    def __init__(self, engine: MediaEngine, clock: Clock, bus: Bus) -> None:
+        self.engine, self.clock, self.bus = engine, clock, bus
+        self.legs: dict[EndpointId, Leg] = {}
+        self.active = ActiveCalls()
+        self._ids = count(1)
+        engine.listen(self._media_event)
+
+    def new_id(self) -> int:
+        return next(self._ids)
+
+    def submit(self, *commands: Command) -> None:
+        self.engine.submit(*commands)
+
+    def publish(self, event: BusEvent) -> None:
+        self.bus.publish(event)
+
+    def _media_event(self, event: MediaEvent) -> None:
+        if isinstance(event, EngineFailed):
+            log.error("a media worker died, its calls end", worker=event.worker, legs=len(event.endpoints))
+            for endpoint in event.endpoints:
+                if (leg := self.legs.get(endpoint)) is not None:
+                    leg.media_lost()
+            return
+        leg = self.legs.get(event.endpoint)
+        if leg is None:
+            return
+        match event:
+            case PlayEnded():
+                leg.play_ended(event.play, event.reason)
+            case StreamReport():
+                leg.reported(event)
+            case DigitReceived():
+                leg.digit_received(event.digit)
+            case MediaSilent():
+                leg.media_silent(event.silent_s)
+
+
+def quality_of(report: StreamReport) -> Mapping[str, float]:
+    """What a stream report tells the call history."""
+    found = {
+        "received": float(report.received),
+        "sent": float(report.sent),
+        "lost": float(report.lost),
+        "jitter_ms": round(report.jitter_ms, 2),
+    }
+    if report.round_trip_ms is not None:
+        found["round_trip_ms"] = round(report.round_trip_ms, 2)
+    return found

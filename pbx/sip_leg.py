@@ -1,0 +1,98 @@
+"""A leg's side in SIP: verbs of the leg into the session, events of the session into the leg."""
+
+from typing import TYPE_CHECKING
+
+from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, NORMAL, UNAVAILABLE, Cause
+from sipcore.events import (
+    OfferReceived,
+    SessionAnswered,
+    SessionConfirmed,
+    SessionEnded,
+    SessionEvent,
+    SessionModified,
+    SessionProgress,
+)
+from sipcore.transport.driver import SipDriver
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+    from sipcore.dialog.session import InviteSession
+
+
+class SipSide:
+    """One INVITE session as the side of a leg."""
+
+    def __init__(self, driver: SipDriver, session: "InviteSession") -> None:
+        self._driver, self._session = driver, session
+        self._stack = driver.stack
+
+    @property
+    def sip_call_id(self) -> str:
+        return self._session.request.call_id
+
+    @property
+    def may_modify(self) -> bool:
+        return self._session.may_modify
+
+    def ring(self, sdp: bytes) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.progress(183 if sdp else 180, now, sdp=sdp), now)
+        self._driver.kick()
+
+    def answer(self, sdp: bytes) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.answer(sdp, now), now)
+        self._driver.kick()
+
+    def reject(self, cause: Cause) -> None:
+        now = self._driver.now()
+        final = cause if cause.status >= 300 else UNAVAILABLE
+        extra = [("Reason", final.reason_header)]
+        self._stack.perform(self._session, self._session.reject(final.status, now, extra=extra), now)
+        self._driver.kick()
+
+    def end(self, cause: Cause) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.end(now, cause.reason_header), now)
+        self._driver.kick()
+
+    def modify(self, sdp: bytes) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.modify(sdp, now), now)
+        self._driver.kick()
+
+    def accept_offer(self, sdp: bytes) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.accept_offer(sdp, now), now)
+        self._driver.kick()
+
+    def refuse_offer(self, status: int) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.refuse_offer(status, now), now)
+        self._driver.kick()
+
+
+def tell(leg: "Leg", event: SessionEvent) -> None:
+    """Give a leg what its session reports."""
+    match event:
+        case SessionProgress():
+            leg.progressed(event.sdp)
+        case SessionAnswered():
+            leg.accepted(event.sdp)
+        case SessionConfirmed():
+            leg.confirmed(event.sdp)
+        case OfferReceived():
+            leg.offered(event.sdp)
+        case SessionModified():
+            leg.modified(event.status, event.sdp)
+        case SessionEnded():
+            leg.hung_up(cause_of(event))
+
+
+def cause_of(event: SessionEnded) -> Cause:
+    """Why a session ended, as a cause."""
+    if event.status == 200:
+        return NORMAL
+    if event.status == 487:
+        return ANSWERED_ELSEWHERE if "cause=200" in event.reason else CANCELLED
+    return Cause.from_status(event.status)

@@ -1,0 +1,69 @@
+"""Live state as the command line and the web see it."""
+
+from conf.diff import Changes, Plan
+from pbx.call import Call
+from pbx.clock import Clock
+from pbx.control.messages import CallState, CallView, ChangeView, PlanView, RegistrationView
+from pbx.leg import Leg
+from sipcore.register.binding import Binding
+
+
+def call_view(call: Call, clock: Clock) -> CallView:
+    """One call; the callee's codec is that of the leg that answered."""
+    caller = call.caller
+    callee = next((leg for leg in call.legs[1:] if leg.is_answered), None)
+    answered_at = call.answered_at
+    return CallView(
+        id=call.id,
+        linkedid=call.linkedid,
+        from_number=caller.party.number,
+        from_name=caller.party.name,
+        to_number=call.to.number,
+        to_name=call.to.name,
+        state=_state(caller, callee),
+        started_at=call.started_at,
+        answered_at=answered_at,
+        duration_s=round(clock.wall() - (answered_at or call.started_at), 3),
+        codec_a=_codec(caller),
+        codec_b=_codec(callee),
+        stage=call.stage,
+    )
+
+
+def _state(caller: Leg, callee: Leg | None) -> CallState:
+    if not caller.is_answered:
+        return "ringing"
+    return "held" if caller.held or (callee is not None and callee.held) else "talking"
+
+
+def _codec(leg: Leg | None) -> str:
+    codec = leg.media.codec if leg is not None else None
+    return f"{codec.name}/{codec.clock_rate}" if codec is not None else ""
+
+
+def registration_view(number: str, binding: Binding, clock: Clock) -> RegistrationView:
+    host, port = binding.received or ("", 0)
+    return RegistrationView(
+        number=number,
+        contact=str(binding.contact),
+        received=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        transport=binding.flow.transport.lower() if binding.flow is not None else "",
+        user_agent=binding.user_agent,
+        registered_at=clock.wall_at(binding.registered_at),
+        expires_in_s=round(binding.expires_at - clock.now(), 1),
+    )
+
+
+def plan_view(plan: Plan, *, applied: bool = False) -> PlanView:
+    changes = [ChangeView("change", "office", "", plan.office)] if plan.office else []
+    for kind, found in (("user", plan.users), ("terminal", plan.terminals)):
+        changes += _change_views(kind, found)
+    return PlanView(tuple(changes), applied)
+
+
+def _change_views(kind: str, changes: Changes) -> list[ChangeView]:
+    return [
+        *(ChangeView("add", kind, key) for key in changes.added),
+        *(ChangeView("change", kind, key, details) for key, details in changes.changed.items()),
+        *(ChangeView("remove", kind, key) for key in changes.removed),
+    ]

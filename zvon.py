@@ -1,0 +1,153 @@
+"""The composition root: the one place that knows every part, and the `zvon` command."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pbx.cli import RunOptions, build_app
+
+if TYPE_CHECKING:
+    from conf.schema import Settings
+    from media.api import MediaEngine
+    from media.config import EngineConfig
+    from pbx.control.place import DataFolderLock
+    from pbx.runtime import Server
+    from storage.ports import Storage
+    from storage.records import Office
+
+
+def main() -> None:
+    """The `zvon` command."""
+    build_app(run_server)()
+
+
+def run_server(options: RunOptions) -> int:
+    """`zvon run`: returns the exit code; whatever prevents the start is raised as a sentence."""
+    import uvloop
+
+    from conf.load import load_settings
+    from conf.log import configure
+    from conf.schema import Settings
+    from pbx.control.place import DataFolderLock
+    from pbx.runtime import data_folder
+
+    settings = load_settings(options.config) if options.config is not None else Settings()
+    writer = configure(settings.log.level, settings.log.format)
+    try:
+        lock = DataFolderLock.acquire(data_folder(settings, options.data))
+        try:
+            return uvloop.run(_run(settings, lock, options.office))
+        finally:
+            lock.release()
+    finally:
+        writer.close()
+
+
+async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:
+    from media import open_engine
+    from storage.sql import open_storage
+
+    storage = open_storage(settings.storage.url, lock.data)
+    try:
+        office, demo = await _office(storage, lock.data, office_file)
+        engine = await open_engine(_engine_config(settings))
+        try:
+            server = _server(settings, lock, storage, engine, office)
+            listeners = await server.start()
+            if demo is not None:
+                print(_welcome(office, demo, listeners))
+            print(f"zvon ready sip={listeners} web=", flush=True)
+            await _serve(server, settings.drain_timeout)
+        finally:
+            await engine.close()
+    finally:
+        await storage.close()
+    return 0
+
+
+async def _office(storage: "Storage", data: Path, file: Path | None) -> tuple["Office", Path | None]:
+    """The office to start with, and the demo document it came from. A first start without one makes a demo office."""
+    from conf.demo import write_demo_office
+    from conf.load import load_office
+    from storage.records import Office
+
+    office = await storage.offices.load()
+    demo = data / "office.toml"
+    if file is not None:
+        office = load_office(file, office)
+        await storage.offices.save(office)
+        return office, None
+    if office == Office():
+        office = load_office(demo, office) if demo.exists() else write_demo_office(demo)
+        await storage.offices.save(office)
+    return office, demo if demo.exists() else None
+
+
+def _engine_config(settings: "Settings") -> "EngineConfig":
+    from media.config import EngineConfig
+
+    media = settings.media
+    embedded = media.workers == "embedded"
+    workers = media.workers if isinstance(media.workers, int) else 0
+    return EngineConfig(media.ports.first, media.ports.last, workers=workers, embedded=embedded)
+
+
+def _server(
+    settings: "Settings", lock: "DataFolderLock", storage: "Storage", engine: "MediaEngine", office: "Office"
+) -> "Server":
+    from features.terminal_call import TerminalCall
+    from features.test_numbers import ECHO_NUMBER, TONE_NUMBER, Echo, MilliwattTone
+    from pbx.runtime import Server
+
+    return Server(
+        settings,
+        lock,
+        storage,
+        engine,
+        office,
+        terminal_app=TerminalCall(),
+        applications={ECHO_NUMBER: Echo(), TONE_NUMBER: MilliwattTone()},
+    )
+
+
+async def _serve(server: "Server", drain_s: float) -> None:
+    """Until a signal: SIGTERM drains, SIGINT or a second signal stops now."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+    draining: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        if not stopped.done():
+            stopped.set_result(None)
+
+    def drain() -> None:
+        if draining:
+            stop()
+            return
+        task = asyncio.ensure_future(server.drain(drain_s))
+        task.add_done_callback(lambda _: stop())
+        draining.add(task)
+
+    loop.add_signal_handler(signal.SIGTERM, drain)
+    loop.add_signal_handler(signal.SIGINT, stop)
+    await stopped
+    for task in draining:
+        task.cancel()
+    await server.stop()
+
+
+def _welcome(office: "Office", document: Path, listeners: str) -> str:
+    """What to type into a phone."""
+    rows = [f"  {t.number}   {t.password}" for t in office.terminals if t.password]
+    return "\n".join(
+        [
+            f"Office of {document}; SIP accounts (number, password), server {listeners}:",
+            *rows,
+            "Dial a colleague's number, 10003246 (echo) or 000064 (1000 Hz tone).",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
