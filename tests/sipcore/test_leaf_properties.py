@@ -138,8 +138,9 @@ UNITS = [
     "m=audio 1 RTP/AVP 0\n", "a=rtpmap:0 a/8000\n", " 96", "\r",
 ]  # fmt: skip
 HEADS_AND_TAILS = [
-    ("", ""), ("sip:", "@a"), ("sip:a@b", ""), ("sip:a@b?", ""), ('"', '" <sip:a@b>'), ("<sip:", "> x"), ("<sip:a@b>", '"'),
-    ("SIP/2.0/UDP a", ""), ("1 ", ""), ('Digest a="', '"'), ("Digest a=b ", ""), ("a@b;to-tag=1;from-tag=2", ""),
+    ("", ""), ("sip:", "@a"), ("sip:a@b", ""), ("sip:a@b?", ""), ('"', '" <sip:a@b>'), ("<sip:", "> x"),
+    ("<sip:a@b>", '"'), ("SIP/2.0/UDP a", ""), ("1 ", ""), ('Digest a="', '"'), ("Digest a=b ", ""),
+    ("a@b;to-tag=1;from-tag=2", ""),
     ("v=0\no=- 1 1 IN IP4 1.1.1.1\n", ""), ("v=0\no=- 1 1 IN IP4 1.1.1.1\nc=IN IP4 1.1.1.1\nm=audio 1 RTP/AVP 0", ""),
 ]  # fmt: skip
 MOST_S = 0.02  # four times what an idle machine needs at most
