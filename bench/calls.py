@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from bench.native import Stream
 from bench.wire import Address, Message, audio_of, build, sdp, tag_of, token, uri_of
@@ -45,7 +47,7 @@ class Side:
 
 @dataclass(slots=True)
 class CallSet:
-    """Calls from one trusted terminal to another, all open at the same time."""
+    """Calls from one trusted terminal to another, all open at the same time; leaving the block ends them."""
 
     server: Address
     caller: Side = field(default_factory=lambda: Side("301", "127.0.0.3"))
@@ -94,8 +96,20 @@ class CallSet:
             self._serve(0.001)
         self._wait(lambda: all(call.ended for call in self.calls.values()), "every BYE to be answered", 5)
         self._register(0)
-        for endpoint in self._sockets.values():
-            endpoint.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            for endpoint in self._sockets.values():
+                endpoint.close()
+            self._selector.close()
 
     @property
     def set_up_s(self) -> list[float]:

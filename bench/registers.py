@@ -132,6 +132,7 @@ class Registrations:
             self.result.p99_ms = self._times[int(len(self._times) * 0.99)] * 1000
         for endpoint in self._sockets:
             endpoint.close()
+        self._selector.close()
 
     def _start(self, account: Account, now: float) -> None:
         account.started_at, account.tried = now, False

@@ -98,15 +98,13 @@ def _call_set(subject: Subject) -> CallSet:
 
 def calls_in_progress(subject: Subject, count: int = 600, rate: float = 300) -> list[Measurement]:
     """S2 and S3: set-up time at half the wanted capacity; memory of a call in progress."""
-    warm = _call_set(subject)
-    warm.open(20)
-    warm.close()
+    with _call_set(subject) as warm:
+        warm.open(20)
     before_kib = memory_kib(subject.pid)
-    open_calls = _call_set(subject)
-    open_calls.open(count, per_second=rate)
-    each_kib = (memory_kib(subject.pid) - before_kib) / count
-    times = open_calls.set_up_s
-    open_calls.close()
+    with _call_set(subject) as open_calls:
+        open_calls.open(count, per_second=rate)
+        each_kib = (memory_kib(subject.pid) - before_kib) / count
+        times = open_calls.set_up_s
     p99_ms = times[int(len(times) * 0.99)] * 1e3
     median = f"p50 {statistics.median(times) * 1e3:.1f} ms"
     return [
@@ -143,15 +141,13 @@ def start_up(folder: Path) -> list[Measurement]:
 
 def relay(subject: Subject, count: int = 200, seconds: float = 5) -> list[Measurement]:
     """M1: CPU time of relaying one packet, beside the least that any relay needs."""
-    open_calls = _call_set(subject)
-    streams = open_calls.open(count)
-    meter = Meter(subject.pid)
     before = relay_floor(2 * count, seconds / 2)
-    meter.start()
-    report = blast(streams, seconds, spread=False)
-    used_s = meter.used_s()
+    with _call_set(subject) as open_calls:
+        streams, meter = open_calls.open(count), Meter(subject.pid)
+        meter.start()
+        report = blast(streams, seconds, spread=False)
+        used_s = meter.used_s()
     floor_us = statistics.mean((before.us_per_packet, relay_floor(2 * count, seconds / 2).us_per_packet))
-    open_calls.close()
     each_us = used_s * 1e6 / max(report.received, 1)
     met = each_us / floor_us <= RELAY_TARGET and report.lost == 0
     note = f"{report.lost} of {report.sent:,} lost; floor {floor_us:.2f} us"
@@ -170,11 +166,10 @@ def _direct(streams: list[Stream]) -> list[Stream]:
 
 def delay(subject: Subject, count: int = 200, seconds: float = 6) -> list[Measurement]:
     """M2: delay that the relay adds, over that of loopback itself."""
-    open_calls = _call_set(subject)
-    streams = open_calls.open(count)
-    floor = blast(_direct(streams), 2)
-    report = blast(streams, seconds)
-    open_calls.close()
+    with _call_set(subject) as open_calls:
+        streams = open_calls.open(count)
+        floor = blast(_direct(streams), 2)
+        report = blast(streams, seconds)
     note = f"{report.lost} of {report.sent:,} lost; max {report.max_us / 1e3:.1f} ms"
     limits = (("p50", report.p50_us - floor.p50_us, 0.2), ("p99", report.p99_us, 1.0), ("p99.9", report.p999_us, 3.0))
     return [
@@ -187,11 +182,10 @@ def delay(subject: Subject, count: int = 200, seconds: float = 6) -> list[Measur
 
 def relay_capacity(subject: Subject, count: int = 900, seconds: float = 4) -> list[Measurement]:
     """M1: many two-way calls at once without a lost packet."""
-    open_calls, meter = _call_set(subject), Meter(subject.pid)
-    streams = open_calls.open(count)
-    meter.start()
-    report = blast(streams, seconds)
-    cores = meter.used_s() / seconds
-    open_calls.close()
+    with _call_set(subject) as open_calls:
+        streams, meter = open_calls.open(count), Meter(subject.pid)
+        meter.start()
+        report = blast(streams, seconds)
+        cores = meter.used_s() / seconds
     note = f"{count:,} calls, {cores:.0%} of a core, p99 {report.p99_us / 1e3:.1f} ms"
     return [Measurement("M1", "packets lost at many calls", report.lost, "packets", "0", report.lost == 0, note=note)]

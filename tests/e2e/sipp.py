@@ -47,28 +47,33 @@ class Sipp:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
-        self._errors = folder / f"{plan.scenario}-{time.monotonic_ns()}.log"
-        self.process = subprocess.Popen(
-            plan.command(self._errors), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=folder
-        )
+        stem = f"{plan.scenario}-{time.monotonic_ns()}"
+        self._errors, self._complaints = folder / f"{stem}.log", folder / f"{stem}.err"
+        with self._complaints.open("wb") as complaints:
+            self.process = subprocess.Popen(
+                plan.command(self._errors), stdout=subprocess.DEVNULL, stderr=complaints, cwd=folder
+            )
 
     def finish(self) -> None:
         """Wait for its end; every call must have gone as the scenario says."""
         try:
-            _, complaint = self.process.communicate(timeout=self.plan.timeout_s + 5)
+            self.process.wait(self.plan.timeout_s + 5)
         except subprocess.TimeoutExpired:
             self.end()
             raise AssertionError(f"SIPp {self.plan.scenario} did not end") from None
-        log = self._errors.read_text(errors="replace") if self._errors.exists() else ""
         assert self.process.returncode == 0, (
-            f"SIPp {self.plan.scenario}: exit {self.process.returncode}\n{complaint}\n{log[:4000]}"
+            f"SIPp {self.plan.scenario}: exit {self.process.returncode}\n{self._said()}"
         )
+
+    def _said(self) -> str:
+        files = (path for path in (self._complaints, self._errors) if path.exists())
+        return "\n".join(path.read_text(errors="replace") for path in files)[:4000]
 
     def end(self) -> None:
         """Stop it now; nothing when it has ended."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
 
 
 def play(plan: Plan, folder: Path) -> None:

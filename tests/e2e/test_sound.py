@@ -8,7 +8,7 @@ import pytest
 
 from bench.calls import CallSet, Side
 from bench.native import blast
-from bench.wire import Address, audio_of
+from bench.wire import Address, audio_of, sdp
 from tests.e2e.audio import RtpSocket, Samples, dominant_hz, encode, exchange, silent_share, sound_of, tone
 from tests.e2e.conftest import CALLEE, CALLER
 from tests.e2e.harness import Server, password_of
@@ -88,9 +88,10 @@ def test_audio_passes_both_ways_unchanged(server: Server, payload_type: int) -> 
     ):
         outgoing = caller.dial("401", here.address)
         incoming = callee.wait_for_call()
-        incoming.answer(there.address, payloads=[payload_type, 101])
+        incoming.reply(200, sdp(there.address, [payload_type, 101]))
         answer = outgoing.expect(200)
         outgoing.acknowledge()
+        callee.expect("ACK")
         remote = audio_of(answer.body)
         assert remote.payloads[0] == payload_type
         said = tone(440, 1), tone(700, 1)
@@ -154,12 +155,11 @@ def test_digits_pass_as_rfc_4733_events(server: Server) -> None:
 
 
 def test_a_hundred_calls_with_audio_lose_no_packet(server: Server) -> None:
-    calls = CallSet(server.address, Side("302", CALLER, 42000), Side("402", CALLEE, 42000))
-    streams = calls.open(100)
-    assert len(streams) == 200
-    assert len(server.json("calls")) == 100
-    report = blast(streams, 4)
-    calls.close()
+    with CallSet(server.address, Side("302", CALLER, 42000), Side("402", CALLEE, 42000)) as calls:
+        streams = calls.open(100)
+        assert len(streams) == 200
+        assert len(server.json("calls")) == 100
+        report = blast(streams, 4)
     assert report.sent == 200 * 200
     assert (report.lost, report.duplicates, report.strangers, report.deaf_streams) == (0, 0, 0, 0), report
     assert server.json("calls") == []

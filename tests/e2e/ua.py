@@ -324,10 +324,6 @@ class Call:
         assert self.invite is not None
         self.phone.reply(self.invite, status, body, tag=tag_of(self.local), headers=headers)
 
-    def answer(self, media: Address = ("127.0.0.1", 9), *, payloads: Iterable[int] = (8, 0, 101)) -> None:
-        self.reply(200, sdp(media, payloads))
-        self.phone.expect("ACK")
-
     @property
     def offered(self) -> Address:
         """Where the INVITE says that our audio should go."""
