@@ -1,7 +1,5 @@
 """The composition root: the one place that knows every part, and the `zvon` command."""
 
-import asyncio
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +111,9 @@ def _server(
 
 async def _serve(server: "Server", drain_s: float) -> None:
     """Until a signal: SIGTERM drains, SIGINT or a second signal stops now."""
+    import asyncio
+    import signal
+
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
     draining: set[asyncio.Task[None]] = set()

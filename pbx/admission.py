@@ -1,7 +1,8 @@
 """Who is asking: a trusted address, a terminal with its password, or nobody yet (RFC 3261 §22, RFC 8760).
 
-Nobody learns here whether an account exists: the unknown and the known get the same challenge, and wrong credentials
-get the same refusal whatever is wrong with them. Sources that guess are slowed down, one by one.
+Nobody learns here whether an account exists: whoever does not prove to be a terminal gets a challenge, the same for
+the known and the unknown, for a wrong password, a foreign realm and a source that the account's network filter does
+not let in. Sources that guess are slowed down, one by one.
 """
 
 import secrets
@@ -40,7 +41,6 @@ class Denied:
     challenge: bool = False
 
 
-_FORBIDDEN = Denied(403)
 _SLOW_DOWN = Denied(503, (("Retry-After", "1"),))
 
 
@@ -71,7 +71,7 @@ class Admission:
         terminal = self._proven(credentials, request)
         if terminal is None or not self._reachable(terminal, flow):
             self.guard.failed(source, now, credentials.username)
-            return _FORBIDDEN
+            return self._challenge()
         self.guard.succeeded(source, now, credentials.username)
         if not self._is_fresh(credentials):
             return self._challenge(stale=True)

@@ -113,7 +113,7 @@ BY_STATUS: dict[int, Cause] = {
     405: replace(SERVER_ERROR, name="not_available", q850=63),
     408: TIMEOUT,
     410: NUMBER_CHANGED,
-    480: replace(UNAVAILABLE, q850=18),
+    480: replace(NO_ANSWER, name="not_responding", q850=18),
     481: SERVER_ERROR,
     484: INCOMPLETE,
     485: replace(NOT_FOUND, name="ambiguous"),

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -186,7 +187,7 @@ class Server:
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
         try:
-            return await self._storage.cdrs.query(query)
+            return await self._storage.cdrs.query(replace(query, number_length=self.office.number_length))
         except StorageUnavailable as error:
             raise ControlError(str(error)) from None
 
@@ -238,7 +239,7 @@ class _explained:
         if not isinstance(error, OSError):
             return
         why = {
-            errno.EADDRINUSE: "another program uses it",
+            errno.EADDRINUSE: "it is in use by another program",
             errno.EADDRNOTAVAIL: "this machine does not have that address",
             errno.EACCES: "ports below 1024 need more rights",
         }.get(error.errno or 0, os.strerror(error.errno or 0))

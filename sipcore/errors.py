@@ -36,7 +36,6 @@ class RemoteProtocolError(Exception):
 class DropReason(StrEnum):
     """Why a datagram was dropped without a response; each is counted by name."""
 
-    KEEPALIVE = "keepalive"
     NOT_SIP = "not_sip"
     TOO_LARGE = "too_large"
     BAD_VIA = "bad_via"

@@ -15,7 +15,9 @@ _PARAM = re.compile(
     r'[ \t]*+(?:;[ \t]*+)++(?:([^\s=;,"<>]++)[ \t]*+'
     rf'(?:=[ \t]*+({QUOTED}|[^\x00-\x20\x7f;,"\ud800-\udfff]*+)[ \t]*+)?+)?+'
 )
-_CACHED_LENGTH = 96
+_SIMPLE = re.compile(r"(?:;[a-z0-9\-.+]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/&$()@]++)?+){1,16}+")
+_SIMPLE_PARAM = re.compile(r";([^;=]++)=?+([^;]*+)")
+_CACHED_LENGTH = 24  # flags, transports, lifetimes; tags and branches never come twice
 _MOST_PARAMS = 128
 
 
@@ -30,7 +32,9 @@ class Params:
         """Parse `;a=b;c`; the empty text gives no parameters, empty parameters are skipped."""
         if not text:
             return NO_PARAMS
-        return _parse_cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+        if len(text) <= _CACHED_LENGTH and text[:5] != ";tag=":
+            return _parse_cached(text)
+        return _parse(text)
 
     def get(self, name: str) -> str | None:
         """The unquoted value, "" for a flag, None when absent; `name` in lower case."""
@@ -71,7 +75,13 @@ class Params:
 
 
 def _parse(text: str) -> Params:
-    items = []
+    if not _SIMPLE.fullmatch(text):
+        return _parse_any(text)
+    return Params(tuple(_SIMPLE_PARAM.findall(text)))
+
+
+def _parse_any(text: str) -> Params:
+    items: list[tuple[str, str]] = []
     at, end = 0, len(text)
     while at < end:
         match = _PARAM.match(text, at)

@@ -42,8 +42,10 @@ from sipcore.transaction.keys import Key, client_key, merge_key, server_key
 from sipcore.transaction.server import ServerTransaction
 
 KNOWN_METHODS = frozenset(
-    ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE")
-    + ("NOTIFY", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK", "PUBLISH")  # noqa: RUF005
+    (
+        *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE"),
+        *("NOTIFY", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK", "PUBLISH"),
+    )
 )
 _KEEPALIVES = (b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\x00\x00\x00\x00")
 
@@ -84,7 +86,7 @@ class SipStack:
         if self.tap is not None:
             self.tap(data, flow, True)
         if data in _KEEPALIVES:
-            self.drops[DropReason.KEEPALIVE] += 1
+            self.counts["keep-alive"] += 1
             return
         try:
             message = parse_message(data, self.config.limits)
@@ -233,9 +235,11 @@ class SipStack:
             return 501, [("Allow", ALLOW)]
         if getattr(request.uri, "scheme", "") not in ("sip", "sips", "tel"):
             return 416, ()
-        required = {token.strip().lower() for token in headers.values("require")} - self.config.extensions
-        if required:
-            return 420, [("Unsupported", ", ".join(sorted(required)))]
+        if "require" in headers:
+            extensions = self.config.extensions
+            unknown = [token for token in headers.values("require") if token.strip().lower() not in extensions]
+            if unknown:
+                return 420, [("Unsupported", ", ".join(unknown))]
         return 0, ()
 
     def _in_dialog(self, transaction: ServerBase, request: Request, now: float) -> None:

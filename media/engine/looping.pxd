@@ -7,8 +7,8 @@ from media.engine.commanding cimport apply_command, free_command, leave_busy
 from media.engine.generate cimport tick_digits, tick_player
 from media.engine.outbox cimport drop, notify
 from media.engine.posix cimport (
-    MSG_DONTWAIT, MSG_TRUNC, PRIO_PROCESS, Address, SYS_gettid, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
-    pthread_mutex_unlock, read, recvfrom, setpriority, socklen_t, syscall, write,
+    MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
+    pthread_mutex_unlock, read, recvfrom, socklen_t, write,
 )
 from media.engine.reasons cimport OVERSIZED
 from media.engine.relay cimport receive_rtp, tell_digits
@@ -23,7 +23,6 @@ cdef enum:
     TIMER = 4
     BATCH = 128           # packets between two looks at commands and the clock
     COMMANDS_A_TURN = 64
-    NICE = -10            # ahead of signalling, where the system allows it
 
 
 cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
@@ -138,7 +137,6 @@ cdef inline void run(Shard *shard) noexcept nogil:
     cdef uint64_t data
     cdef bint commands, timer
     cdef int i, count
-    setpriority(PRIO_PROCESS, <int>syscall(SYS_gettid), NICE)
     while not shard.stop:
         count = epoll_wait(shard.epoll, events, BATCH, -1)
         commands = timer = False

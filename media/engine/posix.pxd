@@ -14,9 +14,7 @@ cdef extern from *:
     #include <string.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
-    #include <sys/resource.h>
     #include <sys/socket.h>
-    #include <sys/syscall.h>
     #include <sys/timerfd.h>
     #include <time.h>
     #include <unistd.h>
@@ -94,10 +92,6 @@ cdef extern from *:
     int pthread_mutex_lock(pthread_mutex_t *mutex) nogil
     int pthread_mutex_unlock(pthread_mutex_t *mutex) nogil
     int pthread_mutex_destroy(pthread_mutex_t *mutex) nogil
-
-    int PRIO_PROCESS, SYS_gettid
-    int setpriority(int which, int who, int nice) nogil
-    long syscall(long number) nogil
 
     int EADDRINUSE, EAGAIN, EWOULDBLOCK, ECONNREFUSED, EINTR
     int errno

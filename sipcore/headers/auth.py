@@ -10,7 +10,7 @@ from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, quote, readable, unquo
 _SCHEME = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)(?:[ \t]++|$)")
 _PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?+'
 _PAIRS = re.compile(rf"{_PAIR_TEXT}(?:,{_PAIR_TEXT})*+")
-_PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)')
+_PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+)"|({QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+))')
 _MOST_PAIRS = 64
 _NC = re.compile(r"[0-9A-Fa-f]{8}")
 _CHALLENGE_NAMES = {"realm", "nonce", "algorithm", "qop", "opaque", "stale", "domain", "charset", "userhash"}
@@ -188,8 +188,8 @@ def _split_scheme(text: str) -> tuple[str, str]:
 def _parse_pairs(text: str) -> dict[str, str]:
     if text.count(",") > _MOST_PAIRS or not _PAIRS.fullmatch(text):
         raise ParseError("the digest parameters are malformed")
-    pairs = _PAIR.findall(text)
-    values = {name.lower(): unquote(value) if value[:1] == '"' else value for name, value in pairs}
+    pairs = _PAIR.findall(readable(text))
+    values = {name.lower(): plain or unquote(value) for name, plain, value in pairs}
     if len(values) != len(pairs) or not pairs:
         raise ParseError("the digest parameters are missing or given twice")
     return values

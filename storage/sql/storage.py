@@ -40,7 +40,8 @@ class SqlStorage:
         await wrap_future(self._writer.flush())
 
     async def close(self) -> None:
-        await wrap_future(self._writer.stop())
+        with suppress(StorageUnavailable):  # closed already
+            await wrap_future(self._writer.stop())
         self._readers.shutdown()
         self._database.close()
 

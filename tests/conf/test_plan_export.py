@@ -3,7 +3,7 @@
 import string
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.diff import Plan, plan
@@ -71,11 +71,13 @@ def _terminal(draw: st.DrawFn, number: str, people: list[User]) -> Terminal:
     )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(offices(), offices())
 def test_an_export_with_secrets_gives_the_same_office_whatever_was_stored(office: Office, stored: Office) -> None:
     assert parse_office(export_office(office, with_secrets=True), stored=stored) == office
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(offices())
 def test_an_export_without_secrets_holds_none_and_changes_nothing_where_it_came_from(office: Office) -> None:
     text = export_office(office)
@@ -83,6 +85,7 @@ def test_an_export_without_secrets_holds_none_and_changes_nothing_where_it_came_
     assert parse_office(text, stored=office) == office
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(offices(), offices())
 def test_a_plan_is_empty_only_where_nothing_changes_and_never_tells_a_password(old: Office, new: Office) -> None:
     changes = plan(old, new)

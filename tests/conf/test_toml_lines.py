@@ -2,7 +2,7 @@
 
 import tomllib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.errors import KeyPath
@@ -115,6 +115,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(tup
 entries = st.dictionaries(texts, values, max_size=4)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.tuples(texts, entries), max_size=4, unique_by=lambda section: section[0]))
 def test_whatever_is_written_one_key_a_line_is_found_on_its_line(sections: list[tuple[str, dict[str, object]]]) -> None:
     written: list[str] = []

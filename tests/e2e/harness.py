@@ -104,11 +104,11 @@ class Server:
     def __init__(self, site: Site) -> None:
         self.site, self.address, self.data = site, site.sip, site.data
         self.log = site.folder / "zvon.log"
-        self._output = self.log.open("ab")
-        self._log_start = self.log.stat().st_size
-        self.process = subprocess.Popen(
-            site.command(), stdout=self._output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=site.folder
-        )
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+            self.process = subprocess.Popen(
+                site.command(), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=site.folder
+            )
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_S
@@ -145,14 +145,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"zvon did not stop within {STOP_S} s:\n{self.output()}") from None
-        self._output.close()
         assert "Traceback" not in self.output(), self.output()
 
     def kill(self) -> None:
         """kill -9: what a power cut looks like to the server."""
         self.process.kill()
         self.process.wait()
-        self._output.close()
 
     def clean_up(self) -> None:
         """End it if a test did not."""

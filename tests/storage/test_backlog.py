@@ -1,6 +1,7 @@
 """Batches, retries and the spool, with a clock that the test moves."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -17,13 +18,19 @@ from tests.storage.examples import cdr, registration
 
 
 class FlakyDatabase(Database):
-    """A real database that refuses to write while `refusal` says why, and counts transactions."""
+    """A real database that refuses to write while `refusal` says why; `meanwhile` is called once before it does."""
 
     refusal = ""
     transactions = 0
+    refused = 0
+    meanwhile: Callable[[], None] | None = None
 
     def write(self) -> AbstractContextManager[Connection]:
         if self.refusal:
+            self.refused += 1
+            if self.meanwhile:
+                self.meanwhile()
+                self.meanwhile = None
             raise StorageUnavailable(self.refusal)
         self.transactions += 1
         return super().write()
@@ -57,6 +64,10 @@ class Rig:
 
     def in_spool(self) -> list[str]:
         return [row.id for chunk in self.spool.chunks() for row in chunk]
+
+
+def full(_rows: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 @pytest.fixture
@@ -113,8 +124,10 @@ def test_rows_that_come_while_the_database_is_away_reach_the_spool_without_waiti
     rig.backlog.append(cdr("1"))
     rig.run_until(110.0)  # by now the tries are five seconds apart
     rig.backlog.append(cdr("2"))
+    tries = rig.database.refused
     rig.run_until(110.25)
     assert rig.in_spool() == ["1", "2"]
+    assert rig.database.refused == tries
 
 
 def test_the_database_is_tried_less_and_less_often_up_to_every_five_seconds(rig: Rig) -> None:
@@ -139,12 +152,29 @@ def test_newer_bindings_replace_those_that_were_refused(rig: Rig) -> None:
         assert [each.expires_at for each in load_locations(connection, 0.0)] == [3000.0, 2000.0]
 
 
+def test_what_comes_during_a_refused_write_is_newer_than_what_was_refused(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come() -> None:
+        rig.backlog.append(cdr("2"))
+        rig.backlog.put("sip:101@zvon", (registration(expires_at=3000.0),))
+
+    rig.database.refusal = "away"
+    rig.database.meanwhile = come
+    monkeypatch.setattr(rig.spool, "append", full)
+    rig.backlog.append(cdr("1"))
+    rig.backlog.put("sip:101@zvon", (registration(expires_at=2000.0),))
+    rig.run_until(100.25)
+    rig.database.refusal = ""
+    rig.run_until(110.0)
+    assert rig.stored() == ["1", "2"]
+    with rig.database.read() as connection:
+        assert load_locations(connection, 0.0) == [registration(expires_at=3000.0)]
+
+
 def test_rows_stay_in_memory_where_the_spool_cannot_be_written_either(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_rows: object) -> None:
-        raise OSError(28, "No space left on device")
-
     rig.database.refusal = "full"
     with monkeypatch.context() as patched:
         patched.setattr(rig.spool, "append", full)
@@ -178,7 +208,15 @@ def test_a_spool_that_was_stored_but_not_emptied_gives_no_row_twice(rig: Rig) ->
     rig.restart()
     rig.backlog.append(cdr("2"))
     rig.run_until(102.0)
-    assert rig.stored() == ["1", "2"]
+    assert (rig.stored(), rig.in_spool()) == (["1", "2"], [])
+    assert rig.backlog.describe()["last_error"] == ""
+
+
+def test_a_spooled_row_is_on_the_disk_itself(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    rig.spool.append([cdr("1")])
+    assert synced == [rig.spool.path.stat().st_size]
 
 
 def test_a_torn_line_costs_only_itself(rig: Rig) -> None:

@@ -94,6 +94,7 @@ async def test_a_row_is_stored_once_however_often_it_is_appended(opened: Opened)
         await storage.flush()
         storage.cdrs.append(replace(cdr("1"), cause="again"))
         assert await storage.cdrs.query(HistoryQuery()) == [cdr("1")]
+        assert (storage.describe()["last_error"], storage.describe()["rows_spooled"]) == ("", 0)
 
 
 async def test_history_is_newest_first_and_paged(opened: Opened) -> None:

@@ -1,7 +1,9 @@
 """Opening a database: what is made, and the sentence where it cannot be."""
 
+import asyncio
 import re
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -43,8 +45,23 @@ async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
 async def test_a_closed_storage_says_so(tmp_path: Path) -> None:
     storage = open_storage("sqlite:///zvon.db", tmp_path)
     await storage.close()
+    await storage.close()
     with pytest.raises(StorageUnavailable, match="the storage is closed"):
         await storage.flush()
+
+
+async def test_whoever_still_waits_when_the_storage_closes_is_told(tmp_path: Path) -> None:
+    storage = open_storage("sqlite:///zvon.db", tmp_path)
+    go = threading.Event()
+    busy = asyncio.create_task(storage.write(lambda _: go.wait()))
+    closing_it = asyncio.create_task(storage.close())
+    late = asyncio.create_task(storage.flush())
+    await asyncio.sleep(0)
+    go.set()
+    assert await busy
+    await closing_it
+    with pytest.raises(StorageUnavailable, match="the storage is closed"):
+        await late
 
 
 def refusal(url: str, folder: Path) -> str:
