@@ -19,7 +19,6 @@ def office() -> str:
     entries += [terminal(number, trust=CALLER, max_calls=200) for number in CALLERS]
     entries += [terminal(number, trust=CALLEE, max_calls=200) for number in CALLEES]
     entries.append(terminal("410", trust=CALLEE, max_calls=1))
-    entries.append(terminal("450", trust="127.0.0.45"))
     return "\n".join(entries)
 
 

@@ -26,7 +26,7 @@ class Plan:
     talk_ms: int = 300
     timeout_s: int = 20
     retransmit: bool = True
-    media_port: int = 0
+    password: str = ""
 
     def command(self, errors: Path) -> list[str]:
         path = SCENARIOS / f"{self.scenario}.xml"
@@ -37,8 +37,8 @@ class Plan:
         command += ["-timeout", f"{self.timeout_s}s", "-timeout_error", "-recv_timeout", "12000", "-timer_resol", "5"]
         for name, value in self.keys.items():
             command += ["-key", name, value]
-        if self.media_port:
-            command += ["-mi", self.host, "-mp", str(self.media_port)]
+        if self.password:
+            command += ["-au", self.keys["from"], "-ap", self.password]
         return command if self.retransmit else [*command, "-nr"]
 
 

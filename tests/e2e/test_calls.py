@@ -19,7 +19,7 @@ PAIRS = [
     ("caller_gives_up_while_it_rings", "callee_rings_until_cancelled"),
     ("caller_gives_up_after_nobody_answered", "callee_rings_until_cancelled"),
     ("caller_holds_and_resumes", "callee_answers"),
-    ("caller_holds_and_waits", "callee_refuses_the_first_reinvite_with_491"),
+    ("caller_changes_the_codec", "callee_refuses_the_first_reinvite_with_491"),
     ("caller_loses_the_first_200", "callee_answers"),
     ("caller_is_answered_and_hangs_up", "callee_loses_the_first_ack"),
 ]
@@ -74,7 +74,7 @@ def test_when_one_of_two_phones_answers_the_other_is_told_so(server: Server, tmp
 
 
 def test_a_callee_without_registration_is_unavailable(server: Server, tmp_path: Path) -> None:
-    play(_caller(server, "caller_is_told_480_unavailable", "450"), tmp_path)
+    play(_caller(server, "caller_is_told_480_unavailable", "212"), tmp_path)
 
 
 def test_a_number_that_does_not_exist_is_not_found(server: Server, tmp_path: Path) -> None:

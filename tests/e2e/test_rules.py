@@ -89,12 +89,12 @@ def test_both_may_hang_up_at_once(server: Server) -> None:
 def test_a_reinvite_that_crosses_the_servers_own_is_refused_with_491(server: Server) -> None:
     with Phone(server.address, "301", host=CALLER) as caller, registered(server.address, "401", host=CALLEE) as callee:
         outgoing, incoming = connect(caller, callee, (HERE, THERE))
-        outgoing.request("INVITE", sdp(HERE, direction="sendonly", version=2))
+        outgoing.request("INVITE", sdp(HERE, (0, 101), version=2))  # another codec: the server must ask the callee
         from_server = callee.expect("INVITE")
         incoming.request("INVITE", sdp(THERE, direction="sendonly", version=2))
         refusal = callee.expect(491)
         incoming.acknowledge_refusal(refusal)
-        callee.reply(from_server, 200, sdp(THERE, direction="recvonly", version=2))
+        callee.reply(from_server, 200, sdp(THERE, (0, 101), version=2))
         callee.expect("ACK")
         caller.expect(200)
         outgoing.acknowledge()
