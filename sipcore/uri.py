@@ -20,6 +20,10 @@ _SIP = re.compile(
     rf"(?:\?((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff<>\",%]++|{_ESCAPED})++))?+",
     re.IGNORECASE,
 )
+_SIMPLE = re.compile(  # what nearly all URIs look like; three times as fast as the full grammar
+    r"(sips?):(?:([A-Za-z0-9\-_.!~*'()&=+$]++)@)?+([A-Za-z0-9.\-_]++)(?::([0-9]{1,5}+))?+"
+    r"((?:;[A-Za-z0-9\-_.!~*'()=\[\]/:&+$]++)*+)"
+)
 _TEL = re.compile(r"tel:([0-9A-Fa-f*#+\-.()]++)((?:;[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",]*+)*+)", re.IGNORECASE)
 _OTHER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):([^\x00-\x20\x7f-\x9f\ud800-\udfff<>\"]++)")
 _SEPARATORS = str.maketrans("", "", "-.()")
@@ -172,6 +176,9 @@ def port_of(text: str | None) -> int | None:
 def _parse(text: str) -> SipUri:
     if len(text) > LONGEST:
         raise ParseError("the URI is too long", 414)
+    if simple := _SIMPLE.fullmatch(text):
+        scheme, user, host, port, params = simple.groups()
+        return SipUri(scheme, user, host, port_of(port), Params.parse(params))
     match = _SIP.fullmatch(text)
     if match is None:
         raise ParseError("the SIP URI is malformed")

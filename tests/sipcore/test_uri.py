@@ -211,6 +211,15 @@ def test_malformed_uris_are_refused(text: str) -> None:
     assert caught.value.reason
 
 
+@pytest.mark.parametrize(
+    "text", ["sip:" + "a" * 8192, "sip:" + "%41" * 3000 + "@b", "tel:" + "1" * 9000, "x:" + "y" * 9000]
+)
+def test_a_uri_beyond_8_kib_is_too_long(text: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse_uri(text)
+    assert caught.value.status == 414
+
+
 _USERS = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="%"), min_size=1, max_size=20)
 _HOSTS = st.one_of(
     st.from_regex(r"[a-z0-9]([a-z0-9\-]{0,8}\.){0,3}[a-z]{1,6}", fullmatch=True),
