@@ -12,7 +12,7 @@ from conf.passwords import weakness
 Values = Mapping[str, object]
 
 # FEAT-32: numbers of the test applications; a terminal with such a number could never be called.
-RESERVED_NUMBERS = {"000063": "own number", "000064": "tone", "10003246": "echo"}
+RESERVED_NUMBERS = {"000063": "own-number announcement", "000064": "test tone", "10003246": "echo test"}
 
 
 def problems_between(values: Values, stored_passwords: Mapping[str, str] | None) -> Iterator[Problem]:
@@ -62,7 +62,7 @@ def _numbers(values: Values) -> Iterator[Problem]:
         if longest < len(number) <= MAX_NUMBER_LENGTH and number.isdecimal():
             yield Problem(path, f'"{number}" is longer than office.number_length allows ({longest} digits)')
         elif number in RESERVED_NUMBERS:
-            yield Problem(path, f'"{number}" is the built-in {RESERVED_NUMBERS[number]} number')
+            yield Problem(path, f'"{number}" is the number of the built-in {RESERVED_NUMBERS[number]}')
 
 
 def _owners(values: Values) -> Iterator[Problem]:
