@@ -1,0 +1,265 @@
+"""A media engine without audio: records commands, answers at once, and tells what a test makes it tell.
+
+It keeps the same books as the real engine (`tests/media/test_contract.py` runs against both), so a test that passes
+with it cannot rest on something that the engine would refuse.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from media.api import (
+    Command,
+    ConfigureEndpoint,
+    CreateEndpoint,
+    DestroyEndpoint,
+    DigitReceived,
+    Done,
+    EndpointCreated,
+    EndpointId,
+    EngineReport,
+    HostPort,
+    JoinRoom,
+    LeaveRoom,
+    Listener,
+    MediaEvent,
+    Payload,
+    Play,
+    PlayEnded,
+    PlayId,
+    Refused,
+    Reply,
+    RoomId,
+    SendDigits,
+    SetEcho,
+    StopPlay,
+    StreamReport,
+    StreamSpec,
+)
+
+FIRST_PORT = 30000
+MAX_MEMBERS = 2
+MAX_DIGITS = 64
+PLAYABLE = ("PCMU", "PCMA")
+C = TypeVar("C")
+
+
+class _Refusal(Exception):
+    """Why a command is refused."""
+
+
+@dataclass(slots=True, eq=False)
+class FakeEndpoint:
+    endpoint: EndpointId
+    port: int
+    host: str
+    spec: StreamSpec | None = None
+    room: RoomId | None = None
+    play: PlayId | None = None
+    echo: bool = False
+
+
+class FakeMedia:
+    """A `MediaEngine` double. Ports are 30000, 30002, … in the order of creation; `fail` refuses what comes next."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.endpoints: dict[EndpointId, FakeEndpoint] = {}
+        self.refused: list[str] = []
+        self.closed = False
+        self._listeners: list[Listener] = []
+        self._made = 0
+        self._failure = ""
+
+    # --- what the code under test sees ------------------------------------------------------------------------------
+
+    async def execute(self, *commands: Command) -> tuple[Reply, ...]:
+        replies = tuple(self._apply(command) for command in commands)
+        await asyncio.sleep(0)
+        return replies
+
+    def submit(self, *commands: Command) -> None:
+        for command in commands:
+            reply = self._apply(command)
+            if isinstance(reply, Refused):
+                self.refused.append(reply.why)
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    async def describe(self) -> EngineReport:
+        rooms = {endpoint.room for endpoint in self.endpoints.values()} - {None}
+        return EngineReport(len(self.endpoints), len(rooms), 0, 0, {}, 0.0, 0.0)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    # --- what a test does with it -----------------------------------------------------------------------------------
+
+    def emit(self, event: MediaEvent) -> None:
+        """Tell the listeners now."""
+        for listener in self._listeners:
+            listener(event)
+
+    def press(self, endpoint: EndpointId, digits: str, duration_ms: int = 100) -> None:
+        """The peer presses keys."""
+        for digit in digits:
+            self.emit(DigitReceived(endpoint, digit, duration_ms))
+
+    def finish_play(self, endpoint: EndpointId, reason: str = "finished") -> None:
+        """What plays to the endpoint comes to its end."""
+        found = self.endpoints[endpoint]
+        assert found.play is not None, f"nothing plays to endpoint {endpoint}"
+        play, found.play = found.play, None
+        self.emit(PlayEnded(endpoint, play, reason))
+
+    def fail(self, why: str) -> None:
+        """Refuse every command from now on with this sentence; "" to work again."""
+        self._failure = why
+
+    def of(self, kind: type[C]) -> list[C]:
+        """The recorded commands of one kind."""
+        return [command for command in self.commands if isinstance(command, kind)]
+
+    def members(self, room: RoomId) -> set[EndpointId]:
+        return {key for key, endpoint in self.endpoints.items() if endpoint.room == room}
+
+    def hears(self, endpoint: EndpointId) -> EndpointId | None:
+        """Whose audio goes to the peer of `endpoint` now."""
+        found = self.endpoints[endpoint]
+        others = self.members(found.room) - {endpoint} if found.room is not None else set()
+        if found.play is not None or found.spec is None or not found.spec.direction.sends:
+            return None
+        return next((key for key in others if _is_heard(self.endpoints[key])), None)
+
+    # --- the books --------------------------------------------------------------------------------------------------
+
+    def _apply(self, command: Command) -> Reply:
+        self.commands.append(command)
+        if self.closed:
+            return Refused("The media engine is closed.")
+        if self._failure:
+            return Refused(self._failure)
+        try:
+            return _HANDLERS[type(command)](self, command)
+        except _Refusal as refusal:
+            return Refused(str(refusal))
+
+    def _find(self, endpoint: EndpointId) -> FakeEndpoint:
+        if endpoint not in self.endpoints:
+            raise _Refusal(f"There is no endpoint {endpoint}.")
+        return self.endpoints[endpoint]
+
+    def _later(self, event: MediaEvent) -> None:
+        """Events never arrive before the reply to the command that caused them."""
+        asyncio.get_running_loop().call_soon(self.emit, event)
+
+    def _create(self, command: CreateEndpoint) -> Reply:
+        if command.endpoint in self.endpoints:
+            raise _Refusal(f"Endpoint {command.endpoint} exists already.")
+        _check_host(command.host)
+        if command.spec:
+            _check_spec(command.spec, command.host)
+        port = FIRST_PORT + 2 * self._made
+        self._made += 1
+        self.endpoints[command.endpoint] = FakeEndpoint(command.endpoint, port, command.host, command.spec)
+        return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, 0x5A000000 + self._made)
+
+    def _configure(self, command: ConfigureEndpoint) -> Reply:
+        found = self._find(command.endpoint)
+        _check_spec(command.spec, found.host)
+        found.spec = command.spec
+        return Done()
+
+    def _destroy(self, command: DestroyEndpoint) -> Reply:
+        found = self._find(command.endpoint)
+        self._end_play(found)
+        del self.endpoints[command.endpoint]
+        self._later(StreamReport(command.endpoint))
+        return Done()
+
+    def _join(self, command: JoinRoom) -> Reply:
+        found = self._find(command.endpoint)
+        if found.room != command.room and len(self.members(command.room)) >= MAX_MEMBERS:
+            raise _Refusal(f"Room {command.room} is full: it has {MAX_MEMBERS} members.")
+        found.room = command.room
+        return Done()
+
+    def _leave(self, command: LeaveRoom) -> Reply:
+        self._find(command.endpoint).room = None
+        return Done()
+
+    def _echo(self, command: SetEcho) -> Reply:
+        self._find(command.endpoint).echo = command.on
+        return Done()
+
+    def _play(self, command: Play) -> Reply:
+        found = self._find(command.endpoint)
+        self._end_play(found)
+        if found.spec and not any(payload.name.upper() in PLAYABLE for payload in found.spec.payloads):
+            name = found.spec.payloads[0].name
+            self._later(
+                PlayEnded(found.endpoint, command.play, f"Nothing can be played in {name}: only PCMU and PCMA.")
+            )
+        else:
+            found.play = command.play
+        return Done()
+
+    def _stop(self, command: StopPlay) -> Reply:
+        found = self._find(command.endpoint)
+        if found.play == command.play:
+            self._end_play(found)
+        return Done()
+
+    def _end_play(self, found: FakeEndpoint) -> None:
+        if found.play is not None:
+            self._later(PlayEnded(found.endpoint, found.play, "stopped"))
+            found.play = None
+
+    def _digits(self, command: SendDigits) -> Reply:
+        found = self._find(command.endpoint)
+        if not found.spec or not any(map(_is_event, found.spec.payloads)):
+            raise _Refusal(f"Endpoint {command.endpoint} has not negotiated telephone-event, so no digits can be sent.")
+        if not command.digits or set(command.digits.upper()) - set("0123456789*#ABCD"):
+            raise _Refusal(f"{command.digits!r} are not digits: 0-9, *, # and A-D can be sent.")
+        if len(command.digits) > MAX_DIGITS:
+            raise _Refusal(f"At most {MAX_DIGITS} digits can wait to be sent.")
+        return Done()
+
+
+_HANDLERS: dict[type, Callable[[FakeMedia, Any], Reply]] = {
+    CreateEndpoint: FakeMedia._create,
+    ConfigureEndpoint: FakeMedia._configure,
+    DestroyEndpoint: FakeMedia._destroy,
+    JoinRoom: FakeMedia._join,
+    LeaveRoom: FakeMedia._leave,
+    SetEcho: FakeMedia._echo,
+    Play: FakeMedia._play,
+    StopPlay: FakeMedia._stop,
+    SendDigits: FakeMedia._digits,
+}
+
+
+def _is_event(payload: Payload) -> bool:
+    return payload.name.lower() == "telephone-event"
+
+
+def _is_heard(endpoint: FakeEndpoint) -> bool:
+    return endpoint.spec is not None and endpoint.spec.direction.receives and not endpoint.echo
+
+
+def _check_host(host: str) -> int:
+    try:
+        return ip_address(host).version
+    except ValueError:
+        raise _Refusal(f"{host} is not an IP address.") from None
+
+
+def _check_spec(spec: StreamSpec, host: str) -> None:
+    for address in (spec.remote.host, *spec.sources):
+        if _check_host(address) != _check_host(host):
+            raise _Refusal(f"{address} and the local address {host} are of different IP versions.")
+    if not spec.payloads:
+        raise _Refusal("A stream has between 1 and 16 payload types, not 0.")
