@@ -215,7 +215,7 @@ def _find(bindings: list[Binding], uri: SipUri, contact: Contact, update: _Updat
                 return at
     for at, binding in enumerate(bindings):
         same = binding.contact == uri or binding.contact.equivalent(uri)
-        if same and not _other_flow(binding, instance, reg_id) and not _other_device(binding, uri, update):
+        if same and not _other_flow(binding, instance, reg_id) and not _other_device(binding, update):
             return at
     return None
 
@@ -225,11 +225,11 @@ def _other_flow(binding: Binding, instance: str | None, reg_id: int | None) -> b
     return None not in (binding.reg_id, reg_id) and (binding.instance, binding.reg_id) != (instance, reg_id)
 
 
-def _other_device(binding: Binding, uri: SipUri, update: _Update) -> bool:
+def _other_device(binding: Binding, update: _Update) -> bool:
     """Two phones behind two routers may both be 192.168.1.2: another public address and another Call-ID tell."""
-    if binding.received is None or update.received is None or binding.call_id == update.call_id:
+    if binding.received is None or update.received is None:
         return False
-    return binding.natted and update.received[0] not in (binding.received[0], uri.host)
+    return binding.received[0] != update.received[0] and binding.call_id != update.call_id
 
 
 def _check_order(binding: Binding, update: _Update) -> None:

@@ -239,6 +239,15 @@ def test_phones_behind_two_routers_may_have_the_same_private_address() -> None:
     assert len(again.refreshed) == 1
 
 
+@pytest.mark.parametrize("outside", ["198.51.100.1", "192.168.1.2"])
+def test_a_phone_behind_a_router_and_one_beside_the_server_are_two(outside: str) -> None:
+    inside = {"198.51.100.1": "192.168.1.2", "192.168.1.2": "198.51.100.1"}[outside]
+    first = register((), "<sip:101@192.168.1.2>", call_id="1", received=(outside, 5060)).bindings
+    both = register(first, "<sip:101@192.168.1.2>", call_id="2", received=(inside, 5060)).bindings
+    assert len(both) == 2
+    assert [binding.natted for binding in both] == [outside != "192.168.1.2", inside != "192.168.1.2"]
+
+
 def test_a_phone_keeps_its_binding_when_its_router_gets_another_address() -> None:
     contact = "<sip:101@192.168.1.2:5060>"
     before = register((), contact, received=("198.51.100.1", 1024)).bindings

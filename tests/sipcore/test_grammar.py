@@ -28,6 +28,7 @@ def test_a_token_is_made_of_token_characters_only() -> None:
 @pytest.mark.parametrize(
     ("text", "quoted"),
     [
+        ("a\udc80b", '"a?b"'),
         ("Alice", '"Alice"'),
         ('a"b\\c', '"a\\"b\\\\c"'),
         ("", '""'),
