@@ -6,7 +6,6 @@ A refused request changes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from math import ceil
 
 from sipcore.flow import Flow
@@ -89,9 +88,8 @@ class _Refused(Exception):
         self.status, self.reason = status, reason
 
 
-class _Change(Enum):
-    ADDED = 1
-    REFRESHED = 2
+_Replaced = dict[int, Binding | None]
+"""Identity of a binding made by this request: the one it replaces, None when it is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,40 +148,39 @@ def _remove_all(live: tuple[Binding, ...], contacts: Sequence[Contact], update: 
 def _bind(live: tuple[Binding, ...], contacts: Sequence[Contact], update: _Update) -> RegisterResult:
     """§10.3 step 7."""
     result = list(live)
-    changes: dict[int, _Change] = {}  # by identity of the new binding
+    replaced: _Replaced = {}
     removed: list[Binding] = []
     for contact in contacts:
         uri = _uri_of(contact)
         lifetime_s = _lifetime(contact, update)
         at = _find(result, uri, contact, update)
-        old = None if at is None else result[at]
-        if old is not None and id(old) not in changes:
-            _check_order(old, update)
-        if lifetime_s == 0:
-            if at is not None:
-                _drop(result, at, changes, removed)
+        if at is None:
+            if lifetime_s:
+                result.append(_new_binding(uri, contact, lifetime_s, None, update))
+                replaced[id(result[-1])] = None
             continue
-        new = _new_binding(uri, contact, lifetime_s, old, update)
-        if old is None or at is None:
-            result.append(new)
-            changes[id(new)] = _Change.ADDED
-        else:
-            result[at] = new
-            changes[id(new)] = changes.pop(id(old), _Change.REFRESHED)
-    kept, displaced = _make_room(result, changes, update.policy.max_contacts)
+        before = _before_request(result.pop(at), replaced, update)
+        if lifetime_s:
+            result.insert(at, _new_binding(uri, contact, lifetime_s, before, update))
+            replaced[id(result[at])] = before
+        elif before is not None:
+            removed.append(before)
+    kept, displaced = _make_room(result, replaced, update.policy.max_contacts)
     return RegisterResult(
         kept,
-        added=tuple([binding for binding in kept if changes.get(id(binding)) is _Change.ADDED]),
-        refreshed=tuple([binding for binding in kept if changes.get(id(binding)) is _Change.REFRESHED]),
+        added=tuple([binding for binding in kept if replaced.get(id(binding), binding) is None]),
+        refreshed=tuple([binding for binding in kept if replaced.get(id(binding)) is not None]),
         removed=tuple(removed),
         displaced=displaced,
     )
 
 
-def _drop(result: list[Binding], at: int, changes: dict[int, _Change], removed: list[Binding]) -> None:
-    old = result.pop(at)
-    if changes.pop(id(old), None) is not _Change.ADDED:
-        removed.append(old)
+def _before_request(found: Binding, replaced: _Replaced, update: _Update) -> Binding | None:
+    """What stood in place of `found` before this request, which must be newer; None when it was added just now."""
+    if id(found) in replaced:
+        return replaced.pop(id(found))
+    _check_order(found, update)
+    return found
 
 
 def _uri_of(contact: Contact) -> SipUri:
@@ -257,13 +254,13 @@ def _new_binding(uri: SipUri, contact: Contact, lifetime_s: int, old: Binding | 
 
 
 def _make_room(
-    bindings: list[Binding], changes: dict[int, _Change], most: int
+    bindings: list[Binding], replaced: _Replaced, most: int
 ) -> tuple[tuple[Binding, ...], tuple[Binding, ...]]:
     """Displace older contacts when there are too many: unreachable ones first, then those that expire soonest."""
     excess = len(bindings) - most
     if excess <= 0:
         return tuple(bindings), ()
-    old = [binding for binding in bindings if id(binding) not in changes]
+    old = [binding for binding in bindings if id(binding) not in replaced]
     if len(old) < excess:
         raise _Refused(403, f"more than {most} contacts in one request")
     displaced = sorted(old, key=lambda binding: (binding.reachable, binding.expires_at))[:excess]

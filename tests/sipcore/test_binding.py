@@ -179,9 +179,13 @@ def test_the_last_of_equivalent_contacts_in_one_request_counts() -> None:
     result = register((), "<sip:a>;q=0.1", "<sip:a>;q=0.9")
     assert [binding.q for binding in result.bindings] == [0.9]
     assert result.added == result.bindings
-    result = register(result.bindings, "<sip:a>;q=0.2", "<sip:a>;expires=0", cseq=2)
+    before = result.bindings
+    result = register(before, "<sip:a>;q=0.2", "<sip:a>;expires=0", cseq=2)
     assert result.bindings == ()
-    assert len(result.removed) == 1
+    assert result.removed == before
+    result = register(before, "<sip:a>;expires=0", "<sip:a>", cseq=2)
+    assert result.added == result.bindings
+    assert result.removed == before
     assert register((), "<sip:a>", "<sip:a>;expires=0") == RegisterResult(())
 
 
