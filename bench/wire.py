@@ -55,7 +55,7 @@ class Message:
     @property
     def method(self) -> str:
         """Method of the request, or of the request that this response answers."""
-        return self.first("cseq").split()[-1] if self.status else self.start.split(" ", 1)[0]
+        return self.first("cseq").rpartition(" ")[2] if self.status else self.start.partition(" ")[0]
 
     @property
     def call_id(self) -> str:

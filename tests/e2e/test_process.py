@@ -103,12 +103,12 @@ def _port_in_use(site: Site) -> list[str]:
 
 def _bad_toml(site: Site) -> list[str]:
     site.config.write_text("[sip\nudp = 1\n")
-    return [site.config.name, "line 1"]
+    return [f"{site.config.name}:1:"]
 
 
 def _unknown_key(site: Site) -> list[str]:
     site.office.write_text('[office]\nname = "Test"\n\n[[terminals]]\nnumber = "201"\ncolour = "red"\n')
-    return [site.office.name, "colour", "6"]
+    return [f"{site.office.name}:6:", "colour"]
 
 
 def _bad_value(site: Site) -> list[str]:
