@@ -36,6 +36,7 @@ def _workers(value: object) -> Workers:
 Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
+Digests = Annotated[tuple[Annotated[str, PlainValidator(choice("MD5", "SHA-256"))], ...], Field(strict=False)]
 NoList = Annotated[tuple[str, ...], PlainValidator(only(()))]
 NoText = Annotated[str, PlainValidator(only(""))]
 
@@ -63,6 +64,9 @@ class SipSettings(Section):
     max_expires: Lifetime = 3600
     # REG-15: empty = made at the first start and kept in the data folder, so it names neither product nor machine.
     realm: Annotated[str, PlainValidator(ascii_text)] = ""
+    # Challenges offered, the preferred one first (RFC 8760 §2.4). MD5 alone: many phones give up at a challenge they do
+    # not know instead of taking the next one. ["SHA-256", "MD5"] where every phone can.
+    digest: Digests = ("MD5",)
     # REG-15: the product without a version, which would tell an attacker what to try.
     user_agent: Annotated[str, PlainValidator(ascii_text)] = "Zvon"
 
@@ -72,6 +76,8 @@ class SipSettings(Section):
             raise ValueError("nothing to listen on: give udp or tcp an address")
         if not self.min_expires <= self.default_expires <= self.max_expires:
             raise ValueError("min_expires, default_expires and max_expires must not decrease in this order")
+        if not self.digest:
+            raise ValueError('no way to prove a password: give digest at least "MD5"')
         for name, listeners in (("udp", self.udp), ("tcp", self.tcp)):
             if len(set(listeners)) < len(listeners):
                 raise ValueError(f"{name} names the same address and port twice")

@@ -6,6 +6,7 @@ not let in. Sources that guess are slowed down, one by one.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pbx.clock import Clock
@@ -21,7 +22,7 @@ from sipcore.message import Request
 from sipcore.uri import SipUri
 from storage.records import Terminal
 
-ALGORITHMS = ("SHA-256", "MD5")  # what is offered, the preferred one first (RFC 8760 §2.4)
+ALGORITHMS = ("SHA-256", "MD5")  # what is understood
 _TRANSPORTS = {"any": ("UDP", "TCP"), "udp": ("UDP",), "tcp": ("TCP",)}
 
 
@@ -45,9 +46,13 @@ _SLOW_DOWN = Denied(503, (("Retry-After", "1"),))
 
 
 class Admission:
-    """Judges requests by source address and credentials. `directory` is replaced when the office changes."""
+    """Judges requests by source address and credentials. `directory` is replaced when the office changes; `offered` are
+    the algorithms of a challenge, the preferred one first (RFC 8760 §2.4)."""
 
-    def __init__(self, directory: Directory, nonce_key: bytes, clock: Clock) -> None:
+    def __init__(
+        self, directory: Directory, nonce_key: bytes, clock: Clock, offered: Sequence[str] = ALGORITHMS
+    ) -> None:
+        self._offered = tuple(offered)
         self.directory, self._clock = directory, clock
         self._nonces = NonceMaker(nonce_key)
         self._counts = NonceCounts()
@@ -118,6 +123,6 @@ class Admission:
         realm = self.directory.realm
         extra = tuple(
             ("WWW-Authenticate", f'Digest realm="{realm}", nonce="{nonce}"{tail}, algorithm={algorithm}, qop="auth"')
-            for algorithm in ALGORITHMS
+            for algorithm in self._offered
         )
         return Denied(401, extra, challenge=True)

@@ -64,7 +64,7 @@ class Server:
         keys = ServerKeys.load(lock.data)
         self._realm = sip.realm or keys.realm
         directory = Directory(office, self._realm)
-        self.admission = Admission(directory, keys.nonce_bytes, self.clock)
+        self.admission = Admission(directory, keys.nonce_bytes, self.clock, sip.digest)
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
         self.location = Location(storage.locations, self.clock, self.bus, self._flow_to)
         self._cdrs = CdrRecorder(storage.cdrs.append)

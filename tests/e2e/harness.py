@@ -64,13 +64,13 @@ class Site:
         """Files for a server that listens on a free port of 127.0.0.1, UDP and TCP."""
         folder.mkdir(parents=True, exist_ok=True)
         site = cls(folder, ("127.0.0.1", free_port()), rtp_ports)
-        site.write_config(extra)
+        site.write_config(extra, sip)
         site.office.write_text(f'[office]\nname = "Test"\n\n{office}', encoding="utf-8")
         return site
 
-    def write_config(self, extra: str = "") -> None:
+    def write_config(self, extra: str = "", sip: str = "") -> None:
         listen = f"{self.sip[0]}:{self.sip[1]}"
-        sip = f'[sip]\nudp = ["{listen}"]\ntcp = ["{listen}"]\n'
+        sip = f'[sip]\nudp = ["{listen}"]\ntcp = ["{listen}"]\n{sip}\n'
         media = f'[media]\nports = "{self.rtp_ports[0]}-{self.rtp_ports[1]}"\n'
         self.config.write_text(f"drain_timeout = 2\n\n{sip}\n{media}\n{extra}", encoding="utf-8")
 

@@ -44,9 +44,12 @@ def test_a_registration_is_listed_and_ends_with_expires_0(server: Server, transp
     assert str(phone.address[1]) not in server.command("registrations").stdout
 
 
-def test_a_phone_may_choose_md5(server: Server) -> None:
-    with Phone(server.address, "203", password_of("203")) as phone:
-        assert phone.register(algorithm="MD5").status == 200
+def test_phones_choose_among_the_challenges_that_are_offered(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office(), sip='digest = ["SHA-256", "MD5"]')
+    with running(site) as server:
+        for algorithm in ("SHA-256", "MD5"):
+            with Phone(server.address, "203", password_of("203")) as phone:
+                assert phone.register(algorithm=algorithm).status == 200
 
 
 def test_two_phones_of_one_number_are_both_listed(server: Server) -> None:
