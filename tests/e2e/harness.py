@@ -59,9 +59,9 @@ class Site:
 
     @classmethod
     def write(
-        cls, folder: Path, office: str, *, rtp_ports: tuple[int, int] = (12000, 12799), extra: str = ""
+        cls, folder: Path, office: str, *, rtp_ports: tuple[int, int] = (12000, 12799), extra: str = "", sip: str = ""
     ) -> "Site":
-        """Files for a server that listens on a free port of 127.0.0.1, UDP and TCP."""
+        """Files for a server that listens on a free port of 127.0.0.1, UDP and TCP; `sip` goes into that section."""
         folder.mkdir(parents=True, exist_ok=True)
         site = cls(folder, ("127.0.0.1", free_port()), rtp_ports)
         site.write_config(extra, sip)
