@@ -22,6 +22,7 @@ class Bridge:
         self.id: BridgeId = services.new_id()
         self.members: dict[int, Leg] = {}
         self._services, self._call_id = services, call_id
+        self._has_ended = False
         self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def form(self, a: "Leg", b: "Leg") -> None:
@@ -58,6 +59,7 @@ class Bridge:
         leg.bridge = None
         if len(self.members) <= 1 and not self._one_left.done():
             self._one_left.set_result(leg)
+            self._end()
 
     async def until_one_left(self) -> "Leg":
         """Wait until a member ends; returns it."""
@@ -69,5 +71,14 @@ class Bridge:
             leg.bridge = None
             if not leg.is_ended:
                 self._services.submit(LeaveRoom(leg.media.endpoint))
+        self._end()
+
+    def _end(self) -> None:
+        """Nobody talks here any longer. Whoever is left keeps its place in the room until it is put elsewhere."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        for leg in self.members.values():
+            leg.bridge = None
         self.members.clear()
         self._services.publish(BridgeEnded(self._services.clock.wall(), self._call_id, self.id))

@@ -124,7 +124,7 @@ class Call:
         except asyncio.CancelledError:
             cause = self._wanted_cause or CANCELLED
         except MediaRefused as refusal:
-            cause = Cause.from_status(refusal.status)
+            cause = Cause.of_refusal(refusal.status)
         except Exception:
             self.log.exception("the call ends: its app failed")
             cause = SERVER_ERROR

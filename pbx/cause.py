@@ -73,6 +73,11 @@ class Cause:
         """What another side's final answer to our INVITE means to our caller."""
         return _from_status(status)
 
+    @classmethod
+    def of_refusal(cls, status: int) -> "Cause":
+        """Why we ourselves refuse a session description or cannot serve it."""
+        return OWN_REFUSALS.get(status, MEDIA_FAILED)
+
     def __str__(self) -> str:
         return self.name
 
@@ -91,10 +96,14 @@ NUMBER_CHANGED = Cause("number_changed", 410, 22, FAILED, may_retry=True)
 INCOMPLETE = Cause("incomplete", 484, 28, FAILED)
 FORBIDDEN = Cause("forbidden", 403, 21, FAILED, may_retry=True)
 NOT_ACCEPTABLE = Cause("not_acceptable", 488, 65, FAILED, may_retry=True)
+BAD_REQUEST = Cause("bad_request", 400, 41, FAILED)
+UNSUPPORTED_BODY = Cause("unsupported_body", 415, 79, FAILED)
 MEDIA_FAILED = Cause("media_failed", 500, 47, FAILED)
 SERVER_ERROR = Cause("server_error", 500, 41, FAILED, may_retry=True)
 SERVER_BUSY = Cause("server_busy", 503, 42, FAILED, may_retry=True)
 SHUTDOWN = Cause("shutdown", 503, 41, FAILED)
+
+OWN_REFUSALS = {400: BAD_REQUEST, 415: UNSUPPORTED_BODY, 488: NOT_ACCEPTABLE, 503: SERVER_BUSY}
 
 
 def _statuses(cause: Cause, statuses: Iterable[int]) -> dict[int, Cause]:

@@ -13,7 +13,7 @@ from pbx.addressing import bracketed, contact, dialled, identity
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
-from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, Cause
+from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, UNSUPPORTED_BODY, Cause
 from pbx.clock import Clock
 from pbx.dial import Attempt, DialOutcome
 from pbx.directory import Directory
@@ -235,7 +235,11 @@ class Pbx:
     async def _create_media(self, caller: Leg, *others: MediaSession) -> None:
         """Ports for all of them in one exchange with the engine; raises `MediaRefused`."""
         sessions = [media for media in (caller.media, *others) if not media.is_created]
-        replies = await self.services.engine.execute(*(media.creating() for media in sessions))
+        try:
+            replies = await self.services.engine.execute(*(media.creating() for media in sessions))
+        except asyncio.CancelledError:  # the caller gave up; commands are carried out in order, so none is left
+            self.services.submit(*(media.destroying() for media in sessions))
+            raise
         refused = ""
         for media, reply in zip(sessions, replies, strict=True):
             if isinstance(reply, EndpointCreated):
@@ -294,11 +298,11 @@ def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
     if not request.body:
         return None
     if request.content_type not in ("application/sdp", ""):
-        return Cause.from_status(415)
+        return UNSUPPORTED_BODY
     try:
         media.take_offer(request.body)
     except MediaRefused as refusal:
-        return Cause.from_status(refusal.status)
+        return Cause.of_refusal(refusal.status)
     return None
 
 

@@ -26,3 +26,7 @@ class ActiveCalls:
     def count(self, number: str) -> int:
         calls = self._calls.get(number)
         return len(calls) if calls is not None else 0
+
+    def numbers(self) -> list[str]:
+        """Every number that takes part in a call."""
+        return list(self._calls)

@@ -48,6 +48,8 @@ class SipSide:
         now = self._driver.now()
         final = cause if cause.status >= 300 else UNAVAILABLE
         extra = [("Reason", final.reason_header)]
+        if final.status == 415:
+            extra.append(("Accept", "application/sdp"))  # RFC 3261 §21.4.13
         self._stack.perform(self._session, self._session.reject(final.status, now, extra=extra), now)
         self._driver.kick()
 

@@ -1,0 +1,304 @@
+"""A whole phone server on the virtual loop: real call control and SIP stack, an in-memory network, a fake engine.
+
+`async with open_office(…)` checks at its end that nothing is left: no call, leg, endpoint, transaction, timer, task.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from features.terminal_call import TerminalCall
+from features.test_numbers import ECHO_NUMBER, TONE_NUMBER, Echo, MilliwattTone
+from media.api import Command, MediaEvent, Refused, Reply, StreamReport
+from pbx.admission import Admission
+from pbx.api import App
+from pbx.bus import Bus
+from pbx.cdr import CdrRecorder
+from pbx.clock import Clock
+from pbx.core import Pbx
+from pbx.directory import Directory
+from pbx.events import (
+    BridgeEnded,
+    BridgeFormed,
+    BusEvent,
+    CallEnded,
+    CallStarted,
+    LegAnswered,
+    LegCreated,
+    LegEnded,
+    LegRinging,
+    RegistrationChanged,
+)
+from pbx.leg import Leg
+from pbx.location import Location
+from pbx.registrar import Registrar
+from pbx.services import Services
+from sipcore.flow import Flow
+from sipcore.ids import CountingIds
+from sipcore.register.binding import RegisterPolicy
+from sipcore.stack import SipStack, StackConfig
+from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.driver import SipDriver
+from storage.memory import MemoryStorage
+from storage.records import CdrRow, Office, Terminal, User
+from tests.support.builders import BASIC
+from tests.support.fakemedia import FakeEndpoint, FakeMedia
+from tests.support.ua import Phone, PhoneCall, RawPhone
+from tests.support.wire import PERFECT, Address, Datagrams, Faults, Stream, Wire
+
+SERVER: Address = ("10.0.0.1", 5060)
+REALM = "zvon.test"
+NONCE_KEY = bytes(range(32))
+WALL_AT_START = 1_700_000_000.0
+QUIET_S = 75.0  # longer than Timer H of a last response after Timer B of a last request
+ALL_EVENTS = (
+    CallStarted,
+    LegCreated,
+    LegRinging,
+    LegAnswered,
+    LegEnded,
+    BridgeFormed,
+    BridgeEnded,
+    CallEnded,
+    RegistrationChanged,
+)
+
+
+class OfficeMedia(FakeMedia):
+    """The fake engine with an answer that may take its time and reports that may differ or stay away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer_after_s = 0.0
+        self.is_reporting = True
+        self.report = StreamReport(0)
+        self.ports_left: int | None = None
+
+    async def execute(self, *commands: Command) -> tuple[Reply, ...]:
+        replies = await super().execute(*commands[: self.ports_left])
+        replies += (Refused("All RTP ports are in use."),) * (len(commands) - len(replies))
+        if self.answer_after_s:
+            await asyncio.sleep(self.answer_after_s)
+        return replies
+
+    def emit(self, event: MediaEvent) -> None:
+        if isinstance(event, StreamReport):
+            if not self.is_reporting:
+                return
+            report = self.report
+            event = StreamReport(
+                event.endpoint,
+                report.received,
+                report.sent,
+                report.lost,
+                report.jitter_ms,
+                report.round_trip_ms,
+                report.dropped,
+                report.remote_lost,
+            )
+        super().emit(event)
+
+
+class VirtualOffice:
+    """What `pbx.runtime.Server` wires together, on the in-memory network."""
+
+    def __init__(
+        self,
+        terminals: Iterable[Terminal],
+        users: Iterable[User] = (),
+        *,
+        faults: Faults = PERFECT,
+        seed: int = 0,
+        storage: MemoryStorage | None = None,
+        policy: RegisterPolicy | None = None,
+        applications: dict[str, App] | None = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.wire = Wire(faults, seed)
+        self.clock = Clock(loop, lambda: WALL_AT_START + loop.time())
+        self.bus = Bus()
+        self.events: list[BusEvent] = []
+        self.bus.subscribe(ALL_EVENTS, self.events.append)
+        self.storage = storage or MemoryStorage()
+        self.engine = OfficeMedia()
+        self.services = Services(self.engine, self.clock, self.bus)
+        directory = Directory(Office("Test", users=tuple(users), terminals=tuple(terminals)), REALM)
+        self.admission = Admission(directory, NONCE_KEY, self.clock)
+        self.location = Location(self.storage.locations, self.clock, self.bus, self._flow_to)
+        self.rows: list[CdrRow] = []
+        self.recorder = CdrRecorder(self.rows.append)
+        self.recorder.attach(self.bus)
+        self.stack = SipStack(StackConfig(), CountingIds("w0"))
+        self.pbx = Pbx(
+            directory=directory,
+            admission=self.admission,
+            location=self.location,
+            services=self.services,
+            addresses=AdvertisedAddress(),
+            terminal_app=TerminalCall(),
+            applications=applications or {ECHO_NUMBER: Echo(), TONE_NUMBER: MilliwattTone()},
+            clock=self.clock,
+        )
+        self.driver = SipDriver(self.stack, self.pbx.handle)
+        self.registrar = Registrar(self.stack, self.admission, self.location, policy or RegisterPolicy(), self.clock)
+        self.pbx.attach(self.driver, self.registrar)
+        self.udp = Datagrams(self.wire, self.driver, SERVER)
+        self.wire.listening[SERVER] = self._accept
+        self.driver.set_opener("TCP", self._open)
+        self.phones: list[Phone] = []
+        self.raw_phones: list[RawPhone] = []
+
+    # --- transports -------------------------------------------------------------------------------------------------
+
+    def _accept(self, stream: Stream) -> None:
+        stream.serve(self.driver)
+
+    def _open(self, flow: Flow, data: bytes) -> None:
+        stream = self.wire.connect(SERVER, flow.remote)
+        if stream is None:
+            self.driver.unreachable(flow)
+            return
+        stream.serve(self.driver)
+        stream.send(data, flow.remote)
+
+    def _flow_to(self, transport: str, host: str, port: int) -> Flow | None:
+        if transport == "TCP":
+            return Flow("TCP", SERVER, (host, port), self.driver.new_id())
+        return self.udp.flow_to(host, port)
+
+    # --- phones -----------------------------------------------------------------------------------------------------
+
+    def phone(
+        self,
+        number: str,
+        host: str = "",
+        port: int = 5060,
+        *,
+        codecs: tuple[str, ...] = BASIC,
+        transport: str = "UDP",
+        algorithm: str = "",
+        password: str | None = None,
+    ) -> Phone:
+        """A phone for a terminal, not yet registered."""
+        found = self.pbx.directory.terminal(number)
+        secret = password if password is not None else (found.password if found is not None else "")
+        where = (host or f"10.0.1.{int(number) % 250 + 1}", port)
+        phone = Phone(
+            self.wire,
+            number,
+            where,
+            SERVER,
+            password=secret,
+            codecs=codecs,
+            transport=transport,
+            algorithm=algorithm,
+        )
+        self.phones.append(phone)
+        return phone
+
+    async def registered(
+        self, number: str, host: str = "", port: int = 5060, *, codecs: tuple[str, ...] = BASIC, transport: str = "UDP"
+    ) -> Phone:
+        phone = self.phone(number, host, port, codecs=codecs, transport=transport)
+        response = await phone.register()
+        assert response.status == 200
+        return phone
+
+    def raw(self, number: str, host: str, port: int = 5060) -> RawPhone:
+        phone = RawPhone(self.wire, number, (host, port), SERVER)
+        self.raw_phones.append(phone)
+        return phone
+
+    async def connect(self, caller: Phone, callee: Phone, *codecs: str) -> tuple[PhoneCall, PhoneCall]:
+        """A call that both sides talk on."""
+        call = caller.dial(callee.number, None, *codecs)
+        ring = await callee.rung()
+        ring.ring()
+        await asyncio.sleep(2)
+        ring.answer()
+        await ring.until_confirmed()
+        await call.until_answered()
+        await asyncio.sleep(1)
+        return call, ring
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def of(self, kind: type[BusEvent]) -> list[BusEvent]:
+        return [event for event in self.events if type(event) is kind]
+
+    def leg_of(self, number: str) -> Leg:
+        """The one living leg of a terminal."""
+        (found,) = [leg for leg in self.services.legs.values() if leg.party.number == number]
+        return found
+
+    def endpoint_of(self, number: str) -> FakeEndpoint:
+        return self.engine.endpoints[self.leg_of(number).media.endpoint]
+
+    def hears(self, number: str) -> str | None:
+        """The number of the party that `number` hears now."""
+        source = self.engine.hears(self.leg_of(number).media.endpoint)
+        return None if source is None else self.services.legs[source].party.number
+
+    def leg_numbers(self) -> list[str]:
+        """The terminals of all living legs."""
+        return [leg.party.number for leg in self.services.legs.values()]
+
+    @property
+    def row(self) -> CdrRow:
+        (found,) = self.rows
+        return found
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def leaks(self) -> list[str]:
+        """Everything that is still held; empty when all is quiet."""
+        found = [f"call {call}" for call in self.pbx.calls]
+        found += [f"leg {leg.id} of {leg.party.number}" for leg in self.services.legs.values()]
+        found += [f"endpoint {endpoint}" for endpoint in self.engine.endpoints]
+        found += [f"active {number}" for number in self.services.active.numbers()]
+        found += [f"refused: {why}" for why in self.engine.refused]
+        if self.recorder.describe()["calls_in_progress"]:
+            found.append("a story of the call history")
+        for name, stack in [("server", self.stack), *((phone.number, phone.stack) for phone in self.phones)]:
+            if not stack.is_idle() or stack.deadline() is not None:
+                found.append(f"stack of {name}: {stack.describe()}")
+        current = asyncio.current_task()
+        found += [f"task {task}" for task in asyncio.all_tasks() if task is not current]
+        return found
+
+    def check_history(self) -> None:
+        """Every call that started ended once and left at least one row."""
+        started = [event.call for event in self.events if isinstance(event, CallStarted)]
+        ended = [event.call for event in self.events if isinstance(event, CallEnded)]
+        assert sorted(started) == sorted(ended), "a call has not ended exactly once"
+        assert {row.linkedid for row in self.rows} == set(started), "a call without a history row"
+
+    async def close(self) -> None:
+        await self.driver.close()
+        for phone in self.phones:
+            await phone.driver.close()
+        for raw in self.raw_phones:
+            raw.close()
+
+
+@asynccontextmanager
+async def open_office(
+    *terminals: Terminal,
+    users: Iterable[User] = (),
+    faults: Faults = PERFECT,
+    seed: int = 0,
+    storage: MemoryStorage | None = None,
+    policy: RegisterPolicy | None = None,
+    applications: dict[str, App] | None = None,
+) -> AsyncIterator[VirtualOffice]:
+    """The office; at the end all timers run out and everything must be gone."""
+    office = VirtualOffice(
+        terminals, users, faults=faults, seed=seed, storage=storage, policy=policy, applications=applications
+    )
+    try:
+        yield office
+        await asyncio.sleep(QUIET_S)
+        assert office.leaks() == []
+        office.check_history()
+    finally:
+        await office.close()
