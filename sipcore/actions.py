@@ -62,6 +62,12 @@ class CancelInvite(NamedTuple):
     reason: str
 
 
+class AbandonInvite(NamedTuple):
+    """Nobody waits for the outcome of the INVITE that was sent with this branch: do not keep it for ever."""
+
+    branch: str
+
+
 class Tell(NamedTuple):
     """An event for the user of the stack (`sipcore.events`)."""
 
@@ -83,6 +89,7 @@ Action = (
     | SendRequest
     | Respond
     | CancelInvite
+    | AbandonInvite
     | Tell
     | Finished
 )

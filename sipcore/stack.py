@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sipcore.actions import (
+    AbandonInvite,
     AckMissing,
     AckReceived,
     Actions,
@@ -29,7 +30,7 @@ from sipcore.dialog.session_table import State
 from sipcore.errors import DropReason, ParseError
 from sipcore.events import InviteArrived, InviteWithdrawn, RequestArrived, ResponseArrived, StackEvent
 from sipcore.flow import Flow
-from sipcore.headers import Via
+from sipcore.headers import RecordRoute, Via
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
 from sipcore.parse import DEFAULT_LIMITS, MalformedMessage, ParseLimits, parse_message
@@ -142,7 +143,7 @@ class SipStack:
     def accept_session(self, key: Key, contact: str, *, user: object = None) -> InviteSession | None:
         """Make a session of the INVITE that arrived as `key`; None when it is gone meanwhile."""
         transaction = self._servers.get(key)
-        if not isinstance(transaction, InviteServerTransaction):
+        if not isinstance(transaction, InviteServerTransaction) or not transaction.is_proceeding:
             return None
         request = transaction.request
         session = InviteSession.incoming(key, request, transaction.flow, self.profile(contact), self.ids)
@@ -186,6 +187,8 @@ class SipStack:
                         self._run(transaction, transaction.respond(action.response, now), now)
                 case CancelInvite():
                     self._cancel(action, now)
+                case AbandonInvite():
+                    self._abandon(action.branch, now)
                 case Finished():
                     self._sessions.pop((session.request.call_id, session.local_tag), None)
         self._timers.push(session)
@@ -208,12 +211,9 @@ class SipStack:
     def _new_request(self, key: Key, request: Request, flow: Flow, now: float) -> None:
         status, extra = self._refusal(request)
         tag = request.to.tag
-        if not status and not tag:
-            merged = merge_key(request)
-            if self._merged.get(merged, key) != key:
+        if not status and not tag and request.method != "REGISTER":
+            if self._merged.setdefault(merge_key(request), key) != key:
                 status = 482
-            elif request.method != "REGISTER":
-                self._merged[merged] = key
         transaction = self._start_server(key, request, flow, now)
         if status:
             response = response_to(request, status, to_tag=self.stateless_tag(request), extra=extra)
@@ -227,6 +227,12 @@ class SipStack:
 
     def _refusal(self, request: Request) -> tuple[int, Extra]:
         """What every UAS refuses whoever asks (RFC 3261 §8.2.1-8.2.2, §16.3)."""
+        try:
+            return self._refusal_by_headers(request)
+        except ParseError:
+            return 400, ()
+
+    def _refusal_by_headers(self, request: Request) -> tuple[int, Extra]:
         headers = request.headers
         hops = headers.get("max-forwards")
         if hops is not None and (not hops.isascii() or not hops.isdigit() or len(hops) > 4):
@@ -240,6 +246,8 @@ class SipStack:
             unknown = [token for token in headers.values("require") if token.strip().lower() not in extensions]
             if unknown:
                 return 420, [("Unsupported", ", ".join(unknown))]
+        if request.method == "INVITE":  # what a dialog is made of
+            _ = request.contact, headers.all(RecordRoute)
         return 0, ()
 
     def _in_dialog(self, transaction: ServerBase, request: Request, now: float) -> None:
@@ -281,13 +289,14 @@ class SipStack:
         invite = self._servers.get(server_key(cancel, "INVITE"))
         transaction = self._start_server(key, cancel, flow, now)
         status = 481 if not isinstance(invite, InviteServerTransaction) else 200
-        tag = self.stateless_tag(cancel)
+        owner = invite.owner if invite is not None else None
+        tag = owner.local_tag if isinstance(owner, InviteSession) else self.stateless_tag(cancel)
         self._run(transaction, transaction.respond(response_to(cancel, status, to_tag=tag), now), now)
         if not isinstance(invite, InviteServerTransaction):
             return
         reason = cancel.headers.get("reason") or ""
-        if isinstance(invite.owner, InviteSession):
-            self.perform(invite.owner, invite.owner.cancelled(invite.key, reason, now), now)
+        if isinstance(owner, InviteSession):
+            self.perform(owner, owner.cancelled(invite.key, reason, now), now)
         elif invite.is_proceeding:
             response = response_to(invite.request, 487, to_tag=self.stateless_tag(invite.request))
             self._run(invite, invite.respond(response, now), now)
@@ -310,7 +319,7 @@ class SipStack:
             return
         response = refusal_of(error.headers, error.status, _phrase(error.reason), self.ids.tag())
         if response is None:
-            self.drops[DropReason.BAD_VIA] += 1
+            self.drops[DropReason.TOO_LARGE if error.status == 513 else DropReason.BAD_VIA] += 1
             return
         self.counts[f"refused {error.status}"] += 1
         self._send(bytes(response), flow)
@@ -359,6 +368,12 @@ class SipStack:
         extra = [("Reason", action.reason)] if action.reason else []
         cancel = cancel_for(invite.request, extra)
         self._start_client(SendRequest(cancel, invite.flow, action.branch), None, now)
+        self._abandon(action.branch, now)
+
+    def _abandon(self, branch: str, now: float) -> None:
+        invite = self._clients.get((branch, "INVITE"))
+        if isinstance(invite, InviteClientTransaction):
+            self._run(invite, invite.abandon(now), now)
 
     def _run(self, transaction: Transaction, actions: Actions, now: float) -> None:
         """Carry out what a step of a transaction asked for, then keep its new deadline."""
@@ -403,8 +418,10 @@ class SipStack:
         if isinstance(transaction, ServerBase):
             self._servers.pop(transaction.key, None)
             request = transaction.request
-            if not request.to.tag:
-                self._merged.pop(merge_key(request), None)
+            if request.method != "REGISTER" and not request.to.tag:
+                merged = merge_key(request)
+                if self._merged.get(merged) == transaction.key:  # a merged copy leaves the first one's entry alone
+                    del self._merged[merged]
         else:
             self._clients.pop(transaction.key, None)
 

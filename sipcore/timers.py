@@ -60,7 +60,7 @@ class TimerQueue:
         """The earliest moment at which `due` may return something; entries that no longer count are removed."""
         heap = self._heap
         while heap and heap[0][2].deadline != heap[0][0]:
-            heapq.heappop(heap)
+            self._drop(*heapq.heappop(heap))
         return heap[0][0] if heap else None
 
     def due(self, now: float) -> Timed | None:
@@ -71,7 +71,14 @@ class TimerQueue:
             if machine.deadline == at:
                 machine.queued_at = None
                 return machine
+            self._drop(at, 0, machine)
         return None
+
+    @staticmethod
+    def _drop(at: float, _: int, machine: Timed) -> None:
+        """An entry that no longer counts is gone: the same moment may be wanted again later."""
+        if machine.queued_at == at:
+            machine.queued_at = None
 
     def __len__(self) -> int:
         return len(self._heap)

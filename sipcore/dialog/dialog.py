@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sipcore.build import Extra, new_request
+from sipcore.errors import ParseError
 from sipcore.flow import Flow
+from sipcore.headers import RecordRoute
 from sipcore.message import Request, Response, Uri
-from sipcore.uri import SipUri
 
 
 class CSeqVerdict(IntEnum):
@@ -39,15 +40,14 @@ class Dialog:
     def as_uas(cls, request: Request, local_tag: str, flow: Flow) -> "Dialog":
         """The dialog that our response with `local_tag` makes (§12.1.1)."""
         headers = request.headers
-        contact = request.contact
         return cls(
             call_id=request.call_id,
             local=f"{headers.get('to')};tag={local_tag}",
             local_tag=local_tag,
             remote=headers.get("from") or "",
             remote_tag=request.from_.tag or "",
-            remote_target=contact.uri if contact is not None else request.from_.uri,
-            route_set=tuple(headers.values("record-route")),
+            remote_target=_target_of(request) or request.from_.uri,
+            route_set=_route_set_of(request),
             local_cseq=0,
             remote_cseq=request.cseq.number,
             flow=flow,
@@ -57,15 +57,14 @@ class Dialog:
     def as_uac(cls, request: Request, response: Response, flow: Flow) -> "Dialog":
         """The dialog that a response with a To tag makes of our request (§12.1.2)."""
         headers = response.headers
-        contact = response.contact
         return cls(
             call_id=request.call_id,
             local=request.headers.get("from") or "",
             local_tag=request.from_.tag or "",
             remote=headers.get("to") or "",
             remote_tag=response.to.tag or "",
-            remote_target=contact.uri if contact is not None else request.uri,
-            route_set=tuple(reversed(headers.values("record-route"))),
+            remote_target=_target_of(response) or request.uri,
+            route_set=_route_set_of(response)[::-1],
             local_cseq=request.cseq.number,
             remote_cseq=-1,
             flow=flow,
@@ -90,10 +89,12 @@ class Dialog:
 
     def _addressed(self) -> tuple[Uri, tuple[str, ...]]:
         """Request-URI and Route values: loose routing, or strict when the first route lacks `lr` (§12.2.1.1)."""
-        if not self.route_set or ";lr" in self.route_set[0].lower():
+        if not self.route_set:
+            return self.remote_target, ()
+        first = RecordRoute.parse(self.route_set[0])
+        if first.loose:
             return self.remote_target, self.route_set
-        first = SipUri.parse(self.route_set[0].partition("<")[2].partition(">")[0])
-        return first, (*self.route_set[1:], f"<{self.remote_target}>")
+        return first.uri, (*self.route_set[1:], f"<{self.remote_target}>")
 
     def check(self, request: Request) -> CSeqVerdict:
         """Note the CSeq of an incoming request other than ACK (§12.2.2)."""
@@ -105,6 +106,25 @@ class Dialog:
 
     def refresh_target(self, message: Request | Response) -> None:
         """A target refresh (re-INVITE or its 2xx) may move the peer's Contact (§12.2)."""
+        self.remote_target = _target_of(message) or self.remote_target
+
+
+def _target_of(message: Request | Response) -> Uri | None:
+    """The peer's Contact; None when there is none that a request could be sent to."""
+    try:
         contact = message.contact
-        if contact is not None and not contact.is_star:
-            self.remote_target = contact.uri
+    except ParseError:
+        return None
+    return contact.uri if contact is not None and not contact.is_star else None
+
+
+def _route_set_of(message: Request | Response) -> tuple[str, ...]:
+    """The Record-Route values as they came; none when one of them could not be sent to."""
+    headers = message.headers
+    if "record-route" not in headers:
+        return ()
+    try:
+        headers.all(RecordRoute)
+        return tuple(headers.values("record-route"))
+    except ParseError:
+        return ()

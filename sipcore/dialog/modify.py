@@ -26,6 +26,8 @@ class On(IntEnum):
     ACCEPT = 6
     REFUSE = 7
     CANCELLED = 8
+    LOST = 9
+    END = 10
 
 
 S, I = State, On  # noqa: E741
@@ -41,21 +43,25 @@ TABLE = Table(
         Row(S.SENT, I.REFUSED, S.IDLE, "_not_modified", "RFC 6141 §3.4"),
         Row(S.SENT, I.PENDING, S.WAITING, "_wait", "RFC 3261 §14.1"),
         Row(S.SENT, I.INVITE, S.SENT, "_glare", "RFC 3261 §14.2"),
+        Row(S.SENT, I.LOST, S.IDLE, "_dialog_lost", "RFC 3261 §14.1"),
+        Row(S.SENT, I.END, S.IDLE, "_abandon", "RFC 3261 §15"),
         Row(S.WAITING, I.RETRY, S.SENT, "_send_offer", "RFC 3261 §14.1"),
         Row(S.WAITING, I.INVITE, S.RECEIVED, "_give_way", "RFC 3261 §14.1"),
+        Row(S.WAITING, I.END, S.IDLE, "_wait_no_more", "RFC 3261 §15"),
         Row(S.RECEIVED, I.INVITE, S.RECEIVED, "_busy", "RFC 3261 §14.2"),
         Row(S.RECEIVED, I.ACCEPT, S.IDLE, "_accept", "RFC 3261 §14.2"),
         Row(S.RECEIVED, I.REFUSE, S.IDLE, "_refuse", "RFC 6141 §3.3"),
         Row(S.RECEIVED, I.CANCELLED, S.IDLE, "_withdrawn", "RFC 6141 §3.5"),
+        Row(S.RECEIVED, I.END, S.IDLE, "_withdrawn", "RFC 3261 §15.1.2"),
     ],
     [
-        Ignored(S.IDLE, (I.SUCCESS, I.REFUSED, I.PENDING), "the change was over before"),
-        Ignored(S.IDLE, (I.RETRY, I.CANCELLED), "nothing is under way"),
+        Ignored(S.IDLE, (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST), "the change was over before"),
+        Ignored(S.IDLE, (I.RETRY, I.CANCELLED, I.END), "nothing is under way"),
         Ignored(S.IDLE, (I.ACCEPT, I.REFUSE), "the peer withdrew its offer meanwhile"),
         Ignored(S.SENT, (I.RETRY, I.CANCELLED, I.ACCEPT, I.REFUSE), "the change under way is ours"),
-        Ignored(S.WAITING, (I.SUCCESS, I.REFUSED, I.PENDING), "copies of what was already reported"),
+        Ignored(S.WAITING, (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST), "copies of what was already reported"),
         Ignored(S.WAITING, (I.CANCELLED, I.ACCEPT, I.REFUSE), "the change under way is ours"),
-        Ignored(S.RECEIVED, (I.SUCCESS, I.REFUSED, I.PENDING), "copies of what was already reported"),
+        Ignored(S.RECEIVED, (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST), "copies of what was already reported"),
         Ignored(S.RECEIVED, (I.RETRY,), "given up for the peer's offer"),
     ],
 )

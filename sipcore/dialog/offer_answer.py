@@ -5,7 +5,6 @@ A session has at most one offer without an answer, in either direction. The mach
 
 from enum import IntEnum
 
-from sipcore.errors import LocalProtocolError
 from sipcore.fsm import Ignored, Row, Table
 
 
@@ -86,10 +85,6 @@ class OfferAnswer:
     def offered(self) -> bool:
         """The peer waits for our answer."""
         return self.state is State.REMOTE_OFFER
-
-    def require_may_offer(self) -> None:
-        if not self.may_offer:
-            raise LocalProtocolError(f"an offer in state {self.state.name}")
 
     def _noted(self) -> bool:
         return True

@@ -7,13 +7,24 @@
 
 A CANCEL may only follow a provisional response, so Cancelling first waits for one. A 2xx that overtakes the CANCEL is
 acknowledged and ended by BYE. A UAS whose 2xx is not acknowledged yet must not send BYE: it remembers to. The 2xx of
-forks that lost are acknowledged and ended by BYE without troubling the user. `SessionEnded` is told exactly once.
+forks that lost are acknowledged and ended by BYE without troubling the user. `SessionEnded` is told exactly once, and
+nothing after it.
 
 Steps return actions; the stack carries them out. What happens inside Confirmed to change the session is the second,
 smaller table in `modify.py`.
 """
 
-from sipcore.actions import FINISHED, NOTHING, Action, Actions, CancelInvite, Respond, Send, SendRequest, Tell
+from sipcore.actions import (
+    FINISHED,
+    NOTHING,
+    AbandonInvite,
+    Actions,
+    CancelInvite,
+    Respond,
+    Send,
+    SendRequest,
+    Tell,
+)
 from sipcore.build import Extra, response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
@@ -22,6 +33,7 @@ from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import ALLOW, SessionProfile, with_extra
 from sipcore.dialog.session_table import TABLE, On, Role, State
 from sipcore.dialog.success import SuccessRetransmission
+from sipcore.errors import LocalProtocolError
 from sipcore.events import (
     OfferReceived,
     SessionAnswered,
@@ -42,10 +54,11 @@ class InviteSession:
     __slots__ = (
         "_acks",
         "_by_peer",
-        "_cancel_at",
         "_cancel_reason",
         "_cancel_sent",
         "_change",
+        "_change_branch",
+        "_change_cseq",
         "_change_key",
         "_change_request",
         "_change_sdp",
@@ -84,12 +97,13 @@ class InviteSession:
         self._told = False
         self._by_peer = True
         self._proceeding = False
-        self._cancel_at: float | None = None
         self._cancel_reason = ""
         self._cancel_sent = False
         self._end_reason: str | None = None
         self._success: SuccessRetransmission | None = None
         self._change = changes.State.IDLE
+        self._change_branch = ""
+        self._change_cseq = 0
         self._change_key: Key = ()
         self._change_request: Request | None = None
         self._change_sdp = b""
@@ -101,11 +115,13 @@ class InviteSession:
     def outgoing(
         cls, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource
     ) -> tuple["InviteSession", Actions]:
-        """A session that sends `request` (no Via yet, From with a tag of ours; its body is the offer, if any)."""
+        """A session that sends `request` (no Via yet, From with a tag of ours; its body is the offer, which must be
+        there: the ACK goes out by itself and could carry no answer)."""
+        if not request.body:
+            raise LocalProtocolError("an INVITE of ours without an offer")
         session = cls(Role.UAC, request, flow, profile, ids)
         session.local_tag = request.from_.tag or ""
-        if request.body:
-            session.offers.on(offer_answer.On.OFFER_SENT)
+        session.offers.on(offer_answer.On.OFFER_SENT)
         session.branch = ids.branch()
         return session, (_request(request, flow, session.branch),)
 
@@ -118,7 +134,7 @@ class InviteSession:
         session.key = key
         session.local_tag = ids.tag()
         session.dialog = Dialog.as_uas(request, session.local_tag, flow)
-        if request.body:
+        if session._body_of(request):
             session.offers.on(offer_answer.On.OFFER_RECEIVED)
         return session
 
@@ -141,8 +157,9 @@ class InviteSession:
         return self._step(On.END, now, reason)
 
     def modify(self, sdp: bytes, now: float) -> Actions:
-        """Offer a changed session by re-INVITE; `SessionModified` tells the outcome."""
-        self.offers.require_may_offer()
+        """Offer a changed session by re-INVITE, where `may_modify`; `SessionModified` tells the outcome."""
+        if not self.may_modify:
+            raise LocalProtocolError(f"a change of a session that is {self.state.name} and {self._change.name}")
         self._change_sdp = sdp
         return self._change_step(changes.On.MODIFY, now)
 
@@ -168,14 +185,13 @@ class InviteSession:
 
     @property
     def deadline(self) -> float | None:
+        retry = self._retry_at
         success = self._success.deadline if self._success is not None else None
-        wanted = [at for at in (success, self._cancel_at, self._retry_at) if at is not None]
-        return min(wanted) if wanted else None
+        if retry is None or success is None:
+            return success if retry is None else retry
+        return min(retry, success)
 
     def on_timer(self, now: float) -> Actions:
-        if self._cancel_at is not None and now >= self._cancel_at:
-            self._cancel_at = None
-            return self._step(On.CANCEL_EXPIRED, now)
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             return self._change_step(changes.On.RETRY, now)
@@ -190,8 +206,10 @@ class InviteSession:
     def receive_response(self, request: Request, response: Response, now: float) -> Actions:
         """A response to a request of this session."""
         if request is self.request:
-            on = On.PROVISIONAL if response.status < 200 else On.SUCCESS if response.status < 300 else On.FAILURE
-            return self._step(on, now, response)
+            status = response.status
+            if status >= 300:
+                return self._step(On.FAILURE, now, status, response)
+            return self._step(On.PROVISIONAL if status < 200 else On.SUCCESS, now, response)
         if request.method == "INVITE":
             return self._change_response(request, response, now)
         if request.method == "BYE" and response.status >= 200:
@@ -201,25 +219,24 @@ class InviteSession:
     def request_failed(self, request: Request, status: int, now: float) -> Actions:
         """No response came (408), or the flow failed (503)."""
         if request is self.request:
-            return self._step(On.FAILURE, now, Response(status, "", request.headers))
+            return self._step(On.FAILURE, now, status, None)
         if request.method == "BYE":
             return self._step(On.BYE_DONE, now)
-        if request.method == "INVITE" and self._change is changes.State.SENT:
-            return self._change_failed(status, now)
+        if request.method == "INVITE":
+            return self._change_step(changes.On.LOST if status == 408 else changes.On.REFUSED, now, status)
         return NOTHING
 
     def receive_request(self, key: Key, request: Request, now: float) -> Actions:
         """A request inside the dialog other than ACK and CANCEL; always answered, now or by the user."""
-        if self.dialog is None:
-            if request.method != "BYE":
-                return (Respond(key, response_to(request, 481)),)
-        elif self.dialog.check(request) is CSeqVerdict.OLD:
-            return (Respond(key, response_to(request, 500, reason="CSeq out of order")),)
+        if self.dialog is not None and self.dialog.check(request) is CSeqVerdict.OLD:
+            return (Respond(key, response_to(request, 500, reason="CSeq Out of Order")),)
         match request.method:
             case "BYE":
                 return self._step(On.BYE, now, key, request)
             case "INVITE":
-                return self._change_step(changes.On.INVITE, now, key, request)
+                return self._step(On.INVITE, now, key, request)
+            case _ if self.dialog is None or self.state >= State.ENDING:
+                return (Respond(key, response_to(request, 481)),)
             case "OPTIONS":
                 return (Respond(key, response_to(request, 200, extra=self.profile.response_extra(b""))),)
             case _:
@@ -233,13 +250,13 @@ class InviteSession:
 
     def cancelled(self, key: Key, reason: str, now: float) -> Actions:
         """The peer sent a CANCEL for one of its INVITEs (already answered 200 by the stack)."""
-        if key == self._change_key and key:
-            return self._change_step(changes.On.CANCELLED, now)
-        return self._step(On.CANCELLED, now, reason)
+        if key == self.key:
+            return self._step(On.CANCELLED, now, reason)
+        return self._change_step(changes.On.CANCELLED, now) if key == self._change_key else NOTHING
 
     def flow_failed(self, now: float) -> Actions:
         """A response to the INVITE could not be delivered."""
-        return self._step(On.GONE, now)
+        return self._step(On.FLOW_FAILED, now)
 
     def _step(self, on: On, now: float, *args: object) -> Actions:
         row = TABLE.row(self.state, on)
@@ -262,10 +279,7 @@ class InviteSession:
     def _answered(self, now: float, response: Response) -> Actions:
         self.dialog = Dialog.as_uac(self.request, response, self.flow)
         sdp = self._body_of(response)
-        if self.offers.state is offer_answer.State.IDLE and sdp:
-            self.offers.on(offer_answer.On.OFFER_RECEIVED)
-        else:
-            self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        self.offers.on(offer_answer.On.ANSWER_RECEIVED)
         ack = self._acknowledge(self.dialog, self.request.cseq.number)
         return (ack, Tell(SessionAnswered(self, sdp, response)))
 
@@ -280,15 +294,13 @@ class InviteSession:
         return (ack, self._in_dialog(fork, "BYE", owner=False))
 
     def _answered_too_late(self, now: float, response: Response) -> Actions:
-        self._cancel_at = None
         self.dialog = Dialog.as_uac(self.request, response, self.flow)
         ack = self._acknowledge(self.dialog, self.request.cseq.number)
         return (ack, self._in_dialog(self.dialog, "BYE", reason=self._cancel_reason))
 
-    def _refused(self, now: float, response: Response) -> Actions:
-        self._cancel_at = None
-        reason = response.headers.get("reason") or ""
-        return self._ended(response.status, reason, by_peer=self._by_peer, response=response)
+    def _refused(self, now: float, status: int, response: Response | None) -> Actions:
+        reason = (response.headers.get("reason") or "") if response is not None else ""
+        return self._ended(now, status, reason, by_peer=self._by_peer, response=response)
 
     def _cancel_later(self, now: float, reason: str) -> Actions:
         """No CANCEL before a provisional response; the INVITE's own Timer B ends the wait."""
@@ -303,11 +315,7 @@ class InviteSession:
         if self._cancel_sent:
             return NOTHING
         self._cancel_sent = True
-        self._cancel_at = now + self.profile.timers.give_up
         return (CancelInvite(self.branch, self._cancel_reason),)
-
-    def _cancel_expired(self, now: float) -> Actions:
-        return self._ended(487, "", by_peer=self._by_peer)
 
     def _bye_too_early(self, now: float, key: Key, request: Request) -> Actions:
         """The peer hangs up before its 2xx reached us: agree, and take back the INVITE."""
@@ -323,29 +331,29 @@ class InviteSession:
 
     def _send_answer(self, now: float, sdp: bytes, extra: Extra) -> Actions:
         if sdp:
-            self._note_sent(sdp)
+            self._note_sent()
         response = self._response(self.request, 200, sdp, extra)
         self._start_success(response, self.request, now)
         return (Respond(self.key, response),)
 
     def _send_refusal(self, now: float, status: int, extra: Extra, reason: str) -> Actions:
         response = response_to(self.request, status, to_tag=self.local_tag, extra=extra, reason=reason)
-        return (Respond(self.key, response), *self._ended(status, "", by_peer=False))
+        return (Respond(self.key, response), *self._ended(now, status, "", by_peer=False))
 
     def _cancelled(self, now: float, reason: str) -> Actions:
         response = response_to(self.request, 487, to_tag=self.local_tag)
-        return (Respond(self.key, response), *self._ended(487, reason))
+        return (Respond(self.key, response), *self._ended(now, 487, reason))
 
     def _bye_before_answer(self, now: float, key: Key, request: Request) -> Actions:
         return (Respond(key, response_to(request, 200)), *self._cancelled(now, request.headers.get("reason") or ""))
 
-    def _lost(self, now: float) -> Actions:
-        return self._ended(503, "")
+    def _undeliverable(self, now: float) -> Actions:
+        return self._ended(now, 503, "")
 
     def _acknowledged(self, now: float, ack: Request) -> Actions:
         sdp = self._body_of(ack)
-        if sdp:
-            self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        if self.offers.state is offer_answer.State.LOCAL_OFFER:
+            self.offers.on(offer_answer.On.ANSWER_RECEIVED if sdp else offer_answer.On.ROLLED_BACK)
         if self._end_reason is not None:
             reason, self._end_reason = self._end_reason, None
             return self._step(On.END, now, reason)
@@ -359,39 +367,46 @@ class InviteSession:
 
     def _send_bye(self, now: float, reason: str) -> Actions:
         assert self.dialog is not None
-        self._quiet()
-        return (self._in_dialog(self.dialog, "BYE", reason=reason),)
+        return (*self._quiet(now), self._in_dialog(self.dialog, "BYE", reason=reason))
 
     def _unacknowledged(self, now: float) -> Actions:
-        """The peer fell silent: tell at once, end the dialog properly all the same."""
-        ended = SessionEnded(self, 408)
-        self._told = True
-        return (Tell(ended), *self._send_bye(now, 'SIP;cause=408;text="No ACK"'))
+        return self._give_up(now, 408, "No ACK")
+
+    def _lost(self, now: float, status: int) -> Actions:
+        return self._give_up(now, status, "Session Lost")
+
+    def _give_up(self, now: float, status: int, why: str) -> Actions:
+        """The peer fell silent or knows nothing of the session: tell at once, end the dialog properly all the same."""
+        told, self._told = self._told, True
+        tell = NOTHING if told else (Tell(SessionEnded(self, status)),)
+        return (*tell, *self._send_bye(now, f'SIP;cause={status};text="{why}"'))
 
     def _bye(self, now: float, key: Key, request: Request) -> Actions:
         reason = request.headers.get("reason") or ""
-        actions: list[Action] = [Respond(key, response_to(request, 200))]
-        if self._change is changes.State.RECEIVED and self._change_request is not None:
-            actions.append(Respond(self._change_key, response_to(self._change_request, 487)))
-        self._quiet()
-        return (*actions, *self._ended(200, reason))
+        return (Respond(key, response_to(request, 200)), *self._ended(now, 200, reason))
+
+    def _over(self, now: float, key: Key, request: Request) -> Actions:
+        return (Respond(key, response_to(request, 481)),)
 
     def _bye_again(self, now: float, key: Key, request: Request) -> Actions:
         return (Respond(key, response_to(request, 200)),)
 
     def _bye_done(self, now: float) -> Actions:
-        return self._ended(200, "", by_peer=False)
+        return self._ended(now, 200, "", by_peer=False)
 
-    def _ended(self, status: int, reason: str, *, by_peer: bool = True, response: Response | None = None) -> Actions:
-        self._quiet()
+    def _ended(
+        self, now: float, status: int, reason: str, *, by_peer: bool = True, response: Response | None = None
+    ) -> Actions:
+        last = self._quiet(now)
         if self._told:
-            return (FINISHED,)
+            return (*last, FINISHED)
         self._told = True
-        return (Tell(SessionEnded(self, status, reason, by_peer, response)), FINISHED)
+        return (*last, Tell(SessionEnded(self, status, reason, by_peer, response)), FINISHED)
 
-    def _quiet(self) -> None:
-        """No timer of the session runs any longer."""
-        self._success = self._cancel_at = self._retry_at = None
+    def _quiet(self, now: float) -> Actions:
+        """No timer of the session runs any longer, and no change of it is under way."""
+        self._success = None
+        return self._change_step(changes.On.END, now)
 
     # --- changes inside Confirmed -----------------------------------------------------------------------------
 
@@ -411,27 +426,38 @@ class InviteSession:
         if status < 300:
             return self._change_success(request, response, now)
         if status in (408, 481):
-            return self._change_failed(status, now)
+            return self._change_step(changes.On.LOST, now, status)
         if status == 491:
             return self._change_step(changes.On.PENDING, now)
         return self._change_step(changes.On.REFUSED, now, status)
 
     def _change_success(self, request: Request, response: Response, now: float) -> Actions:
-        """Every copy of a 2xx is acknowledged, whatever became of the change."""
+        """Every copy of a 2xx is acknowledged, whatever became of the change; copies of an older one mean no more."""
         assert self.dialog is not None
-        ack = Send(bytes(self._with_via(self.dialog.ack(request.cseq.number))), self.flow)
+        number = request.cseq.number
+        ack = Send(bytes(self._with_via(self.dialog.ack(number))), self.flow)
+        if number != self._change_cseq:
+            return (ack,)
         return (ack, *self._change_step(changes.On.SUCCESS, now, response))
 
-    def _change_failed(self, status: int, now: float) -> Actions:
-        self._change = changes.State.IDLE
+    def _dialog_lost(self, now: float, status: int) -> Actions:
         self.offers.on(offer_answer.On.ROLLED_BACK)
-        return self._step(On.GONE, now)
+        return self._step(On.LOST, now, status)
+
+    def _abandon(self, now: float) -> Actions:
+        return (AbandonInvite(self._change_branch),)
+
+    def _wait_no_more(self, now: float) -> Actions:
+        self._retry_at = None
+        return NOTHING
 
     def _send_offer(self, now: float) -> Actions:
         assert self.dialog is not None
         self.offers.on(offer_answer.On.OFFER_SENT)
         extra = self.profile.request_extra(self._change_sdp)
-        return (self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp),)
+        sent = self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp)
+        self._change_branch, self._change_cseq = sent.branch, self.dialog.local_cseq
+        return (sent,)
 
     def _modified(self, now: float, response: Response) -> Actions:
         assert self.dialog is not None
@@ -448,9 +474,15 @@ class InviteSession:
         self._retry_at = now + changes.retry_wait_s(self.role is Role.UAC, self._ids.fraction())
         return NOTHING
 
+    def _invited_again(self, now: float, key: Key, request: Request) -> Actions:
+        if self._end_reason is not None:  # only an ACK is missing before the BYE goes out
+            return self._glare(now, key, request)
+        return self._change_step(changes.On.INVITE, now, key, request)
+
     def _take_offer(self, now: float, key: Key, request: Request) -> Actions:
         assert self.dialog is not None
-        if request.body and not self.offers.on(offer_answer.On.OFFER_RECEIVED):
+        offered = bool(self._body_of(request))
+        if not self.offers.may_offer or (offered and not self.offers.on(offer_answer.On.OFFER_RECEIVED)):
             self._change = changes.State.IDLE
             return self._glare(now, key, request)
         self._change_key, self._change_request = key, request
@@ -470,7 +502,7 @@ class InviteSession:
 
     def _accept(self, now: float, sdp: bytes) -> Actions:
         assert self._change_request is not None
-        self._note_sent(sdp)
+        self.offers.on(offer_answer.On.ANSWER_SENT if self.offers.offered else offer_answer.On.OFFER_SENT)
         request, self._change_request = self._change_request, None
         response = self._response(request, 200, sdp, ())
         self._start_success(response, request, now)
@@ -487,8 +519,8 @@ class InviteSession:
 
     # --- pieces -----------------------------------------------------------------------------------------------
 
-    def _note_sent(self, sdp: bytes) -> None:
-        """A description of ours goes out: an answer when one is owed, otherwise an offer, or the answer again."""
+    def _note_sent(self) -> None:
+        """Our 2xx describes the session: the answer that is owed, an offer, or the answer of the early media again."""
         if self.offers.offered:
             self.offers.on(offer_answer.On.ANSWER_SENT)
         elif not self.offers.agreed:

@@ -35,13 +35,15 @@ class On(IntEnum):
     REJECT = 8
     END = 9
     ACK_MISSING = 10
-    CANCEL_EXPIRED = 11
-    BYE_DONE = 12
-    GONE = 13
+    BYE_DONE = 11
+    FLOW_FAILED = 12
+    LOST = 13
+    INVITE = 14
 
 
 S, I = State, On  # noqa: E741
 _LATE = "the session is past that point"
+_NOT_UAC = (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCELLED, I.FLOW_FAILED, I.LOST)
 
 TABLE = Table(
     "INVITE session",
@@ -53,53 +55,61 @@ TABLE = Table(
         Row(S.CALLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
         Row(S.CALLING, I.END, S.CANCELLING, "_cancel_later", "RFC 3261 §9.1"),
         Row(S.CALLING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
+        Row(S.CALLING, I.INVITE, S.CALLING, "_glare", "RFC 3261 §14.2"),
         Row(S.PROCEEDING, I.PROVISIONAL, S.PROCEEDING, "_progressed", "RFC 3261 §13.2.2.1"),
         Row(S.PROCEEDING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
         Row(S.PROCEEDING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
         Row(S.PROCEEDING, I.END, S.CANCELLING, "_cancel_now", "RFC 3261 §9.1"),
         Row(S.PROCEEDING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
+        Row(S.PROCEEDING, I.INVITE, S.PROCEEDING, "_glare", "RFC 3261 §14.2"),
         Row(S.CANCELLING, I.PROVISIONAL, S.CANCELLING, "_cancel_due", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.SUCCESS, S.ENDING, "_answered_too_late", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §9.1"),
-        Row(S.CANCELLING, I.CANCEL_EXPIRED, S.ENDED, "_cancel_expired", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.BYE, S.CANCELLING, "_bye_again", "RFC 3261 §15"),
+        Row(S.CANCELLING, I.INVITE, S.CANCELLING, "_glare", "RFC 3261 §14.2"),
         Row(S.INCOMING, I.CANCELLED, S.ENDED, "_cancelled", "RFC 3261 §9.2"),
         Row(S.INCOMING, I.BYE, S.ENDED, "_bye_before_answer", "RFC 3261 §15.1.2"),
         Row(S.INCOMING, I.PROGRESS, S.INCOMING, "_send_progress", "RFC 3261 §13.3.1.1"),
         Row(S.INCOMING, I.ANSWER, S.ANSWERED, "_send_answer", "RFC 3261 §13.3.1.4"),
         Row(S.INCOMING, I.REJECT, S.ENDED, "_send_refusal", "RFC 3261 §13.3.1.3"),
-        Row(S.INCOMING, I.GONE, S.ENDED, "_lost", "RFC 3261 §17.2.4"),
+        Row(S.INCOMING, I.FLOW_FAILED, S.ENDED, "_undeliverable", "RFC 3261 §17.2.4"),
+        Row(S.INCOMING, I.INVITE, S.INCOMING, "_busy", "RFC 3261 §14.2"),
         Row(S.ANSWERED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §13.3.1.4"),
         Row(S.ANSWERED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
         Row(S.ANSWERED, I.END, S.ANSWERED, "_end_after_ack", "RFC 3261 §15"),
         Row(S.ANSWERED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §13.3.1.4"),
+        Row(S.ANSWERED, I.INVITE, S.ANSWERED, "_invited_again", "RFC 5407 §3.1.4"),
         Row(S.CONFIRMED, I.SUCCESS, S.CONFIRMED, "_answered_again", "RFC 3261 §13.2.2.4"),
         Row(S.CONFIRMED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §14.2"),
         Row(S.CONFIRMED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
         Row(S.CONFIRMED, I.END, S.ENDING, "_send_bye", "RFC 3261 §15.1.1"),
         Row(S.CONFIRMED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §14.2"),
-        Row(S.CONFIRMED, I.GONE, S.ENDING, "_unacknowledged", "RFC 3261 §12.2.1.2"),
+        Row(S.CONFIRMED, I.LOST, S.ENDING, "_lost", "RFC 3261 §12.2.1.2"),
+        Row(S.CONFIRMED, I.INVITE, S.CONFIRMED, "_invited_again", "RFC 3261 §14.2"),
         Row(S.ENDING, I.BYE, S.ENDING, "_bye_again", "RFC 5407 §3.2.1"),
         Row(S.ENDING, I.BYE_DONE, S.ENDED, "_bye_done", "RFC 3261 §15.1.1"),
         Row(S.ENDING, I.SUCCESS, S.ENDING, "_answered_again", "RFC 3261 §13.2.2.4"),
+        Row(S.ENDING, I.INVITE, S.ENDING, "_over", "RFC 5407 §3.2.3"),
         Row(S.ENDED, I.SUCCESS, S.ENDED, "_answered_again", "RFC 3261 §13.2.2.4"),
+        Row(S.ENDED, I.INVITE, S.ENDED, "_over", "RFC 5407 §3.2.3"),
     ],
     [
-        Ignored(S.CALLING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCEL_EXPIRED, I.CANCELLED, I.GONE), "not running"),
-        Ignored(S.PROCEEDING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCEL_EXPIRED, I.CANCELLED, I.GONE), "not running"),
-        Ignored(S.CANCELLING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCELLED, I.GONE), "not running"),
+        Ignored(S.CALLING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
+        Ignored(S.PROCEEDING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
+        Ignored(S.CANCELLING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, (I.END,), "being cancelled already"),
         Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE), "the INVITE is not ours"),
-        Ignored(S.INCOMING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCEL_EXPIRED), "not running"),
+        Ignored(S.INCOMING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.LOST), "no final response is out"),
         Ignored(S.ANSWERED, (I.PROVISIONAL, I.SUCCESS, I.FAILURE), "the INVITE is not ours"),
         Ignored(S.ANSWERED, (I.CANCELLED,), "too late: the 2xx is out (RFC 3261 §9.2)"),
-        Ignored(S.ANSWERED, (I.BYE_DONE, I.CANCEL_EXPIRED), "not running"),
-        Ignored(S.ANSWERED, (I.GONE,), "the 2xx is still being repeated"),
-        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.CANCELLED), _LATE),
-        Ignored(S.CONFIRMED, (I.BYE_DONE, I.CANCEL_EXPIRED), "not running"),
-        Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.CANCELLED, I.ACK, I.ACK_MISSING, I.GONE), _LATE),
-        Ignored(S.ENDING, (I.END, I.CANCEL_EXPIRED), "ending already"),
-        Ignored(S.ENDED, tuple(on for on in On if on is not On.SUCCESS), "ended"),
+        Ignored(S.ANSWERED, (I.BYE_DONE, I.LOST), "nothing of ours is under way"),
+        Ignored(S.ANSWERED, (I.FLOW_FAILED,), "the 2xx is repeated, over another connection if need be"),
+        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.CANCELLED, I.BYE_DONE), _LATE),
+        Ignored(S.CONFIRMED, (I.FLOW_FAILED,), "a session outlives its connection (RFC 3261 §18)"),
+        Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE),
+        Ignored(S.ENDING, (I.FLOW_FAILED, I.LOST), _LATE),
+        Ignored(S.ENDING, (I.END,), "ending already"),
+        Ignored(S.ENDED, tuple(on for on in On if on not in (On.SUCCESS, On.INVITE)), "ended"),
     ],
 )
 # Answering or refusing what cannot be answered is our own mistake: no row, LocalProtocolError.

@@ -55,7 +55,7 @@ TABLE = Table(
         Row(S.COMPLETED, I.TIMER_H, S.TERMINATED, "_no_ack", "RFC 3261 §17.2.1"),
         Row(S.COMPLETED, I.INVITE, S.COMPLETED, "_repeat", "RFC 3261 §17.2.1"),
         Row(S.COMPLETED, I.ACK, S.CONFIRMED, "_confirm", "RFC 3261 §17.2.1"),
-        Row(S.COMPLETED, I.FLOW_FAILED, S.TERMINATED, "_fail", "RFC 3261 §17.2.4"),
+        Row(S.COMPLETED, I.FLOW_FAILED, S.TERMINATED, "_finish", "RFC 3261 §17.2.4"),
         Row(S.CONFIRMED, I.TIMER_I, S.TERMINATED, "_finish", "RFC 3261 §17.2.1"),
         Row(S.ACCEPTED, I.SEND_SUCCESS, S.ACCEPTED, "_provisional", "RFC 6026 §7.1"),
         Row(S.ACCEPTED, I.ACK, S.ACCEPTED, "_pass_ack", "RFC 6026 §7.1"),

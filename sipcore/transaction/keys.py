@@ -19,7 +19,7 @@ def server_key(request: Request, method: str = "") -> Key:
     if method == "ACK":
         method = "INVITE"
     branch = via.branch or ""
-    if branch.startswith(MAGIC_COOKIE):
+    if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):  # the bare cookie identifies nothing
         return (branch, via.host, str(via.port or ""), method)
     return _rfc2543_key(request, method)
 
