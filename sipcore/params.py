@@ -93,9 +93,14 @@ def _parse_any(text: str) -> Params:
         if name is not None:
             if len(items) == _MOST_PARAMS:
                 raise ParseError("there are too many parameters")
-            items.append((_check_name(name), value or ""))
+            items.append((_check_name(name), _clean(value or "")))
         at = match.end()
     return Params(tuple(items))
+
+
+def _clean(value: str) -> str:
+    """A quoted value without controls and without octets that are no text; others never hold any."""
+    return value if value[:1] != '"' or value.isprintable() else quote(unquote(value))
 
 
 def _check_name(name: str) -> str:

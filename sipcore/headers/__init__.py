@@ -1,7 +1,6 @@
 """Header value types, and the registry of header names (RFC 3261 §20, §7.3.3)."""
 
 from sipcore.headers.address import (
-    AlertInfo,
     Contact,
     Diversion,
     From,
@@ -13,9 +12,7 @@ from sipcore.headers.address import (
     ReferredBy,
     ReferTo,
     RemotePartyId,
-    ReplyTo,
     Route,
-    ServiceRoute,
     To,
 )
 from sipcore.headers.auth import (
@@ -34,7 +31,6 @@ from sipcore.headers.lists import (
     Accept,
     Allow,
     AllowEvents,
-    ContentEncoding,
     ProxyRequire,
     Require,
     Supported,
@@ -60,14 +56,12 @@ __all__ = [
     "LIST_HEADERS",
     "MAGIC_COOKIE",
     "Accept",
-    "AlertInfo",
     "Allow",
     "AllowEvents",
     "Authorization",
     "CSeq",
     "Challenge",
     "Contact",
-    "ContentEncoding",
     "ContentLength",
     "ContentType",
     "Credentials",
@@ -95,11 +89,9 @@ __all__ = [
     "ReferredBy",
     "RemotePartyId",
     "Replaces",
-    "ReplyTo",
     "Require",
     "RetryAfter",
     "Route",
-    "ServiceRoute",
     "SessionExpires",
     "SubscriptionState",
     "Supported",

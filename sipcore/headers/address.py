@@ -157,13 +157,6 @@ class Path(_RouteLike):
     NAME: ClassVar[str] = "Path"
 
 
-class ServiceRoute(_RouteLike):
-    """RFC 3608."""
-
-    __slots__ = ()
-    NAME: ClassVar[str] = "Service-Route"
-
-
 class ReferTo(NameAddr):
     """RFC 3515."""
 
@@ -204,18 +197,6 @@ class Diversion(NameAddr):
 
     __slots__ = ()
     NAME: ClassVar[str] = "Diversion"
-
-
-class ReplyTo(NameAddr):
-    __slots__ = ()
-    NAME: ClassVar[str] = "Reply-To"
-
-
-class AlertInfo(NameAddr):
-    """A URI with parameters, always in brackets (§20.4)."""
-
-    __slots__ = ()
-    NAME: ClassVar[str] = "Alert-Info"
 
 
 def _check_words(words: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
-from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, quote, readable, unquote
+from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, is_token, quote, readable, unquote
 
 _SCHEME = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)(?:[ \t]++|$)")
 _PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?+'
@@ -51,7 +51,7 @@ class Challenge:
             realm=get("realm", ""),
             nonce=get("nonce", ""),
             algorithm=get("algorithm", ""),
-            qop=tuple([word for part in get("qop", "").split(",") if (word := part.strip(" \t").lower())]),
+            qop=tuple([word for part in get("qop", "").split(",") if is_token(word := part.strip(" \t").lower())]),
             opaque=get("opaque"),
             stale=get("stale", "").lower() == "true",
             userhash=get("userhash", "").lower() == "true",
@@ -71,11 +71,11 @@ class Challenge:
         if self.stale:
             text += ", stale=true"
         if self.algorithm:
-            text += f", algorithm={self.algorithm}"
+            text += f", algorithm={_bare(self.algorithm)}"
         if self.qop:
             text += f', qop="{",".join(self.qop)}"'
         if self.charset:
-            text += f", charset={self.charset}"
+            text += f", charset={_bare(self.charset)}"
         if self.userhash:
             text += ", userhash=true"
         return text + _print_extra(self.extra)
@@ -147,16 +147,16 @@ class Credentials:
             return f"{self.scheme} {self.other}".rstrip()
         text = (
             f"Digest username={quote(self.username)}, realm={quote(self.realm)}, nonce={quote(self.nonce)}, "
-            f'uri={quote(self.uri)}, response="{self.response}"'
+            f"uri={quote(self.uri)}, response={quote(self.response)}"
         )
         if self.algorithm:
-            text += f", algorithm={self.algorithm}"
+            text += f", algorithm={_bare(self.algorithm)}"
         if self.cnonce:
             text += f", cnonce={quote(self.cnonce)}"
         if self.opaque is not None:
             text += f", opaque={quote(self.opaque)}"
         if self.qop:
-            text += f", qop={self.qop}, nc={self.nc}"
+            text += f", qop={_bare(self.qop)}, nc={_bare(self.nc)}"
         if self.userhash:
             text += ", userhash=true"
         return text + _print_extra(self.extra)
@@ -199,6 +199,11 @@ def _extra(values: dict[str, str], known: set[str]) -> tuple[tuple[str, str], ..
     if values.keys() <= known:
         return ()
     return tuple((name, value) for name, value in values.items() if name not in known)
+
+
+def _bare(value: str) -> str:
+    """Parameters that peers expect without quotes, in quotes only where the grammar leaves no choice."""
+    return value if is_token(value) else quote(value)
 
 
 def _print_extra(extra: tuple[tuple[str, str], ...]) -> str:

@@ -55,11 +55,6 @@ class Unsupported(TokenList):
     NAME: ClassVar[str] = "Unsupported"
 
 
-class ContentEncoding(TokenList):
-    __slots__ = ()
-    NAME: ClassVar[str] = "Content-Encoding"
-
-
 class AllowEvents(TokenList):
     """RFC 6665 §8.2.2."""
 

@@ -41,7 +41,7 @@ OTHERS: dict[str, Parser] = {
 
 PIECES = [
     '"', "\\", "<", ">", ";", ",", "=", "@", ":", "?", "&", "%", "%00", "%0d%0a", "%ff", "%41", " ", "\t", "\r\n",
-    "\n", "\x00", "\x7f", "\x85", "\u2028", "é", "Ж", "٣", "\udc80", "\ud800", "*", "/", ".", "[", "]", "(", ")", "-",
+    "\n", "\x00", "\x7f", "\x85", "\u2028", "é", "Ж", "٣", "\udc80", "*", "/", ".", "[", "]", "(", ")", "-",
     "0", "1", "9999999999", "sip:", "sips:", "tel:", "SIP/2.0/UDP", "1.2.3.4", "[::1]", "a", "host", "tag", "q=",
     "expires", "lr", "received=", "rport", "branch=z9hG4bK", "Digest ", "Basic ", "nonce=", "realm=", "qop=",
     "INVITE", "application/sdp", "to-tag=1", "from-tag=2", "cause=", "text=", "+sip.instance=",
@@ -83,7 +83,7 @@ def test_a_printed_value_parses_to_the_same_value_and_cannot_end_the_line(text: 
             continue
         printed = str(value)
         assert not {"\r", "\n", "\x00"} & set(printed), name
-        printed.encode("utf-8", "surrogateescape")
+        printed.encode()
         again = parse(printed)
         assert str(parse(str(again))) == str(again), name
         assert again == value or str(again) == printed, name
