@@ -4,7 +4,7 @@ It owns every live call and answers every request that no session owns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -196,11 +196,16 @@ class Pbx:
         targets = self.location.targets(terminal)
         if not targets:
             return DialOutcome(None, UNAVAILABLE)
-        party = self.directory.party(terminal)
-        callees = [_Callee(self._media(target), target) for target in targets]
-        await self._create_media(call.caller, *[callee.media for callee in callees])
-        legs = [self._ring_one(call, party, callee) for callee in callees]
+        legs = await self._ring_all(call, terminal, targets)
         return await Attempt(call.caller, legs).outcome()
+
+    async def _ring_all(self, call: Call, terminal: Terminal, targets: Sequence[Target]) -> list[Leg]:
+        """The terminal counts as taken from now on, also while the engine is asked for ports."""
+        callees = [_Callee(self._media(target), target) for target in targets]
+        with self.services.active.reserved(terminal.number, call.id):
+            await self._create_media(call.caller, *[callee.media for callee in callees])
+            party = self.directory.party(terminal)
+            return [self._ring_one(call, party, callee) for callee in callees]
 
     def _ring_one(self, call: Call, party: Party, callee: "_Callee") -> Leg:
         target, caller = callee.target, call.caller

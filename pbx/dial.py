@@ -1,7 +1,7 @@
 """One attempt to reach a party: every contact rings, the first answer wins, the others are told so (RFC 3326).
 
 What the caller hears meanwhile follows the first contact that rings or sends early media. When nobody answers, the
-outcome is the best of the refusals: busy says more than declined, declined more than silence.
+outcome is the best of the refusals: declined ends it for all phones, busy says more than silence.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTA
 from pbx.leg import Leg, LegState
 
 RING_CAP_S = 600.0  # FWD-4
-_BEST_FIRST = (BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE)
+_BEST_FIRST = (DECLINED, BUSY, NO_ANSWER, NOT_ACCEPTABLE)  # a 6xx before all others: RFC 3261 §16.7 step 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,9 @@ class Attempt:
         finally:
             for leg in self._legs:
                 leg.watch = None
-        self._give_up(ANSWERED_ELSEWHERE, winner)
-        return DialOutcome(winner, best_cause([leg.cause for leg in self._legs if leg.cause is not None]))
+        cause = best_cause([leg.cause for leg in self._legs if leg.cause is not None])
+        self._give_up(cause if winner is None else ANSWERED_ELSEWHERE, winner)
+        return DialOutcome(winner, cause)
 
     def _changed(self, leg: Leg) -> None:
         if self._decided.done():

@@ -1,8 +1,12 @@
 """How many calls each terminal takes part in now (EXT-7)."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pbx.events import CallId, LegId
+
+_NO_LEG: LegId = 0  # legs are numbered from 1
 
 
 class ActiveCalls:
@@ -22,6 +26,15 @@ class ActiveCalls:
             del calls[call]
         if not calls:
             del self._calls[number]
+
+    @contextmanager
+    def reserved(self, number: str, call: CallId) -> Iterator[None]:
+        """The number takes part in the call for the length of the body, before it has a leg there."""
+        self.enter(number, call, _NO_LEG)
+        try:
+            yield
+        finally:
+            self.leave(number, call, _NO_LEG)
 
     def count(self, number: str) -> int:
         calls = self._calls.get(number)
