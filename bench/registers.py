@@ -17,7 +17,7 @@ from bench.wire import Address, token
 
 FIRST_NUMBER = 20000
 PASSWORD = "Bench-Word_1"
-RETRY_S = 0.5  # T1 (RFC 3261 §17.1.2.2)
+RETRY_S, MOST_RETRY_S = 0.5, 4.0  # T1 and T2 (RFC 3261 §17.1.2.2)
 GRACE_S = 2.0
 SOCKETS = 16
 _BUFFER = 4 << 20
@@ -64,7 +64,8 @@ class Account:
     call_id: str = field(default_factory=token)
     cseq: int = 0
     started_at: float = 0.0
-    sent_at: float = 0.0
+    retry_at: float = 0.0
+    retry_s: float = RETRY_S
     pending: bytes = b""
     tried: bool = False
 
@@ -152,13 +153,15 @@ class Registrations:
             f"Contact: <sip:{account.number}@{host}:{port};line={account.contact}>\r\n"
             f"Expires: {self.load.expires_s}\r\n{authorization}User-Agent: bench\r\nContent-Length: 0\r\n\r\n"
         ).encode()
-        account.sent_at = now
+        account.retry_s = RETRY_S
+        account.retry_at = now + RETRY_S
         account.endpoint.send(account.pending)
 
     def _retry(self, now: float) -> None:
         for account in self._busy.values():
-            if now - account.sent_at >= RETRY_S:
-                account.sent_at = now
+            if now >= account.retry_at:
+                account.retry_s = min(2 * account.retry_s, MOST_RETRY_S)
+                account.retry_at = now + account.retry_s
                 self.result.retransmissions += 1
                 account.endpoint.send(account.pending)
 

@@ -28,7 +28,7 @@ def _load(subject: Subject, rate: float, seconds: float, algorithm: str = "MD5",
     ).run()
 
 
-def register(subject: Subject, algorithm: str = "MD5", rate: float = 1500, seconds: float = 4) -> list[Measurement]:
+def register(subject: Subject, algorithm: str = "MD5", rate: float = 500, seconds: float = 4) -> list[Measurement]:
     """S1: CPU time of one REGISTER with digest (401, then 200)."""
     meter, before_us = Meter(subject.pid), reference_us()
     meter.start()
@@ -58,7 +58,7 @@ def register_capacity(subject: Subject, rate: float = 4000, seconds: float = 3) 
     return [Measurement("S1", "REGISTER a second, clean", achieved, "/s", f">= {rate:,.0f}", clean, note=note)]
 
 
-def calls(subject: Subject, rate: int = 200, seconds: float = 4) -> list[Measurement]:
+def calls(subject: Subject, rate: int = 100, seconds: float = 5) -> list[Measurement]:
     """S2: CPU time of a call from INVITE to BYE on both legs, no audio, history row written."""
     total, meter, before_us = int(rate * seconds), Meter(subject.pid), reference_us()
     with registered_port(subject.address, CALLEE, CALLEE_HOST) as port, tempfile.TemporaryDirectory() as name:

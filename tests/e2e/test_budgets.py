@@ -28,7 +28,7 @@ def _ratio(measurement: Measurement) -> float:
 
 
 def test_a_registration_stays_within_its_budget(subject: Subject) -> None:
-    [found] = work.register(subject, rate=1000, seconds=2)
+    [found] = work.register(subject, rate=400, seconds=3)
     assert _ratio(found) <= BUDGETS["register"]["units"], found
 
 
