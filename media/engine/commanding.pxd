@@ -4,12 +4,12 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
 from media.engine.generate cimport end_player, queue_digits
-from media.engine.outbox cimport new_event, post, tell
+from media.engine.outbox cimport new_event
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
 from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, CONFIGURE, DIGITS, ECHO, FREED, LINK, PLAY, REMOVE, STOP, STOPPED, UNLINK, Command, Config, Player, Route,
+    ADD, CONFIGURE, DIGITS, ECHO, FREED, LINK, PLAY, REMOVE, STOP, STOPPED, UNLINK, Command, Config, Event, Player, Route,
     Shard, Slot,
 )
 from media.rtp.address cimport same_address
@@ -105,6 +105,7 @@ cdef inline void leave_busy(Shard *shard, Slot *slot) noexcept nogil:
 cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
     """Say goodbye, close (which also ends watching) and give the memory back to the control thread."""
     cdef Slot *last
+    cdef Event *freed
     if slot.configured and (slot.out.packets or slot.rtcp_sent):
         send_report(shard, slot, True, now_ns)
     if slot.player != NULL:
@@ -113,11 +114,15 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     leave_busy(shard, slot)
     close(slot.rtp_fd)
     close(slot.rtcp_fd)
+    slot.rtp_fd = slot.rtcp_fd = -1   # more of this turn's events may point here
     shard.count -= 1
     last = shard.slots[shard.count]
     shard.slots[slot.index] = last
     last.index = slot.index
-    post(shard, slot, new_event(slot, FREED, 0, 0))
+    freed = new_event(slot, FREED, 0, 0)
+    if freed != NULL:
+        freed.next = shard.freed
+        shard.freed = freed
 
 
 cdef inline void apply_command(Shard *shard, const Command *command, int64_t now_ns) noexcept nogil:

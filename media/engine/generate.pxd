@@ -72,7 +72,7 @@ cdef inline void end_player(Shard *shard, Slot *slot, int how) noexcept nogil:
     if event != NULL:
         event.player = slot.player
     slot.player = NULL
-    post(shard, slot, event)
+    post(shard, event)
 
 
 cdef inline void send_samples(Shard *shard, Slot *slot, int count, int64_t now_ns) noexcept nogil:
@@ -153,6 +153,13 @@ cdef inline void begin_digit(Shard *shard, DigitSender *s) noexcept nogil:
     s.feed = shard.feeds
 
 
+cdef inline void pass_time(Slot *slot, uint32_t units, int64_t now_ns) noexcept nogil:
+    """What follows our digit lies behind it in the timestamps too, however late the ticks are."""
+    if slot.out.feed == slot.sender.feed:
+        slot.out.timestamp += units
+        slot.out.sent_ns = now_ns
+
+
 cdef inline void tick_pressed(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
     cdef DigitSender *s = &slot.sender
     cdef DigitJob *job = &s.queue[s.first]
@@ -165,15 +172,15 @@ cdef inline void tick_pressed(Shard *shard, Slot *slot, int64_t now_ns) noexcept
     if s.ends == END_PACKETS:
         s.phase = GAP
         s.elapsed = 0
-        if slot.out.feed == s.feed:
-            slot.out.timestamp += duration   # what follows lies behind the event
+        pass_time(slot, duration, now_ns)
 
 
-cdef inline void tick_gap(Shard *shard, Slot *slot) noexcept nogil:
+cdef inline void tick_gap(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
     cdef DigitSender *s = &slot.sender
     s.elapsed += 1000 // TICKS_A_SECOND
     if s.elapsed < s.queue[s.first].gap_ms:
         return
+    pass_time(slot, s.queue[s.first].gap_ms * (slot.config.event_rate // 1000), now_ns)
     s.first = (s.first + 1) % MAX_DIGITS
     s.count -= 1
     s.phase = IDLE
@@ -194,6 +201,6 @@ cdef inline void tick_digits(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     if s.phase == IDLE:
         begin_digit(shard, s)
     if s.phase == GAP:
-        tick_gap(shard, slot)
+        tick_gap(shard, slot, now_ns)
     else:
         tick_pressed(shard, slot, now_ns)

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from media.engine.commanding cimport apply_command, free_command, leave_busy
 from media.engine.generate cimport tick_digits, tick_player
-from media.engine.outbox cimport drop, notify
+from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.posix cimport (
     MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
     pthread_mutex_unlock, read, recvfrom, socklen_t, write,
@@ -135,22 +135,26 @@ cdef inline void run_ticks(Shard *shard) noexcept nogil:
 cdef inline void run(Shard *shard) noexcept nogil:
     cdef epoll_event events[BATCH]
     cdef uint64_t data
-    cdef bint commands, timer
+    cdef bint wake, timer
     cdef int i, count
     while not shard.stop:
         count = epoll_wait(shard.epoll, events, BATCH, -1)
-        commands = timer = False
+        wake = timer = False
+        # First what was commanded: a command that was answered holds for every packet that arrives afterwards.
+        if shard.command_count or shard.taken != NULL:
+            run_commands(shard)
         for i in range(count):
             data = events[i].data.u64
             if data == WAKE:
-                commands = True
+                wake = True
             elif data == TIMER:
                 timer = True
             else:
                 receive(shard, <Slot *>(data & ~<uint64_t>1), data & 1)
-        # Only now, when no event of this batch can point to a slot that a command removes.
-        if commands:
+        if wake:
             run_commands(shard)
         if timer:
             run_ticks(shard)
+        # Only now, when no event of this batch can point to a slot that a command removed.
+        post_freed(shard)
         notify(shard)

@@ -30,7 +30,7 @@ cdef inline Event *new_event(Slot *slot, int kind, int64_t first, int64_t second
     return event
 
 
-cdef inline void post(Shard *shard, Slot *slot, Event *event) noexcept nogil:
+cdef inline void post(Shard *shard, Event *event) noexcept nogil:
     """Queue for Python. A peer can cause the informative ones at will, so their number is bounded."""
     if event == NULL:
         return
@@ -46,7 +46,7 @@ cdef inline void tell(Shard *shard, Slot *slot, int kind, int64_t first, int64_t
     if shard.event_count >= MAX_EVENTS and kind in (DIGIT, LEARNED, SILENT):
         drop(shard, slot, EVENTS_FULL)
         return
-    post(shard, slot, new_event(slot, kind, first, second))
+    post(shard, new_event(slot, kind, first, second))
 
 
 cdef inline void tell_learned(Shard *shard, Slot *slot) noexcept nogil:
@@ -57,7 +57,17 @@ cdef inline void tell_learned(Shard *shard, Slot *slot) noexcept nogil:
     event = new_event(slot, LEARNED, 0, 0)
     if event != NULL:
         event.address = slot.latch.source
-    post(shard, slot, event)
+    post(shard, event)
+
+
+cdef inline void post_freed(Shard *shard) noexcept nogil:
+    """Give slots back that were removed in this turn, after everything else that was said about them."""
+    cdef Event *event
+    while shard.freed != NULL:
+        event = shard.freed
+        shard.freed = event.next
+        event.next = NULL
+        post(shard, event)
 
 
 cdef inline void notify(Shard *shard) noexcept nogil:

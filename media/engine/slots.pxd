@@ -226,6 +226,7 @@ cdef struct Shard:
     int command_count
     Event *events
     Event **events_end
+    Event *freed                    # of slots removed in this turn
     int event_count
     bint notified
     Slot **slots

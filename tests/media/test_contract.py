@@ -1,0 +1,247 @@
+"""What every media engine promises, run against the double, the embedded engine and a worker process."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from media import EngineConfig, open_engine
+from media.api import (
+    ConfigureEndpoint,
+    CreateEndpoint,
+    DestroyEndpoint,
+    Direction,
+    Done,
+    EndpointCreated,
+    HostPort,
+    JoinRoom,
+    LeaveRoom,
+    MediaEngine,
+    Payload,
+    Play,
+    PlayEnded,
+    SendDigits,
+    SetEcho,
+    StopPlay,
+    StreamReport,
+    StreamSpec,
+    ToneSource,
+)
+from tests.media.peer import EVENTS, PCMA, PCMU, Events, accept, created, refused
+from tests.support.fakemedia import FakeMedia
+
+Opener = Callable[[], AbstractAsyncContextManager[MediaEngine]]
+
+pytestmark = pytest.mark.real_loop
+
+SPEC = StreamSpec(HostPort("127.0.0.1", 9), (PCMU, EVENTS))
+TONE = ToneSource((((440.0,), 1000),))
+LOCAL = "127.0.0.1"
+
+
+@asynccontextmanager
+async def _closing(engine: MediaEngine) -> AsyncIterator[MediaEngine]:
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def _fake() -> AsyncIterator[MediaEngine]:
+    async with _closing(FakeMedia()) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _embedded() -> AsyncIterator[MediaEngine]:
+    async with _closing(await open_engine(EngineConfig(31000, 31199, embedded=True))) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _workers() -> AsyncIterator[MediaEngine]:
+    async with _closing(await open_engine(EngineConfig(31200, 31599, workers=2))) as engine:
+        yield engine
+
+
+@pytest.fixture(params=[_fake, _embedded, _workers], ids=["fake", "embedded", "workers"])
+def opener(request: pytest.FixtureRequest) -> Opener:
+    found: Opener = request.param
+    return found
+
+
+async def test_an_endpoint_has_an_even_port_the_next_for_rtcp_and_its_own_ssrc(opener: Opener) -> None:
+    async with opener() as engine:
+        replies = await engine.execute(CreateEndpoint(1, LOCAL), CreateEndpoint(2, LOCAL, SPEC))
+        first, second = map(created, replies)
+        assert (first.endpoint, second.endpoint) == (1, 2)
+        assert first.rtp.host == LOCAL
+        assert first.rtp.port % 2 == 0
+        assert first.rtcp_port == first.rtp.port + 1
+        assert first.rtp.port != second.rtp.port
+        assert first.ssrc != second.ssrc
+
+
+async def test_one_reply_comes_for_each_command_in_order(opener: Opener) -> None:
+    async with opener() as engine:
+        replies = await engine.execute(
+            CreateEndpoint(1, LOCAL), JoinRoom(5, 99), ConfigureEndpoint(1, SPEC), JoinRoom(5, 1), DestroyEndpoint(1)
+        )
+        kinds = [type(reply).__name__ for reply in replies]
+        assert kinds == ["EndpointCreated", "Refused", "Done", "Done", "Done"]
+
+
+async def test_many_commands_in_one_exchange_are_all_answered(opener: Opener) -> None:
+    async with opener() as engine:
+        replies = await engine.execute(*(CreateEndpoint(number, LOCAL) for number in range(40)))
+        assert [created(reply).endpoint for reply in replies] == list(range(40))
+        assert (await engine.describe()).endpoints == 40
+        replies = await engine.execute(*(DestroyEndpoint(number) for number in range(40)))
+        assert set(replies) == {Done()}
+
+
+async def test_an_unknown_endpoint_is_refused_with_a_sentence(opener: Opener) -> None:
+    async with opener() as engine:
+        for command in (
+            ConfigureEndpoint(7, SPEC),
+            DestroyEndpoint(7),
+            JoinRoom(1, 7),
+            LeaveRoom(7),
+            SetEcho(7),
+            Play(7, 1, TONE),
+            StopPlay(7, 1),
+            SendDigits(7, "1"),
+        ):
+            (reply,) = await engine.execute(command)
+            assert refused(reply) == "There is no endpoint 7."
+
+
+async def test_the_same_endpoint_cannot_be_created_twice_and_lives_on(opener: Opener) -> None:
+    async with opener() as engine:
+        await accept(engine, CreateEndpoint(1, LOCAL))
+        (reply,) = await engine.execute(CreateEndpoint(1, LOCAL))
+        assert refused(reply) == "Endpoint 1 exists already."
+        await accept(engine, ConfigureEndpoint(1, SPEC))
+
+
+async def test_addresses_that_cannot_work_are_refused(opener: Opener) -> None:
+    async with opener() as engine:
+        (reply,) = await engine.execute(CreateEndpoint(1, "phone.example"))
+        assert refused(reply) == "phone.example is not an IP address."
+        other = StreamSpec(HostPort("::1", 9), (PCMU,))
+        (reply,) = await engine.execute(CreateEndpoint(1, LOCAL, other))
+        assert refused(reply) == "::1 and the local address 127.0.0.1 are of different IP versions."
+        assert (await engine.describe()).endpoints == 0
+
+
+async def test_a_stream_without_payload_types_is_refused(opener: Opener) -> None:
+    async with opener() as engine:
+        (reply,) = await engine.execute(CreateEndpoint(1, LOCAL, StreamSpec(HostPort(LOCAL, 9), ())))
+        assert "payload types" in refused(reply)
+
+
+async def test_a_room_takes_two_and_the_third_is_refused_until_one_leaves(opener: Opener) -> None:
+    async with opener() as engine:
+        await accept(engine, *(CreateEndpoint(number, LOCAL, SPEC) for number in (1, 2, 3)))
+        await accept(engine, JoinRoom(5, 1), JoinRoom(5, 2), JoinRoom(5, 2))
+        (reply,) = await engine.execute(JoinRoom(5, 3))
+        assert refused(reply) == "Room 5 is full: it has 2 members."
+        assert (await engine.describe()).rooms == 1
+        await accept(engine, LeaveRoom(1), JoinRoom(5, 3))
+
+
+async def test_joining_another_room_leaves_the_first(opener: Opener) -> None:
+    async with opener() as engine:
+        await accept(engine, *(CreateEndpoint(number, LOCAL, SPEC) for number in (1, 2, 3)))
+        await accept(engine, JoinRoom(5, 1), JoinRoom(5, 2), JoinRoom(6, 2), JoinRoom(5, 3))
+        assert (await engine.describe()).rooms == 2
+        await accept(engine, LeaveRoom(2), LeaveRoom(2))
+        assert (await engine.describe()).rooms == 1
+
+
+async def test_destroying_ends_the_play_and_reports_last(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC), Play(1, 11, TONE), DestroyEndpoint(1))
+        report = await events.wait(StreamReport)
+        assert report.endpoint == 1
+        assert [event for event in events.all if not isinstance(event, StreamReport)] == [PlayEnded(1, 11, "stopped")]
+        assert events.all[-1] == report
+        assert (await engine.describe()).endpoints == 0
+
+
+async def test_an_endpoint_id_may_be_used_again_at_once(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC))
+        await accept(engine, DestroyEndpoint(1), CreateEndpoint(1, LOCAL, SPEC))
+        await events.wait(StreamReport)
+        await accept(engine, DestroyEndpoint(1))
+
+
+async def test_a_stopped_play_says_so_and_a_later_stop_does_nothing(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC), Play(1, 11, TONE), StopPlay(1, 11), StopPlay(1, 11))
+        assert await events.wait(PlayEnded) == PlayEnded(1, 11, "stopped")
+        await accept(engine, DestroyEndpoint(1))
+        await events.wait(StreamReport)
+        assert len(events.of(PlayEnded)) == 1
+
+
+async def test_a_new_play_replaces_the_old_one(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC), Play(1, 11, TONE), Play(1, 12, TONE), StopPlay(1, 11))
+        assert await events.wait(PlayEnded) == PlayEnded(1, 11, "stopped")
+        await accept(engine, StopPlay(1, 12))
+        assert await events.wait(PlayEnded, lambda event: event.play == 12) == PlayEnded(1, 12, "stopped")
+
+
+async def test_a_codec_that_cannot_be_encoded_ends_the_play_with_a_sentence(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        opus = StreamSpec(HostPort(LOCAL, 9), (Payload(111, "opus", 48000, 2),))
+        await accept(engine, CreateEndpoint(1, LOCAL, opus), Play(1, 11, TONE))
+        assert (await events.wait(PlayEnded)).reason == "Nothing can be played in opus: only PCMU and PCMA."
+
+
+async def test_digits_need_telephone_event_and_must_be_digits(opener: Opener) -> None:
+    async with opener() as engine:
+        plain = StreamSpec(HostPort(LOCAL, 9), (PCMA,))
+        await accept(engine, CreateEndpoint(1, LOCAL, plain), CreateEndpoint(2, LOCAL, SPEC))
+        replies = await engine.execute(SendDigits(1, "5"), SendDigits(2, "5x"), SendDigits(2, "1" * 65))
+        whys = list(map(refused, replies))
+        assert whys[0] == "Endpoint 1 has not negotiated telephone-event, so no digits can be sent."
+        assert whys[1] == "'5x' are not digits: 0-9, *, # and A-D can be sent."
+        assert whys[2].startswith("At most 64 digits")
+        await accept(engine, SendDigits(2, "12ab*#"))
+
+
+async def test_submitted_commands_are_carried_out_in_order_without_an_answer(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC))
+        engine.submit(Play(1, 11, TONE), StopPlay(1, 11), JoinRoom(4, 77))
+        assert await events.wait(PlayEnded) == PlayEnded(1, 11, "stopped")
+        assert (await engine.describe()).rooms == 0
+
+
+async def test_hold_and_resume_keep_endpoint_and_room(opener: Opener) -> None:
+    async with opener() as engine:
+        held = StreamSpec(HostPort(LOCAL, 9), (PCMU,), direction=Direction.INACTIVE)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC), CreateEndpoint(2, LOCAL, SPEC))
+        await accept(engine, JoinRoom(1, 1), JoinRoom(1, 2), ConfigureEndpoint(1, held), ConfigureEndpoint(1, SPEC))
+        report = await engine.describe()
+        assert (report.endpoints, report.rooms) == (2, 1)
+
+
+async def test_a_closed_engine_refuses_and_closes_again_without_harm(opener: Opener) -> None:
+    async with opener() as engine:
+        await engine.close()
+        (reply,) = await engine.execute(CreateEndpoint(1, LOCAL))
+        refused(reply)
+        engine.submit(DestroyEndpoint(1))
+        await engine.close()
+    assert not isinstance(reply, EndpointCreated)
