@@ -32,6 +32,9 @@ class Bridge:
             leg.bridge = self
         self._services.submit(JoinRoom(self.id, a.media.endpoint), JoinRoom(self.id, b.media.endpoint))
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, (a.id, b.id)))
+        for leg in (a, b):
+            if leg.held:
+                self.hold_changed(leg)
         codec_a, codec_b = a.media.codec, b.media.codec
         if codec_a is None or codec_b is None or codec_a.encoding == codec_b.encoding:
             return

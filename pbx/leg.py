@@ -120,6 +120,7 @@ class Leg:
             sdp, self._awaits_answer = self.media.offer(formats), True
         self._answered()
         self.side.answer(sdp)
+        self._held_changed()
 
     def hangup(self, cause: Cause = NORMAL) -> None:
         """End this side: refuse, cancel or hang up as its state demands."""
@@ -192,6 +193,7 @@ class Leg:
             self._end(MEDIA_FAILED)
             return
         self._answered()
+        self._held_changed()
         self._changed()
 
     def confirmed(self, sdp: bytes) -> None:
@@ -220,7 +222,7 @@ class Leg:
         if not self._accept_offer(formats_like(self._wanted_codec())):
             peer = self.bridge.peer_of(self) if self.bridge is not None else None
             if peer is None or not peer.offer(theirs, asked_by=self):
-                self.side.refuse_offer(488)
+                self.side.refuse_offer(488 if peer is None else 491)
 
     def modified(self, status: int, sdp: bytes) -> None:
         """The outcome of `offer`."""
@@ -231,10 +233,11 @@ class Leg:
                 self._agree(sdp)
             except MediaRefused:
                 agreed = False
+            self._held_changed()
         if asked_by is not None and not asked_by.is_ended:
             codec = self.media.codec
             if not agreed or codec is None or not asked_by._accept_offer(formats_like(codec)):
-                asked_by.side.refuse_offer(488)
+                asked_by.side.refuse_offer(491 if status == 491 else 488)
 
     def hung_up(self, cause: Cause) -> None:
         """The party ended the session, refused it or fell silent."""
