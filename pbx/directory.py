@@ -8,6 +8,7 @@ from pbx.party import Party
 from sipcore.auth.digest import Ha1, ha1
 from storage.records import Office, Terminal, User
 
+_SOURCES_KEPT = 10_000
 Network = IPv4Network | IPv6Network
 
 
@@ -18,6 +19,7 @@ class Directory:
     office: Office
     realm: str
     _secrets: dict[tuple[str, str], Ha1] = field(default_factory=dict, repr=False)
+    _trusting: dict[str, dict[str, Terminal]] = field(default_factory=dict, repr=False)
     _parties: dict[str, Party] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -54,12 +56,15 @@ class Directory:
         that trusts the source."""
         if not self._trusts:
             return None
-        address = ip_address(source)
-        found = [terminal for network, terminal in self._trusts if address in network]
-        for terminal in found:
-            if terminal.number == number:
-                return terminal
-        return found[0] if len(found) == 1 else None
+        found = self._trusting.get(source)
+        if found is None:
+            address = ip_address(source)
+            if len(self._trusting) >= _SOURCES_KEPT:
+                self._trusting.clear()
+            found = self._trusting[source] = {t.number: t for network, t in self._trusts if address in network}
+        if number in found:
+            return found[number]
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def may_use(self, terminal: Terminal, source: str) -> bool:
         """Whether the terminal's network filter lets this source in (EXT-11)."""

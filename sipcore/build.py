@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sipcore.headers import CSeq
-from sipcore.message import Headers, Request, Response, Uri
+from sipcore.message import Headers, Request, Response, Uri, long_name
 
 REASONS = {
     100: "Trying",
@@ -49,7 +49,7 @@ REASONS = {
     606: "Not Acceptable",
 }
 
-_COPIED = ("via", "from", "call-id", "cseq")
+_COPIED = frozenset(("via", "from", "call-id", "cseq"))
 Extra = Iterable[tuple[str, object]]
 
 
@@ -61,19 +61,16 @@ def response_to(
     request: Request, status: int, *, to_tag: str = "", extra: Extra = (), body: bytes = b"", reason: str = ""
 ) -> Response:
     """A response with the headers that §8.2.6.2 copies; `to_tag` is added unless the request had one or it is 100."""
-    items: list[tuple[str, str]] = []
-    for item in request.headers:
-        if item[0] in _COPIED:
-            items.append(item)
-        elif item[0] == "to":
-            add = to_tag and status != 100 and not request.to.tag
-            items.append(("to", f"{item[1]};tag={to_tag}") if add else item)
-        elif (item[0] == "timestamp" and status == 100) or (item[0] == "record-route" and 100 < status < 300):
-            items.append(item)
-    response = Response(status, reason or reason_phrase(status), Headers(items), body)
-    for name, value in extra:
-        response.headers.add(name, value)
-    return response
+    items = [item for item in request.headers if item[0] in _COPIED]
+    to = request.headers.index()["to"]
+    add = to_tag and status != 100 and not request.to.tag
+    items.append(("to", f"{to};tag={to_tag}" if add else to))
+    if status == 100:
+        items += [item for item in request.headers if item[0] == "timestamp"]
+    elif status < 300:
+        items += [item for item in request.headers if item[0] == "record-route"]
+    items += [(long_name(name), str(value)) for name, value in extra]
+    return Response(status, reason or reason_phrase(status), Headers(items), body)
 
 
 def refusal_of(headers: Headers, status: int, reason: str, to_tag: str) -> Response | None:
@@ -125,10 +122,8 @@ def new_request(
         ("call-id", call_id),
         ("cseq", f"{cseq} {method}"),
     ]
-    request = Request(method, uri, Headers(items), body)
-    for name, value in extra:
-        request.headers.add(name, value)
-    return request
+    items += [(long_name(name), str(value)) for name, value in extra]
+    return Request(method, uri, Headers(items), body)
 
 
 def _copy(source: Request, headers: Headers, names: tuple[str, ...]) -> None:

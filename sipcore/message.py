@@ -5,6 +5,7 @@ Call-ID) has a property that decodes once. Headers built by us may hold header o
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import ClassVar, Protocol, TypeVar
 
 from sipcore.errors import ParseError
@@ -27,6 +28,25 @@ class Header(Protocol):
 H = TypeVar("H", bound=Header)
 
 
+# The same values come again and again inside a dialog, a registration, a transaction.
+_CACHED_LENGTH = 256
+_from_cached = lru_cache(maxsize=8192)(From.parse)
+_to_cached = lru_cache(maxsize=8192)(To.parse)
+_via_cached = lru_cache(maxsize=2048)(Via.parse)
+
+
+def _from(text: str) -> From:
+    return _from_cached(text) if len(text) <= _CACHED_LENGTH else From.parse(text)
+
+
+def _to(text: str) -> To:
+    return _to_cached(text) if len(text) <= _CACHED_LENGTH else To.parse(text)
+
+
+def _via(text: str) -> Via:
+    return _via_cached(text) if len(text) <= _CACHED_LENGTH else Via.parse(text)
+
+
 def long_name(name: str) -> str:
     """The lower-case long form of a header name as written: `v` and `VIA` are `via`."""
     lower = name.lower()
@@ -40,11 +60,22 @@ def printed_name(name: str) -> str:
 class Headers:
     """Ordered header fields. Lists may be spread over lines or commas; `values` sees through both (RFC 3261 §7.3.1)."""
 
-    __slots__ = ("_decoded", "_items")
+    __slots__ = ("_decoded", "_first", "_items")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._items: list[tuple[str, str]] = list(items)
+        self._items: list[tuple[str, str]] = items if isinstance(items, list) else list(items)
+        self._first: dict[str, str] | None = None
         self._decoded: dict[type, tuple[object, ...]] | None = None
+
+    def _changed(self) -> None:
+        self._decoded = self._first = None
+
+    def index(self) -> dict[str, str]:
+        """Name to text of its first field; not to be changed."""
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self._items))
+        return first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)
@@ -53,14 +84,11 @@ class Headers:
         return len(self._items)
 
     def __contains__(self, name: str) -> bool:
-        return any(key == name for key, _ in self._items)
+        return name in self.index()
 
     def get(self, name: str) -> str | None:
         """Text of the first field called `name` (lower case, long form)."""
-        for key, value in self._items:
-            if key == name:
-                return value
-        return None
+        return self.index().get(name)
 
     def raw(self, name: str) -> list[str]:
         """Texts of every field line of that name, in order, commas untouched."""
@@ -85,19 +113,20 @@ class Headers:
             cache = self._decoded = {}
         found = cache.get(kind)
         if found is None:
+            name = kind.NAME.lower()
             parse = kind.parse
-            found = cache[kind] = tuple(parse(text) for text in self.values(kind.NAME.lower()))
+            found = cache[kind] = tuple([parse(text) for text in self.values(name)]) if name in self.index() else ()
         return found  # type: ignore[return-value]
 
     def add(self, name: str, value: object, *, top: bool = False) -> None:
         """Append a field (`top`: put it before all others)."""
-        self._decoded = None
+        self._changed()
         self._items.insert(0 if top else len(self._items), (long_name(name), str(value)))
 
     def set(self, name: str, value: object) -> None:
         """Replace every field of that name by one, at the place of the first; append when there was none."""
         key, text = long_name(name), str(value)
-        self._decoded = None
+        self._changed()
         for i, (have, _) in enumerate(self._items):
             if have == key:
                 rest = [item for item in self._items[i + 1 :] if item[0] != key]
@@ -107,7 +136,7 @@ class Headers:
 
     def set_top_value(self, name: str, value: str) -> None:
         """Replace the first value of a list header, leaving the others of its line and the later lines."""
-        self._decoded = None
+        self._changed()
         for i, (key, text) in enumerate(self._items):
             if key == name:
                 rest = split_list(text)[1:] if "," in text else []
@@ -115,11 +144,11 @@ class Headers:
                 return
 
     def remove(self, name: str) -> None:
-        self._decoded = None
+        self._changed()
         self._items = [item for item in self._items if item[0] != name]
 
     def copy(self) -> "Headers":
-        return Headers(self._items)
+        return Headers(list(self._items))
 
     def lines(self) -> str:
         """The fields as printed, each ended by CRLF; Content-Length is left to whoever knows the body."""
@@ -149,19 +178,19 @@ class Message:
         """The topmost Via."""
         if self._via is None:
             text = self._required("via")
-            self._via = Via.parse(split_list(text)[0] if "," in text else text)
+            self._via = _via(split_list(text)[0] if "," in text else text)
         return self._via
 
     @property
     def from_(self) -> From:
         if self._from is None:
-            self._from = From.parse(self._required("from"))
+            self._from = _from(self._required("from"))
         return self._from
 
     @property
     def to(self) -> To:
         if self._to is None:
-            self._to = To.parse(self._required("to"))
+            self._to = _to(self._required("to"))
         return self._to
 
     @property
@@ -185,7 +214,7 @@ class Message:
         return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
     def _required(self, name: str) -> str:
-        value = self.headers.get(name)
+        value = self.headers.index().get(name)
         if value is None:
             raise ParseError(f"no {printed_name(name)} header")
         return value
@@ -206,6 +235,11 @@ class Request(Message):
 
     def note_source(self, host: str, port: int) -> None:
         """Write where the request came from into its top Via (RFC 3261 §18.2.1, RFC 3581 §4)."""
+        text = self._required("via")
+        if text.endswith(";rport") and "," not in text and "received" not in text.lower():
+            # What most phones send; as text it costs a tenth.
+            self.headers.set_top_value("via", f"{text}={port};received={host}")
+            return
         via = self.via.with_source(host, port)
         if via is not self._via:
             self.headers.set_top_value("via", str(via))

@@ -28,9 +28,10 @@ DEFAULT_LIMITS = ParseLimits()
 
 _KNOWN = {name: name.lower() for name in CANONICAL.values()} | {name: name for name in CANONICAL}
 _KNOWN |= COMPACT | {s.upper(): long for s, long in COMPACT.items()}
-_STATUS = re.compile("[1-6][0-9]{2}", re.ASCII)
+_FOLD = re.compile(r"\r\n[ \t]++")
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
-_REQUIRED = ("via", "from", "to", "call-id", "cseq")
+_ORDER = ("via", "from", "to", "call-id", "cseq")
+_REQUIRED = frozenset(_ORDER)
 
 
 class MalformedMessage(ParseError):
@@ -53,15 +54,24 @@ class MalformedMessage(ParseError):
         return cls(error.reason, error.status, headers=Headers(fields), request=not start.startswith("SIP/"))
 
 
-def parse_message(data: bytes, limits: ParseLimits = DEFAULT_LIMITS, *, stream: bool = False) -> Request | Response:
+def parse_message(data: bytes, limits: ParseLimits = DEFAULT_LIMITS) -> Request | Response:
     """Decode a whole message. For a datagram bytes beyond Content-Length are dropped (RFC 3261 §18.3); in a stream
-    Content-Length is required and exact, which the framer has seen to."""
+    Content-Length is required and exact, which the framer has seen to. Line ends before a message mean nothing
+    (§7.5)."""
+    if data[:1] == b"\r":
+        data = data.lstrip(b"\r\n")
     if len(data) > limits.message_bytes:
         raise MalformedMessage("message too large", 513)
     head, body = _split_body(data, limits)
-    start, *lines = _unfold(head.decode("utf-8", "surrogateescape")).split("\r\n")
-    headers = Headers(_fields(lines, limits, request=not start.startswith("SIP/")))
-    message = _response(start, headers) if start.startswith("SIP/") else _request(start, headers)
+    text = _unfold(head.decode("utf-8", "surrogateescape"))
+    start, *lines = text.split("\r\n")
+    request = not start.startswith(("SIP/", "sip/"))
+    fields = _fields(lines, limits, request=request)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        clean = [field for field in fields if "\n" not in field[1] and "\r" not in field[1]]
+        raise MalformedMessage("a line end inside a line", headers=Headers(clean), request=request)
+    headers = Headers(fields)
+    message = _request(start, headers) if request else _response(start, headers)
     _check(message, body)
     return message
 
@@ -79,15 +89,7 @@ def _split_body(data: bytes, limits: ParseLimits) -> tuple[bytes, bytes]:
 
 def _unfold(text: str) -> str:
     """Join continuation lines (RFC 3261 §7.3.1)."""
-    if "\r\n " in text or "\r\n\t" in text:
-        lines: list[str] = []
-        for line in text.split("\r\n"):
-            if line[:1] in (" ", "\t") and lines:
-                lines[-1] += " " + line.strip()
-            else:
-                lines.append(line)
-        return "\r\n".join(lines)
-    return text
+    return _FOLD.sub(" ", text) if "\r\n " in text or "\r\n\t" in text else text
 
 
 def _fields(lines: list[str], limits: ParseLimits, *, request: bool) -> list[tuple[str, str]]:
@@ -155,21 +157,24 @@ def _check(message: Request | Response, body: bytes) -> None:
 
 
 def _check_fields(message: Message, *, request: bool) -> None:
-    counts: dict[str, int] = {}
-    for key, _ in message.headers:
-        counts[key] = counts.get(key, 0) + 1
-    for name in _REQUIRED:
-        if name not in counts:
-            raise ParseError(f"no {CANONICAL[name]} header")
-    for name in _SINGLE:
-        if counts.get(name, 0) > 1:
-            raise ParseError(f"more than one {CANONICAL[name]} header")
-    if not message.call_id:
+    index = message.headers.index()
+    if not index.keys() >= _REQUIRED:
+        missing = next(name for name in _ORDER if name not in index)
+        raise ParseError(f"no {CANONICAL[missing]} header")
+    if len(index) < len(message.headers):
+        _check_single(message.headers)
+    if not index["call-id"]:
         raise ParseError("empty Call-ID")
     _ = message.via, message.from_, message.to
     cseq = message.cseq
     if request and isinstance(message, Request) and cseq.method != message.method:
         raise ParseError("CSeq names another method")
+
+
+def _check_single(headers: Headers) -> None:
+    for name in _SINGLE:
+        if len(headers.raw(name)) > 1:
+            raise ParseError(f"more than one {CANONICAL[name]} header")
 
 
 def _body(length_text: str | None, body: bytes) -> bytes:
