@@ -44,8 +44,6 @@ cdef inline void add_slot(Shard *shard, Slot *slot) noexcept nogil:
     slot.index = shard.count
     shard.slots[shard.count] = slot
     shard.count += 1
-    watch(shard, slot.rtp_fd, <uint64_t>slot)
-    watch(shard, slot.rtcp_fd, <uint64_t>slot | 1)
 
 
 cdef inline void configure(Slot *slot, const Config *config, int64_t now_ns) noexcept nogil:

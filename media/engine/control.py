@@ -68,10 +68,8 @@ class Control:
         self._loaded: deque[tuple[Stream, Play, Loaded]] = deque()  # from the loader's thread
 
     def apply(self, commands: Iterable[Command]) -> list[Reply]:
-        """Carry out in order; the engine thread is woken once."""
-        replies = [self._apply_one(command) for command in commands]
-        self._shard.flush()
-        return replies
+        """Carry out in order."""
+        return [self._apply_one(command) for command in commands]
 
     def fileno(self) -> int:
         return self._shard.fileno()
@@ -81,7 +79,6 @@ class Control:
         drained = self._shard.drain()
         while self._loaded:
             self._start_loaded(*self._loaded.popleft())
-        self._shard.flush()
         own = [self._own_events.popleft() for _ in range(len(self._own_events))]
         return own + [event for notice in drained if (event := self._notices.event(notice)) is not None]
 

@@ -1,14 +1,14 @@
 """The engine thread: sockets, commands and ticks, in turns short enough for none to wait for long."""
 
 from libc.math cimport log2
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from media.engine.commanding cimport apply_command, free_command, leave_busy
 from media.engine.generate cimport tick_digits, tick_player
 from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.posix cimport (
     MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
-    pthread_mutex_unlock, read, recvfrom, socklen_t, write,
+    pthread_mutex_unlock, read, recvfrom, socklen_t,
 )
 from media.engine.reasons cimport OVERSIZED
 from media.engine.relay cimport receive_rtp, tell_digits
@@ -19,8 +19,7 @@ from media.engine.slots cimport (
 from media.rtp.digits cimport Digit, digit_timeout
 
 cdef enum:
-    WAKE = 2              # epoll data that is no slot
-    TIMER = 4
+    TIMER = 2             # epoll data that is no slot
     BATCH = 128           # packets between two looks at commands and the clock
     COMMANDS_A_TURN = 64
 
@@ -45,8 +44,6 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
 
 
 cdef inline void take_commands(Shard *shard) noexcept nogil:
-    cdef uint64_t count
-    read(shard.wake, &count, sizeof(count))
     pthread_mutex_lock(&shard.lock)
     shard.taken = shard.commands
     shard.commands = NULL
@@ -56,8 +53,7 @@ cdef inline void take_commands(Shard *shard) noexcept nogil:
 
 
 cdef inline void run_commands(Shard *shard) noexcept nogil:
-    """Some of the waiting commands; when more are left the next turn comes back."""
-    cdef uint64_t one = 1
+    """Some of the waiting commands; when more are left the next turn comes at once."""
     cdef int64_t now_ns = clock_ns()
     cdef Command *command
     cdef int i
@@ -70,7 +66,6 @@ cdef inline void run_commands(Shard *shard) noexcept nogil:
         shard.taken = command.next
         apply_command(shard, command, now_ns)
         free_command(command)
-    write(shard.wake, &one, sizeof(one))
 
 
 cdef inline void tick_busy(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
@@ -135,24 +130,21 @@ cdef inline void run_ticks(Shard *shard) noexcept nogil:
 cdef inline void run(Shard *shard) noexcept nogil:
     cdef epoll_event events[BATCH]
     cdef uint64_t data
-    cdef bint wake, timer
+    cdef bint timer
     cdef int i, count
     while not shard.stop:
-        count = epoll_wait(shard.epoll, events, BATCH, -1)
-        wake = timer = False
+        count = epoll_wait(shard.epoll, events, BATCH, 0 if shard.taken != NULL else -1)
+        timer = False
         # First what was commanded: a command that was answered holds for every packet that arrives afterwards.
+        # Nobody wakes us for commands: the next packet does, or the next tick.
         if shard.command_count or shard.taken != NULL:
             run_commands(shard)
         for i in range(count):
             data = events[i].data.u64
-            if data == WAKE:
-                wake = True
-            elif data == TIMER:
+            if data == TIMER:
                 timer = True
             else:
                 receive(shard, <Slot *>(data & ~<uint64_t>1), data & 1)
-        if wake:
-            run_commands(shard)
         if timer:
             run_ticks(shard)
         # Only now, when no event of this batch can point to a slot that a command removed.

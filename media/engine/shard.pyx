@@ -3,8 +3,9 @@
 """The engine thread and its handle for the control thread.
 
 Control opens sockets and fills records; the thread owns every slot from `ADD` to `FREED`. Commands go in and events
-come out over two short lists under one mutex, each side woken by an eventfd; nothing is sent or received under the
-lock, and no packet touches the interpreter.
+come out over two lists under one mutex that is held for a few instructions. An eventfd wakes control for events; the
+thread needs no waking, it takes commands before each batch of packets and at each tick. No packet touches the
+interpreter.
 """
 
 import os
@@ -19,7 +20,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from media.codec.g711 cimport g711_tables
-from media.engine.looping cimport TIMER, WAKE, run
+from media.engine.looping cimport TIMER, run
 from media.engine.commanding cimport free_command, watch
 from media.engine.posix cimport (
     AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
@@ -90,20 +91,19 @@ cdef bint read_address(object host, int port, Address *result) except False:
 
 
 cdef class ShardThread:
-    """One engine. Every method is for the control thread; `flush` after commands, `drain` when `fileno` is readable."""
+    """One engine. Every method is for the control thread; `drain` when `fileno` is readable."""
 
     cdef Shard shard
     cdef object thread
     cdef dict handles          # serial -> Handle
     cdef dict buffers          # (serial, play) -> the samples a player reads
     cdef uint64_t serials
-    cdef int unflushed
     cdef bint closed
     cdef int dscp
     cdef object __weakref__
 
     def __cinit__(self):
-        self.shard.epoll = self.shard.timer = self.shard.wake = self.shard.notify = -1
+        self.shard.epoll = self.shard.timer = self.shard.notify = -1
         self.closed = True
         pthread_mutex_init(&self.shard.lock, NULL)
 
@@ -133,14 +133,12 @@ cdef class ShardThread:
 
     cdef int _open(self) except -1:
         self.shard.epoll = epoll_create1(EPOLL_CLOEXEC)
-        self.shard.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
         self.shard.notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
         self.shard.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
-        if min(self.shard.epoll, self.shard.wake, self.shard.notify, self.shard.timer) < 0:
+        if min(self.shard.epoll, self.shard.notify, self.shard.timer) < 0:
             number = errno
             self._close_descriptors()
             raise OSError(number, os.strerror(number))
-        watch(&self.shard, self.shard.wake, WAKE)
         watch(&self.shard, self.shard.timer, TIMER)
         self._schedule()
         return 0
@@ -179,7 +177,6 @@ cdef class ShardThread:
         self.shard.commands_end = &command.next
         self.shard.command_count += 1
         pthread_mutex_unlock(&self.shard.lock)
-        self.unflushed += 1
 
     @property
     def overloaded(self):
@@ -202,6 +199,9 @@ cdef class ShardThread:
         self._make_slot(handle, rtp, rtcp)
         handle.port = port
         self._push(ADD, handle, NULL, 0, None)
+        # Only after the command, so that whoever is woken by the first packet finds it.
+        watch(&self.shard, rtp, <uint64_t>handle.slot)
+        watch(&self.shard, rtcp, <uint64_t>handle.slot | 1)
         return handle
 
     cdef int _make_slot(self, Handle handle, int rtp, int rtcp) except -1:
@@ -318,13 +318,6 @@ cdef class ShardThread:
         """Close the endpoint; the handle must not be used again."""
         self._push(REMOVE, handle, NULL, 0, None)
 
-    def flush(self):
-        """Wake the engine for what was commanded since the last time."""
-        cdef uint64_t one = 1
-        if self.unflushed:
-            self.unflushed = 0
-            write(self.shard.wake, &one, sizeof(one))
-
     # --- events -----------------------------------------------------------------------------------------------------
 
     def fileno(self):
@@ -404,13 +397,11 @@ cdef class ShardThread:
 
     def close(self):
         """Stop the thread and close every socket; harmless when repeated."""
-        cdef uint64_t one = 1
         cdef Handle handle
         if self.closed:
             return
         self.closed = True
-        self.shard.stop = True
-        write(self.shard.wake, &one, sizeof(one))
+        self.shard.stop = True   # seen at the next tick
         self.thread.join()
         self.drain()
         self._free_commands(self.shard.taken)
@@ -436,10 +427,10 @@ cdef class ShardThread:
 
     cdef void _close_descriptors(self) noexcept:
         cdef int fd
-        for fd in (self.shard.epoll, self.shard.timer, self.shard.wake, self.shard.notify):
+        for fd in (self.shard.epoll, self.shard.timer, self.shard.notify):
             if fd >= 0:
                 close(fd)
-        self.shard.epoll = self.shard.timer = self.shard.wake = self.shard.notify = -1
+        self.shard.epoll = self.shard.timer = self.shard.notify = -1
 
     def _abandon(self):
         """In a forked child: the parent's thread goes on with its own descriptors."""

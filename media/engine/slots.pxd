@@ -216,7 +216,6 @@ cdef struct Event:
 cdef struct Shard:
     int epoll
     int timer
-    int wake                        # eventfd: commands are waiting
     int notify                      # eventfd: events are waiting
     bint stop
     pthread_mutex_t lock

@@ -14,7 +14,6 @@ from media.worker import protocol
 log = logging.getLogger(__name__)
 
 COMMANDS_A_FRAME = 16
-FRAMES_A_TURN = 16  # read from one worker before others get their turn
 MAX_WAITING_FRAMES = 4096
 
 T = TypeVar("T")
@@ -122,19 +121,17 @@ class WorkerEngine:
             self._loop.remove_writer(self._link.fileno())
 
     def _readable(self) -> None:
-        for _ in range(FRAMES_A_TURN):
-            try:
-                size = self._link.recv_into(self._buffer)
-            except BlockingIOError:
-                return
-            except OSError:
-                size = 0
-            if not size:
-                self._end()
-                return
+        """One frame; the loop calls again while there are more."""
+        try:
+            size = self._link.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        if size:
             self._receive(self._view[:size])
-            if not self._open:
-                return
+        else:
+            self._end()
 
     def _receive(self, frame: memoryview) -> None:
         kind, number, body = protocol.parse_frame(frame)

@@ -143,9 +143,9 @@ async def test_a_worker_of_another_version_is_not_used() -> None:
 @pytest.mark.real_loop
 async def test_a_worker_refuses_call_control_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     process = WorkerProcess()
-    process.link.send(msgspec.msgpack.encode((protocol.HELLO, 77, CONFIG)))
     engine = WorkerEngine(process.link)
-    with pytest.raises(WorkerFailed, match="call control version 77"):
+    monkeypatch.setattr(protocol, "VERSION", 77)
+    with pytest.raises(WorkerFailed, match="speaks version 1, not 77"):
         await engine.start(CONFIG)
     await engine.close()
     await process.ended()
@@ -242,15 +242,17 @@ def test_a_frame_that_is_none_is_a_protocol_error(frame: bytes) -> None:
 async def test_a_fork_of_the_process_lets_go_of_the_sockets() -> None:
     engine = EmbeddedEngine(EngineConfig(32410, 32411))
     await accept(engine, CreateEndpoint(1, LOCAL))
-    release, hold = os.pipe()
+    ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
-        os.close(hold)
-        os.read(release, 1)
+        theirs.send(b"forked")
+        theirs.recv(1)
         os._exit(0)
-    os.close(release)
+    assert ours.recv(10) == b"forked"
     await engine.close()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free_again:
         free_again.bind((LOCAL, 32410))
-    os.close(hold)
+    ours.send(b"!")
+    ours.close()
+    theirs.close()
     assert await asyncio.to_thread(os.waitpid, child, 0) == (child, 0)
