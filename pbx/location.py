@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import RegistrationChange, RegistrationChanged
-from sipcore.errors import ParseError
 from sipcore.flow import Flow
 from sipcore.headers import Path
 from sipcore.register.binding import Binding, RegisterResult
@@ -47,7 +47,11 @@ class Location:
         return self._bindings.get(number, ())
 
     def update(self, number: str, result: RegisterResult) -> None:
-        """Take over what a REGISTER made of the bindings of `number`."""
+        """Take over what a REGISTER made of the bindings of `number`; it has dropped those that had expired."""
+        now = self._clock.now()
+        for binding in self.bindings(number):
+            if binding.expires_at <= now:
+                self._tell(number, binding, RegistrationChange.EXPIRED)
         self._replace(number, result.bindings)
         for bindings, change in (
             (result.added, RegistrationChange.ADDED),
@@ -123,12 +127,14 @@ class Location:
         )
 
     def _thaw(self, stored: Registration) -> Binding | None:
-        """The binding of a stored registration; a connection of old has to be opened again when it is needed."""
+        """The binding of a stored registration, None for a damaged one; a connection of old has to be opened again
+        when it is needed."""
         host, _, port = stored.received.partition(" ")
         try:
             contact = SipUri.parse(stored.contact)
             path = tuple(map(Path.parse, stored.path))
-        except ParseError:
+            received = (str(ip_address(host)), int(port))
+        except ValueError:
             return None
         return Binding(
             contact=contact,
@@ -139,8 +145,8 @@ class Location:
             instance=stored.instance or None,
             reg_id=stored.reg_id or None,
             path=path,
-            received=(host, int(port)),
-            flow=self._flow_to(stored.transport.upper(), host, int(port)),
+            received=received,
+            flow=self._flow_to(stored.transport.upper(), *received),
             user_agent=stored.user_agent,
             registered_at=self._clock.moment_at(stored.registered_at),
         )

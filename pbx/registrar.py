@@ -58,7 +58,8 @@ class Registrar:
             user_agent=(request.headers.get("user-agent") or "")[:200],
         )
         if result.status != 200:
-            return response_to(request, result.status, to_tag=tag, reason=result.reason)
+            extra = [("Min-Expires", self._policy.min_expires)] if result.status == 423 else ()
+            return response_to(request, result.status, to_tag=tag, reason=result.reason, extra=extra)
         if contacts:
             self._location.update(terminal.number, result)
         return self._accepted(request, result.bindings, tag, now)
