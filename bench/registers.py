@@ -37,6 +37,7 @@ class Load:
     algorithm: str = "MD5"
     expires_s: int = 600
     hosts: tuple[str, ...] = ("127.0.0.1",)
+    most_at_once: int = 1_000_000  # a small number never overloads the server, whatever the rate
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class Registrations:
         while self.result.started < self.load.total:
             now = time.monotonic()
             due = min(int((now - begin) * self.load.rate) + 1, self.load.total)
-            while self.result.started < due and self._idle:
+            while self.result.started < due and self._idle and len(self._busy) < self.load.most_at_once:
                 self._start(self._idle.popleft(), now)
             self._receive(min(max(begin + due / self.load.rate - time.monotonic(), 0), 0.01))
             if now >= next_retry:
