@@ -27,6 +27,7 @@ class StreamFramer:
         self._limits = limits
         self._buffer = bytearray()
         self._scanned = 0
+        self._total = 0  # length of the message whose head is complete; 0 while its end is not known
 
     def feed(self, data: bytes) -> Iterator[bytes | Ping]:
         """Everything that is complete now; raises FramingError at the first point that cannot be framed."""
@@ -36,29 +37,35 @@ class StreamFramer:
 
     @property
     def pending(self) -> int:
-        """Bytes of an incomplete message."""
-        return len(self._buffer)
+        """Bytes of an incomplete message; half a ping is none."""
+        size = len(self._buffer)
+        return 0 if size < 4 and b"\r\n\r".startswith(self._buffer) else size
 
     def _next(self) -> bytes | Ping | None:
         buffer = self._buffer
         if buffer[:2] == b"\r\n":
             return self._blank_lines()
-        end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
-        if end < 0 or end > self._limits.header_bytes:
-            self._scanned = len(buffer)
-            if len(buffer) > self._limits.header_bytes:
-                raise FramingError("headers too large", 513, bytes(buffer[: self._limits.header_bytes]))
-            return None
-        total = end + 4 + self._content_length(bytes(buffer[:end]))
-        if total > self._limits.message_bytes:
-            raise FramingError("message too large", 513, bytes(buffer[: end + 4]))
-        if len(buffer) < total:
-            self._scanned = end
+        total = self._total or self._length()
+        if not total or len(buffer) < total:
             return None
         message = bytes(buffer[:total])
         del buffer[:total]
-        self._scanned = 0
+        self._scanned = self._total = 0
         return message
+
+    def _length(self) -> int:
+        """Length of the first message in the buffer, 0 while its head is incomplete. Each byte is looked at once."""
+        buffer, limits = self._buffer, self._limits
+        end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
+        if end < 0 or end > limits.header_bytes:
+            self._scanned = len(buffer)
+            if len(buffer) > limits.header_bytes:
+                raise FramingError("headers too large", 513, bytes(buffer[: limits.header_bytes]))
+            return 0
+        self._total = end + 4 + self._content_length(bytes(buffer[:end]))
+        if self._total > limits.message_bytes:
+            raise FramingError("message too large", 513, bytes(buffer[: end + 4]))
+        return self._total
 
     def _blank_lines(self) -> Ping | None:
         """CRLFCRLF between messages is a ping; a lone CRLF is nothing (RFC 3261 §7.5)."""

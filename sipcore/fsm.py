@@ -9,10 +9,15 @@ by the tests.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Generic, TypeVar
+from importlib import import_module
+from typing import Any, Generic, TypeVar
 
 from sipcore.errors import LocalProtocolError
 
+MACHINES = (
+    *("transaction.invite_client", "transaction.invite_server", "transaction.client", "transaction.server"),
+    *("dialog.session_table", "dialog.modify", "dialog.offer_answer"),
+)
 S = TypeVar("S", bound=IntEnum)
 I = TypeVar("I", bound=IntEnum)  # noqa: E741 - the input of a machine
 
@@ -81,3 +86,17 @@ class Table(Generic[S, I]):
         lines = ["stateDiagram-v2"]
         lines += [f"    {r.state.name} --> {r.to.name}: {r.on.name} / {r.do.strip('_')}" for r in self.rows]
         return "\n".join(lines)
+
+
+def tables() -> list[Table[Any, Any]]:
+    """The tables of every machine of the stack."""
+    return [import_module(f"sipcore.{name}").TABLE for name in MACHINES]
+
+
+def diagrams() -> str:
+    """All machines as Markdown sections with Mermaid diagrams."""
+    return "\n".join([f"### {table.name}\n\n```mermaid\n{table.mermaid()}\n```\n" for table in tables()])
+
+
+if __name__ == "__main__":
+    print(diagrams(), end="")
