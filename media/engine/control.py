@@ -41,7 +41,7 @@ from media.engine.clock import late_percentile_us
 from media.engine.notices import Notices
 from media.engine.reasons import NAMES
 from media.engine.shard import Handle, ShardThread
-from media.engine.strategy import MAX_MEMBERS, event_payload, payload_table, playable_payload, route_table
+from media.engine.strategy import MAX_MEMBERS, Profile, route_table
 from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
 from media.engine.tones import BadTone, compile_tone
 from media.files.sounds import Loaded, SoundCache
@@ -121,14 +121,13 @@ class Control:
         if command.endpoint in self._streams:
             raise Refusal(f"Endpoint {command.endpoint} exists already.")
         check_address(command.host)
-        if command.spec:
-            check_spec(command.spec, command.host)
+        profile = check_spec(command.spec, command.host) if command.spec else None
         handle = self._open(command.host)
         stream = Stream(command.endpoint, command.host, handle)
         self._streams[command.endpoint] = stream
         self._notices.streams[handle.serial] = stream
-        if command.spec:
-            self._apply_spec(stream, command.spec)
+        if command.spec and profile:
+            self._apply_spec(stream, command.spec, profile)
         return EndpointCreated(command.endpoint, HostPort(command.host, handle.port), handle.port + 1, handle.ssrc)
 
     def _open(self, host: str) -> Handle:
@@ -155,22 +154,21 @@ class Control:
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
-        check_spec(command.spec, stream.host)
-        self._apply_spec(stream, command.spec)
+        self._apply_spec(stream, command.spec, check_spec(command.spec, stream.host))
         return DONE
 
-    def _apply_spec(self, stream: Stream, spec: StreamSpec) -> None:
-        before, stream.spec = stream.spec, spec
+    def _apply_spec(self, stream: Stream, spec: StreamSpec, profile: Profile) -> None:
+        before, stream.spec, stream.profile = stream.profile, spec, profile
         self._shard.configure(
             stream.handle,
-            payload_table(spec.payloads),
+            profile.table,
             (spec.remote.host, spec.remote.port),
             rtcp_target(spec),
-            permitted(spec),
+            permitted(spec.remote.host, spec.sources),
             flags(spec),
             spec.ptime_ms * SAMPLES_A_MS,
         )
-        if before is None or before.payloads != spec.payloads:
+        if before is not profile:
             self._link(stream)
 
     def _destroy(self, command: DestroyEndpoint) -> Reply:
@@ -217,9 +215,9 @@ class Control:
         if len(members) < MAX_MEMBERS:
             return
         first, second = members
-        if first.spec and second.spec:
-            there = route_table(first.spec.payloads, second.spec.payloads)
-            back = route_table(second.spec.payloads, first.spec.payloads)
+        if first.profile and second.profile:
+            there = route_table(first.profile, second.profile)
+            back = route_table(second.profile, first.profile)
             self._shard.link(first.handle, second.handle, there, back)
 
     # --- sound ------------------------------------------------------------------------------------------------------
@@ -231,7 +229,7 @@ class Control:
     def _play(self, command: Play) -> Reply:
         stream = self._stream(command.endpoint)
         self._forget_loading(stream)
-        if stream.spec and playable_payload(stream.spec.payloads) is None:
+        if stream.profile and stream.profile.playable is None:
             self._end_play(stream, command.play, f"Nothing can be played in {stream.codec}: only PCMU and PCMA.")
         elif isinstance(command.source, FileSource):
             self._play_file(stream, command, command.source)
@@ -285,7 +283,7 @@ class Control:
 
     def _digits(self, command: SendDigits) -> Reply:
         stream = self._stream(command.endpoint)
-        if stream.spec is None or event_payload(stream.spec.payloads) is None:
+        if stream.profile is None or stream.profile.event is None:
             raise Refusal(f"Endpoint {command.endpoint} has not negotiated telephone-event, so no digits can be sent.")
         events = check_digits(command, stream.digits_waiting)
         stream.digits_waiting += len(events)

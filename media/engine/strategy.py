@@ -5,6 +5,7 @@ between the two laws of G.711, and otherwise not carried. telephone-event (RFC 4
 it at the same clock rate. Everything is remembered, because the same few offers come again and again.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from media.api import Payload
@@ -46,7 +47,6 @@ def playable_payload(payloads: Payloads) -> Payload | None:
     return next((payload for payload in payloads if kind_of(payload) in (AUDIO_ULAW, AUDIO_ALAW)), None)
 
 
-@lru_cache(maxsize=1024)
 def choose_routes(source: Payloads, sink: Payloads) -> Routes:
     """(payload type, action, outgoing payload type) for everything of `source` that `sink` can be given."""
     outgoing = {encoding_of(payload): payload.number for payload in reversed(sink)}
@@ -62,16 +62,27 @@ def choose_routes(source: Payloads, sink: Payloads) -> Routes:
     return tuple(routes)
 
 
-@lru_cache(maxsize=1024)
-def route_table(source: Payloads, sink: Payloads) -> RouteTable:
-    return RouteTable(choose_routes(source, sink))
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """Everything that follows from a list of payloads. One object for each list: compared by identity."""
+
+    payloads: Payloads
+    table: PayloadTable
+    event: Payload | None
+    playable: Payload | None
 
 
 @lru_cache(maxsize=1024)
-def payload_table(payloads: Payloads) -> PayloadTable:
+def profile_of(payloads: Payloads) -> Profile:
     play, event = playable_payload(payloads), event_payload(payloads)
     entries = tuple((payload.number, kind_of(payload), payload.clock_rate) for payload in payloads)
     law = NO_LAW if play is None else ULAW if kind_of(play) == AUDIO_ULAW else ALAW
-    return PayloadTable(
+    table = PayloadTable(
         entries, law, play.number if play else 0, event.number if event else -1, event.clock_rate if event else 0
     )
+    return Profile(payloads, table, event, play)
+
+
+@lru_cache(maxsize=4096)
+def route_table(source: Profile, sink: Profile) -> RouteTable:
+    return RouteTable(choose_routes(source.payloads, sink.payloads))

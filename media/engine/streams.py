@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from media.api import EndpointId, Payload, PlayId, RoomId, SendDigits, StreamSpec
 from media.engine.shard import Handle
+from media.engine.strategy import Profile, profile_of
 from media.rtp.telephone_event import SYMBOLS
 
 MAX_PAYLOADS = 16
@@ -26,6 +27,7 @@ class Stream:
     host: str
     handle: Handle
     spec: StreamSpec | None = None
+    profile: Profile | None = None
     room: RoomId | None = None
     loading: PlayId | None = None
     digits_waiting: int = 0
@@ -56,26 +58,31 @@ def check_address(host: str) -> None:
         raise Refusal(f"{host} is not an IP address.")
 
 
-def check_spec(spec: StreamSpec, host: str) -> None:
-    """Raises `Refusal` for what the engine cannot do."""
+def check_spec(spec: StreamSpec, host: str) -> Profile:
+    """What follows from the payloads; raises `Refusal` for what the engine cannot do."""
     rtcp = spec.rtcp or spec.remote
-    version = ip_version(host)
-    for address in (spec.remote.host, rtcp.host, *spec.sources):
-        if ip_version(address) != version:
-            check_address(address)
-            raise Refusal(f"{address} and the local address {host} are of different IP versions.")
+    check_addresses(host, spec.remote.host, rtcp.host, spec.sources)
     for port in (spec.remote.port, rtcp.port):
         if not 0 <= port <= 65535:
             raise Refusal(f"{port} is not a port.")
     if not 10 <= spec.ptime_ms <= 120:
         raise Refusal(f"A packet time of {spec.ptime_ms} ms is not between 10 and 120 ms.")
-    if len(permitted(spec)) > MAX_SOURCES:
+    return check_payloads(spec.payloads)
+
+
+@lru_cache(maxsize=4096)
+def check_addresses(local: str, remote: str, rtcp: str, sources: tuple[str, ...]) -> None:
+    version = ip_version(local)
+    for address in (remote, rtcp, *sources):
+        if ip_version(address) != version:
+            check_address(address)
+            raise Refusal(f"{address} and the local address {local} are of different IP versions.")
+    if len(permitted(remote, sources)) > MAX_SOURCES:
         raise Refusal(f"A stream has at most {MAX_SOURCES} permitted source addresses.")
-    check_payloads(spec.payloads)
 
 
 @lru_cache(maxsize=1024)
-def check_payloads(payloads: tuple[Payload, ...]) -> None:
+def check_payloads(payloads: tuple[Payload, ...]) -> Profile:
     if not 1 <= len(payloads) <= MAX_PAYLOADS:
         raise Refusal(f"A stream has between 1 and {MAX_PAYLOADS} payload types, not {len(payloads)}.")
     for payload in payloads:
@@ -83,11 +90,13 @@ def check_payloads(payloads: tuple[Payload, ...]) -> None:
             raise Refusal(f"{payload.number} is not a payload type.")
         if not 1000 <= payload.clock_rate <= 192_000:
             raise Refusal(f"{payload.name} cannot have a clock rate of {payload.clock_rate} Hz.")
+    return profile_of(payloads)
 
 
-def permitted(spec: StreamSpec) -> tuple[str, ...]:
+@lru_cache(maxsize=4096)
+def permitted(remote: str, sources: tuple[str, ...]) -> tuple[str, ...]:
     """The addresses from which a source may be learned."""
-    return tuple(dict.fromkeys(host for host in (spec.remote.host, *spec.sources) if not is_unspecified(host)))
+    return tuple(dict.fromkeys(host for host in (remote, *sources) if not is_unspecified(host)))
 
 
 def rtcp_target(spec: StreamSpec) -> tuple[str, int]:
