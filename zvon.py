@@ -53,6 +53,7 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
         try:
             server = _server(settings, lock, storage, engine, office)
             listeners = await server.start()
+            _calm_the_collector()
             if demo is not None:
                 print(_welcome(office, demo, listeners))
             print(f"zvon ready sip={listeners} web=", flush=True)
@@ -80,6 +81,14 @@ async def _office(storage: "Storage", data: Path, file: Path | None) -> tuple["O
         office = load_office(demo, office) if demo.exists() else write_demo_office(demo)
         await storage.offices.save(office)
     return office, demo if demo.exists() else None
+
+
+def _calm_the_collector() -> None:
+    """What the start made lives for the whole run: the garbage collector need not look at it again."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 def _engine_config(settings: "Settings") -> "EngineConfig":

@@ -173,7 +173,7 @@ class Pbx:
 
     def _call_done(self, call: Call) -> None:
         self.calls.pop(call.id, None)
-        call.log.info(
+        call.log.debug(
             "call ended",
             caller=call.caller.party.number,
             to=call.to.number,
