@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +70,12 @@ def blast(streams: Sequence[Stream], seconds: float, *, spread: bool = True) -> 
 
 
 def relay_floor(streams: int, seconds: float) -> Floor:
-    """`relay_limit` with as many streams: the reference for relaying."""
+    """`relay_limit` with as many streams: the reference for relaying. Its ports may be taken for a moment: it waits."""
     command = [str(program("relay_limit")), str(streams), str(seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 20, check=True)
-    relayed, lost = _RELAYED.search(done.stdout), _LOST.search(done.stdout)
-    if relayed is None or lost is None:
-        raise RuntimeError(f"relay_limit printed something unknown: {done.stdout}{done.stderr}")
-    return Floor(float(relayed[2]), int(relayed[1]), int(lost[1]))
+    for _ in range(5):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 20, check=False)
+        relayed, lost = _RELAYED.search(done.stdout), _LOST.search(done.stdout)
+        if relayed is not None and lost is not None:
+            return Floor(float(relayed[2]), int(relayed[1]), int(lost[1]))
+        time.sleep(1)
+    raise RuntimeError(f"relay_limit failed: {done.stdout}{done.stderr}")

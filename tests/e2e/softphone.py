@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import time
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,10 +129,14 @@ class Softphone:
         self.command("hangup")
 
     def heard(self) -> Samples:
-        """What it heard in its last call; complete once the call is closed."""
-        files = sorted((self.folder / "heard").glob("*-dec.wav"))
-        assert files, f"{self.number} recorded nothing\n{self.log}"
-        return read_wav(files[-1])
+        """What it heard in its last call; the file is complete a moment after the call is closed."""
+        deadline = time.monotonic() + 3
+        while True:
+            try:
+                return read_wav(max((self.folder / "heard").glob("*-dec.wav")))
+            except (ValueError, wave.Error):
+                assert time.monotonic() < deadline, f"{self.number} recorded nothing\n{self.log}"
+                time.sleep(0.05)
 
     def end(self) -> None:
         self._control.close()

@@ -40,7 +40,8 @@ def _talk(caller: Softphone, callee: Softphone) -> None:
         phone.wait_for("CALL_ESTABLISHED")
     time.sleep(TALK_S)
     caller.hang_up()
-    callee.wait_for("CALL_CLOSED")
+    for phone in (caller, callee):
+        phone.wait_for("CALL_CLOSED")
 
 
 def test_two_softphones_hear_each_other(server: Server, tmp_path: Path) -> None:
