@@ -260,7 +260,8 @@ class Leg:
             self.hangup(MEDIA_FAILED)
 
     def media_lost(self) -> None:
-        """The engine lost the endpoint."""
+        """The engine lost the endpoint: there is nothing to destroy and no report to come."""
+        self.media.lost()
         self.hangup(MEDIA_FAILED)
         self.give_up_report()
 

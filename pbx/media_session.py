@@ -74,6 +74,10 @@ class MediaSession:
         self._local = None
         return DestroyEndpoint(self.endpoint)
 
+    def lost(self) -> None:
+        """The endpoint is gone, and its ports with it."""
+        self._local = None
+
     def configuring(self) -> ConfigureEndpoint:
         """The engine's view of what was agreed on."""
         agreed = self.agreed

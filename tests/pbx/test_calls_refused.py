@@ -159,6 +159,7 @@ async def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_hung_up() -
 async def test_an_engine_without_ports_refuses_calls_with_503() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a, b = await office.registered("101"), await office.registered("102")
+        office.may_log.add("no media ports for the call")
         office.engine.fail("All RTP ports are in use.")
         call = a.dial("102")
         assert await call.until_over() == 503
@@ -171,6 +172,7 @@ async def test_an_engine_without_ports_refuses_calls_with_503() -> None:
 async def test_an_engine_that_has_ports_for_one_side_only_gives_them_back() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a, _ = await office.registered("101"), await office.registered("102")
+        office.may_log.add("no media ports for the call")
         office.engine.ports_left = 1
         assert await a.dial("102").until_over() == 503
         assert len(office.engine.of(DestroyEndpoint)) == 1

@@ -4,8 +4,12 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from features.terminal_call import TerminalCall
 from features.test_numbers import ECHO_NUMBER, TONE_NUMBER, Echo, MilliwattTone
@@ -147,6 +151,8 @@ class VirtualOffice:
         self.driver.set_opener("TCP", self._open)
         self.phones: list[Phone] = []
         self.raw_phones: list[RawPhone] = []
+        self.logs: list[MutableMapping[str, Any]] = []
+        self.may_log: set[str] = set()
 
     # --- transports -------------------------------------------------------------------------------------------------
 
@@ -266,6 +272,11 @@ class VirtualOffice:
         found += [f"task {task}" for task in asyncio.all_tasks() if task is not current]
         return found
 
+    def unexpected_logs(self) -> list[str]:
+        """Errors in the log that the test did not announce in `may_log`."""
+        errors = [entry for entry in self.logs if entry["log_level"] in ("error", "critical", "exception")]
+        return [str(entry) for entry in errors if entry["event"] not in self.may_log]
+
     def check_history(self) -> None:
         """Every call that started ended once and left at least one row."""
         started = [event.call for event in self.events if isinstance(event, CallStarted)]
@@ -279,6 +290,19 @@ class VirtualOffice:
             await phone.driver.close()
         for raw in self.raw_phones:
             raw.close()
+
+
+@contextmanager
+def _failures() -> Iterator[list[str]]:
+    """Errors logged the standard way while the body runs."""
+    found: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger().addHandler(handler)
+    try:
+        yield found
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 @asynccontextmanager
@@ -296,9 +320,11 @@ async def open_office(
         terminals, users, faults=faults, seed=seed, storage=storage, policy=policy, applications=applications
     )
     try:
-        yield office
-        await asyncio.sleep(QUIET_S)
+        with capture_logs() as office.logs, _failures() as failures:
+            yield office
+            await asyncio.sleep(QUIET_S)
         assert office.leaks() == []
+        assert [*office.unexpected_logs(), *failures] == []
         office.check_history()
     finally:
         await office.close()

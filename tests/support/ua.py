@@ -151,6 +151,12 @@ class PhoneCall:
         assert self.ended is not None
         return self.ended.status
 
+    async def until_settled(self) -> None:
+        """Wait until the call is answered or over, whichever it will be."""
+        while not (self.is_answered or self.is_over):
+            self._news.clear()
+            await self._news.wait()
+
     def tell(self, event: SessionEvent) -> None:
         self.heard.append(event)
         match event:
