@@ -14,14 +14,14 @@ from media.engine.reasons cimport OVERSIZED
 from media.engine.relay cimport receive_rtp, tell_digits
 from media.engine.reporting cimport receive_rtcp, visit_report, visit_silence
 from media.engine.slots cimport (
-    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, TICK_NS, TICKS_TO_VISIT, Command, Shard, Slot,
+    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_TO_VISIT, Command, Shard, Slot,
 )
 from media.rtp.digits cimport Digit, digit_timeout
 
 cdef enum:
     TIMER = 2             # epoll data that is no slot
     BATCH = 128           # packets between two looks at commands and the clock
-    COMMANDS_A_TURN = 64
+    REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
 
 
 cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
@@ -53,17 +53,16 @@ cdef inline void take_commands(Shard *shard) noexcept nogil:
 
 
 cdef inline void run_commands(Shard *shard) noexcept nogil:
-    """Some of the waiting commands; when more are left the next turn comes at once."""
+    """The waiting commands; after too many removals the rest is left to the next turn, which comes at once."""
     cdef int64_t now_ns = clock_ns()
     cdef Command *command
-    cdef int i
+    cdef int removals = 0
     if shard.taken == NULL:
         take_commands(shard)
-    for i in range(COMMANDS_A_TURN):
+    while shard.taken != NULL and removals < REMOVALS_A_TURN:
         command = shard.taken
-        if command == NULL:
-            return
         shard.taken = command.next
+        removals += command.kind == REMOVE
         apply_command(shard, command, now_ns)
         free_command(command)
 

@@ -61,7 +61,7 @@ async def _embedded() -> AsyncIterator[MediaEngine]:
 
 @asynccontextmanager
 async def _workers() -> AsyncIterator[MediaEngine]:
-    async with _closing(await open_engine(EngineConfig(31200, 31599, workers=2))) as engine:
+    async with _closing(await open_engine(EngineConfig(31200, 31599, workers=1))) as engine:
         yield engine
 
 
