@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.wire import Address
+from tests.e2e.harness import free_port
 
 SCENARIOS = Path(__file__).parents[2] / "bench" / "sipp"
 
@@ -32,7 +33,16 @@ class Plan:
         path = SCENARIOS / f"{self.scenario}.xml"
         assert path.exists(), f"no scenario {path}"
         command = ["sipp", f"{self.server[0]}:{self.server[1]}", "-sf", str(path), "-t", self.transport]
-        command += ["-i", self.host, "-p", str(self.port), "-m", str(self.calls), "-l", str(self.calls)]
+        command += [
+            "-i",
+            self.host,
+            "-p",
+            str(self.port or free_port(self.host)),
+            "-m",
+            str(self.calls),
+            "-l",
+            str(self.calls),
+        ]
         command += ["-r", str(self.rate), "-d", str(self.talk_ms), "-nostdin", "-trace_err", "-error_file", str(errors)]
         command += ["-timeout", f"{self.timeout_s}s", "-timeout_error", "-recv_timeout", "12000", "-timer_resol", "5"]
         for name, value in self.keys.items():
