@@ -127,19 +127,19 @@ async def live(seed: int) -> None:
         callers = [asyncio.create_task(people.make_call(random.choice(phones))) for _ in range(CALLS_A_SEED)]
         await asyncio.gather(*callers)
         if random.random() < 0.3:
-            office.wire.detach(random.choice(phones).address)
+            office.unplug(random.choice(phones))
         await asyncio.sleep(700)
-        await hang_up_the_rest(phones, people)
+        hang_up_the_rest(phones, people)
         await asyncio.gather(*people.tasks)
         await asyncio.sleep(120)
         check_books(office)
 
 
-async def hang_up_the_rest(phones: list[Phone], people: Life) -> None:
-    for phone in phones:
-        for call in phone.calls:
-            if not call.is_over:
-                people.act(call.hangup if call.is_answered or call.invite in phone.sent else lambda: None)
+def hang_up_the_rest(phones: list[Phone], people: Life) -> None:
+    """A phone whose every word was lost rings on: the server gave up without a CANCEL (RFC 3261 §9.1)."""
+    for call in [call for phone in phones for call in phone.calls if not call.is_over]:
+        people.act(call.hangup)
+        people.act(lambda: call.reject(480))  # noqa: B023
     for number in list(people.office.pbx.calls):
         people.office.pbx.hangup(number)
 

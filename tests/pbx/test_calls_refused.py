@@ -201,7 +201,7 @@ async def test_a_broken_description_or_one_without_audio_is_refused_without_ring
 async def test_a_phone_that_went_away_without_a_word_is_given_up_after_timer_b() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a, b = await office.registered("101"), await office.registered("102")
-        office.wire.detach(b.address)
+        office.unplug(b)
         began = office.clock.now()
         assert await a.dial("102").until_over() == 480
         assert office.clock.now() - began == pytest.approx(32, abs=1)

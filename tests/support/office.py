@@ -215,6 +215,11 @@ class VirtualOffice:
         self.raw_phones.append(phone)
         return phone
 
+    def unplug(self, phone: Phone) -> None:
+        """The phone goes away without a word; what it still holds is its own affair."""
+        phone.is_gone = True
+        self.wire.detach(phone.address)
+
     async def connect(self, caller: Phone, callee: Phone, *codecs: str) -> tuple[PhoneCall, PhoneCall]:
         """A call that both sides talk on."""
         call = caller.dial(callee.number, None, *codecs)
@@ -265,7 +270,10 @@ class VirtualOffice:
         found += [f"refused: {why}" for why in self.engine.refused]
         if self.recorder.describe()["calls_in_progress"]:
             found.append("a story of the call history")
-        for name, stack in [("server", self.stack), *((phone.number, phone.stack) for phone in self.phones)]:
+        for name, stack in [
+            ("server", self.stack),
+            *((phone.number, phone.stack) for phone in self.phones if not phone.is_gone),
+        ]:
             if not stack.is_idle() or stack.deadline() is not None:
                 found.append(f"stack of {name}: {stack.describe()}")
         current = asyncio.current_task()

@@ -215,6 +215,7 @@ class Phone:
         self.calls: list[PhoneCall] = []
         self.on_ring: Callable[[PhoneCall], None] | None = None
         self.user_agent = ""
+        self.is_gone = False
         self.flow = self._open()
         self._rings: asyncio.Queue[PhoneCall] = asyncio.Queue()
         self._call_id = f"reg-{number}-{address[0]}-{address[1]}"
