@@ -47,6 +47,14 @@ def _via(text: str) -> Via:
     return _via_cached(text) if len(text) <= _CACHED_LENGTH else Via.parse(text)
 
 
+def _top_via(text: str) -> Via:
+    """The first of several values on one line; all of them must be readable."""
+    values = [_via(value) for value in split_list(text)]
+    if not values:
+        raise ParseError("the Via is empty")
+    return values[0]
+
+
 def long_name(name: str) -> str:
     """The lower-case long form of a header name as written: `v` and `VIA` are `via`."""
     lower = name.lower()
@@ -178,7 +186,7 @@ class Message:
         """The topmost Via."""
         if self._via is None:
             text = self._required("via")
-            self._via = _via(split_list(text)[0] if "," in text else text)
+            self._via = _top_via(text) if "," in text else _via(text)
         return self._via
 
     @property
