@@ -26,15 +26,27 @@ class Bridge:
         self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def form(self, a: "Leg", b: "Leg") -> None:
-        """Put both in; a side whose codec does not fit the other's is asked to change."""
+        """Put both in; a side whose codec does not fit the other's is asked to change. One that has just ended is
+        lost at once."""
         for leg in (a, b):
             self.members[leg.id] = leg
             leg.bridge = self
-        self._services.submit(JoinRoom(self.id, a.media.endpoint), JoinRoom(self.id, b.media.endpoint))
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, (a.id, b.id)))
+        gone = a if a.is_ended else b if b.is_ended else None
+        if gone is not None:
+            self.lost(gone)
+            return
+        self._services.submit(JoinRoom(self.id, a.media.endpoint), JoinRoom(self.id, b.media.endpoint))
+        self.fit()
         for leg in (a, b):
             if leg.held:
                 self.hold_changed(leg)
+
+    def fit(self) -> None:
+        """Ask the first side to change when the engine cannot transcode between both; tried again when it may."""
+        if len(self.members) < 2:
+            return
+        a, b = self.members.values()
         codec_a, codec_b = a.media.codec, b.media.codec
         if codec_a is None or codec_b is None or codec_a.encoding == codec_b.encoding:
             return

@@ -198,15 +198,16 @@ class Leg:
 
     def confirmed(self, sdp: bytes) -> None:
         """The party acknowledged; `sdp` answers an offer of ours."""
-        if not self._awaits_answer:
-            return
-        self._awaits_answer = False
-        try:
-            self._agree(sdp)
-        except MediaRefused:
-            self.hangup(MEDIA_FAILED)
-            return
-        self._held_changed()
+        if self._awaits_answer:
+            self._awaits_answer = False
+            try:
+                self._agree(sdp)
+            except MediaRefused:
+                self.hangup(MEDIA_FAILED)
+                return
+            self._held_changed()
+        if self.bridge is not None:
+            self.bridge.fit()
 
     def offered(self, sdp: bytes) -> None:
         """The party wants to change the session: hold, resume, other codec, other address."""

@@ -153,6 +153,25 @@ async def test_early_media_of_a_phone_that_loses_gives_way_to_the_one_that_answe
         await second.until_over()
 
 
+async def test_a_caller_bound_by_early_media_to_a_codec_that_the_answering_phone_lacks_is_asked_to_change() -> None:
+    async with open_office(terminal("101"), terminal("102")) as office:
+        a = await office.registered("101", codecs=("opus", "PCMA", "telephone-event"))
+        early = await office.registered("102", "10.0.2.1", codecs=("opus", "telephone-event"))
+        late = await office.registered("102", "10.0.2.2", codecs=("PCMA", "telephone-event"))
+        call = a.dial("102")
+        first, second = await early.rung(), await late.rung()
+        first.ring(early=first.my_answer())
+        await call.until_ringing()
+        a.codecs = ("PCMA", "telephone-event")
+        second.answer()
+        await call.until_answered()
+        await asyncio.sleep(1)
+        specs = [office.endpoint_of(number).spec for number in ("101", "102")]
+        assert [spec.payloads[0].name for spec in specs if spec is not None] == ["PCMA", "PCMA"]
+        call.hangup()
+        await second.until_over()
+
+
 async def test_the_caller_cancels_all_phones() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a = await office.registered("101")
