@@ -34,7 +34,6 @@ class Call:
         self.stage = "dial"
         self.started_at = services.clock.wall()
         self.cause: Cause | None = None
-        self.log = structlog.get_logger("call").bind(call=call_id)
         self._open: set[int] = set()
         self._closed: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -53,6 +52,12 @@ class Call:
             self._caller = leg
         self.legs.append(leg)
         self._open.add(leg.id)
+
+    @property
+    def log(self) -> structlog.typing.FilteringBoundLogger:
+        """A logger whose lines carry the call's id."""
+        logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("call", call=self.id)
+        return logger
 
     def begin(self, caller: Party) -> None:
         """Announce the call; its legs come after."""

@@ -211,9 +211,8 @@ class SipStack:
     def _new_request(self, key: Key, request: Request, flow: Flow, now: float) -> None:
         status, extra = self._refusal(request)
         tag = request.to.tag
-        if not status and not tag and request.method != "REGISTER":
-            if self._merged.setdefault(merge_key(request), key) != key:
-                status = 482
+        if not status and not tag and self._is_merged(request, key):
+            status = 482
         transaction = self._start_server(key, request, flow, now)
         if status:
             response = response_to(request, status, to_tag=self.stateless_tag(request), extra=extra)
@@ -249,6 +248,10 @@ class SipStack:
         if request.method == "INVITE":  # what a dialog is made of
             _ = request.contact, headers.all(RecordRoute)
         return 0, ()
+
+    def _is_merged(self, request: Request, key: Key) -> bool:
+        """The same request came over another path of a fork (§8.2.2.2). A REGISTER may come twice: it is idempotent."""
+        return request.method != "REGISTER" and self._merged.setdefault(merge_key(request), key) != key
 
     def _in_dialog(self, transaction: ServerBase, request: Request, now: float) -> None:
         session = self._session_of(request)
