@@ -27,6 +27,11 @@ class Bench:
         self.stack.receive(data.encode() if isinstance(data, str) else data, flow, self.now)
         return self.responses()
 
+    def statuses(self, data: bytes, flow: Flow = UDP) -> list[int]:
+        """The status codes of the responses to what may be no SIP at all."""
+        self.stack.receive(data, flow, self.now)
+        return [int(sent.split(b" ", 2)[1]) for sent, _ in self.stack.outgoing()]
+
     def responses(self) -> list[Response]:
         found = [parse_message(data) for data, _ in self.stack.outgoing()]
         return [message for message in found if isinstance(message, Response)]
