@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from pbx.control.messages import ControlError
 
 FILE = "keys.json"
+_REALM = re.compile(r"[\w.:-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,11 @@ class ServerKeys:
 
     realm: str
     nonce_key: str
+
+    def __post_init__(self) -> None:
+        """Raises ValueError or TypeError for what `load` never wrote."""
+        if not _REALM.fullmatch(self.realm) or len(self.nonce_bytes) not in range(16, 33):
+            raise ValueError("no realm or no key")
 
     @classmethod
     def load(cls, data: Path) -> "ServerKeys":

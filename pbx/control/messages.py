@@ -245,5 +245,5 @@ def decode_body(frame: Frame, body: type[T]) -> T:
 def _decode(data: bytes | msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(f"what arrived is not of this protocol: {error}") from None

@@ -1,0 +1,110 @@
+"""Where terminals are, apart from REGISTER: targets, removal, what is stored."""
+
+import asyncio
+
+import pytest
+
+from pbx.bus import Bus
+from pbx.clock import Clock
+from pbx.events import BusEvent, RegistrationChanged
+from pbx.location import Location
+from sipcore.flow import Flow
+from sipcore.register.binding import Binding, RegisterResult
+from sipcore.uri import SipUri
+from storage.memory import MemoryStorage
+from tests.support.builders import terminal
+
+WALL = 1_700_000_000.0
+
+
+class Setting:
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = Clock(loop, lambda: WALL + loop.time())
+        self.store = MemoryStorage().locations
+        self.events: list[BusEvent] = []
+        bus = Bus()
+        bus.subscribe((RegistrationChanged,), self.events.append)
+        self.location = Location(self.store, self.clock, bus, self.flow_to)
+
+    def flow_to(self, transport: str, host: str, port: int) -> Flow | None:
+        return None if host == "10.9.9.9" else Flow(transport, ("10.0.0.1", 5060), (host, port))
+
+    def register(self, number: str, *hosts: str, expires_s: float = 100.0) -> None:
+        now = self.clock.now()
+        found = tuple(
+            Binding(
+                SipUri("sip", number, host),
+                "call",
+                1,
+                now + expires_s,
+                received=(host, 5060),
+                flow=self.flow_to("UDP", host, 5060),
+                registered_at=now,
+            )
+            for host in hosts
+        )
+        self.location.update(number, RegisterResult(found, added=found))
+
+
+async def test_every_living_binding_with_a_path_is_a_target() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2", "10.0.0.3", "10.9.9.9")
+    assert [target.flow.remote[0] for target in setting.location.targets(terminal("101"))] == ["10.0.0.2", "10.0.0.3"]
+    await asyncio.sleep(100)
+    assert setting.location.targets(terminal("101")) == []
+
+
+@pytest.mark.parametrize(
+    ("trust", "transport", "expected"),
+    [
+        ("10.0.0.7", "any", ("UDP", ("10.0.0.7", 5060))),
+        ("10.0.0.7", "tcp", ("TCP", ("10.0.0.7", 5060))),
+        ("10.0.0.0/24", "any", None),
+        ("10.9.9.9", "any", None),
+        ("", "any", None),
+    ],
+)
+async def test_a_terminal_that_does_not_register_is_reached_at_the_address_it_trusts(
+    trust: str, transport: str, expected: tuple[str, tuple[str, int]] | None
+) -> None:
+    targets = Setting().location.targets(terminal("101", trust=trust, transport=transport))
+    found = (targets[0].flow.transport, targets[0].flow.remote) if targets else None
+    assert found == expected
+
+
+async def test_a_registration_goes_before_the_trusted_address() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2")
+    (target,) = setting.location.targets(terminal("101", trust="10.0.0.7"))
+    assert target.flow.remote == ("10.0.0.2", 5060)
+
+
+async def test_forgetting_removes_everything_with_an_event_each_and_from_the_store() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2", "10.0.0.3")
+    setting.events.clear()
+    setting.location.forget("101")
+    setting.location.forget("102")
+    assert [str(getattr(event, "change", "")) for event in setting.events] == ["removed", "removed"]
+    assert await setting.store.load(setting.clock.wall()) == []
+
+
+async def test_sweeping_removes_only_what_has_expired() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2", expires_s=50)
+    setting.register("102", "10.0.0.3", expires_s=500)
+    await asyncio.sleep(50)
+    setting.location.sweep()
+    assert [number for number, _ in setting.location] == ["102"]
+    assert [registration.aor for registration in await setting.store.load(0)] == ["102"]
+
+
+async def test_restoring_leaves_out_what_expired_while_we_were_away() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2", expires_s=50)
+    setting.register("102", "10.0.0.3", "10.0.0.4", expires_s=500)
+    await asyncio.sleep(60)
+    fresh = Location(setting.store, setting.clock, Bus(), setting.flow_to)
+    assert await fresh.restore() == 2
+    assert fresh.bindings("102") == setting.location.bindings("102")

@@ -1,0 +1,199 @@
+"""Descriptions of one leg: what is offered, answered and told to the engine."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.api import ConfigureEndpoint, CreateEndpoint, DestroyEndpoint, Direction, EndpointCreated, HostPort, Payload
+from pbx.media_session import (
+    BASIC,
+    MediaAddress,
+    MediaRefused,
+    MediaSession,
+    can_transcode,
+    formats_for_peer,
+    formats_like,
+)
+from sipcore.sdp.model import RtpFormat
+from tests.support.builders import FORMATS, answer_sdp, codecs_of, described, sdp
+
+PCMA, PCMU, G722, OPUS, EVENT = (FORMATS[name] for name in ("PCMA", "PCMU", "G722", "opus", "telephone-event"))
+PEER = "10.0.5.5"
+
+
+def session() -> MediaSession:
+    found = MediaSession(7, MediaAddress("10.0.0.1", "203.0.113.7"), ("198.51.100.9",))
+    assert found.creating() == CreateEndpoint(7, "10.0.0.1")
+    found.created(EndpointCreated(7, HostPort("10.0.0.1", 10000), 10001, 1))
+    return found
+
+
+def test_descriptions_name_the_advertised_address_and_the_engine_gets_the_bound_one() -> None:
+    media = session()
+    offer = described(media.offer(BASIC))
+    assert offer.address_of(offer.media[0]) == "203.0.113.7"
+    assert offer.media[0].port == 10000
+    assert media.creating().host == "10.0.0.1"
+
+
+def test_an_answer_configures_the_engine_with_the_peers_side() -> None:
+    media = session()
+    media.take_offer(sdp(PEER, 40000, ("PCMU", "PCMA", "telephone-event")))
+    assert codecs_of(media.answer(formats_like(PCMU))) == ["PCMU", "telephone-event"]
+    command = media.configuring()
+    assert isinstance(command, ConfigureEndpoint)
+    assert command.spec.remote == HostPort(PEER, 40000)
+    assert command.spec.sources == ("198.51.100.9",)
+    assert command.spec.payloads == (Payload(0, "PCMU"), Payload(101, "telephone-event", fmtp="0-16"))
+    assert command.spec.direction is Direction.SENDRECV
+
+
+def test_an_offer_and_its_answer_in_the_peers_numbers() -> None:
+    media = session()
+    offer = media.offer((PCMA, PCMU, EVENT))
+    answer = answer_sdp(offer, PEER, 40000, ("PCMU", "telephone-event"))
+    assert answer is not None
+    media.take_answer(answer.replace(b"101", b"97"))
+    assert media.codec == PCMU
+    assert [payload.number for payload in media.configuring().spec.payloads] == [0, 97]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense",
+        sdp(PEER, 0),
+        sdp(PEER, 40000, ("G722",)),
+        sdp(PEER, 40000) + b"m=video 1 RTP/AVP 99\r\n",
+        sdp(PEER, 40000).replace(b"m=audio", b"m=video"),
+    ],
+)
+def test_an_answer_that_agrees_on_nothing_is_refused(answer: bytes) -> None:
+    media = session()
+    media.offer((PCMA, PCMU))
+    with pytest.raises(MediaRefused):
+        media.take_answer(answer)
+    assert media.agreed is None
+
+
+def test_an_answer_without_an_offer_is_refused() -> None:
+    with pytest.raises(MediaRefused) as refusal:
+        session().take_answer(sdp(PEER, 40000))
+    assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("offer", "status"),
+    [
+        (b"nonsense", 400),
+        (sdp(PEER, 0), 488),
+        (sdp(PEER, 40000, ("telephone-event",)), 488),
+        (sdp(PEER, 40000).replace(b"m=audio", b"m=video"), 488),
+    ],
+)
+def test_an_offer_without_audio_that_can_be_had_is_refused(offer: bytes, status: int) -> None:
+    with pytest.raises(MediaRefused) as refusal:
+        session().take_offer(offer)
+    assert refusal.value.status == status
+
+
+def test_an_offer_without_a_common_codec_is_refused() -> None:
+    media = session()
+    media.take_offer(sdp(PEER, 40000, ("G722",)))
+    with pytest.raises(MediaRefused):
+        media.answer(BASIC)
+
+
+def test_without_ports_nothing_is_described() -> None:
+    media = MediaSession(7, MediaAddress("10.0.0.1", "10.0.0.1"), ())
+    media.take_offer(sdp(PEER, 40000))
+    for describe in (media.offer, media.answer):
+        with pytest.raises(MediaRefused) as refusal:
+            describe(BASIC)
+        assert refusal.value.status == 500
+
+
+def test_our_description_keeps_its_version_while_it_is_the_same_and_raises_it_with_a_change() -> None:
+    media = session()
+    media.take_offer(sdp(PEER, 40000))
+    first = media.answer(formats_like(PCMA))
+    assert media.answer(formats_like(PCMA)) == first == media.repeat()
+    changed = media.answer(formats_like(PCMU))
+    assert described(changed).origin.version == described(first).origin.version + 1
+    media.take_offer(sdp(PEER, 40000, direction="sendonly"))
+    assert described(media.answer(formats_like(PCMU))).origin.version == described(first).origin.version + 2
+
+
+def test_an_offer_that_was_refused_does_not_count_as_sent() -> None:
+    media = session()
+    media.take_offer(sdp(PEER, 40000))
+    agreed = media.answer(formats_like(PCMA))
+    media.offer((G722,))
+    assert media.repeat() == agreed
+    assert described(media.offer((G722,))).origin.version == described(agreed).origin.version + 1
+
+
+@pytest.mark.parametrize(
+    ("direction", "connection", "held"),
+    [
+        ("sendrecv", "", False),
+        ("sendonly", "", True),
+        ("inactive", "", True),
+        ("recvonly", "", False),
+        ("sendrecv", "0.0.0.0", True),
+    ],
+)
+def test_a_peer_that_does_not_want_to_hear_us_holds(direction: str, connection: str, held: bool) -> None:
+    media = session()
+    assert not media.is_held
+    media.take_offer(sdp(PEER, 40000, direction=direction, connection=connection))
+    media.answer(BASIC)
+    assert media.is_held is held
+
+
+def test_destroying_gives_the_ports_back() -> None:
+    media = session()
+    assert media.is_created
+    assert media.destroying() == DestroyEndpoint(7)
+    assert not media.is_created
+
+
+@pytest.mark.parametrize(
+    ("offered", "forwarded"),
+    [
+        ((PCMA, EVENT), (PCMA, PCMU, EVENT)),
+        ((PCMU, PCMA), (PCMU, PCMA)),
+        ((G722, EVENT), (G722, EVENT)),
+        ((G722, EVENT, PCMU), (G722, PCMU, PCMA, EVENT)),
+        ((OPUS,), (OPUS,)),
+        ((), ()),
+        ((RtpFormat(8, "iLBC"), PCMU), (RtpFormat(8, "iLBC"), PCMU)),  # its number 8 is taken
+    ],
+)
+def test_the_other_side_is_offered_the_same_and_what_can_be_transcoded(
+    offered: tuple[RtpFormat, ...], forwarded: tuple[RtpFormat, ...]
+) -> None:
+    assert formats_for_peer(offered) == forwarded
+
+
+def test_a_side_answers_like_the_other_one_with_a_way_back() -> None:
+    assert formats_like(None) == BASIC
+    assert formats_like(PCMU)[:2] == (PCMU, PCMA)
+    assert formats_like(G722)[:1] == (G722,)
+    assert [each.clock_rate for each in formats_like(OPUS) if not each.is_audio] == [48000, 8000]
+
+
+@given(st.lists(st.sampled_from([PCMA, PCMU, G722, OPUS, EVENT]), unique=True))
+def test_whatever_is_offered_on_can_come_back(offered: list[RtpFormat]) -> None:
+    """For every codec that a callee may choose out of what it is offered, the caller has one that fits."""
+    for chosen in formats_for_peer(offered):
+        if chosen.is_audio:
+            back = {each.encoding for each in formats_like(chosen) if each.is_audio}
+            mine = [each for each in offered if each.encoding in back]
+            assert mine
+            assert all(
+                each.encoding == chosen.encoding or (can_transcode(each) and can_transcode(chosen)) for each in mine
+            )
+    numbers = [each.number for each in formats_for_peer(offered)]
+    assert len(set(numbers)) == len(numbers)
