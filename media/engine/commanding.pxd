@@ -3,7 +3,6 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
-from media.engine.express cimport close_express
 from media.engine.generate cimport end_player, queue_digits
 from media.engine.outbox cimport new_event
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
@@ -54,8 +53,6 @@ cdef inline void configure(Slot *slot, const Config *config, int64_t now_ns) noe
     if not slot.configured:
         slot.latch.remote = config.remote
     latch_configure(&slot.latch, &config.remote, config.allowed, config.allowed_count, now_ns)
-    if not slot.latch.learned:
-        close_express(slot)
     slot.config = config[0]
     slot.configured = True
     if not expected:
@@ -115,7 +112,6 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     leave_busy(shard, slot)
     close(slot.rtp_fd)
     close(slot.rtcp_fd)
-    close_express(slot)
     slot.rtp_fd = slot.rtcp_fd = -1   # more of this turn's events may point here
     shard.count -= 1
     last = shard.slots[shard.count]

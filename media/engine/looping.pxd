@@ -4,7 +4,6 @@ from libc.math cimport log2
 from libc.stdint cimport int64_t, uint64_t
 
 from media.engine.commanding cimport apply_command, free_command, leave_busy
-from media.engine.express cimport visit_express
 from media.engine.generate cimport tick_digits, tick_player
 from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.posix cimport (
@@ -25,11 +24,11 @@ cdef enum:
     REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
 
 
-cdef inline void receive(Shard *shard, Slot *slot, int which) noexcept nogil:
-    """One datagram of one socket: 0 RTP, 1 RTCP, 2 express."""
+cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
+    """One datagram of one socket."""
     cdef Address source
     cdef socklen_t length = sizeof(Address)
-    cdef int fd = slot.express_fd if which == 2 else slot.rtcp_fd if which == 1 else slot.rtp_fd
+    cdef int fd = slot.rtcp_fd if control else slot.rtp_fd
     cdef ssize_t size = recvfrom(fd, shard.buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC, &source.any, &length)
     cdef int64_t now_ns
     if size < 0:
@@ -38,7 +37,7 @@ cdef inline void receive(Shard *shard, Slot *slot, int which) noexcept nogil:
     now_ns = clock_ns()
     if size > BUFFER_SIZE:
         drop(shard, slot, OVERSIZED)
-    elif which == 1 or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223):   # RFC 5761 §4
+    elif control or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223):   # RFC 5761 §4
         receive_rtcp(shard, slot, &source, <int>size, now_ns)
     else:
         receive_rtp(shard, slot, &source, <int>size, now_ns)
@@ -90,7 +89,6 @@ cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
         if shard.slots[i].configured:
             visit_report(shard, shard.slots[i], now_ns)
             visit_silence(shard, shard.slots[i], now_ns)
-            visit_express(shard, shard.slots[i])
         i += TICKS_TO_VISIT
     shard.ticks += 1
 
@@ -145,7 +143,7 @@ cdef inline void run(Shard *shard) noexcept nogil:
             if data == TIMER:
                 timer = True
             else:
-                receive(shard, <Slot *>(data & ~<uint64_t>3), data & 3)
+                receive(shard, <Slot *>(data & ~<uint64_t>1), data & 1)
         if timer:
             run_ticks(shard)
         # Only now, when no event of this batch can point to a slot that a command removed.

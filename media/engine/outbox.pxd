@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc
 
 from media.engine.posix cimport (
     EAGAIN, ECONNREFUSED, MSG_DONTWAIT, MSG_NOSIGNAL, Address, errno, pthread_mutex_lock, pthread_mutex_unlock, sendto,
-    sockaddr, socklen_t, write,
+    write,
 )
 from media.engine.reasons cimport EVENTS_FULL, SEND_FAILED, SEND_FULL, SEND_REFUSED
 from media.engine.slots cimport DIGIT, LEARNED, MAX_EVENTS, SILENT, Event, Player, Shard, Slot
@@ -81,11 +81,8 @@ cdef inline void notify(Shard *shard) noexcept nogil:
 cdef inline bint send_datagram(
     Shard *shard, Slot *slot, int fd, const uint8_t *data, int size, const Address *to
 ) noexcept nogil:
-    """`to`: NULL on a connected socket."""
     cdef int reason
-    cdef const sockaddr *address = &to.any if to != NULL else NULL
-    cdef socklen_t length = address_size(to) if to != NULL else 0
-    if sendto(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, address, length) == size:
+    if sendto(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, address_size(to)) == size:
         return True
     reason = SEND_FULL if errno == EAGAIN else SEND_REFUSED if errno == ECONNREFUSED else SEND_FAILED
     drop(shard, slot, reason)
@@ -96,13 +93,8 @@ cdef inline void send_packet(
     Shard *shard, Slot *slot, uint8_t *packet, int length, uint8_t payload_type, const Stamp *stamp
 ) noexcept nogil:
     """Send `length` bytes of payload that lie behind 12 free bytes at `packet`."""
-    cdef const Address *to = NULL
-    cdef int fd = slot.express_fd
-    if fd < 0:
-        fd = slot.rtp_fd
-        to = latch_target(&slot.latch)
     build_header(packet, payload_type, stamp.marker, stamp.sequence, stamp.timestamp, slot.out.ssrc)
-    if send_datagram(shard, slot, fd, packet, HEADER_SIZE + length, to):
+    if send_datagram(shard, slot, slot.rtp_fd, packet, HEADER_SIZE + length, latch_target(&slot.latch)):
         slot.out.packets += 1
         slot.out.octets += length
         shard.packets_out += 1

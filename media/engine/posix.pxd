@@ -47,10 +47,9 @@ cdef extern from *:
 
     int AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC
     int MSG_DONTWAIT, MSG_TRUNC, MSG_NOSIGNAL
-    int SOL_SOCKET, SO_RCVBUF, SO_REUSEADDR, IPPROTO_IP, IP_TOS, IPPROTO_IPV6, IPV6_TCLASS, IPV6_V6ONLY
+    int SOL_SOCKET, SO_RCVBUF, IPPROTO_IP, IP_TOS, IPPROTO_IPV6, IPV6_TCLASS, IPV6_V6ONLY
     int socket(int domain, int kind, int protocol) nogil
     int bind(int fd, const sockaddr *address, socklen_t length) nogil
-    int connect(int fd, const sockaddr *address, socklen_t length) nogil
     int setsockopt(int fd, int level, int name, const void *value, socklen_t length) nogil
     ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, sockaddr *source, socklen_t *length) nogil
     ssize_t sendto(int fd, const void *data, size_t size, int flags, const sockaddr *to, socklen_t length) nogil

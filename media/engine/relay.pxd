@@ -3,7 +3,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from media.codec.g711 cimport ALAW, ULAW
-from media.engine.express cimport close_express
 from media.engine.outbox cimport drop, send_packet, tell, tell_learned
 from media.engine.reasons cimport (
     BAD_EVENT, HELD, KEPT, NO_CODEC, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
@@ -118,8 +117,6 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
         return
     if slot.latch.news:
         slot.latch.news = False
-        slot.learned_at = slot.received
-        close_express(slot)
         tell_learned(shard, slot)
     slot.received += 1
     slot.heard_ns = now_ns

@@ -22,11 +22,12 @@ from libc.string cimport memcpy
 from media.codec.g711 cimport g711_tables
 from media.engine.looping cimport TIMER, run
 from media.engine.commanding cimport free_command, watch
-from media.engine.express cimport NO_EXPRESS, close_express, udp_socket
 from media.engine.posix cimport (
-    CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME, Address,
-    bind, clock_ns, close, epoll_create1, errno, eventfd, htons, itimerspec, pthread_mutex_destroy, pthread_mutex_init,
-    pthread_mutex_lock, pthread_mutex_unlock, read, timerfd_create, timerfd_settime, write,
+    AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
+    IPV6_V6ONLY, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
+    TFD_TIMER_ABSTIME, Address, bind, clock_ns, close, epoll_create1, errno, eventfd, htons, itimerspec,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, read, setsockopt, socket,
+    timerfd_create, timerfd_settime, write,
 )
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
@@ -38,6 +39,7 @@ from media.rtp.address cimport address_size, host_text, make_address
 from media.rtp.control cimport CNAME_SIZE
 from media.rtp.reception cimport reception_total_lost
 
+RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
 
 _alive = weakref.WeakSet()
 
@@ -63,11 +65,18 @@ cdef class Handle:
         free(self.slot)
 
 
-cdef int open_socket(const Address *address, int tos) except -1:
+cdef int open_socket(const Address *address, int dscp) except -1:
     """A bound UDP socket; OSError says why not."""
-    cdef int fd = udp_socket(address, tos)
+    cdef int one = 1, tos = dscp << 2, size = RECEIVE_BUFFER
+    cdef int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if fd < 0:
         raise OSError(errno, os.strerror(errno))
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size))
+    if address.any.sa_family == AF_INET:
+        setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos))
+    else:
+        setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos))
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))
     if bind(fd, &address.any, address_size(address)) < 0:
         number = errno
         close(fd)
@@ -90,6 +99,7 @@ cdef class ShardThread:
     cdef dict buffers          # (serial, play) -> the samples a player reads
     cdef uint64_t serials
     cdef bint closed
+    cdef int dscp
     cdef object __weakref__
 
     def __cinit__(self):
@@ -101,7 +111,7 @@ cdef class ShardThread:
         cdef int i
         self.handles = {}
         self.buffers = {}
-        self.shard.tos = dscp << 2
+        self.dscp = dscp
         self.shard.silence_ns = <int64_t>(silence_s * 1e9)
         self.shard.commands_end = &self.shard.commands
         self.shard.events_end = &self.shard.events
@@ -175,20 +185,18 @@ cdef class ShardThread:
 
     def open(self, str host, int port):
         """Bind `port` and the next one; raises OSError or ValueError."""
-        cdef Address address, rtcp_address
+        cdef Address address
         cdef Handle handle = Handle.__new__(Handle)
         cdef int rtp, rtcp
         read_address(host, port, &address)
-        rtp = open_socket(&address, self.shard.tos)
-        rtcp_address = address
-        rtcp_address.v4.sin_port = htons(<uint16_t>(port + 1))
+        rtp = open_socket(&address, self.dscp)
+        address.v4.sin_port = htons(<uint16_t>(port + 1))
         try:
-            rtcp = open_socket(&rtcp_address, self.shard.tos)
+            rtcp = open_socket(&address, self.dscp)
         except OSError:
             close(rtp)
             raise
         self._make_slot(handle, rtp, rtcp)
-        handle.slot.local = address
         handle.port = port
         self._push(ADD, handle, NULL, 0, None)
         # Only after the command, so that whoever is woken by the first packet finds it.
@@ -207,7 +215,6 @@ cdef class ShardThread:
         slot.serial = handle.serial = self.serials
         slot.rtp_fd = rtp
         slot.rtcp_fd = rtcp
-        slot.express_fd = NO_EXPRESS
         slot.busy_index = -1
         slot.trip = -1
         slot.config.event_type = -1
@@ -403,7 +410,6 @@ cdef class ShardThread:
         for handle in self.handles.values():
             close(handle.slot.rtp_fd)
             close(handle.slot.rtcp_fd)
-            close_express(handle.slot)
             free(handle.slot.player)
         self.handles.clear()
         self.buffers.clear()
@@ -435,7 +441,6 @@ cdef class ShardThread:
         for handle in self.handles.values():
             close(handle.slot.rtp_fd)
             close(handle.slot.rtcp_fd)
-            close_express(handle.slot)
         self._close_descriptors()
 
 

@@ -122,8 +122,6 @@ cdef struct Route:
 cdef struct Slot:
     int rtp_fd
     int rtcp_fd
-    int express_fd                  # connected to the learned source, or one of the values of `express.pxd`
-    Address local                   # of RTP
     uint64_t serial
     int index                       # in the shard's table
     int busy_index                  # in the shard's list of slots that every tick visits, -1 when not
@@ -139,7 +137,6 @@ cdef struct Slot:
     Outgoing out
     DigitReceiver digits
     uint64_t received
-    uint64_t learned_at             # `received` when the source was learned
     uint32_t dropped[REASONS]
     uint32_t not_carried[128]
     # what we generate
@@ -237,7 +234,6 @@ cdef struct Shard:
     Slot **busy
     int busy_count
     int64_t silence_ns
-    int tos                         # of every packet
     int64_t deadline_ns
     uint64_t ticks
     uint64_t random
