@@ -73,9 +73,7 @@ class Attempt:
             self._caller.ring()
 
     def _give_up(self, cause: Cause, winner: Leg | None) -> None:
-        """Stop what still rings. Early media of a leg that lost gives way."""
-        if self._early is not None and self._early is not winner and self._early.bridge is not None:
-            self._early.bridge.close()
+        """Stop what still rings; the early media of a leg that lost ends with it."""
         for leg in self._legs:
             if leg is not winner:
                 leg.hangup(cause)

@@ -169,13 +169,16 @@ async def test_an_engine_without_ports_refuses_calls_with_503() -> None:
     assert (office.row.disposition, office.row.to_number) == ("FAILED", "102")
 
 
-async def test_an_engine_that_has_ports_for_one_side_only_gives_them_back() -> None:
+@pytest.mark.parametrize("left", [1, 2])
+async def test_an_engine_that_has_ports_for_some_of_the_phones_only_gives_them_back(left: int) -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
-        a, _ = await office.registered("101"), await office.registered("102")
+        a = await office.registered("101")
+        for n in (1, 2):
+            await office.registered("102", f"10.0.2.{n}")
         office.may_log.add("no media ports for the call")
-        office.engine.ports_left = 1
+        office.engine.ports_left = left
         assert await a.dial("102").until_over() == 503
-        assert len(office.engine.of(DestroyEndpoint)) == 1
+        assert len(office.engine.of(DestroyEndpoint)) == left
 
 
 async def test_a_body_that_is_no_description_is_refused_with_415() -> None:

@@ -151,7 +151,7 @@ async def test_an_expired_registration_is_not_rung_and_swept_with_an_event() -> 
         a = await office.registered("101")
         await office.phone("102").register(60)
         await asyncio.sleep(61)
-        assert await a.dial("102").until_over() == 480
+        assert await a.dial("102").until_over(5) == 480
         office.location.sweep()
         assert changes(office)[-1] == ("102", "expired")
         assert [number for number, _ in office.location] == ["101"]
