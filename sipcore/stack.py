@@ -193,6 +193,41 @@ class SipStack:
                     self._sessions.pop((session.request.call_id, session.local_tag), None)
         self._timers.push(session)
 
+    # --- machines that outlive a stack --------------------------------------------------------------------------
+
+    def machines(self) -> list[InviteSession | Transaction]:
+        """All that is held, for `sipcore.freeze`, in the order in which `adopt` joins them again."""
+        outside = [each for each in self._servers.values() if not each.request.to.tag]
+        inside = [each for each in self._servers.values() if each.request.to.tag]
+        return [*outside, *self._sessions.values(), *inside, *self._clients.values()]
+
+    def adopt(self, machine: InviteSession | Transaction) -> None:
+        """Go on with a machine of another stack: transactions and sessions find each other, in the order of
+        `machines`; the user of a request outside any session is not told its outcome."""
+        if isinstance(machine, InviteSession):
+            self._sessions[machine.request.call_id, machine.local_tag] = machine
+            if machine.key in self._servers:
+                self._servers[machine.key].owner = machine
+        elif isinstance(machine, ServerBase):
+            self._servers[machine.key] = machine
+            machine.owner = self._owner_of(machine)
+            if machine.request.method != "REGISTER" and not machine.request.to.tag:
+                self._merged.setdefault(merge_key(machine.request), machine.key)
+        elif isinstance(machine, ClientBase):
+            self._clients[machine.key[0], machine.key[1]] = machine
+            machine.owner = self._owner_of(machine)
+        self._timers.push(machine)
+
+    def _owner_of(self, transaction: ServerBase | ClientBase) -> InviteSession | None:
+        request = transaction.request
+        if isinstance(transaction, ServerBase):
+            return self._session_of(request) if request.to.tag else None
+        session = self._sessions.get((request.call_id, request.from_.tag or ""))
+        if session is None or request.method == "CANCEL":
+            return None
+        of_fork = session.dialog is not None and request.to.tag not in (None, session.dialog.remote_tag)
+        return None if of_fork else session
+
     # --- requests ---------------------------------------------------------------------------------------------
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:

@@ -205,7 +205,7 @@ class InviteSession:
 
     def receive_response(self, request: Request, response: Response, now: float) -> Actions:
         """A response to a request of this session."""
-        if request is self.request:
+        if self._is_first(request):
             status = response.status
             if status >= 300:
                 return self._step(On.FAILURE, now, status, response)
@@ -218,13 +218,17 @@ class InviteSession:
 
     def request_failed(self, request: Request, status: int, now: float) -> Actions:
         """No response came (408), or the flow failed (503)."""
-        if request is self.request:
+        if self._is_first(request):
             return self._step(On.FAILURE, now, status, None)
         if request.method == "BYE":
             return self._step(On.BYE_DONE, now)
         if request.method == "INVITE":
             return self._change_step(changes.On.LOST if status == 408 else changes.On.REFUSED, now, status)
         return NOTHING
+
+    def _is_first(self, request: Request) -> bool:
+        """Whether this is the INVITE that made the session, perhaps thawed apart from it."""
+        return request is self.request or (request.method == "INVITE" and request.via.branch == self.branch)
 
     def receive_request(self, key: Key, request: Request, now: float) -> Actions:
         """A request inside the dialog other than ACK and CANCEL; always answered, now or by the user."""

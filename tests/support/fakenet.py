@@ -103,6 +103,12 @@ class Node:
         self.stack = SipStack(StackConfig(agent=name, timers=timers), CountingIds(name))
         self.events: list[StackEvent] = []
         self.sent: list[Packet] = []
+        self.shift_s = 0.0  # this node's clock beyond that of the net
+
+    @property
+    def now(self) -> float:
+        """This node's own monotonic clock."""
+        return self.net.now + self.shift_s
 
     @property
     def address(self) -> tuple[str, int]:
@@ -124,14 +130,14 @@ class Node:
             body=sdp,
         )
         session = stack.invite(
-            request, self.flow_to(other, transport), f"<sip:{self.name}@{self.name}>", self.net.now, user=user
+            request, self.flow_to(other, transport), f"<sip:{self.name}@{self.name}>", self.now, user=user
         )
         self.net.settle()
         return session
 
     def perform(self, session: InviteSession, verb: str, *args: object, **named: object) -> None:
         """Use a verb of a session of this node now: `perform(session, "answer", sdp)`."""
-        now = self.net.now
+        now = self.now
         if verb in ("answer", "modify", "accept_offer", "refuse_offer", "progress", "reject"):
             actions = getattr(session, verb)(*args, now, **named)
         else:
@@ -177,7 +183,7 @@ class FakeNet:
     def inject(self, data: bytes, target: str, source: str = "stranger", transport: str = "UDP") -> None:
         """Bytes from an address where no stack lives arrive now."""
         flow = Flow(transport, (target, 5060), (source, 5060), 0 if transport == "UDP" else 1)
-        self.nodes[target].stack.receive(data, flow, self.now)
+        self.nodes[target].stack.receive(data, flow, self.nodes[target].now)
         self.settle()
 
     def cut(self, one: str, other: str) -> None:
@@ -185,7 +191,7 @@ class FakeNet:
         for here, there in ((one, other), (other, one)):
             self._stream_at[here, there] = -1.0
             node = self.nodes[here]
-            node.stack.flow_closed(node.flow_to(there, "TCP"), self.now)
+            node.stack.flow_closed(node.flow_to(there, "TCP"), node.now)
         self.settle()
 
     def step_until(self, when_s: float) -> None:
@@ -236,24 +242,24 @@ class FakeNet:
             self._carry_in_order(packet, target, back)
             return
         for delay_s in self.route(packet):
-            self.after(delay_s, lambda: target.stack.receive(data, back, self.now))
+            self.after(delay_s, lambda: target.stack.receive(data, back, target.now))
 
     def _carry_in_order(self, packet: Packet, target: Node, back: Flow) -> None:
         ends = (packet.source, packet.target)
         if self._stream_at[ends] < 0:
             node = self.nodes[packet.source]
             flow = node.flow_to(packet.target, "TCP")
-            self.after(0.0, lambda: node.stack.flow_closed(flow, self.now))
+            self.after(0.0, lambda: node.stack.flow_closed(flow, node.now))
             return
         at = self._stream_at[ends] = max(self.now + DELAY_S, self._stream_at[ends])
         self._push(at, lambda: self._arrive(ends, packet.data, target, back))
 
     def _arrive(self, ends: tuple[str, str], data: bytes, target: Node, back: Flow) -> None:
         if self._stream_at[ends] >= 0:
-            target.stack.receive(data, back, self.now)
+            target.stack.receive(data, back, target.now)
 
     def _next(self) -> float | None:
-        moments = [at for node in self.nodes.values() if (at := node.stack.deadline()) is not None]
+        moments = [at - node.shift_s for node in self.nodes.values() if (at := node.stack.deadline()) is not None]
         if self._queue:
             moments.append(self._queue[0][0])
         return min(moments, default=None)
@@ -264,7 +270,7 @@ class FakeNet:
             heapq.heappop(self._queue)[2]()
             self.settle()
         for node in self.nodes.values():
-            node.stack.on_timer(self.now)
+            node.stack.on_timer(node.now)
         self.settle()
 
     def _push(self, at: float, action: Callable[[], None]) -> None:
