@@ -24,17 +24,19 @@ class Registrar:
     ) -> None:
         self._stack, self._admission, self._location = stack, admission, location
         self._policy, self._clock = policy, clock
+        self._policies = {policy.max_contacts: policy}
 
     def receive(self, event: RequestArrived) -> None:
         """Authenticate, apply, answer."""
         request, now = event.request, self._clock.now()
-        tag = self._stack.stateless_tag(request)
         verdict = self._admission.check(request, event.flow)
-        if not isinstance(verdict, Admitted):
-            response = response_to(request, verdict.status, to_tag=tag, extra=verdict.extra)
-            self._stack.respond(event.key, response, now, keep=not verdict.challenge)
+        if isinstance(verdict, Admitted):
+            response = self._register(event, verdict.terminal, self._stack.ids.tag())
+            self._stack.respond(event.key, response, now)
             return
-        self._stack.respond(event.key, self._register(event, verdict.terminal, tag), now)
+        tag = self._stack.stateless_tag(request)
+        response = response_to(request, verdict.status, to_tag=tag, extra=verdict.extra)
+        self._stack.respond(event.key, response, now, keep=not verdict.challenge)
 
     def _register(self, event: RequestArrived, terminal: Terminal, tag: str) -> Response:
         request, now = event.request, self._clock.now()
@@ -65,9 +67,11 @@ class Registrar:
         return self._accepted(request, result.bindings, tag, now)
 
     def _policy_of(self, terminal: Terminal) -> RegisterPolicy:
-        if terminal.max_contacts == self._policy.max_contacts:
-            return self._policy
-        return replace(self._policy, max_contacts=terminal.max_contacts)
+        most = terminal.max_contacts
+        found = self._policies.get(most)
+        if found is None:
+            found = self._policies[most] = replace(self._policy, max_contacts=most)
+        return found
 
     def _accepted(self, request: Request, bindings: tuple[Binding, ...], tag: str, now: float) -> Response:
         extra: list[tuple[str, object]] = [("Contact", binding.to_contact(now)) for binding in bindings]
@@ -76,8 +80,10 @@ class Registrar:
 
 def _expires(request: Request) -> int | None:
     """The Expires header in seconds; RFC 3261 §10.3 step 6 takes a malformed one as the default."""
+    text = request.headers.get("expires")
+    if text is None:
+        return None
     try:
-        found = request.headers.first(Expires)
+        return Expires.parse(text).value
     except ParseError:
         return None
-    return found.value if found is not None else None

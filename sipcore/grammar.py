@@ -121,6 +121,8 @@ def _escape_match(match: re.Match[str]) -> str:
 
 
 def escape_user(text: str) -> str:
+    if text.isalnum() and text.isascii():  # a number, as nearly always
+        return text
     return _USER_UNSAFE.sub(_escape_match, text)
 
 
