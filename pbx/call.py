@@ -29,6 +29,7 @@ class Call:
     def __init__(self, call_id: CallId, to: Party, services: Services) -> None:
         self.id = self.linkedid = call_id
         self.to, self.services = to, services
+        self.media_group = services.new_id()
         self.legs: list[Leg] = []
         self.digits = ""
         self.stage = "dial"

@@ -151,7 +151,7 @@ class Pbx:
         self.calls[call.id] = call
         caller = self.directory.party(terminal)
         call.begin(caller)
-        media = MediaSession(self.services.new_id(), self._media_address(flow), (flow.remote[0],))
+        media = self._media(call, flow)
         leg = Leg(call, caller, Direction.INCOMING, SipSide(self.driver, session), media, self.services)
         session.user = leg
         refusal = NOT_FOUND if app is None else _take_first_offer(media, request)
@@ -201,7 +201,7 @@ class Pbx:
 
     async def _ring_all(self, call: Call, terminal: Terminal, targets: Sequence[Target]) -> list[Leg]:
         """The terminal counts as taken from now on, also while the engine is asked for ports."""
-        callees = [_Callee(self._media(target), target) for target in targets]
+        callees = [_Callee(self._media(call, target.flow), target) for target in targets]
         with self.services.active.reserved(terminal.number, call.id):
             await self._create_media(call.caller, *[callee.media for callee in callees])
             party = self.directory.party(terminal)
@@ -230,12 +230,10 @@ class Pbx:
 
     # --- media ------------------------------------------------------------------------------------------------
 
-    def _media(self, target: Target) -> MediaSession:
-        flow = target.flow
-        return MediaSession(self.services.new_id(), self._media_address(flow), (flow.remote[0],))
-
-    def _media_address(self, flow: Flow) -> MediaAddress:
-        return MediaAddress(self._addresses.bind_for(flow.local[0], flow.remote[0]), flow.local[0])
+    def _media(self, call: Call, flow: Flow) -> MediaSession:
+        """Media of a leg on that path; all legs of a call are on one media worker."""
+        address = MediaAddress(self._addresses.bind_for(flow.local[0], flow.remote[0]), flow.local[0])
+        return MediaSession(self.services.new_id(), address, (flow.remote[0],), group=call.media_group)
 
     async def _create_media(self, caller: Leg, *others: MediaSession) -> None:
         """Ports for all of them in one exchange with the engine; raises `MediaRefused`."""

@@ -48,10 +48,13 @@ class MediaAddress:
 
 
 class MediaSession:
-    """`sources` are addresses besides that of the SDP from which RTP may come: the peer's signalling address."""
+    """`sources` are addresses besides that of the SDP from which RTP may come: the peer's signalling address.
+    Endpoints of one `group` can meet in a room; 0 is none."""
 
-    def __init__(self, endpoint: EndpointId, address: MediaAddress, sources: tuple[str, ...]) -> None:
-        self.endpoint, self._address, self._sources = endpoint, address, sources
+    def __init__(
+        self, endpoint: EndpointId, address: MediaAddress, sources: tuple[str, ...], *, group: int = 0
+    ) -> None:
+        self.endpoint, self._address, self._sources, self._group = endpoint, address, sources, group
         self._local: LocalMedia | None = None
         self._sent: SessionDescription | None = None
         self._offer: SessionDescription | None = None
@@ -61,7 +64,7 @@ class MediaSession:
     # --- the endpoint -----------------------------------------------------------------------------------------
 
     def creating(self) -> CreateEndpoint:
-        return CreateEndpoint(self.endpoint, self._address.bind)
+        return CreateEndpoint(self.endpoint, self._address.bind, group=self._group)
 
     def created(self, reply: EndpointCreated) -> None:
         self._local = LocalMedia(self._address.advertised, reply.rtp.port, reply.rtcp_port)
