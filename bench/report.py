@@ -27,7 +27,7 @@ COLUMNS = ("id", "work", "measured", "ratio to", "target", "", "note")
 
 def _cells(measurement: Measurement) -> tuple[str, ...]:
     ratio = f"{measurement.ratio:.2f} x {measurement.reference}" if measurement.ratio is not None else "-"
-    value = f"{measurement.value:,.3g} {measurement.unit}" if measurement.value < 1000 else f"{measurement.value:,.0f} {measurement.unit}"
+    value = f"{measurement.value:,{'.3g' if measurement.value < 1000 else '.0f'}} {measurement.unit}"
     verdict = "met" if measurement.met else "MISSED"
     return (measurement.id, measurement.work, value, ratio, measurement.target, verdict, measurement.note)
 
