@@ -31,6 +31,8 @@ async def test_an_answered_call_has_two_endpoints_set_up_as_agreed_joined_in_one
         assert await ring.until_over() == 200
         created = {command.endpoint for command in office.engine.of(CreateEndpoint)}
         assert len(created) == 2
+        (group,) = {command.group for command in office.engine.of(CreateEndpoint)}
+        assert group, "the endpoints of a call are on one media worker"
         assert {command.endpoint for command in office.engine.of(DestroyEndpoint)} == created
         assert {command.endpoint for command in office.engine.of(JoinRoom)} == created
     assert len(office.of(BridgeFormed)) == 1

@@ -54,7 +54,6 @@ async def test_what_the_callee_answers_becomes_the_answer_to_the_caller_and_a_hi
     assert (office.row.answered_at, office.row.talk_seconds) == (None, 0.0)
 
 
-@pytest.mark.row("FWD-4")
 async def test_a_phone_rings_for_ten_minutes_at_most_then_the_caller_learns_that_nobody_answered() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a, b = await office.registered("101"), await office.registered("102")
@@ -74,7 +73,6 @@ async def test_a_phone_rings_for_ten_minutes_at_most_then_the_caller_learns_that
     assert (office.row.disposition, office.row.cause) == ("NOANSWER", "no_answer")
 
 
-@pytest.mark.row("CDR-19")
 async def test_a_call_to_an_unregistered_terminal_is_refused_with_480_and_leaves_a_row() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a = await office.registered("101")

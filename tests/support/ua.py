@@ -151,11 +151,12 @@ class PhoneCall:
         assert self.ended is not None
         return self.ended.status
 
-    async def until_settled(self) -> None:
+    async def until_settled(self, within_s: float = PATIENCE_S) -> None:
         """Wait until the call is answered or over, whichever it will be."""
-        while not (self.is_answered or self.is_over):
-            self._news.clear()
-            await self._news.wait()
+        async with asyncio.timeout(within_s):
+            while not (self.is_answered or self.is_over):
+                self._news.clear()
+                await self._news.wait()
 
     def tell(self, event: SessionEvent) -> None:
         self.heard.append(event)
@@ -444,6 +445,15 @@ class RawPhone:
             while True:
                 message = await self._inbox.get()
                 if isinstance(message, Response) and message.status == status:
+                    self.to_tag = message.to.tag or self.to_tag
+                    return message
+
+    async def expect_final(self, within_s: float = PATIENCE_S) -> Response:
+        """The next final response, whatever it says."""
+        async with asyncio.timeout(within_s):
+            while True:
+                message = await self._inbox.get()
+                if isinstance(message, Response) and message.status >= 200:
                     self.to_tag = message.to.tag or self.to_tag
                     return message
 
