@@ -20,32 +20,45 @@ SEND_BUFFER_BYTES = 1 << 20
 
 
 class TcpConnection(asyncio.Protocol):
-    """One connection: a path, and a flow of its own."""
+    """One connection: the path of the flow it was made for, and of older flows to the same peer that go on over it."""
 
-    def __init__(self, endpoint: "TcpListener") -> None:
+    def __init__(self, endpoint: "TcpListener", flow: Flow | None = None) -> None:
         self._endpoint = endpoint
         self._driver = endpoint.driver
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
-        self._watch: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self.flow: Flow | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._watch_at = self._close_at = 0.0
+        self._is_partial = False
+        self._others: list[Flow] = []
+        self.flow = flow
+        self.is_admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's classes
-        host, port = transport.get_extra_info("peername")[:2]
-        self.flow = self._endpoint.new_flow(host, port)
-        if not self._endpoint.admit(self, host):
+        peer = transport.get_extra_info("peername")
+        if self.flow is None and peer is not None:
+            self.flow = self._endpoint.new_flow(*peer[:2])
+        self.is_admitted = self.flow is not None and self._endpoint.admit(self, self.flow)
+        if self.flow is None or not self.is_admitted:
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(SEND_BUFFER_BYTES)
         self._driver.add_path(self.flow.id, self)
         self._wait(IDLE_TIMEOUT_S)
 
+    def carry(self, flow: Flow) -> None:
+        """Be the path of another flow to the same peer as well."""
+        self._others.append(flow)
+        self._driver.add_path(flow.id, self)
+
     def data_received(self, data: bytes) -> None:
         assert self.flow is not None
+        has_ended = False
         try:
             for item in self._framer.feed(data):
+                has_ended = True
                 if isinstance(item, Ping):
                     self._write(PONG)
                 else:
@@ -53,20 +66,40 @@ class TcpConnection(asyncio.Protocol):
         except FramingError as error:
             self._broken(error)
             return
-        self._wait(MESSAGE_TIMEOUT_S if self._framer.pending else IDLE_TIMEOUT_S)
+        is_partial = self._framer.pending > 0
+        if not is_partial:
+            self._wait(IDLE_TIMEOUT_S)
+        elif has_ended or not self._is_partial:
+            self._wait(MESSAGE_TIMEOUT_S)
+        self._is_partial = is_partial
 
     def _broken(self, error: FramingError) -> None:
         """The next message cannot be found any more: a last answer, then the end."""
         assert self.flow is not None
-        stack = self._driver.stack
-        stack.refuse(error.head, MalformedMessage.of_head(error), self.flow)
-        self._driver.pump()
+        malformed = MalformedMessage.of_head(error)
+        if malformed.request:
+            self._driver.stack.refuse(error.head, malformed, self.flow)
+            self._driver.pump()
         self.close()
 
     def _wait(self, seconds: float) -> None:
+        """Close in so many seconds unless told otherwise; a timer that is too early is left to find out."""
+        self._close_at = self._loop.time() + seconds
+        if self._watch is None or self._watch_at > self._close_at:
+            self._arm()
+
+    def _arm(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._watch = self._loop.call_later(seconds, self.close)
+        self._watch_at = self._close_at
+        self._watch = self._loop.call_at(self._close_at, self._expired)
+
+    def _expired(self) -> None:
+        self._watch = None
+        if self._loop.time() < self._close_at:
+            self._arm()
+        else:
+            self.close()
 
     def send(self, data: bytes, remote: tuple[str, int]) -> None:
         self._write(data)
@@ -83,9 +116,12 @@ class TcpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._endpoint.forget(self)
-        if self.flow is not None:
-            self._driver.drop_path(self.flow)
+        if self.flow is None:
+            return
+        self._endpoint.forget(self, self.flow)
+        if self.is_admitted:
+            for flow in (self.flow, *self._others):
+                self._driver.drop_path(flow)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -100,9 +136,10 @@ class TcpListener:
     def __init__(self, driver: SipDriver, addresses: AdvertisedAddress) -> None:
         self.driver, self._addresses = driver, addresses
         self._server: asyncio.Server | None = None
-        self._connections: set[TcpConnection] = set()
+        self._connections: dict[TcpConnection, Flow] = {}
+        self._by_peer: dict[tuple[str, int], TcpConnection] = {}
         self._per_source: Counter[str] = Counter()
-        self._opening: dict[tuple[str, int], list[bytes]] = {}
+        self._opening: dict[tuple[str, int], list[tuple[Flow, bytes]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound: tuple[str, int] = ("", 0)
 
@@ -123,36 +160,42 @@ class TcpListener:
 
     def flow_to(self, host: str, port: int) -> Flow:
         """The flow of an open connection to that peer, or one that will be opened when something is sent."""
-        for connection in self._connections:
-            if connection.flow is not None and connection.flow.remote == (host, port):
-                return connection.flow
-        return self.new_flow(host, port)
+        connection = self._by_peer.get((host, port))
+        return self._connections[connection] if connection is not None else self.new_flow(host, port)
 
-    def admit(self, connection: TcpConnection, host: str) -> bool:
-        """False when `host` has too many connections already."""
-        self._connections.add(connection)
+    def admit(self, connection: TcpConnection, flow: Flow) -> bool:
+        """False when the peer's host has too many connections already."""
+        host = flow.remote[0]
+        if self._per_source[host] >= PER_SOURCE:
+            return False
         self._per_source[host] += 1
-        return self._per_source[host] <= PER_SOURCE
+        self._connections[connection] = flow
+        self._by_peer[flow.remote] = connection
+        return True
 
-    def forget(self, connection: TcpConnection) -> None:
-        if connection in self._connections and connection.flow is not None:
-            self._connections.discard(connection)
-            host = connection.flow.remote[0]
-            self._per_source[host] -= 1
-            if not self._per_source[host]:
-                del self._per_source[host]
+    def forget(self, connection: TcpConnection, flow: Flow) -> None:
+        """The connection is closed."""
+        if self._connections.pop(connection, None) is None:
+            return
+        if self._by_peer.get(flow.remote) is connection:
+            del self._by_peer[flow.remote]
+        host = flow.remote[0]
+        self._per_source[host] -= 1
+        if not self._per_source[host]:
+            del self._per_source[host]
 
     def reach(self, flow: Flow, data: bytes) -> None:
         """Send on a flow whose connection is not open: over another one to the same peer, or a new one."""
-        for connection in self._connections:
-            if connection.flow is not None and connection.flow.remote == flow.remote:
-                connection.send(data, flow.remote)
-                return
+        connection = self._by_peer.get(flow.remote)
+        if connection is not None:
+            connection.carry(flow)
+            connection.send(data, flow.remote)
+            return
         waiting = self._opening.get(flow.remote)
         if waiting is not None:
-            waiting.append(data)
+            waiting.append((flow, data))
             return
-        self._opening[flow.remote] = [data]
+        self._opening[flow.remote] = [(flow, data)]
         task = asyncio.ensure_future(self._connect(flow))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -161,13 +204,21 @@ class TcpListener:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_connection(lambda: TcpConnection(self), *flow.remote)
+                _, connection = await loop.create_connection(lambda: TcpConnection(self, flow), *flow.remote)
         except (OSError, TimeoutError):
-            self._opening.pop(flow.remote, None)
-            self.driver.unreachable(flow)
+            self._unreachable(flow)
             return
-        for data in self._opening.pop(flow.remote, ()):
+        if not connection.is_admitted:
+            self._unreachable(flow)
+            return
+        for other, data in self._opening.pop(flow.remote):
+            if other.id != flow.id and not self.driver.is_open(other):
+                connection.carry(other)
             connection.send(data, flow.remote)
+
+    def _unreachable(self, flow: Flow) -> None:
+        for waiting in {other for other, _ in self._opening.pop(flow.remote)}:
+            self.driver.unreachable(waiting)
 
     def close(self) -> None:
         if self._server is not None:
