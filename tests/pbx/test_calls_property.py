@@ -10,7 +10,8 @@ from random import Random
 
 import pytest
 
-from media.api import CreateEndpoint, DestroyEndpoint
+from media.api import CreateEndpoint, DestroyEndpoint, EngineFailed, MediaSilent
+from pbx.call import Call
 from pbx.events import CallEnded, CallStarted, LegCreated, LegEnded
 from sipcore.errors import LocalProtocolError
 from storage.records import CdrRow
@@ -37,9 +38,11 @@ class Life:
     def __init__(self, office: VirtualOffice, random: Random) -> None:
         self.office, self.random = office, random
         self.tasks: list[asyncio.Task[None]] = []
+        self.lost_endpoints: set[int] = set()
 
     def phone(self, number: str, n: int) -> Phone:
-        phone = self.office.phone(number, f"10.0.{int(number)}.{n}", codecs=self.random.choice(CODECS))
+        codecs, transport = self.random.choice(CODECS), self.random.choice(("UDP", "UDP", "UDP", "TCP"))
+        phone = self.office.phone(number, f"10.0.{int(number)}.{n}", codecs=codecs, transport=transport)
         phone.on_ring = self.rang
         return phone
 
@@ -82,7 +85,11 @@ class Life:
             await self.pause(15)
             self.act(call.hangup)
             return
-        await call.until_settled()
+        try:
+            await call.until_settled()
+        except TimeoutError:
+            assert phone.is_gone, "a caller is always told in the end"
+            return
         await self.talk(call)
 
     async def talk(self, call: PhoneCall) -> None:
@@ -97,6 +104,27 @@ class Life:
         if self.random.random() < 0.1:
             self.office.pbx.hangup(self.random.choice([*self.office.pbx.calls, "none"]))
         self.act(call.hangup)
+
+    async def misfortune(self, phones: list[Phone]) -> None:
+        """Something that nobody did."""
+        await self.pause(40)
+        calls = list(self.office.pbx.calls.values())
+        what = self.random.randrange(4)
+        if what == 0:
+            self.office.unplug(self.random.choice(phones))
+        elif what == 1 and calls:
+            leg = self.random.choice(self.random.choice(calls).legs)
+            self.office.engine.emit(MediaSilent(leg.media.endpoint, 120.0))
+        elif what == 2 and calls:
+            self.lose_media_of(self.random.choice(calls))
+
+    def lose_media_of(self, call: Call) -> None:
+        """The media worker of a call dies."""
+        engine = self.office.engine
+        asked = [each.endpoint for each in engine.of(CreateEndpoint) if each.group == call.media_group]
+        lost = tuple(endpoint for endpoint in asked if engine.endpoints.pop(endpoint, None) is not None)
+        self.lost_endpoints.update(lost)
+        engine.emit(EngineFailed(1, lost))
 
     def act(self, step: object) -> None:
         """A phone whose session is past that point simply does not."""
@@ -116,6 +144,7 @@ async def live(seed: int) -> None:
         terminal(number, max_calls=random.choice((1, 2, 5)), trust=f"10.0.{number}.0/24") for number in NUMBERS
     ]
     async with open_office(*terminals, faults=faults, seed=seed) as office:
+        office.may_log.add("a media worker died, its calls end")
         office.engine.answer_after_s = random.choice((0.0, 0.0, 0.3))
         people = Life(office, random)
         phones = [people.phone(number, n) for number in NUMBERS for n in range(1, random.choice((2, 3)))]
@@ -125,14 +154,15 @@ async def live(seed: int) -> None:
             except AssertionError:
                 continue  # the network was too bad: it is not reachable
         callers = [asyncio.create_task(people.make_call(random.choice(phones))) for _ in range(CALLS_A_SEED)]
-        await asyncio.gather(*callers)
-        if random.random() < 0.3:
-            office.unplug(random.choice(phones))
+        unlucky = [asyncio.create_task(people.misfortune(phones)) for _ in range(random.randrange(3))]
+        await asyncio.gather(*callers, *unlucky)
         await asyncio.sleep(700)
         hang_up_the_rest(phones, people)
         await asyncio.gather(*people.tasks)
         await asyncio.sleep(120)
-        check_books(office)
+        gone = people.lost_endpoints
+        office.engine.refused = [why for why in office.engine.refused if int(why.split()[-1][:-1]) not in gone]
+        check_books(office, gone)
 
 
 def hang_up_the_rest(phones: list[Phone], people: Life) -> None:
@@ -144,9 +174,9 @@ def hang_up_the_rest(phones: list[Phone], people: Life) -> None:
         people.office.pbx.hangup(number)
 
 
-def check_books(office: VirtualOffice) -> None:
-    created = [command.endpoint for command in office.engine.of(CreateEndpoint)]
-    destroyed = [command.endpoint for command in office.engine.of(DestroyEndpoint)]
+def check_books(office: VirtualOffice, gone: set[int]) -> None:
+    created = [each.endpoint for each in office.engine.of(CreateEndpoint) if each.endpoint not in gone]
+    destroyed = [each.endpoint for each in office.engine.of(DestroyEndpoint) if each.endpoint not in gone]
     assert sorted(created) == sorted(destroyed)
     legs = [event.leg for event in office.events if isinstance(event, LegCreated)]
     assert sorted(legs) == sorted(event.leg for event in office.events if isinstance(event, LegEnded))

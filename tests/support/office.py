@@ -219,6 +219,8 @@ class VirtualOffice:
         """The phone goes away without a word; what it still holds is its own affair."""
         phone.is_gone = True
         self.wire.detach(phone.address)
+        if phone.transport == "TCP":
+            phone.stream.close()
 
     async def connect(self, caller: Phone, callee: Phone, *codecs: str) -> tuple[PhoneCall, PhoneCall]:
         """A call that both sides talk on."""
