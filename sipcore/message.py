@@ -30,8 +30,8 @@ H = TypeVar("H", bound=Header)
 
 # The same values come again and again inside a dialog, a registration, a transaction.
 _CACHED_LENGTH = 256
-_from_cached = lru_cache(maxsize=8192)(From.parse)
-_to_cached = lru_cache(maxsize=8192)(To.parse)
+_from_cached = lru_cache(maxsize=2048)(From.parse)
+_to_cached = lru_cache(maxsize=2048)(To.parse)
 _via_cached = lru_cache(maxsize=2048)(Via.parse)
 
 
