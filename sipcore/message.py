@@ -247,6 +247,7 @@ class Request(Message):
         if text.endswith(";rport") and "," not in text and "received" not in text.lower():
             # What most phones send; as text it costs a tenth.
             self.headers.set_top_value("via", f"{text}={port};received={host}")
+            self._via = None
             return
         via = self.via.with_source(host, port)
         if via is not self._via:

@@ -381,8 +381,8 @@ class SipStack:
     # --- transactions -----------------------------------------------------------------------------------------
 
     def _start_server(self, key: Key, request: Request, flow: Flow, now: float) -> ServerBase:
-        request.note_source(*flow.remote)
-        flow = reply_flow(request.via, flow)
+        source, flow = flow.remote, reply_flow(request.via, flow)
+        request.note_source(*source)
         transaction: ServerBase
         if request.method == "INVITE":
             invite = InviteServerTransaction(key, request, flow, timers=self.config.timers)
