@@ -150,4 +150,4 @@ def test_the_source_is_written_into_the_top_via(
     top = parse_message(bytes(found)).via  # `found.via` may stay as the peer wrote it
     assert (top.received, top.rport, top.branch) == (*expected, "z9hG4bK1")
     assert found.via.branch == "z9hG4bK1"
-        assert (found.headers.get("via") or "").lower().count("received") == (expected[0] is not None)
+    assert (found.headers.get("via") or "").lower().count("received") == (expected[0] is not None)
