@@ -223,7 +223,7 @@ class SipStack:
         if isinstance(transaction, ServerBase):
             return self._session_of(request) if request.to.tag else None
         session = self._sessions.get((request.call_id, request.from_.tag or ""))
-        if session is None or request.method == "CANCEL":
+        if session is None:
             return None
         of_fork = session.dialog is not None and request.to.tag not in (None, session.dialog.remote_tag)
         return None if of_fork else session

@@ -381,9 +381,8 @@ class InviteSession:
 
     def _give_up(self, now: float, status: int, why: str) -> Actions:
         """The peer fell silent or knows nothing of the session: tell at once, end the dialog properly all the same."""
-        told, self._told = self._told, True
-        tell = NOTHING if told else (Tell(SessionEnded(self, status)),)
-        return (*tell, *self._send_bye(now, f'SIP;cause={status};text="{why}"'))
+        self._told = True
+        return (Tell(SessionEnded(self, status)), *self._send_bye(now, f'SIP;cause={status};text="{why}"'))
 
     def _bye(self, now: float, key: Key, request: Request) -> Actions:
         reason = request.headers.get("reason") or ""

@@ -130,9 +130,9 @@ def test_a_response_with_a_broken_end_is_no_request() -> None:
 
 def test_each_byte_of_a_slow_stream_is_looked_at_once() -> None:
     head = FIRST.replace(b"Content-Length: 0", b"Content-Length: 40000")
-    stream = head.replace(b"Call-ID: c1", b"Call-ID: " + b"c" * 15_000) + b"x" * 40_000
+    stream = head.replace(b"Call-ID: c1", b"Call-ID: c1" + b"\r\nX:" * 3_500) + b"x" * 40_000
     parts = [stream[at : at + 1] for at in range(len(stream))]
     framer = StreamFramer()
     begun = time.process_time()
     assert feed(framer, *parts) == [stream]
-    assert time.process_time() - begun < 1.0  # forty thousand readings of the head take ten times as long
+    assert time.process_time() - begun < 1.0  # forty thousand readings of the head take twenty times as long

@@ -206,6 +206,18 @@ def test_a_2xx_before_any_provisional_response_also_meets_a_wish_to_cancel() -> 
     assert pair.told_alice() == ["Ended 200"]
 
 
+def test_ringing_after_the_cancel_brings_no_second_cancel() -> None:
+    pair = Pair(taken=ring, route=delaying("CANCEL", 0.3))
+    pair.dial()
+    pair.net.step_until(1.0)
+    pair.alice.perform(pair.a, "end")
+    pair.bob.perform(pair.b, "progress", 180)
+    pair.net.step_until(1.2)
+    assert pair.alice.sent_labels().count("CANCEL") == 1
+    pair.finish()
+    assert pair.told_alice() == ["Progress", "Ended 487"]
+
+
 def test_a_second_wish_to_end_changes_nothing() -> None:
     pair = Pair(taken=ring)
     pair.dial()
