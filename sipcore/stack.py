@@ -25,7 +25,8 @@ from sipcore.actions import (
 )
 from sipcore.build import Extra, cancel_for, refusal_of, response_to
 from sipcore.dialog.profile import ALLOW, SessionProfile
-from sipcore.dialog.session import InviteSession, via_value
+from sipcore.dialog.session import InviteSession
+from sipcore.dialog.session_base import via_value
 from sipcore.dialog.session_table import State
 from sipcore.errors import DropReason, ParseError
 from sipcore.events import InviteArrived, InviteWithdrawn, RequestArrived, ResponseArrived, StackEvent

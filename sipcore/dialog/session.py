@@ -11,103 +11,38 @@ forks that lost are acknowledged and ended by BYE without troubling the user. `S
 nothing after it.
 
 Steps return actions; the stack carries them out. What happens inside Confirmed to change the session is the second,
-smaller table in `modify.py`.
+smaller table in `modify.py`, carried out in `session_change.py`; `session_base.py` has what both stand on.
 """
 
 from sipcore.actions import (
     FINISHED,
     NOTHING,
-    AbandonInvite,
     Actions,
     CancelInvite,
     Respond,
     Send,
-    SendRequest,
     Tell,
 )
 from sipcore.build import Extra, response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
-from sipcore.dialog.offer_answer import OfferAnswer
-from sipcore.dialog.profile import ALLOW, SessionProfile, with_extra
-from sipcore.dialog.session_table import TABLE, On, Role, State
-from sipcore.dialog.success import SuccessRetransmission
+from sipcore.dialog.profile import ALLOW, SessionProfile
+from sipcore.dialog.session_base import request_via
+from sipcore.dialog.session_change import ChangingSession
+from sipcore.dialog.session_table import On, Role, State
 from sipcore.errors import LocalProtocolError
-from sipcore.events import (
-    OfferReceived,
-    SessionAnswered,
-    SessionConfirmed,
-    SessionEnded,
-    SessionModified,
-    SessionProgress,
-)
+from sipcore.events import SessionAnswered, SessionConfirmed, SessionEnded, SessionProgress
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key
 
 
-class InviteSession:
+class InviteSession(ChangingSession):
     """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it."""
 
-    __slots__ = (
-        "_acks",
-        "_by_peer",
-        "_cancel_reason",
-        "_cancel_sent",
-        "_change",
-        "_change_branch",
-        "_change_cseq",
-        "_change_key",
-        "_change_request",
-        "_change_sdp",
-        "_end_reason",
-        "_ids",
-        "_proceeding",
-        "_retry_at",
-        "_success",
-        "_told",
-        "branch",
-        "dialog",
-        "flow",
-        "key",
-        "local_tag",
-        "offers",
-        "profile",
-        "queued_at",
-        "request",
-        "role",
-        "state",
-        "user",
-    )
-
-    def __init__(self, role: Role, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource) -> None:
-        self.role, self.request, self.flow, self.profile = role, request, flow, profile
-        self.state = State.CALLING if role is Role.UAC else State.INCOMING
-        self.dialog: Dialog | None = None
-        self.offers = OfferAnswer()
-        self.user: object = None
-        self.queued_at: float | None = None
-        self.branch = ""
-        self.key: Key = ()
-        self.local_tag = ""
-        self._ids = ids
-        self._acks: dict[str, bytes] = {}
-        self._told = False
-        self._by_peer = True
-        self._proceeding = False
-        self._cancel_reason = ""
-        self._cancel_sent = False
-        self._end_reason: str | None = None
-        self._success: SuccessRetransmission | None = None
-        self._change = changes.State.IDLE
-        self._change_branch = ""
-        self._change_cseq = 0
-        self._change_key: Key = ()
-        self._change_request: Request | None = None
-        self._change_sdp = b""
-        self._retry_at: float | None = None
+    __slots__ = ()
 
     # --- making -----------------------------------------------------------------------------------------------
 
@@ -123,7 +58,7 @@ class InviteSession:
         session.local_tag = request.from_.tag or ""
         session.offers.on(offer_answer.On.OFFER_SENT)
         session.branch = ids.branch()
-        return session, (_request(request, flow, session.branch),)
+        return session, (request_via(request, flow, session.branch),)
 
     @classmethod
     def incoming(
@@ -261,14 +196,6 @@ class InviteSession:
     def flow_failed(self, now: float) -> Actions:
         """A response to the INVITE could not be delivered."""
         return self._step(On.FLOW_FAILED, now)
-
-    def _step(self, on: On, now: float, *args: object) -> Actions:
-        row = TABLE.row(self.state, on)
-        if row is None:
-            return NOTHING
-        self.state = row.to
-        actions: Actions = getattr(self, row.do)(now, *args)
-        return actions
 
     # --- UAC --------------------------------------------------------------------------------------------------
 
@@ -410,157 +337,3 @@ class InviteSession:
         """No timer of the session runs any longer, and no change of it is under way."""
         self._success = None
         return self._change_step(changes.On.END, now)
-
-    # --- changes inside Confirmed -----------------------------------------------------------------------------
-
-    def _change_step(self, on: changes.On, now: float, *args: object) -> Actions:
-        row = changes.TABLE.row(self._change, on)
-        if row is None:
-            return NOTHING
-        self._change = row.to
-        actions: Actions = getattr(self, row.do)(now, *args)
-        return actions
-
-    def _change_response(self, request: Request, response: Response, now: float) -> Actions:
-        assert self.dialog is not None
-        status = response.status
-        if status < 200:
-            return NOTHING
-        if status < 300:
-            return self._change_success(request, response, now)
-        if status in (408, 481):
-            return self._change_step(changes.On.LOST, now, status)
-        if status == 491:
-            return self._change_step(changes.On.PENDING, now)
-        return self._change_step(changes.On.REFUSED, now, status)
-
-    def _change_success(self, request: Request, response: Response, now: float) -> Actions:
-        """Every copy of a 2xx is acknowledged, whatever became of the change; copies of an older one mean no more."""
-        assert self.dialog is not None
-        number = request.cseq.number
-        ack = Send(bytes(self._with_via(self.dialog.ack(number))), self.flow)
-        if number != self._change_cseq:
-            return (ack,)
-        return (ack, *self._change_step(changes.On.SUCCESS, now, response))
-
-    def _dialog_lost(self, now: float, status: int) -> Actions:
-        self.offers.on(offer_answer.On.ROLLED_BACK)
-        return self._step(On.LOST, now, status)
-
-    def _abandon(self, now: float) -> Actions:
-        return (AbandonInvite(self._change_branch),)
-
-    def _wait_no_more(self, now: float) -> Actions:
-        self._retry_at = None
-        return NOTHING
-
-    def _send_offer(self, now: float) -> Actions:
-        assert self.dialog is not None
-        self.offers.on(offer_answer.On.OFFER_SENT)
-        extra = self.profile.request_extra(self._change_sdp)
-        sent = self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp)
-        self._change_branch, self._change_cseq = sent.branch, self.dialog.local_cseq
-        return (sent,)
-
-    def _modified(self, now: float, response: Response) -> Actions:
-        assert self.dialog is not None
-        self.dialog.refresh_target(response)
-        self.offers.on(offer_answer.On.ANSWER_RECEIVED)
-        return (Tell(SessionModified(self, 200, self._body_of(response))),)
-
-    def _not_modified(self, now: float, status: int) -> Actions:
-        self.offers.on(offer_answer.On.ROLLED_BACK)
-        return (Tell(SessionModified(self, status, b"")),)
-
-    def _wait(self, now: float) -> Actions:
-        self.offers.on(offer_answer.On.ROLLED_BACK)
-        self._retry_at = now + changes.retry_wait_s(self.role is Role.UAC, self._ids.fraction())
-        return NOTHING
-
-    def _invited_again(self, now: float, key: Key, request: Request) -> Actions:
-        if self._end_reason is not None:  # only an ACK is missing before the BYE goes out
-            return self._glare(now, key, request)
-        return self._change_step(changes.On.INVITE, now, key, request)
-
-    def _take_offer(self, now: float, key: Key, request: Request) -> Actions:
-        assert self.dialog is not None
-        offered = bool(self._body_of(request))
-        if not self.offers.may_offer or (offered and not self.offers.on(offer_answer.On.OFFER_RECEIVED)):
-            self._change = changes.State.IDLE
-            return self._glare(now, key, request)
-        self._change_key, self._change_request = key, request
-        self.dialog.refresh_target(request)
-        return (Tell(OfferReceived(self, self._body_of(request), request)),)
-
-    def _give_way(self, now: float, key: Key, request: Request) -> Actions:
-        self._retry_at = None
-        return (Tell(SessionModified(self, 491, b"")), *self._take_offer(now, key, request))
-
-    def _glare(self, now: float, key: Key, request: Request) -> Actions:
-        return (Respond(key, response_to(request, 491)),)
-
-    def _busy(self, now: float, key: Key, request: Request) -> Actions:
-        wait = int(self._ids.fraction() * 10)
-        return (Respond(key, response_to(request, 500, extra=[("Retry-After", wait)])),)
-
-    def _accept(self, now: float, sdp: bytes) -> Actions:
-        assert self._change_request is not None
-        self.offers.on(offer_answer.On.ANSWER_SENT if self.offers.offered else offer_answer.On.OFFER_SENT)
-        request, self._change_request = self._change_request, None
-        response = self._response(request, 200, sdp, ())
-        self._start_success(response, request, now)
-        return (Respond(self._change_key, response),)
-
-    def _refuse(self, now: float, status: int) -> Actions:
-        assert self._change_request is not None
-        self.offers.on(offer_answer.On.ROLLED_BACK)
-        request, self._change_request = self._change_request, None
-        return (Respond(self._change_key, response_to(request, status)),)
-
-    def _withdrawn(self, now: float) -> Actions:
-        return self._refuse(now, 487)
-
-    # --- pieces -----------------------------------------------------------------------------------------------
-
-    def _note_sent(self) -> None:
-        """Our 2xx describes the session: the answer that is owed, an offer, or the answer of the early media again."""
-        if self.offers.offered:
-            self.offers.on(offer_answer.On.ANSWER_SENT)
-        elif not self.offers.agreed:
-            self.offers.on(offer_answer.On.OFFER_SENT)
-
-    def _start_success(self, response: Response, request: Request, now: float) -> None:
-        self._success = SuccessRetransmission(bytes(response), request.cseq.number, self.flow, now, self.profile.timers)
-
-    def _response(self, request: Request, status: int, sdp: bytes, extra: Extra) -> Response:
-        fields = with_extra(self.profile.response_extra(sdp), extra)
-        return response_to(request, status, to_tag=self.local_tag, extra=fields, body=sdp)
-
-    def _acknowledge(self, dialog: Dialog, cseq: int) -> Send:
-        data = bytes(self._with_via(dialog.ack(cseq)))
-        self._acks[dialog.remote_tag] = data
-        return Send(data, self.flow)
-
-    def _in_dialog(
-        self, dialog: Dialog, method: str, *, reason: str = "", extra: Extra = (), body: bytes = b"", owner: bool = True
-    ) -> SendRequest:
-        fields = [*extra, ("Reason", reason)] if reason else list(extra)
-        return _request(dialog.request(method, extra=fields, body=body), self.flow, self._ids.branch(), owner=owner)
-
-    def _with_via(self, request: Request) -> Request:
-        request.headers.add("via", via_value(self.flow, self._ids.branch()), top=True)
-        return request
-
-    @staticmethod
-    def _body_of(message: Request | Response) -> bytes:
-        return message.body if message.body and message.content_type in ("application/sdp", "") else b""
-
-
-def via_value(flow: Flow, branch: str) -> str:
-    """Our Via on a path, asking for the source port to be noted (RFC 3581 §3)."""
-    return f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport"
-
-
-def _request(request: Request, flow: Flow, branch: str, *, owner: bool = True) -> SendRequest:
-    request.headers.add("via", via_value(flow, branch), top=True)
-    return SendRequest(request, flow, branch, owner)

@@ -1,0 +1,141 @@
+"""What every part of an INVITE session stands on: its state, and how its messages are made."""
+
+from typing import TYPE_CHECKING, cast
+
+from sipcore.actions import NOTHING, Actions, Send, SendRequest
+from sipcore.build import Extra, response_to
+from sipcore.dialog import modify as changes
+from sipcore.dialog import offer_answer
+from sipcore.dialog.dialog import Dialog
+from sipcore.dialog.offer_answer import OfferAnswer
+from sipcore.dialog.profile import SessionProfile, with_extra
+from sipcore.dialog.session_table import TABLE, On, Role, State
+from sipcore.dialog.success import SuccessRetransmission
+from sipcore.flow import Flow
+from sipcore.ids import IdSource
+from sipcore.message import Request, Response
+from sipcore.transaction.keys import Key
+
+if TYPE_CHECKING:
+    from sipcore.dialog.session import InviteSession
+
+
+class SessionBase:
+    """Fields and pieces; `user` is whatever the session's user keeps there."""
+
+    __slots__ = (
+        "_acks",
+        "_by_peer",
+        "_cancel_reason",
+        "_cancel_sent",
+        "_change",
+        "_change_branch",
+        "_change_cseq",
+        "_change_key",
+        "_change_request",
+        "_change_sdp",
+        "_end_reason",
+        "_ids",
+        "_proceeding",
+        "_retry_at",
+        "_success",
+        "_told",
+        "branch",
+        "dialog",
+        "flow",
+        "key",
+        "local_tag",
+        "offers",
+        "profile",
+        "queued_at",
+        "request",
+        "role",
+        "state",
+        "user",
+    )
+
+    def __init__(self, role: Role, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource) -> None:
+        self.role, self.request, self.flow, self.profile = role, request, flow, profile
+        self.state = State.CALLING if role is Role.UAC else State.INCOMING
+        self.dialog: Dialog | None = None
+        self.offers = OfferAnswer()
+        self.user: object = None
+        self.queued_at: float | None = None
+        self.branch = ""
+        self.key: Key = ()
+        self.local_tag = ""
+        self._ids = ids
+        self._acks: dict[str, bytes] = {}
+        self._told = False
+        self._by_peer = True
+        self._proceeding = False
+        self._cancel_reason = ""
+        self._cancel_sent = False
+        self._end_reason: str | None = None
+        self._success: SuccessRetransmission | None = None
+        self._change = changes.State.IDLE
+        self._change_branch = ""
+        self._change_cseq = 0
+        self._change_key: Key = ()
+        self._change_request: Request | None = None
+        self._change_sdp = b""
+        self._retry_at: float | None = None
+
+    @property
+    def _whole(self) -> "InviteSession":
+        """This very session, for events to name."""
+        return cast("InviteSession", self)
+
+    def _step(self, on: On, now: float, *args: object) -> Actions:
+        row = TABLE.row(self.state, on)
+        if row is None:
+            return NOTHING
+        self.state = row.to
+        actions: Actions = getattr(self, row.do)(now, *args)
+        return actions
+
+    # --- pieces -----------------------------------------------------------------------------------------------
+
+    def _note_sent(self) -> None:
+        """Our 2xx describes the session: the answer that is owed, an offer, or the answer of the early media again."""
+        if self.offers.offered:
+            self.offers.on(offer_answer.On.ANSWER_SENT)
+        elif not self.offers.agreed:
+            self.offers.on(offer_answer.On.OFFER_SENT)
+
+    def _start_success(self, response: Response, request: Request, now: float) -> None:
+        self._success = SuccessRetransmission(bytes(response), request.cseq.number, self.flow, now, self.profile.timers)
+
+    def _response(self, request: Request, status: int, sdp: bytes, extra: Extra) -> Response:
+        fields = with_extra(self.profile.response_extra(sdp), extra)
+        return response_to(request, status, to_tag=self.local_tag, extra=fields, body=sdp)
+
+    def _acknowledge(self, dialog: Dialog, cseq: int) -> Send:
+        data = bytes(self._with_via(dialog.ack(cseq)))
+        self._acks[dialog.remote_tag] = data
+        return Send(data, self.flow)
+
+    def _in_dialog(
+        self, dialog: Dialog, method: str, *, reason: str = "", extra: Extra = (), body: bytes = b"", owner: bool = True
+    ) -> SendRequest:
+        fields = [*extra, ("Reason", reason)] if reason else list(extra)
+        return request_via(dialog.request(method, extra=fields, body=body), self.flow, self._ids.branch(), owner=owner)
+
+    def _with_via(self, request: Request) -> Request:
+        request.headers.add("via", via_value(self.flow, self._ids.branch()), top=True)
+        return request
+
+    @staticmethod
+    def _body_of(message: Request | Response) -> bytes:
+        return message.body if message.body and message.content_type in ("application/sdp", "") else b""
+
+
+def via_value(flow: Flow, branch: str) -> str:
+    """Our Via on a path, asking for the source port to be noted (RFC 3581 §3)."""
+    return f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport"
+
+
+def request_via(request: Request, flow: Flow, branch: str, *, owner: bool = True) -> SendRequest:
+    """The request on its way, with a Via of ours."""
+    request.headers.add("via", via_value(flow, branch), top=True)
+    return SendRequest(request, flow, branch, owner)

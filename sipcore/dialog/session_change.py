@@ -1,0 +1,124 @@
+"""Changes of a session that stands, carried out: the actions of the table in `modify.py`. RFC 3261 §14, RFC 6141."""
+
+from sipcore.actions import NOTHING, AbandonInvite, Actions, Respond, Send, Tell
+from sipcore.build import response_to
+from sipcore.dialog import modify as changes
+from sipcore.dialog import offer_answer
+from sipcore.dialog.session_base import SessionBase
+from sipcore.dialog.session_table import On, Role
+from sipcore.events import OfferReceived, SessionModified
+from sipcore.message import Request, Response
+from sipcore.transaction.keys import Key
+
+
+class ChangingSession(SessionBase):
+    """Re-INVITE in both directions."""
+
+    __slots__ = ()
+
+    def _change_step(self, on: changes.On, now: float, *args: object) -> Actions:
+        row = changes.TABLE.row(self._change, on)
+        if row is None:
+            return NOTHING
+        self._change = row.to
+        actions: Actions = getattr(self, row.do)(now, *args)
+        return actions
+
+    def _change_response(self, request: Request, response: Response, now: float) -> Actions:
+        assert self.dialog is not None
+        status = response.status
+        if status < 200:
+            return NOTHING
+        if status < 300:
+            return self._change_success(request, response, now)
+        if status in (408, 481):
+            return self._change_step(changes.On.LOST, now, status)
+        if status == 491:
+            return self._change_step(changes.On.PENDING, now)
+        return self._change_step(changes.On.REFUSED, now, status)
+
+    def _change_success(self, request: Request, response: Response, now: float) -> Actions:
+        """Every copy of a 2xx is acknowledged, whatever became of the change; copies of an older one mean no more."""
+        assert self.dialog is not None
+        number = request.cseq.number
+        ack = Send(bytes(self._with_via(self.dialog.ack(number))), self.flow)
+        if number != self._change_cseq:
+            return (ack,)
+        return (ack, *self._change_step(changes.On.SUCCESS, now, response))
+
+    def _dialog_lost(self, now: float, status: int) -> Actions:
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        return self._step(On.LOST, now, status)
+
+    def _abandon(self, now: float) -> Actions:
+        return (AbandonInvite(self._change_branch),)
+
+    def _wait_no_more(self, now: float) -> Actions:
+        self._retry_at = None
+        return NOTHING
+
+    def _send_offer(self, now: float) -> Actions:
+        assert self.dialog is not None
+        self.offers.on(offer_answer.On.OFFER_SENT)
+        extra = self.profile.request_extra(self._change_sdp)
+        sent = self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp)
+        self._change_branch, self._change_cseq = sent.branch, self.dialog.local_cseq
+        return (sent,)
+
+    def _modified(self, now: float, response: Response) -> Actions:
+        assert self.dialog is not None
+        self.dialog.refresh_target(response)
+        self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        return (Tell(SessionModified(self._whole, 200, self._body_of(response))),)
+
+    def _not_modified(self, now: float, status: int) -> Actions:
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        return (Tell(SessionModified(self._whole, status, b"")),)
+
+    def _wait(self, now: float) -> Actions:
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        self._retry_at = now + changes.retry_wait_s(self.role is Role.UAC, self._ids.fraction())
+        return NOTHING
+
+    def _invited_again(self, now: float, key: Key, request: Request) -> Actions:
+        if self._end_reason is not None:  # only an ACK is missing before the BYE goes out
+            return self._glare(now, key, request)
+        return self._change_step(changes.On.INVITE, now, key, request)
+
+    def _take_offer(self, now: float, key: Key, request: Request) -> Actions:
+        assert self.dialog is not None
+        offered = bool(self._body_of(request))
+        if not self.offers.may_offer or (offered and not self.offers.on(offer_answer.On.OFFER_RECEIVED)):
+            self._change = changes.State.IDLE
+            return self._glare(now, key, request)
+        self._change_key, self._change_request = key, request
+        self.dialog.refresh_target(request)
+        return (Tell(OfferReceived(self._whole, self._body_of(request), request)),)
+
+    def _give_way(self, now: float, key: Key, request: Request) -> Actions:
+        self._retry_at = None
+        return (Tell(SessionModified(self._whole, 491, b"")), *self._take_offer(now, key, request))
+
+    def _glare(self, now: float, key: Key, request: Request) -> Actions:
+        return (Respond(key, response_to(request, 491)),)
+
+    def _busy(self, now: float, key: Key, request: Request) -> Actions:
+        wait = int(self._ids.fraction() * 10)
+        return (Respond(key, response_to(request, 500, extra=[("Retry-After", wait)])),)
+
+    def _accept(self, now: float, sdp: bytes) -> Actions:
+        assert self._change_request is not None
+        self.offers.on(offer_answer.On.ANSWER_SENT if self.offers.offered else offer_answer.On.OFFER_SENT)
+        request, self._change_request = self._change_request, None
+        response = self._response(request, 200, sdp, ())
+        self._start_success(response, request, now)
+        return (Respond(self._change_key, response),)
+
+    def _refuse(self, now: float, status: int) -> Actions:
+        assert self._change_request is not None
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        request, self._change_request = self._change_request, None
+        return (Respond(self._change_key, response_to(request, status)),)
+
+    def _withdrawn(self, now: float) -> Actions:
+        return self._refuse(now, 487)
