@@ -9,15 +9,15 @@ from sipcore.errors import ParseError
 
 TOKEN_CHARS = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
-QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\r\n])*+"'
+QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\r\n])*"'
 HOST = r"(?:\[[0-9A-Fa-f:.]{2,45}+\]|[A-Za-z0-9_.\-]++)"
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
-_ITEM = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+')
-_HEAD = re.compile(rf'(?:[^;"<]++|{QUOTED}|<[^>]*+>)*+')
+_ITEM = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*')
+_HEAD = re.compile(rf'(?:[^;"<]++|{QUOTED}|<[^>]*+>)*')
 _MOST_ITEMS = 2000
 _NEEDS_PAIR = re.compile(r'["\\]')
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _USER_UNSAFE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-_.!~*'()&=+$,;?/%]")
 _PASSWORD_UNSAFE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-_.!~*'()&=+$,%]")
 _HEADER_UNSAFE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-_.!~*'()\[\]/?:+$%]")

@@ -12,10 +12,10 @@ from sipcore.grammar import QUOTED, quote, unquote
 _VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/&$()@<>?=#|{}^]++")
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]/:&$()]++")
 _PARAM = re.compile(
-    r'[ \t]*+(?:;[ \t]*+)++(?:([^\s=;,"<>]++)[ \t]*+'
-    rf'(?:=[ \t]*+({QUOTED}|[^\x00-\x20\x7f;,"\ud800-\udfff]*+)[ \t]*+)?+)?+'
+    r'[ \t]*+(?:;[ \t]*+)+(?:([^\s=;,"<>]++)[ \t]*+'
+    rf'(?:=[ \t]*+({QUOTED}|[^\x00-\x20\x7f;,"\ud800-\udfff]*+)[ \t]*+)?)?'
 )
-_SIMPLE = re.compile(r"(?:;[a-z0-9\-.+]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/&$()@]++)?+){1,16}+")
+_SIMPLE = re.compile(r"(?:;[a-z0-9\-.+]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/&$()@]++)?){1,16}")
 _SIMPLE_PARAM = re.compile(r";([^;=]++)=?+([^;]*+)")
 _CACHED_LENGTH = 24  # flags, transports, lifetimes; tags and branches never come twice
 _MOST_PARAMS = 128

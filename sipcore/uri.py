@@ -13,18 +13,18 @@ from sipcore.params import NO_PARAMS, Params
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
 _SIP = re.compile(
     r"(sips?):"
-    rf"(?:((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff@:<>\"%]++|{_ESCAPED})++)"
-    rf"(?::((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff@:<>\"%]++|{_ESCAPED})*+))?+@)?+"
-    rf"({HOST})(?::([0-9]{{1,5}}+))?+"
-    rf"((?:;(?:[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",%]++|{_ESCAPED})*+)*+)"
-    rf"(?:\?((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff<>\",%]++|{_ESCAPED})++))?+",
+    rf"(?:((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff@:<>\"%]++|{_ESCAPED})+)"
+    rf"(?::((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff@:<>\"%]++|{_ESCAPED})*))?@)?"
+    rf"({HOST})(?::([0-9]{{1,5}}+))?"
+    rf"((?:;(?:[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",%]++|{_ESCAPED})*)*)"
+    rf"(?:\?((?:[^\x00-\x20\x7f-\x9f\ud800-\udfff<>\",%]++|{_ESCAPED})+))?",
     re.IGNORECASE,
 )
 _SIMPLE = re.compile(  # what nearly all URIs look like; three times as fast as the full grammar
-    r"(sips?):(?:([A-Za-z0-9\-_.!~*'()&=+$]++)@)?+([A-Za-z0-9.\-_]++)(?::([0-9]{1,5}+))?+"
-    r"((?:;[A-Za-z0-9\-_.!~*'()=\[\]/:&+$]++)*+)"
+    r"(sips?):(?:([A-Za-z0-9\-_.!~*'()&=+$]++)@)?([A-Za-z0-9.\-_]++)(?::([0-9]{1,5}+))?"
+    r"((?:;[A-Za-z0-9\-_.!~*'()=\[\]/:&+$]++)*)"
 )
-_TEL = re.compile(r"tel:([0-9A-Fa-f*#+\-.()]++)((?:;[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",]*+)*+)", re.IGNORECASE)
+_TEL = re.compile(r"tel:([0-9A-Fa-f*#+\-.()]++)((?:;[^\x00-\x20\x7f-\x9f\ud800-\udfff;?<>\",]*+)*)", re.IGNORECASE)
 _OTHER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):([^\x00-\x20\x7f-\x9f\ud800-\udfff<>\"]++)")
 _SEPARATORS = str.maketrans("", "", "-.()")
 _MUST_MATCH = ("user", "ttl", "method", "maddr", "transport")

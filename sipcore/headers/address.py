@@ -9,7 +9,7 @@ from sipcore.grammar import CONTROL, QUOTED, parse_number, quote, readable, unqu
 from sipcore.params import NO_PARAMS, Params
 from sipcore.uri import OtherUri, SipUri, Uri, parse_uri
 
-_NAME_ADDR = re.compile(rf'[ \t]*+(?:({QUOTED})|([^"<>,;]*+))[ \t]*+<[ \t]*+([^<> \t]++)[ \t]*+>[ \t]*+(;.*+)?+')
+_NAME_ADDR = re.compile(rf'[ \t]*+(?:({QUOTED})|([^"<>,;]*+))[ \t]*+<[ \t]*+([^<> \t]++)[ \t]*+>[ \t]*+(;.*+)?')
 _Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _STAR = OtherUri("*", "*")
 MAX_EXPIRES_S = 2**32 - 1

@@ -8,8 +8,8 @@ from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, is_token, quote, readable, unquote
 
 _SCHEME = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)(?:[ \t]++|$)")
-_PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?+'
-_PAIRS = re.compile(rf"{_PAIR_TEXT}(?:,{_PAIR_TEXT})*+")
+_PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?'
+_PAIRS = re.compile(rf"{_PAIR_TEXT}(?:,{_PAIR_TEXT})*")
 _PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+)"|({QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+))')
 _MOST_PAIRS = 64
 _NC = re.compile(r"[0-9A-Fa-f]{8}")

@@ -10,9 +10,9 @@ from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, parse_number, quote, r
 from sipcore.headers.address import MAX_EXPIRES_S
 from sipcore.params import NO_PARAMS, Params
 
-_RETRY_AFTER = re.compile(r"[ \t]*+([0-9]++)[ \t]*+(?:\(([^()]*+)\)[ \t]*+)?+(;.*+)?+")
+_RETRY_AFTER = re.compile(r"[ \t]*+([0-9]++)[ \t]*+(?:\(([^()]*+)\)[ \t]*+)?(;.*+)?")
 _WARNING = re.compile(rf"[ \t]*+([0-9]{{3}}+)[ \t]++([^ \t\"]++)[ \t]++({QUOTED})[ \t]*+")
-_TIMESTAMP = re.compile(r"[ \t]*+([0-9]{1,15}+(?:\.[0-9]{0,9}+)?+)(?:[ \t]++([0-9]{0,9}+(?:\.[0-9]{0,9}+)?+))?+[ \t]*+")
+_TIMESTAMP = re.compile(r"[ \t]*+([0-9]{1,15}+(?:\.[0-9]{0,9}+)?)(?:[ \t]++([0-9]{0,9}+(?:\.[0-9]{0,9}+)?))?[ \t]*+")
 _MEDIA_TYPE = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+")
 _CACHED_LENGTH = 96
 MAX_LENGTH = 2**31 - 1

@@ -14,7 +14,7 @@ MAGIC_COOKIE = "z9hG4bK"
 _LWS = r"[ \t]*+"
 _SENT = re.compile(
     rf"{_LWS}SIP{_LWS}/{_LWS}2\.0{_LWS}/{_LWS}([{TOKEN_CHARS}]++)[ \t]++"
-    rf"({HOST}){_LWS}(?::{_LWS}([0-9]{{1,5}}+){_LWS})?+",
+    rf"({HOST}){_LWS}(?::{_LWS}([0-9]{{1,5}}+){_LWS})?",
     re.IGNORECASE,
 )
 _SECURE = ("TLS", "WSS", "TLS-SCTP")
