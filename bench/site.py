@@ -42,7 +42,7 @@ def allow_many_files() -> None:
 def bench_server(folder: Path) -> Iterator[Subject]:
     """`zvon run` with the bench office, quiet, on free ports of 127.0.0.1."""
     allow_many_files()
-    quiet, both = '[log]\nlevel = "warning"\n', 'digest = ["MD5", "SHA-256"]'
+    quiet, both = '[log]\nlevel = "warning"\n', 'digest = ["MD5", "SHA-256"]\ntrace_mb = 1'
     site = Site.write(folder, bench_office(), rtp_ports=RTP_PORTS, extra=quiet, sip=both)
     with running(site) as server:
         yield Subject(server.address, server.process.pid)

@@ -164,6 +164,25 @@ def history(
     typer.echo(json_text([history_object(row) for row in rows])) if json else print_history(rows)
 
 
+def trace(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a call, its linkedid, or a SIP Call-ID.")],
+    pcap: Annotated[
+        Path | None, typer.Option("--pcap", metavar="FILE", help="Write the messages to a capture file as well.")
+    ] = None,
+    with_secrets: Annotated[
+        bool, typer.Option("--with-secrets", help="With digest responses and media keys, which are masked otherwise.")
+    ] = False,
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """Show the SIP messages of a call as a ladder, with what its audio was like."""
+    with _server(data) as server:
+        found = server.trace(call, with_secrets=with_secrets)
+    from pbx.cli_trace import show
+
+    show(found, json=json, file=pcap)
+
+
 def hangup(call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a call.")], data: Data = VAR) -> None:
     """End a call."""
     from pbx.control.messages import ControlError
@@ -183,6 +202,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "registrations": (registrations, "zvon registrations"),
     "calls": (calls, "zvon calls --json"),
     "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
+    "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),
     "hangup": (hangup, "zvon hangup 1f3a-7"),
 }
 

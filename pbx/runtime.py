@@ -19,7 +19,7 @@ from pbx.api import App
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.clock import Clock
-from pbx.control.messages import CallView, ControlError, PlanView, RegistrationView
+from pbx.control.messages import CallView, ControlError, PlanView, RegistrationView, TraceView
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
@@ -28,6 +28,8 @@ from pbx.keys import ServerKeys
 from pbx.location import SWEEP_S, Location
 from pbx.registrar import Registrar
 from pbx.services import Services
+from pbx.siptrace import CallBook, MessageRing
+from pbx.trace_query import TraceQuery
 from pbx.views import call_view, plan_view, registration_view
 from sipcore.flow import Flow
 from sipcore.register.binding import RegisterPolicy
@@ -70,6 +72,12 @@ class Server:
         self._cdrs = CdrRecorder(storage.cdrs.append)
         self._cdrs.attach(self.bus)
         self.stack = SipStack(StackConfig(agent=sip.user_agent), RandomIds())
+        self._ring = MessageRing(sip.trace_mb << 20, self.clock) if sip.trace_mb else None
+        if self._ring is not None:
+            self.stack.tap = self._ring.tap
+        book = CallBook()
+        book.attach(self.bus)
+        self._traces = TraceQuery(self._ring, book, storage, self.clock)
         self.pbx = Pbx(
             directory=directory,
             admission=self.admission,
@@ -174,6 +182,7 @@ class Server:
             "registrations": sum(1 for _ in self.location),
             "calls": self.pbx.describe(),
             "sip": self.stack.describe(),
+            "trace": self._ring.describe() if self._ring is not None else {},
             "guessing": self.admission.guard.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
             "storage": self._storage.describe(),
@@ -190,6 +199,9 @@ class Server:
             return await self._storage.cdrs.query(replace(query, number_length=self.office.number_length))
         except StorageUnavailable as error:
             raise ControlError(str(error)) from None
+
+    async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
+        return await self._traces.trace(wanted, with_secrets=with_secrets)
 
     async def hangup(self, call_id: str) -> bool:
         return self.pbx.hangup(call_id)

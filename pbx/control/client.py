@@ -25,6 +25,8 @@ from pbx.control.messages import (
     PlanView,
     RegistrationView,
     Request,
+    TraceCall,
+    TraceView,
     Welcome,
     decode_body,
     decode_frame,
@@ -89,6 +91,9 @@ class ControlClient:
                     yield row
             if len(page) < PAGE:
                 return
+
+    def trace(self, wanted: str, *, with_secrets: bool = False) -> TraceView:
+        return self._ask(TraceCall(wanted, with_secrets), TraceView)
 
     def hangup(self, call_id: str) -> bool:
         return self._ask(HangUp(call_id), bool)

@@ -3,6 +3,7 @@
 Frames on a unix stream socket: four bytes of length (big endian), then a msgpack array `[kind, body]`. The client
 opens with `hello`; both sides must speak the same `PROTOCOL`. Each request is answered in order by `ok` with the body
 that the request's comment names, or by `failed` with a sentence for people. Times named `…_at` are UTC seconds.
+A new request or a new field with a default leaves `PROTOCOL` as it is: a server that does not know the request says so.
 """
 
 from collections.abc import Sequence
@@ -91,6 +92,38 @@ class PlanView:
     applied: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TracedMessageView:
+    """One SIP message as it was outside encryption. `local` and `remote`: host and port; `inbound`: it came to us."""
+
+    sent_at: float
+    transport: str
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    inbound: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TracedLegView:
+    """One leg of a traced call: who, over which dialog, how its media was (empty while it lasts)."""
+
+    number: str
+    name: str
+    direction: str
+    sip_call_id: str
+    quality: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceView:
+    """The messages of one call, oldest first. `call` is empty for a dialog that belongs to no call."""
+
+    call: str
+    legs: tuple[TracedLegView, ...] = ()
+    messages: tuple[TracedMessageView, ...] = ()
+
+
 # --- requests, with the body of their `ok` -------------------------------------------------------------------------
 
 
@@ -130,6 +163,14 @@ class GetHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceCall:
+    """→ `TraceView`. `wanted`: the id of a call, a linkedid or a SIP Call-ID."""
+
+    wanted: str
+    with_secrets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """→ bool: whether there was such a call."""
 
@@ -160,7 +201,16 @@ class ExportOffice:
 
 
 Request = (
-    Hello | GetStatus | GetRegistrations | GetCalls | GetHistory | HangUp | PlanOffice | ApplyOffice | ExportOffice
+    Hello
+    | GetStatus
+    | GetRegistrations
+    | GetCalls
+    | GetHistory
+    | TraceCall
+    | HangUp
+    | PlanOffice
+    | ApplyOffice
+    | ExportOffice
 )
 
 REQUESTS: dict[str, type[Request]] = {
@@ -169,6 +219,7 @@ REQUESTS: dict[str, type[Request]] = {
     "registrations": GetRegistrations,
     "calls": GetCalls,
     "history": GetHistory,
+    "trace": TraceCall,
     "hangup": HangUp,
     "plan": PlanOffice,
     "apply": ApplyOffice,
@@ -187,6 +238,8 @@ class Operator(Protocol):
     async def calls(self) -> Sequence[CallView]: ...
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
+
+    async def trace(self, wanted: str, with_secrets: bool) -> TraceView: ...
 
     async def hangup(self, call_id: str) -> bool: ...
 

@@ -29,6 +29,7 @@ from pbx.control.messages import (
     Operator,
     PlanOffice,
     Request,
+    TraceCall,
     Welcome,
     decode_frame,
     decode_request,
@@ -137,6 +138,8 @@ class ControlServer:
                 return await operator.calls()
             case GetHistory(query):
                 return await operator.history(query)
+            case TraceCall(wanted, with_secrets):
+                return await operator.trace(wanted, with_secrets)
             case HangUp(call_id):
                 return await operator.hangup(call_id)
             case PlanOffice(text, source_name):

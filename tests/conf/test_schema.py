@@ -30,6 +30,7 @@ max_expires = 600
 realm = "office"
 digest = ["SHA-256", "MD5"]
 user_agent = "Phone server"
+trace_mb = 0
 
 [media]
 ports = "20000-20003"

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pbx.control.messages import CallView, ChangeView, ControlError, PlanView, RegistrationView
+from pbx.control.messages import CallView, ChangeView, ControlError, PlanView, RegistrationView, TraceView
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from storage.ports import HistoryQuery
@@ -46,6 +46,8 @@ class FakeOperator:
     queries: list[HistoryQuery] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
+    traces: dict[str, TraceView] = field(default_factory=dict)
+    traced: list[tuple[str, bool]] = field(default_factory=list)
 
     async def status(self) -> dict[str, object]:
         return {"version": "0.1.0", "uptime_s": 12, "sip": {"udp": "127.0.0.1:5060", "dropped": {"no_via": 3}}}
@@ -59,6 +61,12 @@ class FakeOperator:
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
         self.queries.append(query)
         return self.rows[query.offset : query.offset + query.limit]
+
+    async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
+        self.traced.append((wanted, with_secrets))
+        if wanted not in self.traces:
+            raise ControlError(f"there is no call {wanted}")
+        return self.traces[wanted]
 
     async def hangup(self, call_id: str) -> bool:
         self.hung_up.append(call_id)

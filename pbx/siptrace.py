@@ -1,0 +1,116 @@
+"""Recent SIP messages as they were before encryption and after decryption, found again by call.
+
+Nothing is read while messages pass: a reference to the bytes is kept, and whoever asks pays for the search.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pbx.bus import Bus
+from pbx.clock import Clock
+from pbx.events import BusEvent, Direction, LegCreated, LegEnded, LegId
+from pbx.party import Party
+from pbx.sipmask import call_id_of
+from sipcore.flow import Flow
+
+KEPT_S = 6 * 3600.0  # the call somebody complains about in the afternoon was made in the morning
+OVERHEAD_BYTES = 160  # what keeping a message costs besides its text
+CALLS_KEPT = 5_000
+
+
+class Kept(NamedTuple):
+    """One message. `at` is monotonic; `inbound`: it came to us."""
+
+    at: float
+    data: bytes
+    flow: Flow
+    inbound: bool
+
+
+class MessageRing:
+    """The messages of the last hours, as many as fit into `limit_bytes`. `tap` is for `SipStack.tap`."""
+
+    def __init__(self, limit_bytes: int, clock: Clock, *, kept_s: float = KEPT_S) -> None:
+        self._limit, self._clock, self._kept_s = limit_bytes, clock, kept_s
+        self._ring: deque[Kept] = deque()
+        self._bytes = 0
+
+    def tap(self, data: bytes, flow: Flow, inbound: bool) -> None:
+        """Keep one message; what is too much or too old goes."""
+        now, ring = self._clock.now(), self._ring
+        ring.append(Kept(now, data, flow, inbound))
+        self._bytes += len(data) + OVERHEAD_BYTES
+        while self._bytes > self._limit or ring[0].at < now - self._kept_s:
+            self._bytes -= len(ring.popleft().data) + OVERHEAD_BYTES
+            if not ring:
+                break
+
+    def find(self, call_ids: Iterable[str]) -> list[Kept]:
+        """The messages that carry one of these Call-IDs, oldest first."""
+        return search(list(self._ring), call_ids)
+
+    def snapshot(self) -> list[Kept]:
+        """All that is kept, for a search that does not hold up the event loop."""
+        return list(self._ring)
+
+    @property
+    def oldest_at(self) -> float | None:
+        return self._ring[0].at if self._ring else None
+
+    def describe(self) -> dict[str, object]:
+        """Live dump: what is kept, and how far back it reaches."""
+        oldest = self._ring[0].at if self._ring else self._clock.now()
+        return {
+            "messages": len(self._ring),
+            "bytes": self._bytes,
+            "limit_bytes": self._limit,
+            "reaches_back_s": round(self._clock.now() - oldest, 1),
+        }
+
+
+def search(messages: Sequence[Kept], call_ids: Iterable[str]) -> list[Kept]:
+    """Those of `messages` whose Call-ID is one of `call_ids`."""
+    wanted = {each.encode("utf-8", "surrogateescape") for each in call_ids if each}
+    return [kept for kept in messages if any(each in kept.data for each in wanted) and call_id_of(kept.data) in wanted]
+
+
+@dataclass(slots=True)
+class LegNote:
+    """A leg of a call as far as a trace needs it."""
+
+    party: Party
+    direction: Direction
+    sip_call_id: str
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
+class CallBook:
+    """Which SIP dialogs a call had, for the live calls and the last `CALLS_KEPT`."""
+
+    def __init__(self, *, calls_kept: int = CALLS_KEPT) -> None:
+        self._calls_kept = calls_kept
+        self._calls: OrderedDict[str, dict[LegId, LegNote]] = OrderedDict()
+
+    def attach(self, bus: Bus) -> None:
+        bus.subscribe((LegCreated, LegEnded), self.observe)
+
+    def observe(self, event: BusEvent) -> None:
+        if isinstance(event, LegCreated):
+            legs = self._calls.setdefault(event.call, {})
+            legs[event.leg] = LegNote(event.party, event.direction, event.sip_call_id)
+            if len(self._calls) > self._calls_kept:
+                self._calls.popitem(last=False)
+        elif isinstance(event, LegEnded) and (note := self._calls.get(event.call, {}).get(event.leg)) is not None:
+            note.quality = event.quality
+
+    def find(self, wanted: str) -> tuple[str, list[LegNote]] | None:
+        """The call with that id, or the one that has a dialog with that Call-ID; None when it is not known."""
+        legs = self._calls.get(wanted)
+        if legs is not None:
+            return wanted, list(legs.values())
+        for call, legs in reversed(self._calls.items()):
+            if any(note.sip_call_id == wanted for note in legs.values()):
+                return call, list(legs.values())
+        return None

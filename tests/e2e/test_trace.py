@@ -1,0 +1,74 @@
+"""`zvon trace` beside a real call: by every id a person may have, as a picture, as data, as a capture file."""
+
+import subprocess
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from tests.e2e.conftest import CALLEE, CALLER
+from tests.e2e.harness import Server, password_of, zvon
+from tests.e2e.ua import Phone, connect, eventually, registered
+
+
+def _one_call(server: Server) -> dict[str, object]:
+    """Make a call; its history row."""
+    before = len(server.json("history"))
+    with Phone(server.address, "303", host=CALLER) as caller, registered(server.address, "404", host=CALLEE) as callee:
+        outgoing, incoming = connect(caller, callee, ((CALLER, 7400), (CALLEE, 7400)))
+        outgoing.hang_up()
+        incoming.expect_hang_up()
+    eventually(lambda: len(server.json("history")) > before, "the call is in the history")
+    row: dict[str, object] = server.json("history")[0]
+    return row
+
+
+def test_a_call_is_shown_as_a_ladder_by_each_of_its_ids(server: Server) -> None:
+    row = _one_call(server)
+    call_ids = row["sip_call_ids"]
+    assert isinstance(call_ids, list)
+    for wanted in (row["id"], row["linkedid"], *call_ids):
+        found = server.json("trace", str(wanted))
+        assert found["call"] == row["linkedid"]
+        summaries = [each["summary"] for each in found["messages"]]
+        assert summaries.count("INVITE") == 2
+        assert summaries.count("ACK") == 2
+        assert summaries.count("BYE") == 2
+        assert [leg["codec"] for leg in found["legs"]] == ["PCMA/8000"] * 2
+        assert all("received" in leg["quality"] for leg in found["legs"])
+    shown = server.command("trace", str(row["linkedid"])).stdout
+    assert "Zvon" in shown
+    assert "INVITE" in shown
+    assert "outgoing leg 404" in shown
+
+
+@pytest.mark.skipif(which("tshark") is None, reason="tshark is not installed")
+def test_the_capture_file_of_a_call_opens_in_tshark(server: Server, tmp_path: Path) -> None:
+    row, file = _one_call(server), tmp_path / "call.pcap"
+    server.command("trace", str(row["linkedid"]), "--pcap", str(file))
+    port = server.address[1]
+    done = subprocess.run(
+        ["tshark", "-r", str(file), "-d", f"udp.port=={port},sip", "-T", "fields", "-e", "sip.Method"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split().count("INVITE") == 2
+
+
+def test_a_registration_is_traced_without_its_digest(server: Server) -> None:
+    with Phone(server.address, "212", password=password_of("212")) as phone:
+        answer = phone.register()
+        assert answer.status == 200
+        call_id = answer.first("call-id")
+    found = server.json("trace", call_id)
+    assert [each["summary"] for each in found["messages"]][:2] == ["REGISTER", "401 Unauthorized (REGISTER)"]
+    assert any('response="****' in each["text"] for each in found["messages"])
+    open_text = server.json("trace", call_id, "--with-secrets")
+    assert not any('response="****' in each["text"] for each in open_text["messages"])
+
+
+def test_an_unknown_call_is_one_sentence(server: Server) -> None:
+    done = zvon("trace", "nothing-1", data=server.data)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "zvon: there is no call nothing-1, neither now nor in the history; `zvon calls` and `zvon history` list them"
+    )
