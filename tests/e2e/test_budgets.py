@@ -42,12 +42,6 @@ def test_relaying_a_packet_stays_within_its_budget(subject: Subject) -> None:
     assert _ratio(found) <= BUDGETS["relay"]["floors"], found
 
 
-def test_the_delay_of_the_relay_stays_within_its_budget(subject: Subject) -> None:
-    p50, p99, _ = work.delay(subject, count=100, seconds=2)
-    assert p50.value <= BUDGETS["delay"]["p50_ms"], p50
-    assert p99.value <= BUDGETS["delay"]["p99_ms"], p99
-
-
 def test_memory_stays_within_its_budget(subject: Subject) -> None:
     _, call = work.calls_in_progress(subject, count=200, rate=200)
     [registration] = work.registration_memory(subject, contacts=4)
