@@ -47,11 +47,13 @@ class SipSettings(Section):
     # Phones find a server on 5060 of either transport (RFC 3261 §19.1.2); a phone outside UDP's packet size needs TCP.
     udp: Listeners = (Listen("0.0.0.0", 5060),)
     tcp: Listeners = (Listen("0.0.0.0", 5060),)
-    tls: NoList = ()
+    # Phones that are to use it are set up for it, so it is switched on by hand; 5061 by RFC 3261 §19.1.2.
+    tls: Listeners = ()
     ws: NoList = ()
     wss: NoList = ()
-    certificate: NoText = ""
-    key: NoText = ""
+    # PEM files, relative to the data folder. Empty: the server makes its own at the first start.
+    certificate: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    key: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     # Empty: peers are told the address of the interface that reaches them, right for every site without NAT.
     external: Annotated[str, PlainValidator(host_or_empty)] = ""
     # Private (RFC 1918) and loopback addresses never need the external address.
@@ -74,14 +76,17 @@ class SipSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not self.udp and not self.tcp:
-            raise ValueError("nothing to listen on: give udp or tcp an address")
+        listeners = {"udp": self.udp, "tcp": self.tcp, "tls": self.tls}
+        if not any(listeners.values()):
+            raise ValueError("nothing to listen on: give udp, tcp or tls an address")
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("certificate and key belong together: give both files or none")
         if not self.min_expires <= self.default_expires <= self.max_expires:
             raise ValueError("min_expires, default_expires and max_expires must not decrease in this order")
         if not self.digest:
             raise ValueError('no way to prove a password: give digest at least "MD5"')
-        for name, listeners in (("udp", self.udp), ("tcp", self.tcp)):
-            if len(set(listeners)) < len(listeners):
+        for name, addresses in listeners.items():
+            if len(set(addresses)) < len(addresses):
                 raise ValueError(f"{name} names the same address and port twice")
         return self
 

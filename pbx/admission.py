@@ -23,7 +23,7 @@ from sipcore.uri import SipUri
 from storage.records import Terminal
 
 ALGORITHMS = ("SHA-256", "MD5")  # what is understood
-_TRANSPORTS = {"any": ("UDP", "TCP"), "udp": ("UDP",), "tcp": ("TCP",)}
+_TRANSPORTS = {"any": ("UDP", "TCP", "TLS"), "udp": ("UDP",), "tcp": ("TCP",), "tls": ("TLS",)}
 
 
 @dataclass(frozen=True, slots=True)

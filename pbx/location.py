@@ -16,7 +16,7 @@ from storage.records import Registration, Terminal
 
 FlowMaker = Callable[[str, str, int], Flow | None]
 SWEEP_S = 5.0
-DEFAULT_PORT = 5060
+DEFAULT_PORT, SECURE_PORT = 5060, 5061  # RFC 3261 §19.1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ class Location:
         alive = [b for b in self.bindings(terminal.number) if b.expires_at > now]
         targets = [Target(b.contact, b.flow) for b in alive if b.flow is not None]
         if not targets and terminal.trust and "/" not in terminal.trust:
-            transport = "TCP" if terminal.transport == "tcp" else "UDP"
-            flow = self._flow_to(transport, terminal.trust, DEFAULT_PORT)
+            transport = "UDP" if terminal.transport == "any" else terminal.transport.upper()
+            port = SECURE_PORT if transport == "TLS" else DEFAULT_PORT
+            flow = self._flow_to(transport, terminal.trust, port)
             if flow is not None:
                 targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow))
         return targets

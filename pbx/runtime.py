@@ -1,8 +1,6 @@
 """One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
 
 import asyncio
-import errno
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,20 +23,18 @@ from pbx.control.server import ControlServer
 from pbx.core import Pbx
 from pbx.directory import Directory
 from pbx.keys import ServerKeys
+from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing
 from pbx.trace_query import TraceQuery
 from pbx.views import call_view, plan_view, registration_view
-from sipcore.flow import Flow
 from sipcore.register.binding import RegisterPolicy
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from sipcore.transport.random_ids import RandomIds
-from sipcore.transport.tcp import TcpListener
-from sipcore.transport.udp import UdpListener
 from storage.ports import HistoryQuery, Storage, StorageUnavailable
 from storage.records import CdrRow, Office
 
@@ -68,7 +64,7 @@ class Server:
         directory = Directory(office, self._realm)
         self.admission = Admission(directory, keys.nonce_bytes, self.clock, sip.digest)
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
-        self.location = Location(storage.locations, self.clock, self.bus, self._flow_to)
+        self.location = Location(storage.locations, self.clock, self.bus, lambda *peer: self._listeners.flow_to(*peer))
         self._cdrs = CdrRecorder(storage.cdrs.append)
         self._cdrs.attach(self.bus)
         self.stack = SipStack(StackConfig(agent=sip.user_agent), RandomIds())
@@ -89,10 +85,9 @@ class Server:
             clock=self.clock,
         )
         self.driver = SipDriver(self.stack, self.pbx.handle)
+        self._listeners = Listeners(sip, lock.data, self.driver, self._addresses)
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
         self.pbx.attach(self.driver, Registrar(self.stack, self.admission, self.location, policy, self.clock))
-        self._udp: list[UdpListener] = []
-        self._tcp: list[TcpListener] = []
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
@@ -102,7 +97,7 @@ class Server:
     async def start(self) -> str:
         """Open listeners, restore registrations; returns the listeners as the ready line names them."""
         try:
-            await self._listen()
+            await self._listeners.open()
             restored = await self.location.restore()
             await self._control.start()
         except BaseException:
@@ -110,7 +105,7 @@ class Server:
             raise
         self._tasks.add(asyncio.ensure_future(self._sweep()))
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
-        return ",".join(self._listeners())
+        return ",".join(self._listeners.names())
 
     async def drain(self, drain_s: float) -> None:
         """No new calls; return when those in progress have ended, after `drain_s` seconds at the latest."""
@@ -124,20 +119,6 @@ class Server:
         await self._close()
         log.info("stopped")
 
-    async def _listen(self) -> None:
-        sip = self._settings.sip
-        for where in sip.udp:
-            with _explained("udp", where):
-                self._udp.append(await UdpListener.open(self.driver, self._addresses, where.host, where.port))
-        for where in sip.tcp:
-            with _explained("tcp", where):
-                self._tcp.append(await TcpListener.open(self.driver, self._addresses, where.host, where.port))
-
-    def _listeners(self) -> list[str]:
-        udp = [("udp", listener.bound) for listener in self._udp]
-        tcp = [("tcp", listener.bound) for listener in self._tcp]
-        return [f"{kind}:[{h}]:{p}" if ":" in h else f"{kind}:{h}:{p}" for kind, (h, p) in (*udp, *tcp)]
-
     async def _say_goodbye(self) -> None:
         """Give the last BYEs a moment to be answered."""
         for _ in range(20):
@@ -150,21 +131,12 @@ class Server:
             task.cancel()
         await self._control.close()
         await self.driver.close()
-        for listener in self._tcp:
-            listener.close()
+        self._listeners.close()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.location.sweep()
-
-    def _flow_to(self, transport: str, host: str, port: int) -> Flow | None:
-        """A path to a peer: from the first listener of its transport and address family."""
-        listeners: Sequence[UdpListener | TcpListener] = self._tcp if transport == "TCP" else self._udp
-        for listener in listeners:
-            if (":" in listener.bound[0]) == (":" in host):
-                return listener.flow_to(host, port)
-        return None
 
     # --- the operator -----------------------------------------------------------------------------------------
 
@@ -177,7 +149,7 @@ class Server:
         report = await self._engine.describe()
         return {
             "uptime_s": round(self.clock.wall() - self._started_at, 1),
-            "listeners": self._listeners(),
+            "listeners": self._listeners.names(),
             "office": {"name": self.office.name, "terminals": len(self.office.terminals)},
             "registrations": sum(1 for _ in self.location),
             "calls": self.pbx.describe(),
@@ -236,29 +208,6 @@ class Server:
             if directory.terminal(number) is None:
                 self.location.forget(number)
         self.pbx.directory = self.admission.directory = directory
-
-
-class _explained:
-    """Turns the failure to listen into a sentence."""
-
-    def __init__(self, transport: str, where: object) -> None:
-        self._transport, self._where = transport, where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if not isinstance(error, OSError):
-            return
-        why = {
-            errno.EADDRINUSE: "it is in use by another program",
-            errno.EADDRNOTAVAIL: "this machine does not have that address",
-            errno.EACCES: "ports below 1024 need more rights",
-        }.get(error.errno or 0, os.strerror(error.errno or 0))
-        where = f"{self._transport} {self._where}"
-        raise ControlError(
-            f"cannot listen on {where}: {why}; change [sip] {self._transport} in the settings or stop that program"
-        ) from None
 
 
 def data_folder(settings: Settings, given: Path | None) -> Path:

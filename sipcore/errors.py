@@ -46,3 +46,7 @@ class DropReason(StrEnum):
     STRAY_CANCEL = "stray_cancel"
     LOOPED = "looped"
     OVERLOAD = "overload"
+    TLS_PLAIN_TEXT = "tls_plain_text"
+    TLS_HANDSHAKE = "tls_handshake"
+    TLS_SLOW_HANDSHAKE = "tls_slow_handshake"
+    TLS_RECORD = "tls_record"

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections import Counter
-from typing import cast
+from typing import Self, cast
 
-from sipcore.errors import FramingError
+from sipcore.errors import DropReason, FramingError
 from sipcore.flow import Flow
 from sipcore.framing import PONG, Ping, StreamFramer
 from sipcore.parse import MalformedMessage
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
+from sipcore.transport.tls_layer import TlsBroken, TlsLayer
 
 # Precedents: Kamailio keeps an idle connection 120 s and has 10 s for a message; phones send keep-alives every 30 s.
 MESSAGE_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 3700.0  # longer than the longest registration
 CONNECT_TIMEOUT_S = 5.0
+HANDSHAKE_TIMEOUT_S = 10.0
 PER_SOURCE = 200
 SEND_BUFFER_BYTES = 1 << 20
 
@@ -32,7 +34,9 @@ class TcpConnection(asyncio.Protocol):
         self._watch_at = self._close_at = 0.0
         self._is_partial = False
         self._others: list[Flow] = []
+        self._layer: TlsLayer | None = None
         self.flow = flow
+        self.is_outgoing = flow is not None
         self.is_admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,6 +50,15 @@ class TcpConnection(asyncio.Protocol):
             return
         self._transport.set_write_buffer_limits(SEND_BUFFER_BYTES)
         self._driver.add_path(self.flow.id, self)
+        self._layer = self._endpoint.layer(is_server=not self.is_outgoing)
+        if self._layer is None:
+            self._opened()
+        else:
+            self._flush(self._layer)
+            self._wait(HANDSHAKE_TIMEOUT_S)
+
+    def _opened(self) -> None:
+        """Messages can be exchanged."""
         self._wait(IDLE_TIMEOUT_S)
 
     def carry(self, flow: Flow) -> None:
@@ -54,6 +67,34 @@ class TcpConnection(asyncio.Protocol):
         self._driver.add_path(flow.id, self)
 
     def data_received(self, data: bytes) -> None:
+        if self._layer is None:
+            self._received(data)
+        else:
+            self._encrypted_received(data, self._layer)
+
+    def _encrypted_received(self, data: bytes, layer: TlsLayer) -> None:
+        was_ready = layer.is_ready
+        try:
+            plain = layer.receive(data)
+        except TlsBroken as broken:
+            self._driver.stack.drops[broken.reason] += 1
+            self._flush(layer)  # the alert that says why
+            self.close()
+            return
+        self._flush(layer)
+        if layer.is_ready and not was_ready:
+            self._opened()
+        if plain:
+            self._received(plain)
+        if layer.is_ended:
+            self.close()
+
+    def _flush(self, layer: TlsLayer) -> None:
+        data = layer.take()
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _received(self, data: bytes) -> None:
         assert self.flow is not None
         has_ended = False
         try:
@@ -99,6 +140,8 @@ class TcpConnection(asyncio.Protocol):
         if self._loop.time() < self._close_at:
             self._arm()
         else:
+            if self._layer is not None and not self._layer.is_ready:
+                self._driver.stack.drops[DropReason.TLS_SLOW_HANDSHAKE] += 1
             self.close()
 
     def send(self, data: bytes, remote: tuple[str, int]) -> None:
@@ -111,7 +154,11 @@ class TcpConnection(asyncio.Protocol):
         if transport.get_write_buffer_size() > SEND_BUFFER_BYTES:
             transport.abort()  # the peer does not read: better a new connection than old news
             return
-        transport.write(data)
+        if self._layer is None:
+            transport.write(data)
+        else:
+            self._layer.send(data)
+            self._flush(self._layer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watch is not None:
@@ -124,6 +171,9 @@ class TcpConnection(asyncio.Protocol):
                 self._driver.drop_path(flow)
 
     def close(self) -> None:
+        if self._layer is not None:
+            self._layer.end()
+            self._flush(self._layer)
         if self._transport is not None:
             self._transport.close()
 
@@ -144,15 +194,25 @@ class TcpListener:
         self.bound: tuple[str, int] = ("", 0)
 
     @classmethod
-    async def open(cls, driver: SipDriver, addresses: AdvertisedAddress, host: str, port: int) -> "TcpListener":
+    async def open(cls, driver: SipDriver, addresses: AdvertisedAddress, host: str, port: int) -> Self:
         """Listen; OSError when that cannot be done."""
-        listener = cls(driver, addresses)
+        return await cls(driver, addresses).listen(host, port)
+
+    async def listen(self, host: str, port: int) -> Self:
+        """Listen; OSError when that cannot be done."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: TcpConnection(listener), host, port, backlog=1024)
-        listener._server = server
-        listener.bound = server.sockets[0].getsockname()[:2]
-        driver.set_opener(cls.TRANSPORT, listener.reach)
-        return listener
+        self._server = await loop.create_server(self.connection, host, port, backlog=1024)
+        self.bound = self._server.sockets[0].getsockname()[:2]
+        self.driver.set_opener(self.TRANSPORT, self.reach)
+        return self
+
+    def connection(self, flow: Flow | None = None) -> TcpConnection:
+        """The protocol of a new connection; of one that we open, with its flow."""
+        return TcpConnection(self, flow)
+
+    def layer(self, *, is_server: bool) -> TlsLayer | None:
+        """What is between the socket and the messages of a new connection."""
+        return None
 
     def new_flow(self, host: str, port: int) -> Flow:
         local = (self._addresses.towards(host, self.bound[0]), self.bound[1])
@@ -204,7 +264,7 @@ class TcpListener:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_connection(lambda: TcpConnection(self, flow), *flow.remote)
+                _, connection = await loop.create_connection(lambda: self.connection(flow), *flow.remote)
         except (OSError, TimeoutError):
             self._unreachable(flow)
             return

@@ -17,11 +17,11 @@ drain_timeout = 0
 [sip]
 udp = ["127.0.0.1:0", "[::1]:5060"]
 tcp = []
-tls = []
+tls = ["0.0.0.0:5061"]
 ws  = []
 wss = []
-certificate = ""
-key = ""
+certificate = "pbx.pem"
+key = "/etc/zvon/key.pem"
 external = "pbx.example.net"
 local_networks = ["192.0.2.0/24", "2001:db8::/32", "192.0.2.1"]
 min_expires = 30
@@ -70,6 +70,8 @@ def test_every_key_is_read() -> None:
     assert settings.sip.udp == (Listen("127.0.0.1", 0), Listen("::1", 5060))
     assert list(map(str, settings.sip.udp)) == ["127.0.0.1:0", "[::1]:5060"]
     assert settings.sip.tcp == ()
+    assert settings.sip.tls == (Listen("0.0.0.0", 5061),)
+    assert (settings.sip.certificate, settings.sip.key) == ("pbx.pem", "/etc/zvon/key.pem")
     assert settings.sip.external == "pbx.example.net"
     assert settings.sip.local_networks[1:] == (
         ipaddress.IPv6Network("2001:db8::/32"), ipaddress.IPv4Network("192.0.2.1/32"),
@@ -86,7 +88,7 @@ def test_every_key_is_read() -> None:
 def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     text = Path("conf/default.toml").read_text()
     assert parse_settings(text) == Settings()
-    written, without = tomllib.loads(text), {"tls", "ws", "wss", "certificate", "key"}
+    written, without = tomllib.loads(text), {"ws", "wss"}
     assert set(Settings.model_fields) - set(written) == {"web"}
     assert set(SipSettings.model_fields) - set(written["sip"]) == without
     assert set(MediaSettings.model_fields) == set(written["media"])
@@ -111,7 +113,7 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[sip]\nudp = []\ntcp = []", "zvon.toml:1: sip: nothing to listen on: give udp or tcp an address"),
+        ("[sip]\nudp = []\ntcp = []", "zvon.toml:1: sip: nothing to listen on: give udp, tcp or tls an address"),
         (
             "[sip]\nmin_expires = 600",
             "zvon.toml:1: sip: min_expires, default_expires and max_expires must not decrease in this order",
@@ -119,6 +121,19 @@ def test_settings_cannot_be_changed() -> None:
         (
             '[sip]\nudp = ["127.0.0.1:5060", "127.0.0.1:5060"]',
             "zvon.toml:1: sip: udp names the same address and port twice",
+        ),
+        (
+            "[sip]\nsession_expires = 100\nmin_se = 120",
+            "zvon.toml:1: sip: session_expires must not be less than min_se; 0 switches it off",
+        ),
+        ("[sip]\nmin_se = 89", "zvon.toml:2: sip.min_se: must be from 90 to 86400, not 89"),
+        (
+            '[sip]\ncertificate = "pbx.pem"',
+            "zvon.toml:1: sip: certificate and key belong together: give both files or none",
+        ),
+        (
+            '[sip]\ntls = ["127.0.0.1:5061", "127.0.0.1:5061"]',
+            "zvon.toml:1: sip: tls names the same address and port twice",
         ),
         ("sip = 5", "zvon.toml:1: sip: must be a section, not a number"),
         ('[media]\nports = "20000-20002"', "zvon.toml:2: media.ports: must hold at least four ports: a call has two "

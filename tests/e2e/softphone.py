@@ -51,7 +51,9 @@ def _module_path() -> Path:
 class Softphone:
     """One baresip with one account, steered over its control socket."""
 
-    def __init__(self, folder: Path, server: Address, number: str, password: str, says: Samples) -> None:
+    def __init__(
+        self, folder: Path, server: Address, number: str, password: str, says: Samples, transport: str = ""
+    ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
         self._buffer = b""
@@ -60,7 +62,8 @@ class Softphone:
         control = free_port()
         config = CONFIG.format(sip=free_port(), control=control, folder=folder, modules=_module_path())
         (folder / "config").write_text(config)
-        account = f"<sip:{number}@{server[0]}:{server[1]}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu"
+        uri = f"sip:{number}@{server[0]}:{server[1]}" + (f";transport={transport}" if transport else "")
+        account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu"
         (folder / "accounts").write_text(f"{account}\n")
         with (folder / "baresip.log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -149,8 +152,10 @@ class Softphone:
 
 
 @contextmanager
-def softphone(folder: Path, server: Address, number: str, password: str, says: Samples) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says)
+def softphone(
+    folder: Path, server: Address, number: str, password: str, says: Samples, transport: str = ""
+) -> Iterator[Softphone]:
+    phone = Softphone(folder, server, number, password, says, transport)
     try:
         yield phone
     finally:

@@ -23,14 +23,14 @@ def _middle(samples: Samples) -> Samples:
     return samples[2400:-2400]
 
 
-def _assert_hears(samples: Samples, hz: float) -> None:
+def assert_hears(samples: Samples, hz: float) -> None:
     middle = _middle(samples)
     assert len(middle) > 4000, f"only {len(samples)} samples"
     assert dominant_hz(middle) == pytest.approx(hz, abs=2)
     assert silent_share(middle) < 0.05
 
 
-def _talk(caller: Softphone, callee: Softphone) -> None:
+def talk(caller: Softphone, callee: Softphone) -> None:
     for phone in (caller, callee):
         phone.wait_until_registered()
     caller.dial(callee.number)
@@ -50,9 +50,9 @@ def test_two_softphones_hear_each_other(server: Server, tmp_path: Path) -> None:
         softphone(tmp_path / "a", server.address, *accounts[0], tone(440, 20)) as caller,
         softphone(tmp_path / "b", server.address, *accounts[1], tone(700, 20)) as callee,
     ):
-        _talk(caller, callee)
-        _assert_hears(caller.heard(), 700)
-        _assert_hears(callee.heard(), 440)
+        talk(caller, callee)
+        assert_hears(caller.heard(), 700)
+        assert_hears(callee.heard(), 440)
     eventually(lambda: server.json("history", "--number", "206") != [], "the call is in the history")
     row = server.json("history", "--number", "206")[0]
     assert (row["to_number"], row["disposition"]) == ("207", "ANSWERED")
@@ -71,12 +71,12 @@ def _call_application(server: Server, rtp: RtpSocket, number: str, seconds: floa
 
 def test_the_echo_number_sends_back_what_is_said(server: Server) -> None:
     with RtpSocket(CALLER) as rtp:
-        _assert_hears(_call_application(server, rtp, "10003246", 1.5), 350)
+        assert_hears(_call_application(server, rtp, "10003246", 1.5), 350)
 
 
 def test_the_tone_number_plays_1000_hz(server: Server) -> None:
     with RtpSocket(CALLER) as rtp:
-        _assert_hears(_call_application(server, rtp, "000064", 1.5), 1000)
+        assert_hears(_call_application(server, rtp, "000064", 1.5), 1000)
 
 
 @pytest.mark.parametrize("payload_type", [0, 8], ids=["pcmu", "pcma"])

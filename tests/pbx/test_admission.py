@@ -317,7 +317,9 @@ async def test_a_network_filter_limits_trust_too() -> None:
         assert (await invite(office, "101", "10.0.5.6"))[0] == 404
 
 
-@pytest.mark.parametrize(("setting", "good", "bad"), [("udp", "UDP", "TCP"), ("tcp", "TCP", "UDP")])
+@pytest.mark.parametrize(
+    ("setting", "good", "bad"), [("udp", "UDP", "TCP"), ("tcp", "TCP", "UDP"), ("tls", "TLS", "TCP")]
+)
 async def test_a_terminal_may_be_bound_to_one_transport(setting: str, good: str, bad: str) -> None:
     async with open_office(terminal("101", transport=setting)) as office:
         right, wrong = office.phone("101", "10.0.5.5", transport=good), office.phone("101", "10.0.5.6", transport=bad)
@@ -327,7 +329,7 @@ async def test_a_terminal_may_be_bound_to_one_transport(setting: str, good: str,
 
 async def test_any_transport_is_the_default() -> None:
     async with open_office(terminal("101")) as office:
-        for transport, host in (("UDP", "10.0.5.5"), ("TCP", "10.0.5.6")):
+        for transport, host in (("UDP", "10.0.5.5"), ("TCP", "10.0.5.6"), ("TLS", "10.0.5.7")):
             assert (await office.phone("101", host, transport=transport).register()).status == 200
         assert len(office.location.bindings("101")) == 2
 

@@ -60,6 +60,7 @@ async def test_every_living_binding_with_a_path_is_a_target() -> None:
     [
         ("10.0.0.7", "any", ("UDP", ("10.0.0.7", 5060))),
         ("10.0.0.7", "tcp", ("TCP", ("10.0.0.7", 5060))),
+        ("10.0.0.7", "tls", ("TLS", ("10.0.0.7", 5061))),
         ("10.0.0.0/24", "any", None),
         ("10.9.9.9", "any", None),
         ("", "any", None),

@@ -54,7 +54,7 @@ class Datagrams:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
-        self.to = server._udp[0].bound
+        self.to = server._listeners.of("UDP")[0].bound
         self._count = 0
 
     def send(self, method: str, number: str, *extra: str, body: bytes = b"", cseq: int = 1, call: str = "one") -> None:
@@ -101,7 +101,7 @@ async def test_a_server_starts_names_its_listeners_serves_a_call_and_stops(tmp_p
     storage = MemoryStorage()
     async with serving(tmp_path, storage=storage) as (server, engine):
         ready = await server.start()
-        (udp, tcp) = (server._udp[0].bound, server._tcp[0].bound)
+        (udp, tcp) = (server._listeners.of("UDP")[0].bound, server._listeners.of("TCP")[0].bound)
         assert ready == f"udp:127.0.0.1:{udp[1]},tcp:127.0.0.1:{tcp[1]}"
         phone = Datagrams(server)
         try:

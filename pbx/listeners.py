@@ -1,0 +1,93 @@
+"""Everything the server listens on: opened in order, named, asked for paths to peers, closed."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+
+from conf.fields import Listen
+from conf.schema import SipSettings
+from pbx.certificate import POLL_S, ServerCertificate
+from pbx.control.messages import ControlError
+from sipcore.flow import Flow
+from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.driver import SipDriver
+from sipcore.transport.tcp import TcpListener
+from sipcore.transport.tls import TlsListener
+from sipcore.transport.udp import UdpListener
+
+Listener = UdpListener | TcpListener
+Opener = Callable[[str, int], Awaitable[Listener]]
+
+
+class Listeners:
+    """The listeners of `[sip]`, and the certificate they show."""
+
+    def __init__(self, sip: SipSettings, data: Path, driver: SipDriver, addresses: AdvertisedAddress) -> None:
+        self._sip, self._data, self._driver, self._addresses = sip, data, driver, addresses
+        self._open: dict[str, list[Listener]] = {}
+        self._certificate: ServerCertificate | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Raises `ControlError`; what is open then has to be closed."""
+        sip, driver, addresses = self._sip, self._driver, self._addresses
+        await self._each("udp", sip.udp, lambda host, port: UdpListener.open(driver, addresses, host, port))
+        await self._each("tcp", sip.tcp, lambda host, port: TcpListener.open(driver, addresses, host, port))
+        if sip.tls:
+            self._certificate = ServerCertificate.open(sip, self._data)
+            identity = self._certificate.identity
+            await self._each(
+                "tls", sip.tls, lambda host, port: TlsListener(driver, addresses, identity).listen(host, port)
+            )
+            self._watch = asyncio.ensure_future(self._watch_files(self._certificate))
+
+    async def _each(self, transport: str, wanted: Sequence[Listen], opener: Opener) -> None:
+        opened = self._open.setdefault(transport.upper(), [])
+        for where in wanted:
+            try:
+                opened.append(await opener(where.host, where.port))
+            except OSError as error:
+                raise ControlError(_sentence(transport, where, error)) from None
+
+    async def _watch_files(self, certificate: ServerCertificate) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            certificate.poll()
+
+    def of(self, transport: str) -> Sequence[Listener]:
+        """The listeners of a transport, named as in Via."""
+        return self._open.get(transport, ())
+
+    def flow_to(self, transport: str, host: str, port: int) -> Flow | None:
+        """A path to a peer: from the first listener of its transport and address family."""
+        for listener in self.of(transport):
+            if (":" in listener.bound[0]) == (":" in host):
+                return listener.flow_to(host, port)
+        return None
+
+    def names(self) -> list[str]:
+        """As the ready line has them."""
+        return list(self._names())
+
+    def _names(self) -> Iterator[str]:
+        for transport, listeners in self._open.items():
+            for host, port in (listener.bound for listener in listeners):
+                yield f"{transport.lower()}:{Listen(host, port)}"
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        for listeners in self._open.values():
+            for listener in listeners:
+                listener.close()
+
+
+def _sentence(transport: str, where: Listen, error: OSError) -> str:
+    why = {
+        errno.EADDRINUSE: "it is in use by another program",
+        errno.EADDRNOTAVAIL: "this machine does not have that address",
+        errno.EACCES: "ports below 1024 need more rights",
+    }.get(error.errno or 0, os.strerror(error.errno or 0))
+    return f"cannot listen on {transport} {where}: {why}; change [sip] {transport} in the settings or stop that program"
