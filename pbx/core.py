@@ -125,8 +125,7 @@ class Pbx:
         response = response_to(
             event.request, verdict.status, to_tag=stack.stateless_tag(event.request), extra=verdict.extra
         )
-        keep = event.request.method == "INVITE" or not verdict.challenge
-        stack.respond(event.key, response, self.driver.now(), keep=keep)
+        stack.respond(event.key, response, self.driver.now(), keep=not verdict.challenge)
 
     # --- a new call -------------------------------------------------------------------------------------------
 

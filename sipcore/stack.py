@@ -320,7 +320,7 @@ class SipStack:
             self.perform(session, session.receive_ack(ack, now), now)
         if transaction is not None:
             self._run(transaction, transaction.receive(ack, now), now)
-        elif session is None:
+        elif session is None and ack.to.tag != self.stateless_tag(ack):  # not that of a challenge without memory
             self.drops[DropReason.STRAY_ACK] += 1
 
     def _cancel_received(self, key: Key, cancel: Request, flow: Flow, now: float) -> None:
