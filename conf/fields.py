@@ -126,6 +126,16 @@ def listen_address(value: object) -> Listen:
     return Listen(str(address), int(port))
 
 
+def server_or_none(value: object) -> Listen | None:
+    """Nothing, or the IP address and port of a server."""
+    if value == "":
+        return None
+    found = listen_address(value)
+    if not found.port:
+        raise ValueError("port 0 reaches nobody; give the port on which the server listens")
+    return found
+
+
 def port_range(value: object) -> PortRange:
     """`10000-19999`; room for at least one call of two legs with two ports each."""
     found = text(value)

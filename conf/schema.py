@@ -16,6 +16,7 @@ from conf.fields import (
     network,
     only,
     port_range,
+    server_or_none,
     storage_url,
     text_up_to,
     whole_number,
@@ -73,6 +74,8 @@ class SipSettings(Section):
     user_agent: Annotated[str, PlainValidator(ascii_text)] = "Zvon"
     # MB of recent SIP messages for `zvon trace`, 0 = none: 16 hold about 1,500 calls of two phones.
     trace_mb: Annotated[int, PlainValidator(whole_number(0, 1024))] = 16
+    # A capture server (Homer) that gets a copy of every message by HEPv3, "127.0.0.1:9060"; empty = none.
+    hep: Annotated[Listen | None, PlainValidator(server_or_none)] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

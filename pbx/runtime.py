@@ -22,12 +22,13 @@ from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
 from pbx.directory import Directory
+from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.registrar import Registrar
 from pbx.services import Services
-from pbx.siptrace import CallBook, MessageRing
+from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.trace_query import TraceQuery
 from pbx.views import call_view, plan_view, registration_view
 from sipcore.register.binding import RegisterPolicy
@@ -69,10 +70,10 @@ class Server:
         self._cdrs.attach(self.bus)
         self.stack = SipStack(StackConfig(agent=sip.user_agent), RandomIds())
         self._ring = MessageRing(sip.trace_mb << 20, self.clock) if sip.trace_mb else None
-        if self._ring is not None:
-            self.stack.tap = self._ring.tap
         book = CallBook()
         book.attach(self.bus)
+        self._hep = HepExporter((sip.hep.host, sip.hep.port), self.clock, book.correlation) if sip.hep else None
+        self.stack.tap = joined(*(each.tap for each in (self._ring, self._hep) if each is not None))
         self._traces = TraceQuery(self._ring, book, storage, self.clock)
         self.pbx = Pbx(
             directory=directory,
@@ -132,6 +133,8 @@ class Server:
         await self._control.close()
         await self.driver.close()
         self._listeners.close()
+        if self._hep is not None:
+            self._hep.close()
 
     async def _sweep(self) -> None:
         while True:
@@ -155,6 +158,7 @@ class Server:
             "calls": self.pbx.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
+            "hep": self._hep.describe() if self._hep is not None else {},
             "guessing": self.admission.guard.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
             "storage": self._storage.describe(),

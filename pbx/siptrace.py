@@ -14,6 +14,7 @@ from pbx.events import BusEvent, Direction, LegCreated, LegEnded, LegId
 from pbx.party import Party
 from pbx.sipmask import call_id_of
 from sipcore.flow import Flow
+from sipcore.stack import Tap
 
 KEPT_S = 6 * 3600.0  # the call somebody complains about in the afternoon was made in the morning
 OVERHEAD_BYTES = 160  # what keeping a message costs besides its text
@@ -92,6 +93,7 @@ class CallBook:
     def __init__(self, *, calls_kept: int = CALLS_KEPT) -> None:
         self._calls_kept = calls_kept
         self._calls: OrderedDict[str, dict[LegId, LegNote]] = OrderedDict()
+        self._of_dialog: dict[str, str] = {}
 
     def attach(self, bus: Bus) -> None:
         bus.subscribe((LegCreated, LegEnded), self.observe)
@@ -100,17 +102,36 @@ class CallBook:
         if isinstance(event, LegCreated):
             legs = self._calls.setdefault(event.call, {})
             legs[event.leg] = LegNote(event.party, event.direction, event.sip_call_id)
+            self._of_dialog[event.sip_call_id] = event.call
             if len(self._calls) > self._calls_kept:
-                self._calls.popitem(last=False)
+                self._forget(*self._calls.popitem(last=False))
         elif isinstance(event, LegEnded) and (note := self._calls.get(event.call, {}).get(event.leg)) is not None:
             note.quality = event.quality
 
     def find(self, wanted: str) -> tuple[str, list[LegNote]] | None:
         """The call with that id, or the one that has a dialog with that Call-ID; None when it is not known."""
-        legs = self._calls.get(wanted)
-        if legs is not None:
-            return wanted, list(legs.values())
-        for call, legs in reversed(self._calls.items()):
-            if any(note.sip_call_id == wanted for note in legs.values()):
-                return call, list(legs.values())
-        return None
+        call = self._of_dialog.get(wanted, wanted)
+        legs = self._calls.get(call)
+        return (call, list(legs.values())) if legs is not None else None
+
+    def correlation(self, sip_call_id: str) -> str:
+        """One text for all dialogs of a call: the Call-ID of its caller; that of the dialog when there is no call."""
+        legs = self._calls.get(self._of_dialog.get(sip_call_id, ""))
+        return next(iter(legs.values())).sip_call_id if legs else sip_call_id
+
+    def _forget(self, call: str, legs: dict[LegId, LegNote]) -> None:
+        for note in legs.values():
+            if self._of_dialog.get(note.sip_call_id) == call:
+                del self._of_dialog[note.sip_call_id]
+
+
+def joined(*taps: Tap) -> Tap | None:
+    """One tap for all of them; None when there is none."""
+    if len(taps) < 2:
+        return taps[0] if taps else None
+
+    def tap(data: bytes, flow: Flow, inbound: bool) -> None:
+        for each in taps:
+            each(data, flow, inbound)
+
+    return tap

@@ -31,6 +31,7 @@ realm = "office"
 digest = ["SHA-256", "MD5"]
 user_agent = "Phone server"
 trace_mb = 0
+hep = "[::1]:9060"
 
 [media]
 ports = "20000-20003"

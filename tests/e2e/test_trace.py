@@ -1,14 +1,16 @@
 """`zvon trace` beside a real call: by every id a person may have, as a picture, as data, as a capture file."""
 
+import socket
 import subprocess
 from pathlib import Path
 from shutil import which
 
 import pytest
 
-from tests.e2e.conftest import CALLEE, CALLER
-from tests.e2e.harness import Server, password_of, zvon
+from tests.e2e.conftest import CALLEE, CALLER, office
+from tests.e2e.harness import Server, Site, password_of, running, zvon
 from tests.e2e.ua import Phone, connect, eventually, registered
+from tests.pbx.test_hep import decoded
 
 
 def _one_call(server: Server) -> dict[str, object]:
@@ -72,3 +74,21 @@ def test_an_unknown_call_is_one_sentence(server: Server) -> None:
     assert done.stderr.strip() == (
         "zvon: there is no call nothing-1, neither now nor in the history; `zvon calls` and `zvon history` list them"
     )
+
+
+def test_a_capture_server_gets_every_message_of_a_call_with_one_correlation(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(2)
+        host, port = collector.getsockname()
+        site = Site.write(tmp_path, office(), rtp_ports=(13000, 13099), sip=f'hep = "{host}:{port}"\ntrace_mb = 0')
+        with running(site) as server:
+            row = _one_call(server)
+            sent = server.json("status")["hep"]["sent"]
+            chunks = [decoded(collector.recv(65535)) for _ in range(sent)]
+            done = zvon("trace", str(row["id"]), data=server.data)
+    caller_call_id = str(next(iter(row["sip_call_ids"]))).encode()  # type: ignore[call-overload]
+    of_call = [each[0x0F].split(b"\r\n")[0] for each in chunks if each[0x11] == caller_call_id]
+    assert sum(line.startswith(b"INVITE ") for line in of_call) == 2
+    assert sum(line.startswith(b"BYE ") for line in of_call) == 2
+    assert "trace_mb in [sip] of the settings is 0" in done.stderr

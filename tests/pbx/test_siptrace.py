@@ -11,7 +11,7 @@ from pbx.control.messages import ControlError
 from pbx.events import Direction, LegCreated, LegEnded
 from pbx.party import Party
 from pbx.sipmask import call_id_of, masked
-from pbx.siptrace import OVERHEAD_BYTES, CallBook, MessageRing
+from pbx.siptrace import OVERHEAD_BYTES, CallBook, MessageRing, joined
 from pbx.trace_query import TraceQuery
 from sipcore.flow import Flow
 from storage.memory import MemoryStorage
@@ -218,3 +218,18 @@ class TestQuery:
     async def test_a_server_that_keeps_nothing_says_so(self) -> None:
         with pytest.raises(ControlError, match="trace_mb"):
             await (await query_over(trace=False)).trace("zvon-1.1")
+
+
+def test_the_dialogs_of_a_call_share_the_call_id_of_its_caller() -> None:
+    book = book_with_a_call()
+    assert [book.correlation(each) for each in ("in", "out", "register")] == ["in", "in", "register"]
+
+
+def test_one_tap_for_several() -> None:
+    ring, _ = ring_of()
+    assert joined() is None
+    assert joined(ring.tap) == ring.tap
+    both = joined(ring.tap, ring.tap)
+    assert both is not None
+    both(message("one"), FLOW, True)
+    assert len(ring.snapshot()) == 2
