@@ -10,7 +10,7 @@ import structlog
 
 from media.api import EndpointCreated, Refused
 from pbx.addressing import bracketed, contact, dialled, identity
-from pbx.admission import Admission, Admitted, Denied
+from pbx.admission import Admission, Denied
 from pbx.api import App
 from pbx.call import Call
 from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, UNSUPPORTED_BODY, Cause
@@ -21,6 +21,7 @@ from pbx.events import Direction
 from pbx.leg import Leg
 from pbx.location import Location, Target
 from pbx.media_session import MediaAddress, MediaRefused, MediaSession, formats_for_peer
+from pbx.notifier import Notifier
 from pbx.party import Party
 from pbx.registrar import Registrar
 from pbx.services import Services
@@ -34,6 +35,7 @@ from sipcore.events import (
     ResponseArrived,
     SessionEvent,
     StackEvent,
+    SubscriptionEvent,
 )
 from sipcore.flow import Flow
 from sipcore.message import Request
@@ -42,6 +44,7 @@ from sipcore.transport.driver import SipDriver
 from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
+_ALLOW = f"{ALLOW}, SUBSCRIBE"  # outside sessions
 
 
 class Pbx:
@@ -70,14 +73,22 @@ class Pbx:
         self.draining = False
         self._driver: SipDriver | None = None
         self._registrar: Registrar | None = None
+        self._notifier: Notifier | None = None
 
     def attach(self, driver: SipDriver, registrar: Registrar) -> None:
         self._driver, self._registrar = driver, registrar
+        bus, clock = self.services.bus, self._clock
+        self._notifier = Notifier(driver, self.admission, self.location, bus, clock, self._applications)
 
     @property
     def driver(self) -> SipDriver:
         assert self._driver is not None
         return self._driver
+
+    @property
+    def notifier(self) -> Notifier:
+        assert self._notifier is not None
+        return self._notifier
 
     # --- events of the stack ----------------------------------------------------------------------------------
 
@@ -90,6 +101,8 @@ class Pbx:
                 self._request(event)
             case InviteWithdrawn() | ResponseArrived():
                 pass  # an INVITE that never became a call; answers nobody waits for
+            case _ if isinstance(event, SubscriptionEvent):
+                self.notifier.receive(event)
             case _:
                 self._session_event(event)
 
@@ -104,14 +117,16 @@ class Pbx:
             assert self._registrar is not None
             self._registrar.receive(event)
         elif request.method == "OPTIONS":
-            extra = [("Allow", ALLOW), ("Accept", "application/sdp")]
+            extra = [("Allow", _ALLOW), ("Accept", "application/sdp"), ("Allow-Events", self.notifier.packages)]
             self._answer(event, 200, extra=extra)
         else:
             verdict = self.admission.check(request, event.flow)
-            if isinstance(verdict, Admitted):
-                self._answer(event, 489 if request.method in ("SUBSCRIBE", "PUBLISH") else 405, [("Allow", ALLOW)])
-            else:
+            if isinstance(verdict, Denied):
                 self._deny(event, verdict)
+            elif request.method == "SUBSCRIBE":
+                self.notifier.subscribe(event, verdict.terminal)
+            else:
+                self._answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
 
     def _answer(
         self, event: RequestArrived | InviteArrived, status: int, extra: list[tuple[str, str]] | None = None
@@ -269,8 +284,9 @@ class Pbx:
         await self._until_ended(timeout_s)
 
     async def end_all(self) -> None:
-        """End every call."""
+        """End every call and every subscription."""
         self.draining = True
+        self.notifier.end_all()
         for call in list(self.calls.values()):
             call.end(SHUTDOWN)
         await self._until_ended(5.0)

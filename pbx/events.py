@@ -87,6 +87,16 @@ class BridgeFormed:
 
 
 @dataclass(frozen=True, slots=True)
+class LegHoldChanged:
+    """The party put the other side on hold, or came back."""
+
+    at: float
+    call: CallId
+    leg: LegId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeEnded:
     at: float
     call: CallId
@@ -109,4 +119,4 @@ class RegistrationChanged:
 
 
 CallEvent = CallStarted | LegCreated | LegRinging | LegAnswered | LegEnded | BridgeFormed | BridgeEnded | CallEnded
-BusEvent = CallEvent | RegistrationChanged
+BusEvent = CallEvent | LegHoldChanged | RegistrationChanged

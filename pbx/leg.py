@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from media.api import Play, PlayId, PlaySource, SetEcho, StopPlay, StreamReport
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
-from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegId, LegRinging
+from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
 from pbx.services import Services, quality_of
@@ -308,6 +308,7 @@ class Leg:
     def _held_changed(self) -> None:
         if self.held != self.media.is_held:
             self.held = self.media.is_held
+            self._services.publish(LegHoldChanged(self._services.clock.wall(), self.call.id, self.id, self.held))
             if self.bridge is not None:
                 self.bridge.hold_changed(self)
 

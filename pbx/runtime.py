@@ -121,9 +121,9 @@ class Server:
         log.info("stopped")
 
     async def _say_goodbye(self) -> None:
-        """Give the last BYEs a moment to be answered."""
+        """Give the last BYEs and NOTIFYs a moment to be answered."""
         for _ in range(20):
-            if not self.stack.sessions_alive:
+            if not self.stack.sessions_alive and not self.stack.subscriptions_alive:
                 return
             await asyncio.sleep(0.05)
 
@@ -156,6 +156,7 @@ class Server:
             "office": {"name": self.office.name, "terminals": len(self.office.terminals)},
             "registrations": sum(1 for _ in self.location),
             "calls": self.pbx.describe(),
+            "subscriptions": self.pbx.notifier.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
             "hep": self._hep.describe() if self._hep is not None else {},
@@ -212,6 +213,7 @@ class Server:
             if directory.terminal(number) is None:
                 self.location.forget(number)
         self.pbx.directory = self.admission.directory = directory
+        self.pbx.notifier.office_changed()
 
 
 def data_folder(settings: Settings, given: Path | None) -> Path:

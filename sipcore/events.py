@@ -9,6 +9,7 @@ from sipcore.transaction.keys import Key
 
 if TYPE_CHECKING:
     from sipcore.dialog.session import InviteSession
+    from sipcore.dialog.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +105,20 @@ class SessionEnded:
     response: Response | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentWanted:
+    """A NOTIFY is due: answer with `SipStack.notify`, the state of now (RFC 6665 §4.2.2)."""
+
+    subscription: "Subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEnded:
+    """Nothing more is sent on it."""
+
+    subscription: "Subscription"
+
+
+SubscriptionEvent = DocumentWanted | SubscriptionEnded
 SessionEvent = SessionProgress | SessionAnswered | SessionConfirmed | OfferReceived | SessionModified | SessionEnded
-StackEvent = RequestArrived | InviteArrived | InviteWithdrawn | ResponseArrived | SessionEvent
+StackEvent = RequestArrived | InviteArrived | InviteWithdrawn | ResponseArrived | SessionEvent | SubscriptionEvent

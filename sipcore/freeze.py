@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from sipcore.dialog import modify, offer_answer, session_table
+from sipcore.dialog import modify, offer_answer, session_table, subscription
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.session import InviteSession
+from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
 from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.flow import Flow
@@ -34,7 +35,7 @@ from sipcore.uri import SipUri, parse_uri
 
 VERSION = 1
 _MOST = 1e15  # seconds; far beyond any clock, and exact as a float
-Machine = Dialog | InviteSession | SuccessRetransmission | OfferAnswer | Binding | Transaction
+Machine = Dialog | InviteSession | Subscription | SuccessRetransmission | OfferAnswer | Binding | Transaction
 
 
 def freeze(machine: Machine) -> bytes:
@@ -53,10 +54,10 @@ def thaw(data: bytes, *, ids: IdSource | None = None, shift_s: float = 0.0) -> A
     form = _FORMS.get(document["kind"]) if isinstance(document["kind"], str) else None
     if form is None or document["version"] != VERSION:
         raise ParseError("the frozen machine is of an unknown kind or version")
-    if form.kind is InviteSession and ids is None:
+    if form.kind in (InviteSession, Subscription) and ids is None:
         raise LocalProtocolError("a session cannot go on without a source of ids")
     machine = form.read(document["data"], shift_s)
-    if isinstance(machine, InviteSession) and ids is not None:
+    if isinstance(machine, InviteSession | Subscription) and ids is not None:
         machine._ids = ids
     return machine
 
@@ -245,6 +246,19 @@ _SESSION = _Form(
     (_maybe(_MOMENT), "_retry_at"),
     users="user queued_at _ids",
 )
+_POLICY = _Form(SubscriptionPolicy, (_INT, "min_s default_s max_s"), (_NUMBER, "rest_s")).codec
+_SUBSCRIPTION = _Form(
+    Subscription,
+    (_enum(subscription.State), "state"),
+    (_DIALOG.codec, "dialog"),
+    (_TEXT, "event contact agent _reason"),
+    (_POLICY, "policy"),
+    (_INT, "version _retry_after_s"),
+    (_BOOL, "_changed"),
+    (_maybe(_MOMENT), "_expires_at _rest_at"),
+    (_MOMENT, "_sent_at"),
+    users="user queued_at _ids",
+)
 _BINDING = _Form(
     Binding,
     (_SIP_URI, "contact"),
@@ -281,7 +295,7 @@ def _transaction(kind: type, states: type[IntEnum], *more: tuple[_Codec, str]) -
 _FORMS = {
     form.kind.__name__: form
     for form in (
-        *(_DIALOG, _SESSION, _SUCCESS, _OFFERS, _BINDING),
+        *(_DIALOG, _SESSION, _SUBSCRIPTION, _SUCCESS, _OFFERS, _BINDING),
         _transaction(client.ClientTransaction, client.State),
         _transaction(
             invite_client.InviteClientTransaction, invite_client.State, (_BYTES, "ack"), (_BOOL, "_abandoned")

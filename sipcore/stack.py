@@ -28,8 +28,16 @@ from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_base import via_value
 from sipcore.dialog.session_table import State
+from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.errors import DropReason, ParseError
-from sipcore.events import InviteArrived, InviteWithdrawn, RequestArrived, ResponseArrived, StackEvent
+from sipcore.events import (
+    DocumentWanted,
+    InviteArrived,
+    InviteWithdrawn,
+    RequestArrived,
+    ResponseArrived,
+    StackEvent,
+)
 from sipcore.flow import Flow
 from sipcore.headers import RecordRoute, Via
 from sipcore.ids import IdSource
@@ -52,6 +60,7 @@ KNOWN_METHODS = frozenset(
 _KEEPALIVES = (b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\x00\x00\x00\x00")
 
 Tap = Callable[[bytes, Flow, bool], None]
+Usage = InviteSession | Subscription  # of a dialog
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class SipStack:
         self._servers: dict[Key, ServerBase] = {}
         self._clients: dict[Key, ClientBase] = {}
         self._sessions: dict[tuple[str, str], InviteSession] = {}
+        self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self._merged: dict[Key, Key] = {}
         self._timers = TimerQueue()
         self._outbox: list[Send] = []
@@ -108,7 +118,7 @@ class SipStack:
     def on_timer(self, now: float) -> None:
         """Run everything whose moment has come."""
         while (machine := self._timers.due(now)) is not None:
-            if isinstance(machine, InviteSession):
+            if isinstance(machine, Usage):
                 self.perform(machine, machine.on_timer(now), now)
             else:
                 assert isinstance(machine, Transaction)
@@ -153,6 +163,24 @@ class SipStack:
         self._sessions[request.call_id, session.local_tag] = session
         return session
 
+    def accept_subscription(
+        self, key: Key, contact: str, lifetime_s: int, policy: SubscriptionPolicy, now: float, *, user: object = None
+    ) -> Subscription | None:
+        """Make a subscription of the SUBSCRIBE that arrived as `key` (with a readable Event); None when it is gone."""
+        transaction = self._servers.get(key)
+        if transaction is None:
+            return None
+        request = transaction.request
+        found = Subscription(request, transaction.flow, contact, self.config.agent, policy, self.ids)
+        found.user = user
+        self._subscriptions[request.call_id, found.dialog.local_tag] = found
+        self.perform(found, found.accept(key, request, lifetime_s, now), now)
+        return found
+
+    def notify(self, subscription: Subscription, content_type: str, body: bytes, now: float) -> None:
+        """Give the document that `DocumentWanted` asked for."""
+        self.perform(subscription, subscription.document(content_type, body, now), now)
+
     def send(self, request: Request, flow: Flow, now: float, *, user: object = None) -> None:
         """Send a request outside any session; its outcome comes as `ResponseArrived(user, …)`."""
         branch = self.ids.branch()
@@ -172,8 +200,8 @@ class SipStack:
         transaction.deadline = None
         self._forget(transaction)
 
-    def perform(self, session: InviteSession, actions: Actions, now: float) -> None:
-        """Carry out what a step of a session asked for."""
+    def perform(self, session: Usage, actions: Actions, now: float) -> None:
+        """Carry out what a step of a session or subscription asked for."""
         for action in actions:
             match action:
                 case Send():
@@ -191,24 +219,35 @@ class SipStack:
                 case AbandonInvite():
                     self._abandon(action.branch, now)
                 case Finished():
-                    self._sessions.pop((session.request.call_id, session.local_tag), None)
+                    self._retire(session)
         self._timers.push(session)
+
+    def _retire(self, usage: Usage) -> None:
+        if isinstance(usage, Subscription):
+            self._subscriptions.pop((usage.dialog.call_id, usage.dialog.local_tag), None)
+        else:
+            self._sessions.pop((usage.request.call_id, usage.local_tag), None)
 
     # --- machines that outlive a stack --------------------------------------------------------------------------
 
-    def machines(self) -> list[InviteSession | Transaction]:
+    def machines(self) -> list[Usage | Transaction]:
         """All that is held, for `sipcore.freeze`, in the order in which `adopt` joins them again."""
         outside = [each for each in self._servers.values() if not each.request.to.tag]
         inside = [each for each in self._servers.values() if each.request.to.tag]
-        return [*outside, *self._sessions.values(), *inside, *self._clients.values()]
+        usages: list[Usage] = [*self._sessions.values(), *self._subscriptions.values()]
+        return [*outside, *usages, *inside, *self._clients.values()]
 
-    def adopt(self, machine: InviteSession | Transaction) -> None:
+    def adopt(self, machine: Usage | Transaction) -> None:
         """Go on with a machine of another stack: transactions and sessions find each other, in the order of
         `machines`; the user of a request outside any session is not told its outcome."""
         if isinstance(machine, InviteSession):
             self._sessions[machine.request.call_id, machine.local_tag] = machine
             if machine.key in self._servers:
                 self._servers[machine.key].owner = machine
+        elif isinstance(machine, Subscription):
+            self._subscriptions[machine.dialog.call_id, machine.dialog.local_tag] = machine
+            if machine.is_asking:
+                self._events.append(DocumentWanted(machine))
         elif isinstance(machine, ServerBase):
             self._servers[machine.key] = machine
             machine.owner = self._owner_of(machine)
@@ -219,11 +258,14 @@ class SipStack:
             machine.owner = self._owner_of(machine)
         self._timers.push(machine)
 
-    def _owner_of(self, transaction: ServerBase | ClientBase) -> InviteSession | None:
+    def _owner_of(self, transaction: ServerBase | ClientBase) -> Usage | None:
         request = transaction.request
         if isinstance(transaction, ServerBase):
             return self._session_of(request) if request.to.tag else None
-        session = self._sessions.get((request.call_id, request.from_.tag or ""))
+        ours = (request.call_id, request.from_.tag or "")
+        if request.method == "NOTIFY" and ours in self._subscriptions:
+            return self._subscriptions[ours]
+        session = self._sessions.get(ours)
         if session is None:
             return None
         of_fork = session.dialog is not None and request.to.tag not in (None, session.dialog.remote_tag)
@@ -292,7 +334,11 @@ class SipStack:
     def _in_dialog(self, transaction: ServerBase, request: Request, now: float) -> None:
         session = self._session_of(request)
         if session is None:
-            if request.method in ("INVITE", "BYE", "INFO", "UPDATE", "PRACK"):
+            subscription = self._subscription_of(request)
+            if subscription is not None:
+                actions = subscription.receive_request(transaction.key, request, transaction.flow, now)
+                self.perform(subscription, actions, now)
+            elif request.method in ("INVITE", "BYE", "INFO", "UPDATE", "PRACK", "SUBSCRIBE"):
                 response = response_to(request, 481)
                 self._run(transaction, transaction.respond(response, now), now)
             else:
@@ -310,6 +356,11 @@ class SipStack:
         if dialog is not None and dialog.remote_tag != (request.from_.tag or ""):
             return None
         return session
+
+    def _subscription_of(self, request: Request) -> Subscription | None:
+        """The subscription of a request inside its dialog."""
+        found = self._subscriptions.get((request.call_id, request.to.tag or ""))
+        return found if found is not None and found.dialog.remote_tag == (request.from_.tag or "") else None
 
     def _ack(self, transaction: ServerBase | None, ack: Request, now: float) -> None:
         if transaction is not None and transaction.owner is None:
@@ -436,7 +487,7 @@ class SipStack:
 
     def _deliver(self, transaction: Transaction, response: Response, now: float) -> None:
         owner = transaction.owner
-        if isinstance(owner, InviteSession):
+        if isinstance(owner, Usage):
             self.perform(owner, owner.receive_response(transaction.request, response, now), now)
         elif isinstance(owner, _Asker):
             self._events.append(ResponseArrived(owner.user, response.status, response))
@@ -445,8 +496,8 @@ class SipStack:
         owner = transaction.owner
         if isinstance(owner, _Asker):
             self._events.append(ResponseArrived(owner.user, status, None))
-        elif isinstance(owner, InviteSession):
-            if isinstance(transaction, ServerBase):
+        elif isinstance(owner, Usage):
+            if isinstance(owner, InviteSession) and isinstance(transaction, ServerBase):
                 self.perform(owner, owner.flow_failed(now), now)
             else:
                 self.perform(owner, owner.request_failed(transaction.request, status, now), now)
@@ -478,6 +529,7 @@ class SipStack:
             "server_transactions": len(self._servers),
             "client_transactions": len(self._clients),
             "sessions": dict(states),
+            "subscriptions": len(self._subscriptions),
             "timers": len(self._timers),
             "requests": dict(self.counts),
             "dropped": dict(self.drops),
@@ -485,7 +537,12 @@ class SipStack:
 
     def is_idle(self) -> bool:
         """Nothing is held: no transaction, no session, nothing unsent or untold."""
-        return not (self._servers or self._clients or self._sessions or self._outbox or self._events or self._merged)
+        held = self._servers or self._clients or self._sessions or self._subscriptions or self._merged
+        return not (held or self._outbox or self._events)
+
+    @property
+    def subscriptions_alive(self) -> int:
+        return len(self._subscriptions)
 
     @property
     def sessions_alive(self) -> int:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer, On
 from sipcore.dialog.session import InviteSession
+from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
 from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.events import OfferReceived, StackEvent
@@ -90,6 +91,17 @@ def dialog() -> Dialog:
     return found
 
 
+def subscription() -> Subscription:
+    arrived = request("SUBSCRIBE", extra="Event: dialog;id=7\r\nContact: <sip:alice@10.0.0.2>\r\n")
+    policy = SubscriptionPolicy(rest_s=0.5)
+    machine = Subscription(arrived, UDP, "<sip:bob@10.0.0.1>", "Zvon", policy, CountingIds("w0"))
+    machine.accept(("b", "x"), arrived, 60, START_S)
+    machine.document("text/plain", b"one", START_S)
+    machine.changed(START_S)
+    machine.receive_response(arrived, response(arrived, 200), START_S + 0.1)
+    return machine
+
+
 def offers() -> OfferAnswer:
     machine = OfferAnswer()
     machine.on(On.OFFER_SENT)
@@ -111,6 +123,7 @@ MAKERS: dict[str, Callable[[], Machine]] = {
     "SuccessRetransmission": success,
     "InviteSession": session,
     "Dialog": dialog,
+    "Subscription": subscription,
     "OfferAnswer": offers,
     "Binding": binding,
 }

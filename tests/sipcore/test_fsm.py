@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sipcore.dialog import modify, offer_answer, session_table
+from sipcore.dialog import modify, offer_answer, session_table, subscription
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.session import InviteSession
 from sipcore.errors import LocalProtocolError
@@ -23,6 +23,7 @@ MACHINES: dict[str, tuple[Table[Any, Any], type, frozenset[Any]]] = {
     "non-INVITE server": (server.TABLE, server.ServerTransaction, NONE),
     "INVITE session": (session_table.TABLE, InviteSession, session_table.OURS_TO_AVOID),
     "modification": (modify.TABLE, InviteSession, modify.OURS_TO_AVOID),
+    "subscription (notifier)": (subscription.TABLE, subscription.Subscription, subscription.OURS_TO_AVOID),
     "offer/answer": (offer_answer.TABLE, OfferAnswer, offer_answer.OURS_TO_AVOID),
 }
 each_machine = pytest.mark.parametrize("name", MACHINES)

@@ -30,6 +30,7 @@ from pbx.events import (
     LegAnswered,
     LegCreated,
     LegEnded,
+    LegHoldChanged,
     LegRinging,
     RegistrationChanged,
 )
@@ -60,6 +61,7 @@ ALL_EVENTS = (
     LegCreated,
     LegRinging,
     LegAnswered,
+    LegHoldChanged,
     LegEnded,
     BridgeFormed,
     BridgeEnded,

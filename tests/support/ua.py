@@ -215,6 +215,7 @@ class Phone:
         self.sent: list[Request | Response] = []
         self.calls: list[PhoneCall] = []
         self.on_ring: Callable[[PhoneCall], None] | None = None
+        self.on_request: Callable[[RequestArrived], None] | None = None
         self.user_agent = ""
         self.is_gone = False
         self.flow = self._open()
@@ -342,7 +343,8 @@ class Phone:
             case InviteArrived():
                 self._invited(event)
             case RequestArrived():
-                pass
+                if self.on_request is not None:
+                    self.on_request(event)
             case ResponseArrived():
                 assert isinstance(event.user, asyncio.Future)
                 event.user.set_result(event)

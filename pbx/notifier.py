@@ -1,0 +1,201 @@
+"""Subscriptions of terminals to what other numbers do: RFC 6665 with the packages of `pbx.packages`.
+
+Only a terminal that has proved who it is subscribes, to a number that exists. Subscriptions do not outlive the server:
+one that stops says `probation`, one that was killed answers the next refresh with 481; either way the phone subscribes
+anew and gets full state first.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pbx.addressing import contact, dialled
+from pbx.admission import Admission
+from pbx.bus import Bus
+from pbx.clock import Clock
+from pbx.events import BusEvent, RegistrationChange, RegistrationChanged
+from pbx.location import Location
+from pbx.packages import Package, Packages
+from pbx.presence import Presence
+from sipcore.build import Extra, response_to
+from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
+from sipcore.errors import ParseError
+from sipcore.events import DocumentWanted, RequestArrived, SubscriptionEvent
+from sipcore.headers import Accept, Event
+from sipcore.message import Request
+from sipcore.transport.driver import SipDriver
+from sipcore.uri import SipUri
+from storage.records import Terminal
+
+MOST_PER_ACCOUNT = 500  # more than any phone has keys
+RETRY_AFTER_S = 5  # how soon phones ask again after a stop
+POLICY = SubscriptionPolicy()
+Topic = tuple[str, str]  # package, number
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who subscribed to what, and by which name of ours."""
+
+    package: Package
+    number: str
+    watcher: str
+    host: str
+
+    @property
+    def topic(self) -> Topic:
+        return self.package.name, self.number
+
+
+class Notifier:
+    """One per server. `applications` are the numbers that are no terminals."""
+
+    def __init__(
+        self,
+        driver: SipDriver,
+        admission: Admission,
+        location: Location,
+        bus: Bus,
+        clock: Clock,
+        applications: Collection[str],
+    ) -> None:
+        self._driver, self._admission, self._applications = driver, admission, applications
+        self._presence = Presence(bus, self._lines_changed)
+        self._packages = Packages(lambda: admission.directory, self._presence, location, clock)
+        self._topics: dict[Topic, dict[Subscription, _Watch]] = {}
+        self._counts: Counter[str] = Counter()
+        self._busy: set[str] = set()
+        bus.subscribe([RegistrationChanged], self._registration_changed)
+
+    @property
+    def packages(self) -> str:
+        """What Allow-Events says."""
+        return self._packages.names
+
+    # --- what the stack tells ---------------------------------------------------------------------------------------
+
+    def subscribe(self, event: RequestArrived, watcher: Terminal) -> None:
+        """Answer a SUBSCRIBE outside any dialog that `watcher` sent."""
+        request = event.request
+        try:
+            package, lifetime_s = self._package(request), POLICY.lifetime(request)
+            accepts, reachable = request.headers.all(Accept), isinstance(_target(request), SipUri)
+        except ParseError as error:
+            self._refuse(event, error.status)
+            return
+        number = dialled(request)
+        if package is None:
+            self._refuse(event, 489, [("Allow-Events", self.packages)])
+        elif not reachable:
+            self._refuse(event, 400)
+        elif "accept" in request.headers and not any(each.allows(package.content_type) for each in accepts):
+            self._refuse(event, 406, [("Accept", package.content_type)])
+        elif not self._exists(number):
+            self._refuse(event, 404)
+        elif (package.is_private and number != watcher.number) or self._counts[watcher.number] >= MOST_PER_ACCOUNT:
+            self._refuse(event, 403)
+        elif lifetime_s is None:
+            self._refuse(event, 423, [("Min-Expires", POLICY.min_s)])
+        else:
+            self._accept(event, _Watch(package, number, watcher.number, _host(request)), lifetime_s)
+
+    def receive(self, event: SubscriptionEvent) -> None:
+        """A document is wanted, or a subscription is over."""
+        subscription = event.subscription
+        watch = subscription.user
+        assert isinstance(watch, _Watch)
+        if isinstance(event, DocumentWanted):
+            body = watch.package.make(watch.number, watch.host, subscription.version)
+            self._driver.stack.notify(subscription, watch.package.content_type, body, self._driver.now())
+        else:
+            self._forget(subscription, watch)
+
+    # --- what else happens ------------------------------------------------------------------------------------------
+
+    def office_changed(self) -> None:
+        """End what is about numbers that are gone, or was asked for by terminals that are."""
+        for subscription, watch in self._all():
+            if self._admission.directory.terminal(watch.watcher) is None:
+                self._end(subscription, "rejected")
+            elif not self._exists(watch.number):
+                self._end(subscription, "noresource")
+
+    def end_all(self) -> None:
+        """The server stops: phones may ask again soon."""
+        for subscription, _ in self._all():
+            self._end(subscription, "probation", RETRY_AFTER_S)
+
+    def describe(self) -> dict[str, int]:
+        """Subscriptions by package."""
+        counts: Counter[str] = Counter()
+        for (package, _), found in self._topics.items():
+            counts[package] += len(found)
+        return dict(counts)
+
+    def _lines_changed(self, number: str) -> None:
+        self._changed(("dialog", number))
+        if self._presence.is_busy(number) != (number in self._busy):
+            self._busy ^= {number}
+            self._changed(("presence", number))
+
+    def _registration_changed(self, event: BusEvent) -> None:
+        assert isinstance(event, RegistrationChanged)
+        self._changed(("reg", event.number))
+        if event.change is not RegistrationChange.REFRESHED:
+            self._changed(("presence", event.number))
+
+    def _changed(self, topic: Topic) -> None:
+        now = self._driver.now()
+        for subscription in self._topics.get(topic, ()):
+            self._driver.stack.perform(subscription, subscription.changed(now), now)
+            self._driver.kick()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _package(self, request: Request) -> Package | None:
+        event = request.headers.first(Event)
+        return self._packages.find(event.package) if event is not None else None
+
+    def _exists(self, number: str) -> bool:
+        return self._admission.directory.terminal(number) is not None or number in self._applications
+
+    def _accept(self, event: RequestArrived, watch: _Watch, lifetime_s: int) -> None:
+        stack, where = self._driver.stack, contact(watch.number, event.flow)
+        found = stack.accept_subscription(event.key, where, lifetime_s, POLICY, self._driver.now(), user=watch)
+        if found is not None:
+            self._topics.setdefault(watch.topic, {})[found] = watch
+            self._counts[watch.watcher] += 1
+
+    def _forget(self, subscription: Subscription, watch: _Watch) -> None:
+        found = self._topics[watch.topic]
+        del found[subscription]
+        if not found:
+            del self._topics[watch.topic]
+        self._counts[watch.watcher] -= 1
+        if not self._counts[watch.watcher]:
+            del self._counts[watch.watcher]
+
+    def _end(self, subscription: Subscription, reason: str, retry_after_s: int = 0) -> None:
+        now = self._driver.now()
+        self._driver.stack.perform(subscription, subscription.end(now, reason, retry_after_s), now)
+        self._driver.kick()
+
+    def _all(self) -> Iterable[tuple[Subscription, _Watch]]:
+        return [item for found in self._topics.values() for item in found.items()]
+
+    def _refuse(self, event: RequestArrived, status: int, extra: Extra = ()) -> None:
+        stack = self._driver.stack
+        response = response_to(event.request, status, to_tag=stack.stateless_tag(event.request), extra=extra)
+        stack.respond(event.key, response, self._driver.now())
+
+
+def _target(request: Request) -> object:
+    """Where a NOTIFY goes; None when the Contact says nowhere."""
+    found = request.contact
+    return found.sip_uri if found is not None else None
+
+
+def _host(request: Request) -> str:
+    """The name of ours that the subscriber used."""
+    uri = request.uri
+    return uri.host.strip("[]") if isinstance(uri, SipUri) else "localhost"

@@ -1,0 +1,84 @@
+"""The event packages that may be subscribed to, and the document each makes of what is known now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pbx.addressing import bracketed
+from pbx.clock import Clock
+from pbx.directory import Directory
+from pbx.events import Direction
+from pbx.location import Location
+from pbx.party import Party
+from pbx.presence import Line, Presence
+from sipcore.presence import dialog_info, mwi, pidf, reginfo
+from sipcore.presence.dialog_info import DialogParty, DialogView
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """`is_private`: only the number itself may subscribe. `make` gives the body for (number, host, version)."""
+
+    name: str
+    content_type: str
+    is_private: bool
+    make: Callable[[str, str, int], bytes]
+
+
+class Packages:
+    """The documents of this server. `directory` is asked for each time: it is replaced when the office changes."""
+
+    def __init__(
+        self, directory: Callable[[], Directory], presence: Presence, location: Location, clock: Clock
+    ) -> None:
+        self._directory, self._presence, self._location, self._clock = directory, presence, location, clock
+        known = (
+            Package("dialog", dialog_info.CONTENT_TYPE, False, self._dialogs),
+            Package("presence", pidf.CONTENT_TYPE, False, self._presence_of),
+            Package("message-summary", mwi.CONTENT_TYPE, True, self._messages),
+            Package("reg", reginfo.CONTENT_TYPE, True, self._registrations),
+        )
+        self._by_name = {package.name: package for package in known}
+        self.names = ", ".join(self._by_name)
+
+    def find(self, name: str) -> Package | None:
+        return self._by_name.get(name.lower())
+
+    def _dialogs(self, number: str, host: str, version: int) -> bytes:
+        me = Party.unknown(number)
+        if (terminal := self._directory().terminal(number)) is not None:
+            me = self._directory().party(terminal)
+        views = [_view(line, me, host) for line in self._presence.lines(number)]
+        return dialog_info.dialog_info(uri_of(number, host), version, views)
+
+    def _presence_of(self, number: str, host: str, _: int) -> bytes:
+        terminal = self._directory().terminal(number)
+        is_open = terminal is None or bool(self._location.targets(terminal))
+        is_busy = self._presence.is_busy(number)
+        note = "On the phone" if is_busy else "Ready" if is_open else "Not registered"
+        return pidf.pidf(uri_of(number, host), is_open=is_open, is_on_the_phone=is_busy, note=note)
+
+    def _messages(self, number: str, host: str, _: int) -> bytes:
+        """No message is kept for anybody yet."""
+        return mwi.message_summary(uri_of(number, host))
+
+    def _registrations(self, number: str, host: str, version: int) -> bytes:
+        now = self._clock.now()
+        alive = [binding for binding in self._location.bindings(number) if binding.expires_at > now]
+        return reginfo.reginfo(uri_of(number, host), version, alive, now)
+
+
+def uri_of(number: str, host: str) -> str:
+    """The address of a number at the host by which the subscriber knows us."""
+    return f"sip:{quote(number, safe='+*#')}@{bracketed(host)}"
+
+
+def _view(line: Line, me: Party, host: str) -> DialogView:
+    return DialogView(
+        id=line.id,
+        state=line.state.name.lower(),
+        direction="initiator" if line.direction is Direction.INCOMING else "recipient",
+        local=DialogParty(uri_of(me.number, host), me.name),
+        remote=DialogParty(uri_of(line.remote.number, host), line.remote.name),
+        is_held=line.is_held,
+    )

@@ -1,0 +1,163 @@
+"""What every number does now, told by the bus: its calls, who is at the other end, how far each has come (EXT-19).
+
+A number rung at several devices has one line per call, as far on as its furthest device. An application (echo, …) is
+busy while somebody is connected to it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pbx.bus import Bus
+from pbx.events import (
+    BridgeFormed,
+    BusEvent,
+    CallEnded,
+    CallId,
+    CallStarted,
+    Direction,
+    LegAnswered,
+    LegCreated,
+    LegEnded,
+    LegHoldChanged,
+    LegId,
+    LegRinging,
+)
+from pbx.party import Party, PartyKind
+
+
+class LineState(IntEnum):
+    """How far a line has come (RFC 4235 §3.7.1)."""
+
+    TRYING = 0
+    EARLY = 1
+    CONFIRMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One call at a number: `remote` is the other end, `direction` is Zvon's view of the leg."""
+
+    id: str
+    state: LineState
+    direction: Direction
+    remote: Party
+    is_held: bool = False
+
+
+class _Device:
+    """One leg of a number, or an application that somebody is connected to."""
+
+    __slots__ = ("call", "direction", "is_held", "party", "remote", "state")
+
+    def __init__(self, call: CallId, party: Party, direction: Direction, remote: Party) -> None:
+        self.call, self.party, self.direction, self.remote = call, party, direction, remote
+        self.state, self.is_held = LineState.TRYING, False
+
+
+class Presence:
+    """Keeps the lines of all numbers; `changed` is called with each number whose lines are different now."""
+
+    def __init__(self, bus: Bus, changed: Callable[[str], None]) -> None:
+        self._changed = changed
+        self._calls: dict[CallId, tuple[Party, Party]] = {}
+        self._devices: dict[LegId | CallId, _Device] = {}
+        self._numbers: dict[str, dict[LegId | CallId, _Device]] = {}
+        handlers: dict[type[BusEvent], Callable[..., None]] = {
+            CallStarted: self._call_started,
+            LegCreated: self._leg_created,
+            LegRinging: self._leg_ringing,
+            LegAnswered: self._leg_answered,
+            LegHoldChanged: self._leg_hold_changed,
+            LegEnded: self._leg_ended,
+            BridgeFormed: self._bridge_formed,
+            CallEnded: self._call_ended,
+        }
+        for kind, handler in handlers.items():
+            bus.subscribe([kind], handler)
+
+    def lines(self, number: str) -> list[Line]:
+        """The lines of a number, oldest first; empty: idle."""
+        found: dict[tuple[CallId, Direction], _Device] = {}
+        for device in self._numbers.get(number, {}).values():
+            key = (device.call, device.direction)
+            if key not in found or device.state > found[key].state:
+                found[key] = device
+        return [
+            Line(f"{call}-{direction.value}", each.state, direction, each.remote, each.is_held)
+            for (call, direction), each in found.items()
+        ]
+
+    def is_busy(self, number: str) -> bool:
+        return number in self._numbers
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def _call_started(self, event: CallStarted) -> None:
+        self._calls[event.call] = (event.caller, event.to)
+        if event.to.kind is PartyKind.APPLICATION:
+            self._enter(event.call, _Device(event.call, event.to, Direction.OUTGOING, event.caller))
+
+    def _leg_created(self, event: LegCreated) -> None:
+        caller, to = self._calls.get(event.call, (event.party, event.party))
+        remote = to if event.direction is Direction.INCOMING else caller
+        self._enter(event.leg, _Device(event.call, event.party, event.direction, remote))
+
+    def _leg_ringing(self, event: LegRinging) -> None:
+        self._reach(event.leg, LineState.EARLY)
+        for key, device in list(self._devices.items()):
+            if device.call == event.call and device.direction is Direction.INCOMING:
+                self._reach(key, LineState.EARLY)
+
+    def _leg_answered(self, event: LegAnswered) -> None:
+        self._reach(event.leg, LineState.CONFIRMED)
+        device = self._devices.get(event.leg)
+        if device is not None and device.direction is Direction.INCOMING:
+            self._reach(event.call, LineState.CONFIRMED)
+
+    def _leg_hold_changed(self, event: LegHoldChanged) -> None:
+        device = self._devices.get(event.leg)
+        if device is not None and device.is_held != event.held:
+            device.is_held = event.held
+            self._changed(device.party.number)
+
+    def _bridge_formed(self, event: BridgeFormed) -> None:
+        """Who is really at the other end."""
+        if len(event.legs) != 2:
+            return
+        for leg, other in (event.legs, event.legs[::-1]):
+            mine, theirs = self._devices.get(leg), self._devices.get(other)
+            if mine is not None and theirs is not None and mine.remote != theirs.party:
+                mine.remote = theirs.party
+                self._changed(mine.party.number)
+
+    def _leg_ended(self, event: LegEnded) -> None:
+        self._leave(event.leg)
+
+    def _call_ended(self, event: CallEnded) -> None:
+        self._calls.pop(event.call, None)
+        self._leave(event.call)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _enter(self, key: LegId | CallId, device: _Device) -> None:
+        self._devices[key] = device
+        self._numbers.setdefault(device.party.number, {})[key] = device
+        self._changed(device.party.number)
+
+    def _reach(self, key: LegId | CallId, state: LineState) -> None:
+        device = self._devices.get(key)
+        if device is not None and device.state < state:
+            device.state = state
+            self._changed(device.party.number)
+
+    def _leave(self, key: LegId | CallId) -> None:
+        device = self._devices.pop(key, None)
+        if device is None:
+            return
+        number = device.party.number
+        devices = self._numbers[number]
+        del devices[key]
+        if not devices:
+            del self._numbers[number]
+        self._changed(number)

@@ -1,0 +1,117 @@
+"""Busy lamps over real sockets: a phone subscribes, watches a call from ringing to its end, and a restart."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bench.wire import Message, challenges, credentials, sdp, tag_of, token, uri_of
+from tests.e2e.conftest import office
+from tests.e2e.harness import Server, Site, password_of, running
+from tests.e2e.ua import Phone, registered
+
+SPACE = "{urn:ietf:params:xml:ns:dialog-info}"
+
+
+class Lamp:
+    """One subscription of a phone."""
+
+    def __init__(self, phone: Phone, number: str, event: str = "dialog") -> None:
+        self.phone, self.uri, self.event = phone, f"sip:{number}@{phone.server[0]}", event
+        self.call_id, self.tag, self.remote, self.cseq = token(), token(), f"<{self.uri}>", 0
+        self.target = self.uri
+
+    def _send(self, expires_s: int, headers: list[tuple[str, str]]) -> Message:
+        self.cseq += 1
+        text = self.phone.request(
+            "SUBSCRIBE",
+            self.target,
+            headers=[("Event", self.event), ("Expires", str(expires_s)), *headers],
+            cseq=self.cseq,
+            call_id=self.call_id,
+        ).decode()
+        lines = text.split("\r\n")
+        lines = [f"To: {self.remote}" if line.startswith("To:") else line for line in lines]
+        lines = [f"From: <{self.phone.aor}>;tag={self.tag}" if line.startswith("From:") else line for line in lines]
+        self.phone.send("\r\n".join(lines).encode())
+        return self.phone.final_answer("SUBSCRIBE")
+
+    def subscribe(self, expires_s: int = 600) -> Message:
+        answer = self._send(expires_s, [])
+        if answer.status == 401:
+            header = credentials(
+                challenges(answer)[0], self.phone.number, self.phone.password, "SUBSCRIBE", self.target
+            )
+            answer = self._send(expires_s, [header])
+        if answer.status == 200:
+            assert tag_of(answer.first("to"))
+            self.remote, self.target = answer.first("to"), uri_of(answer.first("contact"))
+        return answer
+
+    def notified(self) -> Message:
+        """The next NOTIFY, answered."""
+        notify = self.phone.expect("NOTIFY")
+        assert notify.call_id == self.call_id
+        self.phone.reply(notify, 200)
+        return notify
+
+    def until(self, *states: str) -> ElementTree.Element:
+        """Wait for a document with dialogs in these states; returns it."""
+        for _ in range(10):
+            root = ElementTree.fromstring(self.notified().body)
+            if [each.text for each in root.iter(f"{SPACE}state")] == list(states):
+                return root
+        raise AssertionError(f"the lamp never showed {states}; {self.phone.heard}")
+
+
+@pytest.mark.row("EXT-19")
+def test_a_lamp_shows_a_call_from_ringing_to_its_end(server: Server) -> None:
+    with (
+        registered(server.address, "205", password_of("205")) as watcher,
+        registered(server.address, "206", password_of("206")) as caller,
+        registered(server.address, "207", password_of("207")) as callee,
+    ):
+        lamp = Lamp(watcher, "207")
+        assert lamp.subscribe().status == 200
+        lamp.until("terminated")
+        call = caller.dial("207")
+        ring = callee.wait_for_call()
+        ring.reply(180)
+        root = lamp.until("early")
+        assert root.findtext(f".//{SPACE}remote/{SPACE}identity") == f"sip:206@{server.address[0]}"
+        call.expect(180)
+        ring.reply(200, sdp(("127.0.0.1", 9)))
+        callee.expect("ACK")
+        call.expect(200)
+        call.acknowledge()
+        lamp.until("confirmed")
+        call.request("BYE")
+        ring.expect_hang_up()
+        caller.expect(200)
+        lamp.until("terminated")
+        assert lamp.subscribe(0).status == 200
+        assert lamp.notified().first("subscription-state") == "terminated;reason=timeout"
+
+
+@pytest.mark.parametrize(("number", "event", "status"), [("999", "dialog", 404), ("207", "weather", 489)])
+def test_what_cannot_be_subscribed_to_is_refused(server: Server, number: str, event: str, status: int) -> None:
+    with registered(server.address, "205", password_of("205")) as watcher:
+        assert Lamp(watcher, number, event).subscribe().status == status
+
+
+def test_after_a_restart_the_phone_learns_that_it_has_to_subscribe_anew(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office())
+    with Phone(site.sip, "205", password_of("205")) as watcher:
+        with running(site) as server:
+            assert server.json("status")["subscriptions"] == {}
+            lamp, left = Lamp(watcher, "207"), Lamp(watcher, "206")
+            assert lamp.subscribe().status == 200
+            lamp.until("terminated")
+            assert server.json("status")["subscriptions"] == {"dialog": 1}
+            server.process.terminate()
+            assert lamp.notified().first("subscription-state") == "terminated;reason=probation;retry-after=5"
+            server.wait_for_exit()
+        with running(site):
+            assert lamp.subscribe().status == 481
+            assert left.subscribe().status == 200
+            left.until("terminated")

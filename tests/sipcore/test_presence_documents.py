@@ -1,0 +1,97 @@
+"""Documents of event packages: valid XML whatever the names hold, and what a phone reads out of them."""
+
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipcore.flow import Flow
+from sipcore.presence.dialog_info import DialogParty, DialogView, dialog_info
+from sipcore.presence.mwi import message_summary
+from sipcore.presence.pidf import pidf
+from sipcore.presence.reginfo import reginfo
+from sipcore.register.binding import Binding
+from sipcore.uri import SipUri
+from tests.support.watcher import DIALOG, PIDF, REGINFO, Lamp, lamps, version_of
+
+RPID = "{urn:ietf:params:xml:ns:pidf:rpid}"
+NASTY = "Иван <\"&'> ]]>\x00\x1f\ud800\uffff\r\n\t"
+KEPT = "Иван <\"&'> ]]>\r\n\t"
+
+
+def view(state: str = "early", *, uri: str = "sip:101@h", name: str = "", held: bool = False) -> DialogView:
+    return DialogView("d1", state, "recipient", DialogParty("sip:102@h"), DialogParty(uri, name), held)
+
+
+def test_an_idle_number_has_no_dialog_that_is_not_terminated() -> None:
+    body = dialog_info("sip:102@h", 3, [])
+    assert lamps(body) == []
+    assert version_of(body) == 3
+    assert ElementTree.fromstring(body).attrib["entity"] == "sip:102@h"
+
+
+def test_each_dialog_is_told_with_state_direction_and_who_is_there() -> None:
+    body = dialog_info("sip:102@h", 0, [view(name="Anna"), view("confirmed", held=True)])
+    assert lamps(body) == [Lamp("early", "recipient", "101", "Anna"), Lamp("confirmed", "recipient", "101", "", True)]
+
+
+def test_the_schema_of_rfc_4235_is_kept() -> None:
+    """§4.4: state before local, local before remote; identity before target."""
+    dialog = ElementTree.fromstring(dialog_info("sip:102@h", 0, [view(held=True)]))[0]
+    assert [child.tag.removeprefix(DIALOG) for child in dialog] == ["state", "local", "remote"]
+    assert [child.tag.removeprefix(DIALOG) for child in dialog[1]] == ["identity", "target"]
+    assert dialog[1][1][0].attrib == {"pname": "+sip.rendering", "pvalue": "no"}
+
+
+def test_a_nasty_name_is_escaped_and_what_xml_forbids_left_out() -> None:
+    (dialog,) = lamps(dialog_info("sip:102@h", 0, [view(name=NASTY)]))
+    assert dialog.name == KEPT
+
+
+@given(st.text(st.characters(codec=None), max_size=50), st.text(max_size=50))
+def test_any_text_makes_valid_documents(name: str, uri: str) -> None:
+    lamps(dialog_info(uri, 0, [view(uri=uri, name=name)]))
+    ElementTree.fromstring(pidf(uri, is_open=True, note=name))
+
+
+@pytest.mark.parametrize(("is_open", "basic"), [(True, "open"), (False, "closed")])
+def test_presence_says_open_or_closed(is_open: bool, basic: str) -> None:
+    root = ElementTree.fromstring(pidf("sip:102@h", is_open=is_open, note="Ready"))
+    assert root.findtext(f"{PIDF}tuple/{PIDF}status/{PIDF}basic") == basic
+    assert root.findtext(f"{PIDF}tuple/{PIDF}note") == "Ready"
+    assert root.find(f".//{RPID}on-the-phone") is None
+
+
+def test_presence_says_who_is_on_the_phone() -> None:
+    root = ElementTree.fromstring(pidf("sip:102@h", is_open=True, is_on_the_phone=True))
+    assert root.find(f".//{RPID}on-the-phone") is not None
+    assert root.find(f"{PIDF}tuple/{PIDF}note") is None
+
+
+def test_a_message_summary_counts() -> None:
+    text = message_summary("sip:102@h").decode()
+    assert text == "Messages-Waiting: no\r\nMessage-Account: sip:102@h\r\nVoice-Message: 0/0 (0/0)\r\n"
+    assert message_summary("sip:102@h", new=2, old=5).startswith(b"Messages-Waiting: yes\r\n")
+
+
+def binding(port: int) -> Binding:
+    contact = SipUri.parse(f"sip:102@10.0.0.2:{port};x=%22%3c")
+    flow = Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.2", port))
+    return Binding(contact, 'id<&">', 7, 1060.5, 0.5, flow=flow, registered_at=990.0)
+
+
+def test_registrations_are_listed_with_their_seconds() -> None:
+    root = ElementTree.fromstring(reginfo("sip:102@h", 1, [binding(5060), binding(5070)], 1000.0))
+    (registration,) = root
+    assert registration.attrib == {"aor": "sip:102@h", "id": "aor", "state": "active"}
+    first, second = registration
+    assert first.attrib["id"] != second.attrib["id"]
+    assert (first.attrib["expires"], first.attrib["duration-registered"], first.attrib["cseq"]) == ("61", "10", "7")
+    assert first.attrib["callid"] == 'id<&">'
+    assert first.findtext(f"{REGINFO}uri") == "sip:102@10.0.0.2:5060;x=%22%3c"
+
+
+def test_without_a_binding_the_registration_is_terminated() -> None:
+    root = ElementTree.fromstring(reginfo("sip:102@h", 1, [], 1000.0))
+    assert root[0].attrib["state"] == "terminated"
