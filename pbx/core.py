@@ -26,6 +26,7 @@ from pbx.party import Party
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
+from pbx.texts import TextRelay
 from sipcore.build import new_request, response_to
 from sipcore.dialog.profile import ALLOW
 from sipcore.events import (
@@ -44,7 +45,7 @@ from sipcore.transport.driver import SipDriver
 from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
-_ALLOW = f"{ALLOW}, SUBSCRIBE"  # outside sessions
+_ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE"  # outside sessions
 
 
 class Pbx:
@@ -74,9 +75,11 @@ class Pbx:
         self._driver: SipDriver | None = None
         self._registrar: Registrar | None = None
         self._notifier: Notifier | None = None
+        self._texts: TextRelay | None = None
 
     def attach(self, driver: SipDriver, registrar: Registrar) -> None:
         self._driver, self._registrar = driver, registrar
+        self._texts = TextRelay(driver, self.location)
         bus, clock = self.services.bus, self._clock
         self._notifier = Notifier(driver, self.admission, self.location, bus, clock, self._applications)
 
@@ -99,6 +102,8 @@ class Pbx:
                 self._invite(event)
             case RequestArrived():
                 self._request(event)
+            case ResponseArrived() if callable(event.user):
+                event.user(event)
             case InviteWithdrawn() | ResponseArrived():
                 pass  # an INVITE that never became a call; answers nobody waits for
             case _ if isinstance(event, SubscriptionEvent):
@@ -125,6 +130,9 @@ class Pbx:
                 self._deny(event, verdict)
             elif request.method == "SUBSCRIBE":
                 self.notifier.subscribe(event, verdict.terminal)
+            elif request.method == "MESSAGE" and not request.to.tag:
+                assert self._texts is not None
+                self._texts.receive(event, verdict.terminal, self.directory)
             else:
                 self._answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
 

@@ -1,0 +1,49 @@
+"""A text from one phone to another over real sockets."""
+
+import pytest
+
+from bench.wire import build, challenges, credentials, token
+from tests.e2e.conftest import CALLER
+from tests.e2e.harness import Server, password_of
+from tests.e2e.ua import Phone, registered
+
+
+def send_text(phone: Phone, number: str, text: str) -> int:
+    """Send it with digest; the final status."""
+    uri, call_id = f"sip:{number}@{phone.server[0]}", token()
+
+    def attempt(cseq: int, *extra: tuple[str, str]) -> None:
+        fields = [("Via", phone.via(token("z9hG4bK"))), ("From", f"<{phone.aor}>;tag=t1"), ("To", f"<{uri}>")]
+        fields += [("Call-ID", call_id), ("CSeq", f"{cseq} MESSAGE"), ("Max-Forwards", "70"), *extra]
+        phone.send(build(f"MESSAGE {uri} SIP/2.0", fields, text, "text/plain;charset=UTF-8"))
+
+    attempt(1)
+    answer = phone.receive()
+    assert answer is not None
+    if answer.status != 401:
+        return answer.status
+    attempt(2, credentials(challenges(answer)[0], phone.number, phone.password, "MESSAGE", uri))
+    return 0
+
+
+@pytest.mark.row("EXT-20")
+def test_a_text_reaches_a_phone_over_udp_and_one_over_tcp(server: Server) -> None:
+    secret = password_of("209")
+    with (
+        Phone(server.address, "208", password_of("208")) as sender,
+        registered(server.address, "209", secret) as first,
+        registered(server.address, "209", secret, transport="tcp") as second,
+    ):
+        assert send_text(sender, "209", "Жду звонка") == 0
+        for phone in (first, second):
+            got = phone.expect("MESSAGE")
+            assert got.body == "Жду звонка"
+            assert "sip:208@" in got.first("from")
+            phone.reply(got, 200)
+        assert sender.final_answer("MESSAGE").status == 200
+
+
+def test_the_sender_is_told_when_nobody_is_there(server: Server) -> None:
+    with Phone(server.address, "301", host=CALLER) as sender:
+        assert send_text(sender, "210", "Hello") == 480
+        assert send_text(sender, "999", "Hello") == 404
