@@ -331,7 +331,8 @@ class Subscription:
 
     def _state_value(self, now: float) -> str:
         if self._expires_at is not None:
-            return f"active;expires={max(0, ceil(self._expires_at - now))}"
+            left_s = ceil(self._expires_at - now - 0.001)  # a sum of floats may be a hair beyond the whole second
+            return f"active;expires={max(0, left_s)}"
         later = f";retry-after={self._retry_after_s}" if self._retry_after_s else ""
         return f"terminated;reason={self._reason}{later}"
 
