@@ -5,6 +5,7 @@ python -m bench.registers HOST PORT --rate 1000 --seconds 5 --accounts 1000 --al
 
 import argparse
 import hashlib
+import heapq
 import json
 import re
 import selectors
@@ -22,6 +23,7 @@ GRACE_S = 2.0
 SOCKETS = 16
 _BUFFER = 4 << 20
 _CALL_ID = re.compile(rb"\r\nCall-ID: *([^\r]+)\r\n", re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"\r\nRetry-After: *(\d+)", re.IGNORECASE)
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
@@ -37,6 +39,7 @@ class Load:
     algorithm: str = "MD5"
     expires_s: int = 600
     hosts: tuple[str, ...] = ("127.0.0.1",)
+    seconds: float = 3600.0  # at most so long
     most_at_once: int = 1_000_000  # a small number never overloads the server, whatever the rate
 
 
@@ -47,6 +50,7 @@ class Result:
     started: int = 0
     registered: int = 0
     refused: int = 0
+    postponed: int = 0
     unanswered: int = 0
     retransmissions: int = 0
     seconds: float = 0.0
@@ -94,6 +98,7 @@ class Registrations:
         )
         self._by_call_id = {account.call_id.encode(): account for account in self._idle}
         self._busy: dict[str, Account] = {}
+        self._postponed: list[tuple[float, str, Account]] = []
         self._times: list[float] = []
 
     def _open(self, host: str) -> socket.socket:
@@ -111,6 +116,10 @@ class Registrations:
         next_retry = begin + RETRY_S
         while self.result.started < self.load.total:
             now = time.monotonic()
+            if now - begin > self.load.seconds:
+                break
+            while self._postponed and self._postponed[0][0] <= now:
+                self._idle.append(heapq.heappop(self._postponed)[2])
             due = min(int((now - begin) * self.load.rate) + 1, self.load.total)
             while self.result.started < due and self._idle and len(self._busy) < self.load.most_at_once:
                 self._start(self._idle.popleft(), now)
@@ -188,6 +197,11 @@ class Registrations:
         if status == b"200":
             self.result.registered += 1
             self._times.append(now - account.started_at)
+        elif status == b"503" and (after := _RETRY_AFTER.search(data)):
+            self.result.postponed += 1
+            del self._busy[account.call_id]
+            heapq.heappush(self._postponed, (now + int(after[1]), account.call_id, account))
+            return
         else:
             self.result.refused += 1
             self.result.first_refusal = self.result.first_refusal or data.decode(errors="replace")

@@ -25,6 +25,8 @@ WORKS: tuple[tuple[str, Work], ...] = (
     ("S1", work.register),
     ("S1", partial(work.register, algorithm="SHA-256")),
     ("S1", work.register_capacity),
+    ("S5", work.overload),
+    ("S5", partial(work.overload, times=5)),
     ("S2", work.calls),
     ("S2 S3", work.calls_in_progress),
     ("S3", work.registration_memory),
@@ -64,7 +66,7 @@ def main() -> int:
     )
     parser.add_argument("--against", metavar="HOST:PORT", help="a running server with the bench office (needs --pid)")
     parser.add_argument("--pid", type=int, help="the first process of that server")
-    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S6 M1 M2")
+    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S5 S6 M1 M2")
     parser.add_argument(
         "--write-office", type=Path, metavar="FILE", help="write the office that the bench needs and stop"
     )

@@ -64,6 +64,21 @@ def register_capacity(subject: Subject, rate: float = 4000, seconds: float = 3) 
     return [Measurement("S1", "REGISTER a second, clean", achieved, "/s", f">= {rate:,.0f}", clean, note=note)]
 
 
+def overload(subject: Subject, times: float = 2, seconds: float = 4) -> list[Measurement]:
+    """S5: what is served of several times the capacity, by phones that come back when Retry-After says so."""
+    total = int(3 * ACCOUNTS)
+    most = Registrations(Load(subject.address, ACCOUNTS, 1, 20_000, total, most_at_once=32)).run()
+    capacity = most.registered / most.seconds
+    rate = times * capacity
+    load = Load(subject.address, ACCOUNTS, 20, rate, int(rate * seconds), seconds=seconds)
+    result = Registrations(load).run()
+    served = result.registered / (result.seconds * capacity)
+    lost = result.refused + result.unanswered
+    note = f"{result.postponed:,} told to come back, {lost} lost, {result.retransmissions} retransmitted"
+    work, good = f"REGISTER served at {times:g} times the capacity of {capacity:,.0f}/s", served >= 0.9 and not lost
+    return [Measurement("S5", work, served * 100, "%", ">= 90", good, note=note)]
+
+
 def calls(subject: Subject, rate: int = 100, seconds: float = 5) -> list[Measurement]:
     """S2: CPU time of a call from INVITE to BYE on both legs, no audio, history row written."""
     total, meter, before_us = int(rate * seconds), Meter(subject.pid), reference_us()

@@ -126,6 +126,14 @@ def listen_address(value: object) -> Listen:
     return Listen(str(address), int(port))
 
 
+def signature(value: object) -> str:
+    """A piece of text that is looked for in messages; a short one would be found everywhere."""
+    found = ascii_text(value)
+    if len(found.strip()) < 4:
+        raise ValueError(f'must have at least 4 characters, or harmless messages are dropped too: "{found}"')
+    return found
+
+
 def server_or_none(value: object) -> Listen | None:
     """Nothing, or the IP address and port of a server."""
     if value == "":

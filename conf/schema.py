@@ -17,6 +17,7 @@ from conf.fields import (
     only,
     port_range,
     server_or_none,
+    signature,
     storage_url,
     text_up_to,
     whole_number,
@@ -39,7 +40,15 @@ Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Fi
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
 Digests = Annotated[tuple[Annotated[str, PlainValidator(choice("MD5", "SHA-256"))], ...], Field(strict=False)]
 NoList = Annotated[tuple[str, ...], PlainValidator(only(()))]
+Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 NoText = Annotated[str, PlainValidator(only(""))]
+
+
+# What the tools of attackers call themselves in User-Agent, From or To; sipsak and SIPp are tools of administrators.
+SCANNERS = (
+    *("friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sundayddr", "iWar", "VaxSIPUserAgent", "VaxIPUserAgent"),
+    *("pplsip", "friendly-request", "sipscan"),
+)
 
 
 class SipSettings(Section):
@@ -76,6 +85,8 @@ class SipSettings(Section):
     trace_mb: Annotated[int, PlainValidator(whole_number(0, 1024))] = 16
     # A capture server (Homer) that gets a copy of every message by HEPv3, "127.0.0.1:9060"; empty = none.
     hep: Annotated[Listen | None, PlainValidator(server_or_none)] = None
+    # SEC-8: names that attackers' tools write into what they send; such requests are dropped without an answer.
+    scanners: Scanners = SCANNERS
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -67,6 +67,10 @@ class Listeners:
                 return listener.flow_to(host, port)
         return None
 
+    def waiting(self) -> float:
+        """About how many datagrams wait to be received."""
+        return sum(listener.waiting() for listener in self.of("UDP") if isinstance(listener, UdpListener))
+
     def names(self) -> list[str]:
         """As the ready line has them."""
         return list(self._names())

@@ -22,6 +22,7 @@ from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
 from pbx.directory import Directory
+from pbx.gate import Gate
 from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
 from pbx.listeners import Listeners
@@ -88,6 +89,8 @@ class Server:
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self._listeners = Listeners(sip, lock.data, self.driver, self._addresses)
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
+        self.gate = Gate(self._listeners.waiting, self.stack.holds, sip.scanners, lag=lambda: self.driver.lag_s)
+        self.driver.gate = self.gate.judge
         self.pbx.attach(self.driver, Registrar(self.stack, self.admission, self.location, policy, self.clock))
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,6 +163,8 @@ class Server:
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
             "hep": self._hep.describe() if self._hep is not None else {},
+            "transport": self.driver.describe(),
+            "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
             "storage": self._storage.describe(),

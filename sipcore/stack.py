@@ -535,6 +535,10 @@ class SipStack:
             "dropped": dict(self.drops),
         }
 
+    def holds(self, key: Key) -> bool:
+        """Whether a request with that key was taken: another one is a retransmission."""
+        return key in self._servers
+
     def is_idle(self) -> bool:
         """Nothing is held: no transaction, no session, nothing unsent or untold."""
         held = self._servers or self._clients or self._sessions or self._subscriptions or self._merged

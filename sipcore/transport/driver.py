@@ -4,6 +4,7 @@ The user gives a handler for events and calls `kick()` after it used the stack o
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from sipcore.flow import Flow
 from sipcore.stack import SipStack
 
 log = structlog.get_logger("sip")
+LAG_SMOOTHING = 0.1  # one late timer is a pause of the machine, many are overload
+LAG_KEPT_S = 0.5  # what was measured longer ago says nothing
 
 
 class Path(Protocol):
@@ -25,6 +28,7 @@ class Path(Protocol):
 
 
 Opener = Callable[[Flow, bytes], None]
+Gate = Callable[[bytes, Flow], bytes | None]
 
 
 class SipDriver:
@@ -33,11 +37,15 @@ class SipDriver:
     def __init__(self, stack: SipStack, handler: Callable[[StackEvent], None]) -> None:
         self.stack, self._handler = stack, handler
         self._loop = asyncio.get_running_loop()
+        self.gate: Gate | None = None  # judges what comes in: None lets it in, bytes are the answer instead
         self._paths: dict[int, Path] = {}
         self._openers: dict[str, Opener] = {}
         self._next_id = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
+        self._lag_s = self._lag_at = 0.0
+        self._received: Counter[str] = Counter()
+        self._sent: Counter[str] = Counter()
         self._pumping = False
         self._kicked = False
 
@@ -67,6 +75,11 @@ class SipDriver:
 
     def feed(self, data: bytes, flow: Flow) -> None:
         """One datagram or framed message from the network."""
+        self._received[flow.transport] += 1
+        if self.gate is not None and (answer := self.gate(data, flow)) is not None:
+            if answer:
+                self._send(answer, flow)
+            return
         self.stack.receive(data, flow, self._loop.time())
         self.pump()
 
@@ -108,6 +121,7 @@ class SipDriver:
             log.exception("an event could not be handled", sip_event=type(event).__name__)
 
     def _send(self, data: bytes, flow: Flow) -> None:
+        self._sent[flow.transport] += 1
         path = self._paths.get(flow.id)
         if path is not None:
             path.send(data, flow.remote)
@@ -141,10 +155,28 @@ class SipDriver:
         if wanted is not None:
             self._timer = self._loop.call_at(wanted, self._on_timer)
 
+    @property
+    def lag_s(self) -> float:
+        """How late timers run at the moment, smoothed: what everything on the event loop waits."""
+        return self._lag_s if self._loop.time() - self._lag_at < LAG_KEPT_S else 0.0
+
     def _on_timer(self) -> None:
+        now, due = self._loop.time(), self._timer_at
+        if due is not None:
+            self._lag_s += LAG_SMOOTHING * (now - due - self.lag_s)
+            self._lag_at = now
         self._timer = self._timer_at = None
-        self.stack.on_timer(self._loop.time())
+        self.stack.on_timer(now)
         self.pump()
+
+    def describe(self) -> dict[str, object]:
+        """Live dump: sockets and connections, messages by transport, lateness of timers."""
+        return {
+            "paths": len(self._paths),
+            "received": {transport.lower(): count for transport, count in self._received.items()},
+            "sent": {transport.lower(): count for transport, count in self._sent.items()},
+            "lag_ms": round(self.lag_s * 1e3, 1),
+        }
 
     async def close(self) -> None:
         if self._timer is not None:

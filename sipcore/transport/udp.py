@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from typing import cast
 
 from sipcore.flow import Flow
@@ -10,6 +11,8 @@ from sipcore.transport.driver import SipDriver
 
 _BUFFER_BYTES = 4 << 20  # a burst of INVITEs waits here, not in a retransmission
 _FLOWS_KEPT = 100_000
+_SO_MEMINFO = 55  # Linux; its first number is the memory of what waits to be received
+_DATAGRAM_BYTES = 1280  # of that memory for a SIP request without a body; 2,304 for one with a long one
 
 
 class UdpListener(asyncio.DatagramProtocol):
@@ -18,6 +21,7 @@ class UdpListener(asyncio.DatagramProtocol):
     def __init__(self, driver: SipDriver, addresses: AdvertisedAddress) -> None:
         self._driver, self._addresses = driver, addresses
         self._transport: asyncio.DatagramTransport | None = None
+        self._socket: socket.socket | None = None
         self._flows: dict[tuple[str, int], Flow] = {}
         self.id = driver.new_id()
         self.bound: tuple[str, int] = ("", 0)
@@ -38,6 +42,7 @@ class UdpListener(asyncio.DatagramProtocol):
             raise
         loop = asyncio.get_running_loop()
         _, listener = await loop.create_datagram_endpoint(lambda: cls(driver, addresses), sock=sock)
+        listener._socket = sock
         return listener
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,6 +65,16 @@ class UdpListener(asyncio.DatagramProtocol):
         flow = self._flows[host, port] = Flow("UDP", local, (host, port), self.id)
         return flow
 
+    def waiting(self) -> float:
+        """About how many datagrams wait in the receive queue; 0 where the system does not tell."""
+        if self._socket is None:
+            return 0.0
+        try:
+            found = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4)
+        except OSError:
+            return 0.0
+        return int.from_bytes(found, sys.byteorder) / _DATAGRAM_BYTES
+
     def error_received(self, exc: Exception) -> None:
         """ICMP errors name no datagram; timers find out (RFC 3261 §18.4 is met by them)."""
 
@@ -68,5 +83,6 @@ class UdpListener(asyncio.DatagramProtocol):
             self._transport.sendto(data, remote)
 
     def close(self) -> None:
+        self._socket = None
         if self._transport is not None:
             self._transport.close()

@@ -32,6 +32,7 @@ digest = ["SHA-256", "MD5"]
 user_agent = "Phone server"
 trace_mb = 0
 hep = "[::1]:9060"
+scanners = ["friendly-scanner"]
 
 [media]
 ports = "20000-20003"

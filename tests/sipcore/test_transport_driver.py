@@ -172,3 +172,28 @@ async def test_a_month_of_nothing_costs_nothing() -> None:
     assert desk.driver.stack.is_idle() or desk.told
     assert desk.timers() == 0
     await desk.driver.close()
+
+
+async def test_a_gate_lets_in_answers_or_keeps_silent() -> None:
+    desk = Desk()
+    verdicts: list[bytes | None] = [None, b"SIP/2.0 503 Service Unavailable\r\n\r\n", b""]
+    desk.driver.gate = lambda data, flow: verdicts.pop(0)
+    for branch in ("1", "2", "3"):
+        desk.driver.feed(text(via=f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{branch};rport").encode(), desk.flow)
+    assert [first for _, first in desk.wire.starts()] == [b"SIP/2.0 200 OK", b"SIP/2.0 503 Service Unavailable"]
+    assert len(desk.told) == 1
+    assert desk.driver.describe() == {"paths": 1, "received": {"udp": 3}, "sent": {"udp": 2}, "lag_ms": 0.0}
+    await desk.driver.close()
+
+
+async def test_one_late_timer_is_a_pause_and_many_are_lag() -> None:
+    driver, found = Desk().driver, []
+    loop = asyncio.get_running_loop()
+    for _ in range(40):
+        driver._timer_at = loop.time() - 0.2
+        driver._on_timer()
+        found.append(driver.lag_s)
+    assert found[0] == pytest.approx(0.02)
+    assert found[-1] == pytest.approx(0.2, rel=0.02)
+    await asyncio.sleep(1.0)
+    assert driver.lag_s == 0.0

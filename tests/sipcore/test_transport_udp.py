@@ -1,6 +1,8 @@
 """SIP over UDP on loopback sockets, the advertised address, and tokens from the system's randomness."""
 
 import asyncio
+import socket
+import sys
 
 import pytest
 
@@ -125,3 +127,19 @@ def test_fractions_lie_between_zero_and_one() -> None:
     fractions = [RandomIds().fraction() for _ in range(300)]
     assert 0.0 <= min(fractions) < 0.2
     assert 0.8 < max(fractions) < 1.0
+
+
+@pytest.mark.real_loop
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long the queue is")
+async def test_the_receive_queue_can_be_measured() -> None:
+    driver = SipDriver(SipStack(StackConfig(), CountingIds()), lambda event: None)
+    listener = await UdpListener.open(driver, AdvertisedAddress(), "127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        assert listener.waiting() == 0
+        for _ in range(100):
+            client.sendto(b"x" * 600, listener.bound)
+        assert 50 < listener.waiting() < 200
+    await asyncio.sleep(0.05)
+    assert listener.waiting() == 0
+    await driver.close()
+    assert listener.waiting() == 0

@@ -1,0 +1,78 @@
+"""What stands before the stack: scanners are dropped, new work is refused while there is no time for it.
+
+Both look at bytes, so that whoever floods the server pays for no more than that.
+"""
+
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterable
+
+from pbx.overload import Level, OverloadControl
+from pbx.refusal import sketch, top_of, unavailable
+from sipcore.flow import Flow
+from sipcore.transaction.keys import Key
+
+# They begin something; everything else goes on with, ends or is about something that exists already.
+NEW_WORK = (b"INVITE ", b"REGISTER ", b"SUBSCRIBE ", b"PUBLISH ", b"MESSAGE ", b"OPTIONS ", b"REFER ")
+MEASURED_EVERY_S = 0.002
+_HEAD = 4096
+# Where a tool names itself; tags, branches and Call-IDs are random and hold any short text sooner or later.
+_NAMED = re.compile(rb"\n(?:user-agent|from|f)[ \t]*:([^\r\n;]*)", re.IGNORECASE)
+SILENCE = b""
+
+
+class Gate:
+    """`judge` is for `SipDriver.gate`. `waiting`: messages in the receive queues; `is_known`: the transaction exists,
+    so that a retransmission of what was taken is never refused; `lag`: how late the event loop runs its timers."""
+
+    def __init__(
+        self,
+        waiting: Callable[[], float],
+        is_known: Callable[[Key], bool],
+        scanners: Iterable[str] = (),
+        *,
+        lag: Callable[[], float] = lambda: 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._waiting, self._is_known, self._lag, self._now = waiting, is_known, lag, now
+        signatures = b"|".join(re.escape(each.lower().encode()) for each in scanners)
+        self._scanners = re.compile(signatures) if signatures else None
+        self._measure_at = 0.0
+        self.control = OverloadControl()
+        self.scans = 0
+
+    def judge(self, data: bytes, flow: Flow) -> bytes | None:
+        """None: the stack may have it. Bytes: the answer, empty for none."""
+        is_new = data.startswith(NEW_WORK)
+        if is_new and self._scanners is not None and self._scanners.search(_names(data)):
+            self.scans += 1
+            return SILENCE
+        control, now = self.control, self._now()
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURED_EVERY_S
+            control.measure(now, self._waiting(), self._lag())
+        if control.level is not Level.NOTHING and is_new:
+            answer = self._refusal(data, flow)
+            if answer is not None:
+                return answer
+        control.fed()
+        return None
+
+    def _refusal(self, data: bytes, flow: Flow) -> bytes | None:
+        request = sketch(data)
+        if request is None or request.is_in_dialog:
+            return None
+        top = top_of(request, flow)
+        if top is None or self._is_known(top.key) or not self.control.refuses(known=request.has_credentials):
+            return None
+        return unavailable(request, top, self.control.retry_after_s(zlib.crc32(request.call_id)))
+
+    def describe(self) -> dict[str, object]:
+        """Live dump."""
+        return {**self.control.describe(), "scanners_dropped": self.scans}
+
+
+def _names(data: bytes) -> bytes:
+    """What a request says of who sends it, in small letters."""
+    return b" ".join(_NAMED.findall(data, 0, _HEAD)).lower()
