@@ -52,7 +52,14 @@ class Softphone:
     """One baresip with one account, steered over its control socket."""
 
     def __init__(
-        self, folder: Path, server: Address, number: str, password: str, says: Samples, transport: str = ""
+        self,
+        folder: Path,
+        server: Address,
+        number: str,
+        password: str,
+        says: Samples,
+        transport: str = "",
+        watches: str = "",
     ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
@@ -61,6 +68,9 @@ class Softphone:
         write_wav(folder / "says.wav", says)
         control = free_port()
         config = CONFIG.format(sip=free_port(), control=control, folder=folder, modules=_module_path())
+        if watches:  # the presence of that number
+            config += "module_app contact.so\nmodule_app presence.so\n"
+            (folder / "contacts").write_text(f'"Friend" <sip:{watches}@{server[0]}:{server[1]}>;presence=p2p\n')
         (folder / "config").write_text(config)
         uri = f"sip:{number}@{server[0]}:{server[1]}" + (f";transport={transport}" if transport else "")
         account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu"
@@ -153,9 +163,9 @@ class Softphone:
 
 @contextmanager
 def softphone(
-    folder: Path, server: Address, number: str, password: str, says: Samples, transport: str = ""
+    folder: Path, server: Address, number: str, password: str, says: Samples, transport: str = "", watches: str = ""
 ) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says, transport)
+    phone = Softphone(folder, server, number, password, says, transport, watches)
     try:
         yield phone
     finally:

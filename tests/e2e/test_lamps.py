@@ -1,13 +1,17 @@
 """Busy lamps over real sockets: a phone subscribes, watches a call from ringing to its end, and a restart."""
 
+import re
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from bench.wire import Message, challenges, credentials, sdp, tag_of, token, uri_of
+from tests.e2e.audio import tone
 from tests.e2e.conftest import office
 from tests.e2e.harness import Server, Site, password_of, running
+from tests.e2e.softphone import Softphone, softphone
 from tests.e2e.ua import Phone, registered
 
 SPACE = "{urn:ietf:params:xml:ns:dialog-info}"
@@ -91,6 +95,36 @@ def test_a_lamp_shows_a_call_from_ringing_to_its_end(server: Server) -> None:
         lamp.until("terminated")
         assert lamp.subscribe(0).status == 200
         assert lamp.notified().first("subscription-state") == "terminated;reason=timeout"
+
+
+def _shows(phone: Softphone) -> list[str]:
+    """What baresip says about its contact, one status after the other."""
+    return re.findall(r"changed status from .*? to \x1b\[\d*m(\w+)", phone.log)
+
+
+def _wait_for(phone: Softphone, shown: list[str]) -> None:
+    deadline = time.monotonic() + 6
+    while _shows(phone) != shown:
+        assert time.monotonic() < deadline, f"expected {shown}\n{phone.log}"
+        time.sleep(0.05)
+
+
+def test_baresip_sees_who_is_registered_and_who_is_on_the_phone(server: Server, tmp_path: Path) -> None:
+    with softphone(tmp_path / "a", server.address, "211", password_of("211"), tone(440, 1), watches="212") as watcher:
+        watcher.wait_until_registered()
+        deadline = time.monotonic() + 6
+        while "presence" not in server.json("status")["subscriptions"]:  # baresip does not tell of the first status
+            assert time.monotonic() < deadline, watcher.log
+        with registered(server.address, "212", password_of("212")) as friend:
+            _wait_for(watcher, ["Online"])
+            call = friend.dial("10003246")
+            call.expect(200)
+            call.acknowledge()
+            _wait_for(watcher, ["Online", "Busy"])
+            call.hang_up()
+            _wait_for(watcher, ["Online", "Busy", "Online"])
+        _wait_for(watcher, ["Online", "Busy", "Online", "Offline"])
+    assert "presence" not in server.json("status")["subscriptions"], "baresip unsubscribes at its end"
 
 
 @pytest.mark.parametrize(("number", "event", "status"), [("999", "dialog", 404), ("207", "weather", 489)])
