@@ -26,9 +26,11 @@ class Bridge:
         self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def form(self, a: "Leg", b: "Leg") -> None:
-        """Put both in; a side whose codec does not fit the other's is asked to change. One that has just ended is
-        lost at once."""
+        """Put both in, each straight from where it talked before; a side whose codec does not fit the other's is asked
+        to change. One that has just ended is lost at once."""
         for leg in (a, b):
+            if leg.bridge is not None:
+                leg.bridge.lost(leg)
             self.members[leg.id] = leg
             leg.bridge = self
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, (a.id, b.id)))
@@ -68,7 +70,7 @@ class Bridge:
                 other.stop_plays()
 
     def lost(self, leg: "Leg") -> None:
-        """A member has ended."""
+        """A member has ended, or talks elsewhere."""
         if self.members.pop(leg.id, None) is None:
             return
         leg.bridge = None
@@ -77,7 +79,7 @@ class Bridge:
             self._end()
 
     async def until_one_left(self) -> "Leg":
-        """Wait until a member ends; returns it."""
+        """Wait until a member ends or is taken elsewhere; returns it."""
         return await self._one_left
 
     def close(self) -> None:

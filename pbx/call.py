@@ -12,7 +12,7 @@ import structlog
 
 from pbx.bridge import Bridge
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
-from pbx.events import CallEnded, CallId, CallStarted
+from pbx.events import CallEnded, CallId, CallStarted, LegMoved
 from pbx.media_session import MediaRefused
 from pbx.party import Party
 from pbx.services import Services
@@ -24,12 +24,15 @@ REPORT_TIMEOUT_S = 2.0  # the engine's last reports; without them the history ro
 
 
 class Call:
-    """Made for each INVITE that was admitted. `to` is who was dialled."""
+    """Made for each INVITE that was admitted and for each transfer. `to` is who was dialled; a transfer goes on from
+    the call `origin`: history joins them, and their media are on one worker."""
 
-    def __init__(self, call_id: CallId, to: Party, services: Services) -> None:
-        self.id = self.linkedid = call_id
+    def __init__(self, call_id: CallId, to: Party, services: Services, origin: "Call | None" = None) -> None:
+        self.id = call_id
+        self.linkedid: CallId = call_id if origin is None else origin.linkedid
         self.to, self.services = to, services
-        self.media_group = services.new_id()
+        self.media_group: int = services.new_id() if origin is None else origin.media_group
+        self.referred_by: Party | None = None
         self.legs: list[Leg] = []
         self.digits = ""
         self.stage = "dial"
@@ -60,9 +63,22 @@ class Call:
         logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("call", call=self.id)
         return logger
 
+    def take(self, leg: "Leg", *, is_callee: bool = False) -> None:
+        """A living leg of another call goes on as one of ours; its bridge stays as it is."""
+        services, left = self.services, leg.call
+        left.legs.remove(leg)
+        left.leg_closed(leg)
+        services.active.enter(leg.party.number, self.id, leg.id)
+        services.active.leave(leg.party.number, left.id, leg.id)
+        leg.call = self
+        self.adopt(leg)
+        moved = LegMoved(services.clock.wall(), self.id, leg.id, leg.party, leg.side.sip_call_id, is_callee)
+        services.publish(moved)
+
     def begin(self, caller: Party) -> None:
         """Announce the call; its legs come after."""
-        self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to))
+        stage = self.stage if self.stage == "transfer" else ""
+        self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to, stage))
 
     def run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
         """Let `app` control the call; `done` is called when nothing of it is left."""
@@ -87,8 +103,9 @@ class Call:
     @property
     def answered_at(self) -> float | None:
         """When the party that was dialled answered."""
-        return next((leg.answered_at for leg in self.legs[1:] if leg.answered_at is not None), None) or (
-            self.caller.answered_at if len(self.legs) == 1 else None
+        others = [leg for leg in self.legs if leg is not self._caller]
+        return next((leg.answered_at for leg in others if leg.answered_at is not None), None) or (
+            None if others else self.caller.answered_at
         )
 
     # --- told by the legs -------------------------------------------------------------------------------------

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 
 from pbx.bus import Bus
 from pbx.cause import Cause, Disposition
-from pbx.events import BusEvent, CallEnded, CallEvent, CallStarted, Direction, LegAnswered, LegCreated, LegEnded, LegId
+from pbx.events import (
+    BusEvent,
+    CallEnded,
+    CallEvent,
+    CallStarted,
+    Direction,
+    LegAnswered,
+    LegCreated,
+    LegEnded,
+    LegId,
+    LegMoved,
+)
 from pbx.party import Party, PartyKind
 from storage.records import CdrRow
 
-KINDS = (CallStarted, LegCreated, LegAnswered, LegEnded, CallEnded)
+KINDS = (CallStarted, LegCreated, LegAnswered, LegMoved, LegEnded, CallEnded)
 
 
 @dataclass(slots=True)
@@ -49,6 +60,21 @@ class CallStory:
         attempt = self._attempt_at(event.party, event.at)
         self._of_leg[event.leg] = attempt
         attempt.sip_call_ids.append(event.sip_call_id)
+
+    def leg_moved(self, event: LegMoved) -> None:
+        """A party of another call goes on here: as the caller, or as who was wanted, answered at that moment. One that
+        comes back finds its place."""
+        if event.leg in self._of_leg:
+            return
+        attempt = self._attempt_at(event.party, event.at) if event.is_callee else None
+        self._of_leg[event.leg] = attempt
+        if attempt is None:
+            self._caller_call_ids.append(event.sip_call_id)
+            if self._attempts[-1].to.kind is PartyKind.APPLICATION:  # who talks already is not answered once more
+                self._attempts[-1].answered_at, self._attempts[-1].answered_leg = event.at, event.leg
+        else:
+            attempt.sip_call_ids.append(event.sip_call_id)
+            attempt.answered_at, attempt.answered_leg = event.at, event.leg
 
     def leg_answered(self, event: LegAnswered) -> None:
         attempt = self._of_leg.get(event.leg)
@@ -96,7 +122,7 @@ class CallStory:
             to_number=attempt.to.number,
             to_name=attempt.to.name,
             disposition=_disposition(attempt, cause),
-            stage="application" if attempt.to.kind is PartyKind.APPLICATION else "dial",
+            stage=started.stage or ("application" if attempt.to.kind is PartyKind.APPLICATION else "dial"),
             cause=cause.name,
             sip_call_ids=(*self._caller_call_ids, *attempt.sip_call_ids),
             quality=self._measured(attempt),
@@ -155,6 +181,8 @@ class CdrRecorder:
         match event:
             case LegCreated():
                 story.leg_created(event)
+            case LegMoved():
+                story.leg_moved(event)
             case LegAnswered():
                 story.leg_answered(event)
             case LegEnded():

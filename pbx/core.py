@@ -10,7 +10,7 @@ import structlog
 
 from media.api import EndpointCreated, Refused
 from pbx.addressing import bracketed, contact, dialled, identity
-from pbx.admission import Admission, Denied
+from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
 from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, UNSUPPORTED_BODY, Cause
@@ -20,18 +20,20 @@ from pbx.directory import Directory
 from pbx.events import Direction
 from pbx.leg import Leg
 from pbx.location import Location, Target
-from pbx.media_session import MediaAddress, MediaRefused, MediaSession, formats_for_peer
+from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
 from pbx.notifier import Notifier
 from pbx.party import Party
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
 from pbx.texts import TextRelay
+from pbx.transfer import Transfers
 from sipcore.build import new_request, response_to
 from sipcore.dialog.profile import ALLOW
 from sipcore.events import (
     InviteArrived,
     InviteWithdrawn,
+    ReferReceived,
     RequestArrived,
     ResponseArrived,
     SessionEvent,
@@ -40,6 +42,7 @@ from sipcore.events import (
 )
 from sipcore.flow import Flow
 from sipcore.message import Request
+from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.records import Terminal
@@ -71,6 +74,7 @@ class Pbx:
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
+        self._transfers = Transfers(self)
         self.draining = False
         self._driver: SipDriver | None = None
         self._registrar: Registrar | None = None
@@ -113,7 +117,11 @@ class Pbx:
 
     def _session_event(self, event: SessionEvent) -> None:
         leg = event.session.user
-        if isinstance(leg, Leg):
+        if not isinstance(leg, Leg):
+            return
+        if isinstance(event, ReferReceived):
+            self._transfers.refer(leg, event)
+        else:
             tell(leg, event)
 
     def _request(self, event: RequestArrived) -> None:
@@ -126,15 +134,17 @@ class Pbx:
             self._answer(event, 200, extra=extra)
         else:
             verdict = self.admission.check(request, event.flow)
-            if isinstance(verdict, Denied):
-                self._deny(event, verdict)
-            elif request.method == "SUBSCRIBE":
+            if isinstance(verdict, Admitted) and request.method == "REFER":
+                self._answer(event, 481 if request.to.tag else 403)  # only who is in a call can transfer it
+            elif isinstance(verdict, Admitted) and request.method == "SUBSCRIBE":
                 self.notifier.subscribe(event, verdict.terminal)
-            elif request.method == "MESSAGE" and not request.to.tag:
+            elif isinstance(verdict, Admitted) and request.method == "MESSAGE" and not request.to.tag:
                 assert self._texts is not None
                 self._texts.receive(event, verdict.terminal, self.directory)
-            else:
+            elif isinstance(verdict, Admitted):
                 self._answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
+            else:
+                self._deny(event, verdict)
 
     def _answer(
         self, event: RequestArrived | InviteArrived, status: int, extra: list[tuple[str, str]] | None = None
@@ -164,13 +174,11 @@ class Pbx:
     def _start_call(self, event: InviteArrived, terminal: Terminal) -> None:
         request, flow = event.request, event.flow
         number = dialled(request)
-        to, app = self._route(number)
+        to, app = self.route(number)
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
-        self._count += 1
-        call = Call(f"{self._system}-{self._started}.{self._count}", to, self.services)
-        self.calls[call.id] = call
+        call = self.new_call(to)
         caller = self.directory.party(terminal)
         call.begin(caller)
         media = self._media(call, flow)
@@ -183,7 +191,23 @@ class Pbx:
             call.stage = "dial" if app is self._terminal_app else "application"
             call.run(lambda each: app.run(each, self), self._call_done)
 
-    def _route(self, number: str) -> tuple[Party, App | None]:
+    def new_call(self, to: Party, origin: Call | None = None) -> Call:
+        """A call that is ours to run and to end; with `origin` one that goes on from there."""
+        self._count += 1
+        call = Call(f"{self._system}-{self._started}.{self._count}", to, self.services, origin)
+        self.calls[call.id] = call
+        return call
+
+    def run(self, call: Call, app: Callable[[Call], Awaitable[Cause]], then: Callable[[], None]) -> None:
+        """Let `app` control a call of `new_call`; `then` is called when nothing of it is left."""
+
+        def done(ended: Call) -> None:
+            then()
+            self._call_done(ended)
+
+        call.run(app, done)
+
+    def route(self, number: str) -> tuple[Party, App | None]:
         """Who is behind a number, and the app that handles calls to it."""
         terminal = self.directory.terminal(number)
         if terminal is not None:
@@ -211,7 +235,7 @@ class Pbx:
     async def prepare(self, call: Call) -> None:
         await self._create_media(call.caller)
 
-    async def ring(self, call: Call, terminal: Terminal) -> DialOutcome:
+    async def ring(self, call: Call, terminal: Terminal, on_ringing: Callable[[], None] | None = None) -> DialOutcome:
         """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7)."""
         if self.services.active.count(terminal.number) >= terminal.max_calls:
             return DialOutcome(None, BUSY)
@@ -219,7 +243,7 @@ class Pbx:
         if not targets:
             return DialOutcome(None, UNAVAILABLE)
         legs = await self._ring_all(call, terminal, targets)
-        return await Attempt(call.caller, legs).outcome()
+        return await Attempt(call.caller, legs, on_ringing).outcome()
 
     async def _ring_all(self, call: Call, terminal: Terminal, targets: Sequence[Target]) -> list[Leg]:
         """The terminal counts as taken from now on, also while the engine is asked for ports."""
@@ -231,9 +255,13 @@ class Pbx:
 
     def _ring_one(self, call: Call, party: Party, callee: "_Callee") -> Leg:
         target, caller = callee.target, call.caller
-        formats = formats_for_peer(caller.media.offered_formats)
+        media = caller.media
+        formats = _for_whom_talks(media) if caller.is_answered else formats_for_peer(media.offered_formats)
         stack, host = self.driver.stack, target.flow.local[0]
         from_ = identity(caller.party, host)
+        extra = [("P-Asserted-Identity", from_)]
+        if call.referred_by is not None:
+            extra.append(("Referred-By", identity(call.referred_by, host)))
         request = new_request(
             "INVITE",
             target.uri,
@@ -241,7 +269,7 @@ class Pbx:
             to=f"<sip:{party.number}@{bracketed(host)}>",
             call_id=stack.ids.call_id(),
             cseq=1,
-            extra=[("P-Asserted-Identity", from_)],
+            extra=extra,
             body=callee.media.offer(formats),
         )
         session = stack.invite(request, target.flow, contact(caller.party.number, target.flow), self.driver.now())
@@ -330,6 +358,12 @@ def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
     except MediaRefused as refusal:
         return Cause.of_refusal(refusal.status)
     return None
+
+
+def _for_whom_talks(media: MediaSession) -> tuple[RtpFormat, ...]:
+    """What to offer to the target of a party that talks already: its codec, then what it may be asked to change to."""
+    formats = dict.fromkeys((*formats_like(media.codec), *BASIC))
+    return (*(f for f in formats if f.is_audio), *(f for f in formats if not f.is_audio))
 
 
 def _refusing(cause: Cause) -> Callable[[Call], Awaitable[Cause]]:

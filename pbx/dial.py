@@ -5,7 +5,7 @@ outcome is the best of the refusals: declined ends it for all phones, busy says 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
@@ -24,10 +24,11 @@ class DialOutcome:
 
 
 class Attempt:
-    """Watches the legs that ring together."""
+    """Watches the legs that ring together. A caller who talks already (a transfer) hears nothing of the ringing by
+    itself: `on_ringing` is called instead."""
 
-    def __init__(self, caller: Leg, legs: Sequence[Leg]) -> None:
-        self._caller, self._legs = caller, legs
+    def __init__(self, caller: Leg, legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None) -> None:
+        self._caller, self._legs, self._on_ringing = caller, legs, on_ringing
         self._early: Leg | None = None
         self._decided: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
         for leg in legs:
@@ -65,7 +66,9 @@ class Attempt:
             self._caller_hears(leg)
 
     def _caller_hears(self, leg: Leg) -> None:
-        if leg.has_early_media and self._early is None:
+        if self._on_ringing is not None:
+            self._on_ringing()
+        elif leg.has_early_media and self._early is None:
             self._early = leg
             self._caller.ring(like=leg.media.codec, early_media=True)
             self._caller.call.connect(self._caller, leg)

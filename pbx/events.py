@@ -32,13 +32,15 @@ class RegistrationChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """`to` is who was dialled; `linkedid` is shared by all rows of one conversation."""
+    """`to` is who was dialled; `linkedid` is shared by all rows of one conversation. `stage` is that of the rows when
+    who was dialled does not say it: "transfer"."""
 
     at: float
     call: CallId
     linkedid: str
     caller: Party
     to: Party
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,18 @@ class LegAnswered:
     at: float
     call: CallId
     leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegMoved:
+    """A living leg belongs to `call` from now on: on the caller's side, or (`is_callee`) as who was wanted."""
+
+    at: float
+    call: CallId
+    leg: LegId
+    party: Party
+    sip_call_id: str
+    is_callee: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +132,7 @@ class RegistrationChanged:
     change: RegistrationChange
 
 
-CallEvent = CallStarted | LegCreated | LegRinging | LegAnswered | LegEnded | BridgeFormed | BridgeEnded | CallEnded
+CallEvent = (
+    CallStarted | LegCreated | LegRinging | LegAnswered | LegMoved | LegEnded | BridgeFormed | BridgeEnded | CallEnded
+)
 BusEvent = CallEvent | LegHoldChanged | RegistrationChanged

@@ -31,6 +31,7 @@ from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.trace_query import TraceQuery
+from pbx.transfer import EXTENSIONS
 from pbx.views import call_view, plan_view, registration_view
 from sipcore.register.binding import RegisterPolicy
 from sipcore.stack import SipStack, StackConfig
@@ -69,7 +70,7 @@ class Server:
         self.location = Location(storage.locations, self.clock, self.bus, lambda *peer: self._listeners.flow_to(*peer))
         self._cdrs = CdrRecorder(storage.cdrs.append)
         self._cdrs.attach(self.bus)
-        self.stack = SipStack(StackConfig(agent=sip.user_agent), RandomIds())
+        self.stack = SipStack(StackConfig(agent=sip.user_agent, extensions=EXTENSIONS), RandomIds())
         self._ring = MessageRing(sip.trace_mb << 20, self.clock) if sip.trace_mb else None
         book = CallBook()
         book.attach(self.bus)

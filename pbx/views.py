@@ -11,7 +11,7 @@ from sipcore.register.binding import Binding
 def call_view(call: Call, clock: Clock) -> CallView:
     """One call; the callee's codec is that of the leg that answered."""
     caller = call.caller
-    callee = next((leg for leg in call.legs[1:] if leg.is_answered), None)
+    callee = next((leg for leg in call.legs if leg is not caller and leg.is_answered), None)
     answered_at = call.answered_at
     return CallView(
         id=call.id,

@@ -94,6 +94,15 @@ class SessionModified:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The peer asks us to call somebody else: answer with `SipStack.accept_refer` or `respond(key, …)`."""
+
+    session: "InviteSession"
+    key: Key
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The session is over. `status` is the final response, 200 for a BYE, 487 for CANCEL, 408 when the peer fell
     silent, 503 when it could not be reached; `reason` is the text of its Reason header; `response` the refusal."""
@@ -120,5 +129,13 @@ class SubscriptionEnded:
 
 
 SubscriptionEvent = DocumentWanted | SubscriptionEnded
-SessionEvent = SessionProgress | SessionAnswered | SessionConfirmed | OfferReceived | SessionModified | SessionEnded
+SessionEvent = (
+    SessionProgress
+    | SessionAnswered
+    | SessionConfirmed
+    | OfferReceived
+    | SessionModified
+    | ReferReceived
+    | SessionEnded
+)
 StackEvent = RequestArrived | InviteArrived | InviteWithdrawn | ResponseArrived | SessionEvent | SubscriptionEvent

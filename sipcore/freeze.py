@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from sipcore.dialog import modify, offer_answer, session_table, subscription
+from sipcore.dialog import modify, offer_answer, refer, session_table, subscription
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile
+from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
@@ -35,7 +36,16 @@ from sipcore.uri import SipUri, parse_uri
 
 VERSION = 1
 _MOST = 1e15  # seconds; far beyond any clock, and exact as a float
-Machine = Dialog | InviteSession | Subscription | SuccessRetransmission | OfferAnswer | Binding | Transaction
+Machine = (
+    Dialog
+    | InviteSession
+    | Subscription
+    | ReferSubscription
+    | SuccessRetransmission
+    | OfferAnswer
+    | Binding
+    | Transaction
+)
 
 
 def freeze(machine: Machine) -> bytes:
@@ -54,10 +64,10 @@ def thaw(data: bytes, *, ids: IdSource | None = None, shift_s: float = 0.0) -> A
     form = _FORMS.get(document["kind"]) if isinstance(document["kind"], str) else None
     if form is None or document["version"] != VERSION:
         raise ParseError("the frozen machine is of an unknown kind or version")
-    if form.kind in (InviteSession, Subscription) and ids is None:
+    if form.kind in (InviteSession, Subscription, ReferSubscription) and ids is None:
         raise LocalProtocolError("a session cannot go on without a source of ids")
     machine = form.read(document["data"], shift_s)
-    if isinstance(machine, InviteSession | Subscription) and ids is not None:
+    if isinstance(machine, InviteSession | Subscription | ReferSubscription) and ids is not None:
         machine._ids = ids
     return machine
 
@@ -259,6 +269,17 @@ _SUBSCRIPTION = _Form(
     (_MOMENT, "_sent_at"),
     users="user queued_at _ids",
 )
+_REFER = _Form(
+    ReferSubscription,
+    (_enum(refer.State), "state"),
+    (_DIALOG.codec, "dialog"),
+    (_FLOW, "flow"),
+    (_PROFILE, "profile"),
+    (_INT, "id _status"),
+    (_TEXT, "_reason"),
+    (_maybe(_MOMENT), "deadline"),
+    users="queued_at _ids",
+)
 _BINDING = _Form(
     Binding,
     (_SIP_URI, "contact"),
@@ -295,7 +316,7 @@ def _transaction(kind: type, states: type[IntEnum], *more: tuple[_Codec, str]) -
 _FORMS = {
     form.kind.__name__: form
     for form in (
-        *(_DIALOG, _SESSION, _SUBSCRIPTION, _SUCCESS, _OFFERS, _BINDING),
+        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _BINDING),
         _transaction(client.ClientTransaction, client.State),
         _transaction(
             invite_client.InviteClientTransaction, invite_client.State, (_BYTES, "ack"), (_BOOL, "_abandoned")

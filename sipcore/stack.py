@@ -6,7 +6,7 @@ Drive it with `receive`, `flow_closed` and `on_timer`; after each, take `outgoin
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sipcore.actions import (
     AbandonInvite,
@@ -25,6 +25,7 @@ from sipcore.actions import (
 )
 from sipcore.build import Extra, cancel_for, refusal_of, response_to
 from sipcore.dialog.profile import ALLOW, SessionProfile
+from sipcore.dialog.refer import ReferSubscription, accepted
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_base import via_value
 from sipcore.dialog.session_table import State
@@ -42,8 +43,9 @@ from sipcore.flow import Flow
 from sipcore.headers import RecordRoute, Via
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
-from sipcore.parse import DEFAULT_LIMITS, MalformedMessage, ParseLimits, parse_message
-from sipcore.timers import DEFAULT_TIMERS, TimerConfig, TimerQueue
+from sipcore.parse import MalformedMessage, parse_message
+from sipcore.stack_config import KNOWN_METHODS, StackConfig
+from sipcore.timers import TimerQueue
 from sipcore.transaction.base import ClientBase, ServerBase, Transaction
 from sipcore.transaction.client import ClientTransaction
 from sipcore.transaction.invite_client import InviteClientTransaction
@@ -51,27 +53,12 @@ from sipcore.transaction.invite_server import InviteServerTransaction
 from sipcore.transaction.keys import Key, client_key, merge_key, server_key
 from sipcore.transaction.server import ServerTransaction
 
-KNOWN_METHODS = frozenset(
-    (
-        *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE"),
-        *("NOTIFY", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK", "PUBLISH"),
-    )
-)
+__all__ = ["KNOWN_METHODS", "SipStack", "StackConfig", "Tap", "reply_flow"]
+
 _KEEPALIVES = (b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\x00\x00\x00\x00")
 
 Tap = Callable[[bytes, Flow, bool], None]
-Usage = InviteSession | Subscription  # of a dialog
-
-
-@dataclass(frozen=True, slots=True)
-class StackConfig:
-    """`agent` goes into Server and User-Agent; `stateless_tag` makes the To tag of responses sent without keeping
-    state: equal for a retransmission (RFC 3261 §8.2.7)."""
-
-    agent: str = "Zvon"
-    timers: TimerConfig = DEFAULT_TIMERS
-    limits: ParseLimits = DEFAULT_LIMITS
-    extensions: frozenset[str] = field(default_factory=frozenset)
+Usage = InviteSession | Subscription | ReferSubscription  # of a dialog
 
 
 class SipStack:
@@ -86,6 +73,7 @@ class SipStack:
         self._clients: dict[Key, ClientBase] = {}
         self._sessions: dict[tuple[str, str], InviteSession] = {}
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        self._refers: dict[tuple[str, str, int], ReferSubscription] = {}
         self._merged: dict[Key, Key] = {}
         self._timers = TimerQueue()
         self._outbox: list[Send] = []
@@ -181,6 +169,29 @@ class SipStack:
         """Give the document that `DocumentWanted` asked for."""
         self.perform(subscription, subscription.document(content_type, body, now), now)
 
+    def accept_refer(
+        self, session: InviteSession, key: Key, request: Request, now: float, *, silently: bool = False
+    ) -> ReferSubscription | None:
+        """202 to the REFER of a session; what becomes of it is told by `report_refer`, unless `silently`."""
+        if silently or session.dialog is None:
+            self.respond(key, accepted(request, session.profile, silently=True), now)
+            return None
+        refer = ReferSubscription(request, session.dialog, session.flow, session.profile, self.ids)
+        self._refers[refer.key] = refer
+        self.perform(refer, refer.accept(key, request, now), now)
+        return refer
+
+    def report_refer(self, refer: ReferSubscription, status: int, now: float) -> None:
+        """Tell the sender of a REFER how the call goes that it asked for; a final status is the last word."""
+        self.perform(refer, refer.report(status, now), now)
+
+    def session_of(self, call_id: str, local_tag: str, remote_tag: str) -> InviteSession | None:
+        """The session that these three name (RFC 3891 §3)."""
+        session = self._sessions.get((call_id, local_tag))
+        if session is None or session.dialog is None or session.dialog.remote_tag != remote_tag:
+            return None
+        return session
+
     def send(self, request: Request, flow: Flow, now: float, *, user: object = None) -> None:
         """Send a request outside any session; its outcome comes as `ResponseArrived(user, …)`."""
         branch = self.ids.branch()
@@ -225,6 +236,8 @@ class SipStack:
     def _retire(self, usage: Usage) -> None:
         if isinstance(usage, Subscription):
             self._subscriptions.pop((usage.dialog.call_id, usage.dialog.local_tag), None)
+        elif isinstance(usage, ReferSubscription):
+            self._refers.pop(usage.key, None)
         else:
             self._sessions.pop((usage.request.call_id, usage.local_tag), None)
 
@@ -234,7 +247,7 @@ class SipStack:
         """All that is held, for `sipcore.freeze`, in the order in which `adopt` joins them again."""
         outside = [each for each in self._servers.values() if not each.request.to.tag]
         inside = [each for each in self._servers.values() if each.request.to.tag]
-        usages: list[Usage] = [*self._sessions.values(), *self._subscriptions.values()]
+        usages: list[Usage] = [*self._sessions.values(), *self._subscriptions.values(), *self._refers.values()]
         return [*outside, *usages, *inside, *self._clients.values()]
 
     def adopt(self, machine: Usage | Transaction) -> None:
@@ -248,6 +261,11 @@ class SipStack:
             self._subscriptions[machine.dialog.call_id, machine.dialog.local_tag] = machine
             if machine.is_asking:
                 self._events.append(DocumentWanted(machine))
+        elif isinstance(machine, ReferSubscription):
+            self._refers[machine.key] = machine
+            session = self._sessions.get(machine.key[:2])
+            if session is not None and session.dialog is not None:
+                machine.dialog = session.dialog  # they number their requests together
         elif isinstance(machine, ServerBase):
             self._servers[machine.key] = machine
             machine.owner = self._owner_of(machine)
@@ -265,6 +283,9 @@ class SipStack:
         ours = (request.call_id, request.from_.tag or "")
         if request.method == "NOTIFY" and ours in self._subscriptions:
             return self._subscriptions[ours]
+        if request.method == "NOTIFY":
+            event = request.headers.get("event")
+            return next((each for each in self._refers.values() if each.key[:2] == ours and each.event == event), None)
         session = self._sessions.get(ours)
         if session is None:
             return None
@@ -530,6 +551,7 @@ class SipStack:
             "client_transactions": len(self._clients),
             "sessions": dict(states),
             "subscriptions": len(self._subscriptions),
+            "refers": len(self._refers),
             "timers": len(self._timers),
             "requests": dict(self.counts),
             "dropped": dict(self.drops),
@@ -541,7 +563,7 @@ class SipStack:
 
     def is_idle(self) -> bool:
         """Nothing is held: no transaction, no session, nothing unsent or untold."""
-        held = self._servers or self._clients or self._sessions or self._subscriptions or self._merged
+        held = self._servers or self._clients or self._sessions or self._subscriptions or self._refers or self._merged
         return not (held or self._outbox or self._events)
 
     @property

@@ -32,7 +32,7 @@ from sipcore.dialog.session_base import request_via
 from sipcore.dialog.session_change import ChangingSession
 from sipcore.dialog.session_table import On, Role, State
 from sipcore.errors import LocalProtocolError
-from sipcore.events import SessionAnswered, SessionConfirmed, SessionEnded, SessionProgress
+from sipcore.events import ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded, SessionProgress
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
@@ -178,6 +178,8 @@ class InviteSession(ChangingSession):
                 return (Respond(key, response_to(request, 481)),)
             case "OPTIONS":
                 return (Respond(key, response_to(request, 200, extra=self.profile.response_extra(b""))),)
+            case "REFER":
+                return (Tell(ReferReceived(self, key, request)),)
             case _:
                 return (Respond(key, response_to(request, 405, extra=[("Allow", ALLOW)])),)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer, On
+from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
@@ -102,6 +103,16 @@ def subscription() -> Subscription:
     return machine
 
 
+def refer() -> ReferSubscription:
+    made = session()
+    assert made.dialog is not None
+    arrived = request("REFER")
+    machine = ReferSubscription(arrived, made.dialog, UDP, made.profile, CountingIds("w0"))
+    machine.accept(("b", "x"), arrived, START_S)
+    machine.report(180, START_S + 1.0)
+    return machine
+
+
 def offers() -> OfferAnswer:
     machine = OfferAnswer()
     machine.on(On.OFFER_SENT)
@@ -124,6 +135,7 @@ MAKERS: dict[str, Callable[[], Machine]] = {
     "InviteSession": session,
     "Dialog": dialog,
     "Subscription": subscription,
+    "ReferSubscription": refer,
     "OfferAnswer": offers,
     "Binding": binding,
 }

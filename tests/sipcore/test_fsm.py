@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from sipcore.dialog import modify, offer_answer, session_table, subscription
+from sipcore.dialog import modify, offer_answer, refer, session_table, subscription
 from sipcore.dialog.offer_answer import OfferAnswer
+from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
 from sipcore.errors import LocalProtocolError
 from sipcore.fsm import Ignored, Row, Table, diagrams, tables
@@ -25,6 +26,7 @@ MACHINES: dict[str, tuple[Table[Any, Any], type, frozenset[Any]]] = {
     "modification": (modify.TABLE, InviteSession, modify.OURS_TO_AVOID),
     "subscription (notifier)": (subscription.TABLE, subscription.Subscription, subscription.OURS_TO_AVOID),
     "offer/answer": (offer_answer.TABLE, OfferAnswer, offer_answer.OURS_TO_AVOID),
+    "REFER subscription": (refer.TABLE, ReferSubscription, NONE),
 }
 each_machine = pytest.mark.parametrize("name", MACHINES)
 SECTION = re.compile(r"RFC \d{4} §\d+(\.\d+)*")

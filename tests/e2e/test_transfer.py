@@ -1,0 +1,98 @@
+"""Transfers over real sockets: who hears whom is measured by tone on the new path."""
+
+import pytest
+
+from bench.wire import Address, audio_of, sdp
+from tests.e2e.audio import RtpSocket, dominant_hz, exchange, sound_of, tone
+from tests.e2e.conftest import CALLEE, CALLER
+from tests.e2e.harness import Server
+from tests.e2e.ua import Call, Phone, connect, eventually, registered
+
+REFER_OK = ("active", "100"), ("active", "180"), ("terminated", "200")
+
+
+def _refer(phone: Phone, call: Call, target: str) -> None:
+    call.request("REFER", headers=[("Refer-To", f"<{target}>"), ("Referred-By", f"<{phone.aor}>")])
+    assert phone.expect(202, passing=("NOTIFY",)).status == 202
+
+
+def _note(phone: Phone) -> tuple[str, str]:
+    """The next NOTIFY, answered: subscription state and status."""
+    notify = phone.expect("NOTIFY")
+    phone.reply(notify, 200)
+    return notify.first("subscription-state").partition(";")[0], notify.body.split()[1]
+
+
+def _assert_talk(one: tuple[RtpSocket, Address], other: tuple[RtpSocket, Address]) -> None:
+    """Each hears the other's tone and nothing else."""
+    heard = exchange([(*one, tone(440, 1)), (*other, tone(700, 1))])
+    for packets, hz in zip(heard, (700, 440), strict=True):
+        samples = sound_of(packets)
+        assert len(samples) > 6000
+        assert dominant_hz(samples[1600:]) == pytest.approx(hz, abs=5)
+
+
+def test_a_blind_transfer_lets_the_transferred_talk_to_the_target(server: Server) -> None:
+    with (
+        RtpSocket(CALLER) as here,
+        RtpSocket(CALLEE) as there,
+        RtpSocket(CALLEE, ssrc=0x77) as elsewhere,
+        Phone(server.address, "301", host=CALLER) as caller,
+        registered(server.address, "401", host=CALLEE) as callee,
+        registered(server.address, "402", host=CALLEE) as target,
+    ):
+        outgoing, incoming = connect(caller, callee, (here.address, there.address))
+        port = audio_of(next(m for m in caller.log if m.status == 200 and m.body).body).address
+        _refer(callee, incoming, f"sip:402@{server.address[0]}")
+        assert _note(callee) == REFER_OK[0]
+        ring = target.wait_for_call()
+        assert ring.invite is not None
+        assert "sip:301@" in ring.invite.first("from")
+        assert "sip:401@" in ring.invite.first("referred-by")
+        ring.reply(180)
+        assert _note(callee) == REFER_OK[1]
+        ring.reply(200, sdp(elsewhere.address, (8, 101)))
+        target.expect("ACK")
+        assert _note(callee) == REFER_OK[2]
+        incoming.expect_hang_up()
+        _assert_talk((here, port), (elsewhere, ring.offered))
+        assert there.receive_packets(0.1) == [], "who transferred hears nothing any longer"
+        outgoing.hang_up()
+        ring.expect_hang_up()
+    eventually(lambda: server.json("calls") == [], "both calls have ended")
+    rows = [row for row in server.json("history", "--number", "301") if row["stage"] == "transfer"]
+    assert [(row["to_number"], row["disposition"]) for row in rows] == [("402", "ANSWERED")]
+
+
+def test_a_transfer_to_a_busy_target_leaves_both_talking(server: Server) -> None:
+    with (
+        RtpSocket(CALLER) as here,
+        RtpSocket(CALLEE) as there,
+        Phone(server.address, "301", host=CALLER) as caller,
+        registered(server.address, "401", host=CALLEE) as callee,
+        registered(server.address, "402", host=CALLEE) as target,
+    ):
+        outgoing, incoming = connect(caller, callee, (here.address, there.address))
+        port = audio_of(next(m for m in caller.log if m.status == 200 and m.body).body).address
+        _refer(callee, incoming, f"sip:402@{server.address[0]}")
+        assert _note(callee) == REFER_OK[0]
+        ring = target.wait_for_call()
+        ring.reply(486)
+        target.expect("ACK")
+        assert _note(callee) == ("terminated", "486")
+        _assert_talk((here, port), (there, incoming.offered))
+        outgoing.hang_up()
+        incoming.expect_hang_up()
+
+
+def test_a_transfer_to_the_outside_is_refused(server: Server) -> None:
+    with (
+        Phone(server.address, "301", host=CALLER) as caller,
+        registered(server.address, "401", host=CALLEE) as callee,
+    ):
+        media = (CALLER, 9), (CALLEE, 9)
+        outgoing, incoming = connect(caller, callee, media)
+        incoming.request("REFER", headers=[("Refer-To", "<sip:402@203.0.113.5>")])
+        assert callee.expect(403).status == 403
+        outgoing.hang_up()
+        incoming.expect_hang_up()
