@@ -39,6 +39,7 @@ class Load:
     algorithm: str = "MD5"
     expires_s: int = 600
     hosts: tuple[str, ...] = ("127.0.0.1",)
+    same_contact: bool = False  # the phones of an account take each other's place, so that bindings do not pile up
     seconds: float = 3600.0  # at most so long
     most_at_once: int = 1_000_000  # a small number never overloads the server, whatever the rate
 
@@ -154,13 +155,14 @@ class Registrations:
     def _send(self, account: Account, authorization: str, now: float) -> None:
         account.cseq += 1
         host, port = account.endpoint.getsockname()
+        line = 0 if self.load.same_contact else account.contact
         aor = f"sip:{account.number}@{self.load.server[0]}"
         account.pending = (
             f"REGISTER sip:{self.load.server[0]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{account.call_id}{account.cseq};rport\r\n"
             f"Max-Forwards: 70\r\nFrom: <{aor}>;tag={account.call_id}\r\nTo: <{aor}>\r\n"
             f"Call-ID: {account.call_id}\r\nCSeq: {account.cseq} REGISTER\r\n"
-            f"Contact: <sip:{account.number}@{host}:{port};line={account.contact}>\r\n"
+            f"Contact: <sip:{account.number}@{host}:{port};line={line}>\r\n"
             f"Expires: {self.load.expires_s}\r\n{authorization}User-Agent: bench\r\nContent-Length: 0\r\n\r\n"
         ).encode()
         account.retry_s = RETRY_S

@@ -3,6 +3,7 @@
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bench.calls import CallSet, Side
@@ -66,12 +67,11 @@ def register_capacity(subject: Subject, rate: float = 4000, seconds: float = 3) 
 
 def overload(subject: Subject, times: float = 2, seconds: float = 4) -> list[Measurement]:
     """S5: what is served of several times the capacity, by phones that come back when Retry-After says so."""
-    total = int(3 * ACCOUNTS)
-    most = Registrations(Load(subject.address, ACCOUNTS, 1, 20_000, total, most_at_once=32)).run()
+    pool = Load(subject.address, ACCOUNTS, 20, 20_000, 10**6, same_contact=True, seconds=seconds)
+    most = Registrations(replace(pool, most_at_once=32)).run()
     capacity = most.registered / most.seconds
     rate = times * capacity
-    load = Load(subject.address, ACCOUNTS, 20, rate, int(rate * seconds), seconds=seconds)
-    result = Registrations(load).run()
+    result = Registrations(replace(pool, rate=rate)).run()
     served = result.registered / (result.seconds * capacity)
     lost = result.refused + result.unanswered
     note = f"{result.postponed:,} told to come back, {lost} lost, {result.retransmissions} retransmitted"

@@ -48,16 +48,20 @@ class Gate:
         if is_new and self._scanners is not None and self._scanners.search(_names(data)):
             self.scans += 1
             return SILENCE
-        control, now = self.control, self._now()
-        if now >= self._measure_at:
-            self._measure_at = now + MEASURED_EVERY_S
-            control.measure(now, self._waiting(), self._lag())
+        control = self.control
+        self._measure()
         if control.level is not Level.NOTHING and is_new:
             answer = self._refusal(data, flow)
             if answer is not None:
                 return answer
         control.fed()
         return None
+
+    def _measure(self) -> None:
+        now = self._now()
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURED_EVERY_S
+            self.control.measure(now, self._waiting(), self._lag())
 
     def _refusal(self, data: bytes, flow: Flow) -> bytes | None:
         request = sketch(data)
@@ -69,7 +73,8 @@ class Gate:
         return unavailable(request, top, self.control.retry_after_s(zlib.crc32(request.call_id)))
 
     def describe(self) -> dict[str, object]:
-        """Live dump."""
+        """Live dump; as it is now, also when no message has come for long."""
+        self._measure()
         return {**self.control.describe(), "scanners_dropped": self.scans}
 
 

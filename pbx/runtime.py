@@ -168,6 +168,7 @@ class Server:
             "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
+            "history": self._cdrs.describe(),
             "storage": self._storage.describe(),
         }
 

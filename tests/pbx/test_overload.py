@@ -203,6 +203,7 @@ def test_calm_returns_with_the_next_measurement() -> None:
     waiting[0] = 0
     assert subject.judge(request("INVITE"), FLOW) is not None
     at[0] += MEASURED_EVERY_S
+    assert subject.describe()["level"] == "nothing"
     assert subject.judge(request("INVITE"), FLOW) is None
     assert subject.describe()["refused_new"] == 2
 
