@@ -65,6 +65,8 @@ class Transfers:
         """The status to refuse with, 0 to go on."""
         if transferee is None or referral.method != "INVITE":
             return 403
+        if referral.replaces is not None:
+            return 501  # ringing who is being consulted once more would be a surprise
         if self._busy & {transferor.id, transferee.id}:
             return 491
         if self._pbx.draining:
