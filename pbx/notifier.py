@@ -106,7 +106,9 @@ class Notifier:
         assert isinstance(watch, _Watch)
         if isinstance(event, DocumentWanted):
             body = watch.package.make(watch.number, watch.host, subscription.version)
-            self._driver.stack.notify(subscription, watch.package.content_type, body, self._driver.now())
+            now = self._driver.now()
+            actions = subscription.document(watch.package.content_type, body, now)
+            self._driver.stack.perform(subscription, actions, now)
         else:
             self._forget(subscription, watch)
 

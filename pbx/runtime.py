@@ -127,7 +127,7 @@ class Server:
     async def _say_goodbye(self) -> None:
         """Give the last BYEs and NOTIFYs a moment to be answered."""
         for _ in range(20):
-            if not self.stack.sessions_alive and not self.stack.subscriptions_alive:
+            if not self.stack.usages_alive:
                 return
             await asyncio.sleep(0.05)
 

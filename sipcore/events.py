@@ -116,7 +116,7 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class DocumentWanted:
-    """A NOTIFY is due: answer with `SipStack.notify`, the state of now (RFC 6665 §4.2.2)."""
+    """A NOTIFY is due: perform `Subscription.document`, the state of now (RFC 6665 §4.2.2)."""
 
     subscription: "Subscription"
 

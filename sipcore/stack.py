@@ -165,10 +165,6 @@ class SipStack:
         self.perform(found, found.accept(key, request, lifetime_s, now), now)
         return found
 
-    def notify(self, subscription: Subscription, content_type: str, body: bytes, now: float) -> None:
-        """Give the document that `DocumentWanted` asked for."""
-        self.perform(subscription, subscription.document(content_type, body, now), now)
-
     def accept_refer(
         self, session: InviteSession, key: Key, request: Request, now: float, *, silently: bool = False
     ) -> ReferSubscription | None:
@@ -567,12 +563,10 @@ class SipStack:
         return not (held or self._outbox or self._events)
 
     @property
-    def subscriptions_alive(self) -> int:
-        return len(self._subscriptions)
-
-    @property
-    def sessions_alive(self) -> int:
-        return sum(session.state is not State.ENDED for session in self._sessions.values())
+    def usages_alive(self) -> int:
+        """Sessions and subscriptions that are not over."""
+        open_sessions = sum(session.state is not State.ENDED for session in self._sessions.values())
+        return open_sessions + len(self._subscriptions)
 
 
 @dataclass(frozen=True, slots=True)

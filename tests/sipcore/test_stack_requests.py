@@ -360,7 +360,7 @@ def test_the_live_dump_counts_what_is_held() -> None:
     shown = bench.stack.describe()
     assert shown["sessions"] == {"confirmed": 1}
     assert shown["server_transactions"] == 1
-    assert bench.stack.sessions_alive == 1
+    assert bench.stack.usages_alive == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"\r\n", b"\r\n\r\n", b"\x00\x00\x00\x00"])

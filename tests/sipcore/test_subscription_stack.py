@@ -72,7 +72,8 @@ class Lamp:
             assert lifetime_s is not None
             node.stack.accept_subscription(event.key, "<sip:102@server>", lifetime_s, POLICY, node.now)
         elif isinstance(event, DocumentWanted):
-            node.stack.notify(event.subscription, "text/plain", str(self.state).encode(), node.now)
+            actions = event.subscription.document("text/plain", str(self.state).encode(), node.now)
+            node.stack.perform(event.subscription, actions, node.now)
 
     def _alice(self, node: Node, event: StackEvent) -> None:
         if isinstance(event, RequestArrived):
@@ -144,10 +145,10 @@ def test_a_connection_that_is_gone_ends_the_subscription_at_the_next_news() -> N
     lamp.subscribe()
     lamp.net.step_until(2.0)
     lamp.net.cut("alice", "server")
-    assert lamp.server.stack.subscriptions_alive == 1
+    assert lamp.server.stack.usages_alive == 1
     lamp.change()
     lamp.net.step_until(3.0)
-    assert lamp.server.stack.subscriptions_alive == 0
+    assert lamp.server.stack.usages_alive == 0
 
 
 def test_a_subscribe_with_a_foreign_tag_belongs_to_nobody() -> None:
@@ -159,4 +160,4 @@ def test_a_subscribe_with_a_foreign_tag_belongs_to_nobody() -> None:
     lamp.subscribe(0)
     lamp.net.step_until(2.0)
     assert lamp.statuses[-1] == 481
-    assert lamp.server.stack.subscriptions_alive == 1
+    assert lamp.server.stack.usages_alive == 1
