@@ -181,13 +181,6 @@ class SipStack:
         """Tell the sender of a REFER how the call goes that it asked for; a final status is the last word."""
         self.perform(refer, refer.report(status, now), now)
 
-    def session_of(self, call_id: str, local_tag: str, remote_tag: str) -> InviteSession | None:
-        """The session that these three name (RFC 3891 §3)."""
-        session = self._sessions.get((call_id, local_tag))
-        if session is None or session.dialog is None or session.dialog.remote_tag != remote_tag:
-            return None
-        return session
-
     def send(self, request: Request, flow: Flow, now: float, *, user: object = None) -> None:
         """Send a request outside any session; its outcome comes as `ResponseArrived(user, …)`."""
         branch = self.ids.branch()

@@ -125,11 +125,6 @@ def test_settings_cannot_be_changed() -> None:
             "zvon.toml:1: sip: udp names the same address and port twice",
         ),
         (
-            "[sip]\nsession_expires = 100\nmin_se = 120",
-            "zvon.toml:1: sip: session_expires must not be less than min_se; 0 switches it off",
-        ),
-        ("[sip]\nmin_se = 89", "zvon.toml:2: sip.min_se: must be from 90 to 86400, not 89"),
-        (
             '[sip]\ncertificate = "pbx.pem"',
             "zvon.toml:1: sip: certificate and key belong together: give both files or none",
         ),
