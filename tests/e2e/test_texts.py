@@ -45,5 +45,5 @@ def test_a_text_reaches_a_phone_over_udp_and_one_over_tcp(server: Server) -> Non
 
 def test_the_sender_is_told_when_nobody_is_there(server: Server) -> None:
     with Phone(server.address, "301", host=CALLER) as sender:
-        assert send_text(sender, "210", "Hello") == 480
+        assert send_text(sender, "212", "Hello") == 480
         assert send_text(sender, "999", "Hello") == 404
