@@ -81,6 +81,10 @@ class SipSettings(Section):
     digest: Digests = ("MD5",)
     # REG-15: the product without a version, which would tell an attacker what to try.
     user_agent: Annotated[str, PlainValidator(ascii_text)] = "Zvon"
+    # s between refreshes of a call, twice; RFC 4028 §4 recommends half an hour. 0: calls are not refreshed.
+    session_expires: Annotated[int, PlainValidator(whole_number(0, 86400))] = 1800
+    # s; RFC 4028 §5 allows no less than 90.
+    min_se: Annotated[int, PlainValidator(whole_number(90, 86400))] = 90
     # MB of recent SIP messages for `zvon trace`, 0 = none: 16 hold about 1,500 calls of two phones.
     trace_mb: Annotated[int, PlainValidator(whole_number(0, 1024))] = 16
     # A capture server (Homer) that gets a copy of every message by HEPv3, "127.0.0.1:9060"; empty = none.
@@ -97,6 +101,8 @@ class SipSettings(Section):
             raise ValueError("certificate and key belong together: give both files or none")
         if not self.min_expires <= self.default_expires <= self.max_expires:
             raise ValueError("min_expires, default_expires and max_expires must not decrease in this order")
+        if self.session_expires and self.session_expires < self.min_se:
+            raise ValueError("session_expires must not be less than min_se; 0 switches it off")
         if not self.digest:
             raise ValueError('no way to prove a password: give digest at least "MD5"')
         for name, addresses in listeners.items():

@@ -240,6 +240,15 @@ class Leg:
             if not agreed or codec is None or not asked_by._accept_offer(formats_like(codec)):
                 asked_by.side.refuse_offer(491 if status == 491 else 488)
 
+    def refreshed(self, sdp: bytes) -> None:
+        """The party described itself anew when we asked whether it still is there."""
+        try:
+            self.media.take_refresh(sdp)
+        except MediaRefused:
+            return
+        self._services.submit(self.media.configuring())
+        self._held_changed()
+
     def hung_up(self, cause: Cause) -> None:
         """The party ended the session, refused it or fell silent."""
         if not self.is_ended:

@@ -120,6 +120,11 @@ class MediaSession:
         self.agreed = agreed
         self._sent = self._offer
 
+    def take_refresh(self, sdp: bytes) -> None:
+        """The peer's answer to our description in force, offered once more; raises `MediaRefused`."""
+        self._offer = self._sent
+        self.take_answer(sdp)
+
     def take_offer(self, sdp: bytes) -> tuple[RtpFormat, ...]:
         """The peer's offer: the formats of its first audio stream; raises `MediaRefused`."""
         self.peer_offer = _parse(sdp)

@@ -70,7 +70,15 @@ class Server:
         self.location = Location(storage.locations, self.clock, self.bus, lambda *peer: self._listeners.flow_to(*peer))
         self._cdrs = CdrRecorder(storage.cdrs.append)
         self._cdrs.attach(self.bus)
-        self.stack = SipStack(StackConfig(agent=sip.user_agent, extensions=EXTENSIONS), RandomIds())
+        self.stack = SipStack(
+            StackConfig(
+                agent=sip.user_agent,
+                extensions=EXTENSIONS,
+                session_expires_s=sip.session_expires,
+                min_se_s=sip.min_se,
+            ),
+            RandomIds(),
+        )
         self._ring = MessageRing(sip.trace_mb << 20, self.clock) if sip.trace_mb else None
         book = CallBook()
         book.attach(self.bus)

@@ -11,6 +11,7 @@ from sipcore.events import (
     SessionEvent,
     SessionModified,
     SessionProgress,
+    SessionRefreshed,
 )
 from sipcore.transport.driver import SipDriver
 
@@ -87,6 +88,8 @@ def tell(leg: "Leg", event: SessionEvent) -> None:
             leg.offered(event.sdp)
         case SessionModified():
             leg.modified(event.status, event.sdp)
+        case SessionRefreshed():
+            leg.refreshed(event.sdp)
         case SessionEnded():
             leg.hung_up(cause_of(event))
 

@@ -94,6 +94,14 @@ class SessionModified:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefreshed:
+    """The peer answered a refresh of ours with another description than before: `sdp`."""
+
+    session: "InviteSession"
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ReferReceived:
     """The peer asks us to call somebody else: answer with `SipStack.accept_refer` or `respond(key, …)`."""
 
@@ -135,6 +143,7 @@ SessionEvent = (
     | SessionConfirmed
     | OfferReceived
     | SessionModified
+    | SessionRefreshed
     | ReferReceived
     | SessionEnded
 )

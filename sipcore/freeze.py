@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from sipcore.dialog import modify, offer_answer, refer, session_table, subscription
+from sipcore.dialog import modify, offer_answer, refer, session_table, session_timer, subscription
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
+from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
 from sipcore.errors import LocalProtocolError, ParseError
@@ -42,6 +43,7 @@ Machine = (
     | Subscription
     | ReferSubscription
     | SuccessRetransmission
+    | SessionTimer
     | OfferAnswer
     | Binding
     | Transaction
@@ -215,7 +217,9 @@ def _read_address(value: Any, _: float) -> tuple[str, int]:
 _ADDRESS = _Codec(list, _read_address)
 _FLOW = _Form(Flow, (_TEXT, "transport"), (_ADDRESS, "local remote"), (_INT, "id")).codec
 _TIMERS = _Form(TimerConfig, (_NUMBER, "t1 t2 t4")).codec
-_PROFILE = _Form(SessionProfile, (_TEXT, "contact agent"), (_TIMERS, "timers")).codec
+_PROFILE = _Form(
+    SessionProfile, (_TEXT, "contact agent supported"), (_TIMERS, "timers"), (_INT, "session_expires_s min_se_s")
+).codec
 _OFFERS = _Form(OfferAnswer, (_enum(offer_answer.State), "state"), (_BOOL, "agreed"))
 _SUCCESS = _Form(
     SuccessRetransmission,
@@ -234,6 +238,12 @@ _DIALOG = _Form(
     (_INT, "local_cseq remote_cseq"),
     (_FLOW, "flow"),
 )
+_TIMER = _Form(
+    SessionTimer,
+    (_enum(session_timer.State), "state"),
+    (_INT, "interval_s min_se_s _wanted_s _raises"),
+    (_maybe(_MOMENT), "_refresh_at _expires_at"),
+)
 _SESSION = _Form(
     InviteSession,
     (_enum(session_table.Role), "role"),
@@ -249,9 +259,10 @@ _SESSION = _Form(
     (_KEY, "key _change_key"),
     (_TEXT, "branch local_tag _cancel_reason _change_branch"),
     (_maybe(_TEXT), "_end_reason"),
-    (_BOOL, "_told _by_peer _proceeding _cancel_sent"),
+    (_BOOL, "_told _by_peer _proceeding _cancel_sent _refreshing"),
     (_INT, "_change_cseq"),
-    (_BYTES, "_change_sdp"),
+    (_BYTES, "_change_sdp _local_sdp _remote_sdp"),
+    (_maybe(_TIMER.codec), "_timer"),
     (_dict(_BYTES), "_acks"),
     (_maybe(_MOMENT), "_retry_at"),
     users="user queued_at _ids",
@@ -316,7 +327,7 @@ def _transaction(kind: type, states: type[IntEnum], *more: tuple[_Codec, str]) -
 _FORMS = {
     form.kind.__name__: form
     for form in (
-        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _BINDING),
+        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _TIMER, _BINDING),
         _transaction(client.ClientTransaction, client.State),
         _transaction(
             invite_client.InviteClientTransaction, invite_client.State, (_BYTES, "ack"), (_BOOL, "_abandoned")

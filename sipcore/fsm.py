@@ -16,7 +16,7 @@ from sipcore.errors import LocalProtocolError
 
 MACHINES = (
     *("transaction.invite_client", "transaction.invite_server", "transaction.client", "transaction.server"),
-    *("dialog.session_table", "dialog.modify", "dialog.offer_answer", "dialog.subscription"),
+    *("dialog.session_table", "dialog.modify", "dialog.offer_answer", "dialog.session_timer", "dialog.subscription"),
     "dialog.refer",
 )
 S = TypeVar("S", bound=IntEnum)

@@ -29,6 +29,7 @@ from sipcore.dialog.refer import ReferSubscription, accepted
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_base import via_value
 from sipcore.dialog.session_table import State
+from sipcore.dialog.session_timer import is_too_brief
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.errors import DropReason, ParseError
 from sipcore.events import (
@@ -66,6 +67,8 @@ class SipStack:
 
     def __init__(self, config: StackConfig, ids: IdSource) -> None:
         self.config, self.ids = config, ids
+        self._extensions = config.supported
+        self._supported = ", ".join(sorted(self._extensions))
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.tap: Tap | None = None
@@ -126,7 +129,10 @@ class SipStack:
     # --- what the user asks -----------------------------------------------------------------------------------
 
     def profile(self, contact: str) -> SessionProfile:
-        return SessionProfile(contact, self.config.agent, self.config.timers)
+        config = self.config
+        return SessionProfile(
+            contact, config.agent, config.timers, self._supported, config.session_expires_s, config.min_se_s
+        )
 
     def invite(self, request: Request, flow: Flow, contact: str, now: float, *, user: object = None) -> InviteSession:
         """Start a session with `request` (From with a tag, no Via; Contact, Allow and User-Agent are added)."""
@@ -329,12 +335,15 @@ class SipStack:
         if getattr(request.uri, "scheme", "") not in ("sip", "sips", "tel"):
             return 416, ()
         if "require" in headers:
-            extensions = self.config.extensions
+            extensions = self._extensions
             unknown = [token for token in headers.values("require") if token.strip().lower() not in extensions]
             if unknown:
                 return 420, [("Unsupported", ", ".join(unknown))]
         if request.method == "INVITE":  # what a dialog is made of
             _ = request.contact, headers.all(RecordRoute)
+            least = self.config.min_se_s
+            if self.config.session_expires_s and "session-expires" in headers and is_too_brief(request, least):
+                return 422, [("Min-SE", least)]
         return 0, ()
 
     def _is_merged(self, request: Request, key: Key) -> bool:

@@ -26,6 +26,7 @@ class TimerConfig:
 
 
 DEFAULT_TIMERS = TimerConfig()
+_SMALL = 1024  # entries that are kept without looking
 
 
 class Timed(Protocol):
@@ -47,6 +48,7 @@ class TimerQueue:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timed]] = []
         self._count = 0
+        self._limit = _SMALL
 
     def push(self, machine: Timed) -> None:
         """Note the machine's deadline; free when it has not changed."""
@@ -55,6 +57,18 @@ class TimerQueue:
             machine.queued_at = deadline
             self._count += 1
             heapq.heappush(self._heap, (deadline, self._count, machine))
+            if len(self._heap) > self._limit:
+                self._compact()
+
+    def _compact(self) -> None:
+        """Let go of entries that no longer count: a session timer's would hold an ended session for half an hour."""
+        kept = [entry for entry in self._heap if entry[2].deadline == entry[0]]
+        for entry in self._heap:
+            if entry[2].deadline != entry[0]:
+                self._drop(*entry)
+        self._heap = kept
+        heapq.heapify(kept)
+        self._limit = max(_SMALL, 2 * len(kept))
 
     def deadline(self) -> float | None:
         """The earliest moment at which `due` may return something; entries that no longer count are removed."""

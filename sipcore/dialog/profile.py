@@ -10,11 +10,15 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER"
 
 @dataclass(frozen=True, slots=True)
 class SessionProfile:
-    """`contact` is our Contact value; `agent` names us in Server and User-Agent."""
+    """`contact` is our Contact value; `agent` names us in Server and User-Agent; `supported` are our option tags;
+    `session_expires_s` is the session interval we ask for (RFC 4028), 0 for none, `min_se_s` the least we take."""
 
     contact: str
     agent: str = "Zvon"
     timers: TimerConfig = DEFAULT_TIMERS
+    supported: str = ""
+    session_expires_s: int = 0
+    min_se_s: int = 90
 
     def request_extra(self, sdp: bytes) -> list[tuple[str, object]]:
         """Headers of an INVITE of ours (RFC 3261 Table 2)."""
@@ -23,9 +27,7 @@ class SessionProfile:
             ("Allow", ALLOW),
             ("User-Agent", self.agent),
         ]
-        if sdp:
-            extra.append(("Content-Type", "application/sdp"))
-        return extra
+        return self._with_more(extra, sdp)
 
     def response_extra(self, sdp: bytes) -> list[tuple[str, object]]:
         """Headers of 1xx and 2xx to an INVITE."""
@@ -34,6 +36,11 @@ class SessionProfile:
             ("Allow", ALLOW),
             ("Server", self.agent),
         ]
+        return self._with_more(extra, sdp)
+
+    def _with_more(self, extra: list[tuple[str, object]], sdp: bytes) -> list[tuple[str, object]]:
+        if self.supported:
+            extra.append(("Supported", self.supported))
         if sdp:
             extra.append(("Content-Type", "application/sdp"))
         return extra

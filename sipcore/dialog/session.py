@@ -25,7 +25,7 @@ from sipcore.actions import (
 )
 from sipcore.build import Extra, response_to
 from sipcore.dialog import modify as changes
-from sipcore.dialog import offer_answer
+from sipcore.dialog import offer_answer, session_timer
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
 from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session_base import request_via
@@ -34,6 +34,7 @@ from sipcore.dialog.session_table import On, Role, State
 from sipcore.errors import LocalProtocolError
 from sipcore.events import ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded, SessionProgress
 from sipcore.flow import Flow
+from sipcore.headers import CSeq
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key
@@ -57,6 +58,8 @@ class InviteSession(ChangingSession):
         session = cls(Role.UAC, request, flow, profile, ids)
         session.local_tag = request.from_.tag or ""
         session.offers.on(offer_answer.On.OFFER_SENT)
+        session._local_sdp = request.body
+        session._ask_interval(request)
         session.branch = ids.branch()
         return session, (request_via(request, flow, session.branch),)
 
@@ -70,6 +73,7 @@ class InviteSession(ChangingSession):
         session.local_tag = ids.tag()
         session.dialog = Dialog.as_uas(request, session.local_tag, flow)
         if session._body_of(request):
+            session._remote_sdp = request.body
             session.offers.on(offer_answer.On.OFFER_RECEIVED)
         return session
 
@@ -106,30 +110,21 @@ class InviteSession(ChangingSession):
         """Refuse the peer's re-INVITE: the session goes on as it was."""
         return self._change_step(changes.On.REFUSE, now, status)
 
-    @property
-    def may_modify(self) -> bool:
-        """`modify` is allowed now."""
-        return (
-            self.state is State.CONFIRMED
-            and self._change is changes.State.IDLE
-            and self._success is None
-            and self.offers.may_offer
-        )
-
     # --- what the stack reports -------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
         retry = self._retry_at
         success = self._success.deadline if self._success is not None else None
-        if retry is None or success is None:
-            return success if retry is None else retry
-        return min(retry, success)
+        timer = self._timer.deadline if self._timer is not None else None
+        return min((at for at in (retry, success, timer) if at is not None), default=None)
 
     def on_timer(self, now: float) -> Actions:
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             return self._change_step(changes.On.RETRY, now)
+        if self._timer is not None and (due := self._timer.due(now)) is not None:
+            return self._step(On.LOST, now, 408) if due is session_timer.On.EXPIRED else self._refresh(now)
         if self._success is None:
             return NOTHING
         actions = self._success.on_timer(now)
@@ -142,6 +137,8 @@ class InviteSession(ChangingSession):
         """A response to a request of this session."""
         if self._is_first(request):
             status = response.status
+            if status == 422 and self._timer is not None and self._timer.raised_by(response):
+                return self._step(On.TOO_BRIEF, now, status, response)
             if status >= 300:
                 return self._step(On.FAILURE, now, status, response)
             return self._step(On.PROVISIONAL if status < 200 else On.SUCCESS, now, response)
@@ -207,12 +204,16 @@ class InviteSession(ChangingSession):
             return NOTHING
         tag = response.to.tag or ""
         sdp = self._body_of(response)
+        self._remote_sdp = sdp or self._remote_sdp
         return (Tell(SessionProgress(self, response.status, sdp, tag)),)
 
     def _answered(self, now: float, response: Response) -> Actions:
         self.dialog = Dialog.as_uac(self.request, response, self.flow)
         sdp = self._body_of(response)
+        self._remote_sdp = sdp or self._remote_sdp
         self.offers.on(offer_answer.On.ANSWER_RECEIVED)
+        if self._timer is not None:
+            self._timer.accepted(response, now)
         ack = self._acknowledge(self.dialog, self.request.cseq.number)
         return (ack, Tell(SessionAnswered(self, sdp, response)))
 
@@ -230,6 +231,21 @@ class InviteSession(ChangingSession):
         self.dialog = Dialog.as_uac(self.request, response, self.flow)
         ack = self._acknowledge(self.dialog, self.request.cseq.number)
         return (ack, self._in_dialog(self.dialog, "BYE", reason=self._cancel_reason))
+
+    def _ask_longer_again(self, now: float, _: int, __: Response) -> Actions:
+        """The same INVITE with a longer interval: same Call-ID, next CSeq number (RFC 4028 §7.4)."""
+        headers = self.request.headers.copy()
+        headers.remove("via")
+        headers.set("cseq", CSeq(self.request.cseq.number + 1, "INVITE"))
+        self.request = Request("INVITE", self.request.uri, headers, self.request.body)
+        self._ask_interval(self.request)
+        self._proceeding, self.branch = False, self._ids.branch()
+        return (request_via(self.request, self.flow, self.branch),)
+
+    def _ask_interval(self, request: Request) -> None:
+        if self._timer is not None:
+            for name, value in self._timer.request_fields():
+                request.headers.set(name.lower(), value)
 
     def _refused(self, now: float, status: int, response: Response | None) -> Actions:
         reason = (response.headers.get("reason") or "") if response is not None else ""
@@ -258,6 +274,7 @@ class InviteSession(ChangingSession):
     # --- UAS --------------------------------------------------------------------------------------------------
 
     def _send_progress(self, now: float, status: int, sdp: bytes, extra: Extra) -> Actions:
+        self._local_sdp = sdp or self._local_sdp
         if sdp and self.offers.offered:
             self.offers.on(offer_answer.On.ANSWER_SENT)
         return (Respond(self.key, self._response(self.request, status, sdp, extra)),)
@@ -265,7 +282,7 @@ class InviteSession(ChangingSession):
     def _send_answer(self, now: float, sdp: bytes, extra: Extra) -> Actions:
         if sdp:
             self._note_sent()
-        response = self._response(self.request, 200, sdp, extra)
+        response = self._success_response(self.request, sdp, extra, now)
         self._start_success(response, self.request, now)
         return (Respond(self.key, response),)
 
@@ -285,6 +302,7 @@ class InviteSession(ChangingSession):
 
     def _acknowledged(self, now: float, ack: Request) -> Actions:
         sdp = self._body_of(ack)
+        self._remote_sdp = sdp or self._remote_sdp
         if self.offers.state is offer_answer.State.LOCAL_OFFER:
             self.offers.on(offer_answer.On.ANSWER_RECEIVED if sdp else offer_answer.On.ROLLED_BACK)
         if self._end_reason is not None:
@@ -338,4 +356,6 @@ class InviteSession(ChangingSession):
     def _quiet(self, now: float) -> Actions:
         """No timer of the session runs any longer, and no change of it is under way."""
         self._success = None
+        if self._timer is not None:
+            self._timer.stop(now)
         return self._change_step(changes.On.END, now)

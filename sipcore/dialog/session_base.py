@@ -10,6 +10,7 @@ from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile, with_extra
 from sipcore.dialog.session_table import TABLE, On, Role, State
+from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.success import SuccessRetransmission
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
@@ -36,9 +37,13 @@ class SessionBase:
         "_change_sdp",
         "_end_reason",
         "_ids",
+        "_local_sdp",
         "_proceeding",
+        "_refreshing",
+        "_remote_sdp",
         "_retry_at",
         "_success",
+        "_timer",
         "_told",
         "branch",
         "dialog",
@@ -80,6 +85,12 @@ class SessionBase:
         self._change_request: Request | None = None
         self._change_sdp = b""
         self._retry_at: float | None = None
+        self._local_sdp = b""
+        self._remote_sdp = b""
+        self._refreshing = False
+        self._timer: SessionTimer | None = None
+        if profile.session_expires_s:
+            self._timer = SessionTimer(profile.session_expires_s, profile.min_se_s)
 
     @property
     def _whole(self) -> "InviteSession":
@@ -105,6 +116,12 @@ class SessionBase:
 
     def _start_success(self, response: Response, request: Request, now: float) -> None:
         self._success = SuccessRetransmission(bytes(response), request.cseq.number, self.flow, now, self.profile.timers)
+
+    def _success_response(self, request: Request, sdp: bytes, extra: Extra, now: float) -> Response:
+        """Our 2xx to an INVITE; the session lives for another interval from now on."""
+        self._local_sdp = sdp or self._local_sdp
+        timer = self._timer.accept(request, now) if self._timer is not None else []
+        return self._response(request, 200, sdp, [*timer, *extra])
 
     def _response(self, request: Request, status: int, sdp: bytes, extra: Extra) -> Response:
         fields = with_extra(self.profile.response_extra(sdp), extra)

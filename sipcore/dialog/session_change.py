@@ -5,8 +5,8 @@ from sipcore.build import response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
 from sipcore.dialog.session_base import SessionBase
-from sipcore.dialog.session_table import On, Role
-from sipcore.events import OfferReceived, SessionModified
+from sipcore.dialog.session_table import On, Role, State
+from sipcore.events import OfferReceived, SessionModified, SessionRefreshed
 from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key
 
@@ -24,6 +24,25 @@ class ChangingSession(SessionBase):
         actions: Actions = getattr(self, row.do)(now, *args)
         return actions
 
+    def _refresh(self, now: float) -> Actions:
+        """Repeat the session as it is (RFC 4028 §10)."""
+        if not self.may_modify or not self._local_sdp:
+            if self._timer is not None:
+                self._timer.busy(now)
+            return NOTHING
+        self._refreshing, self._change_sdp = True, self._local_sdp
+        return self._change_step(changes.On.MODIFY, now)
+
+    @property
+    def may_modify(self) -> bool:
+        """`modify` is allowed now."""
+        return (
+            self.state is State.CONFIRMED
+            and self._change is changes.State.IDLE
+            and self._success is None
+            and self.offers.may_offer
+        )
+
     def _change_response(self, request: Request, response: Response, now: float) -> Actions:
         assert self.dialog is not None
         status = response.status
@@ -35,6 +54,8 @@ class ChangingSession(SessionBase):
             return self._change_step(changes.On.LOST, now, status)
         if status == 491:
             return self._change_step(changes.On.PENDING, now)
+        if status == 422 and self._timer is not None and self._timer.raised_by(response):
+            return self._change_step(changes.On.TOO_BRIEF, now)
         return self._change_step(changes.On.REFUSED, now, status)
 
     def _change_success(self, request: Request, response: Response, now: float) -> Actions:
@@ -61,6 +82,8 @@ class ChangingSession(SessionBase):
         assert self.dialog is not None
         self.offers.on(offer_answer.On.OFFER_SENT)
         extra = self.profile.request_extra(self._change_sdp)
+        if self._timer is not None:
+            extra += self._timer.request_fields()
         sent = self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp)
         self._change_branch, self._change_cseq = sent.branch, self.dialog.local_cseq
         return (sent,)
@@ -69,11 +92,30 @@ class ChangingSession(SessionBase):
         assert self.dialog is not None
         self.dialog.refresh_target(response)
         self.offers.on(offer_answer.On.ANSWER_RECEIVED)
-        return (Tell(SessionModified(self._whole, 200, self._body_of(response))),)
+        if self._timer is not None:
+            self._timer.accepted(response, now)
+        sdp, before = self._body_of(response), self._remote_sdp
+        self._local_sdp, self._remote_sdp = self._change_sdp, sdp or before
+        if not self._refreshed():
+            return (Tell(SessionModified(self._whole, 200, sdp)),)
+        return (Tell(SessionRefreshed(self._whole, sdp)),) if self._remote_sdp != before else NOTHING
 
     def _not_modified(self, now: float, status: int) -> Actions:
         self.offers.on(offer_answer.On.ROLLED_BACK)
-        return (Tell(SessionModified(self._whole, status, b"")),)
+        if not self._refreshed():
+            return (Tell(SessionModified(self._whole, status, b"")),)
+        if self._timer is not None:
+            self._timer.refused(now)
+        return NOTHING
+
+    def _refreshed(self) -> bool:
+        """Whether the change that is over was but a refresh of ours: nobody waits for its outcome."""
+        was, self._refreshing = self._refreshing, False
+        return was
+
+    def _ask_longer(self, now: float) -> Actions:
+        self.offers.on(offer_answer.On.ROLLED_BACK)
+        return self._send_offer(now)
 
     def _wait(self, now: float) -> Actions:
         self.offers.on(offer_answer.On.ROLLED_BACK)
@@ -97,7 +139,8 @@ class ChangingSession(SessionBase):
 
     def _give_way(self, now: float, key: Key, request: Request) -> Actions:
         self._retry_at = None
-        return (Tell(SessionModified(self._whole, 491, b"")), *self._take_offer(now, key, request))
+        taken = self._take_offer(now, key, request)
+        return taken if self._refreshed() else (Tell(SessionModified(self._whole, 491, b"")), *taken)
 
     def _glare(self, now: float, key: Key, request: Request) -> Actions:
         return (Respond(key, response_to(request, 491)),)
@@ -110,7 +153,8 @@ class ChangingSession(SessionBase):
         assert self._change_request is not None
         self.offers.on(offer_answer.On.ANSWER_SENT if self.offers.offered else offer_answer.On.OFFER_SENT)
         request, self._change_request = self._change_request, None
-        response = self._response(request, 200, sdp, ())
+        self._remote_sdp = self._body_of(request) or self._remote_sdp
+        response = self._success_response(request, sdp, (), now)
         self._start_success(response, request, now)
         return (Respond(self._change_key, response),)
 

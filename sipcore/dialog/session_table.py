@@ -39,6 +39,7 @@ class On(IntEnum):
     FLOW_FAILED = 12
     LOST = 13
     INVITE = 14
+    TOO_BRIEF = 15
 
 
 S, I = State, On  # noqa: E741
@@ -53,18 +54,21 @@ TABLE = Table(
         Row(S.CALLING, I.PROVISIONAL, S.PROCEEDING, "_progressed", "RFC 3261 §13.2.2.1"),
         Row(S.CALLING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
         Row(S.CALLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
+        Row(S.CALLING, I.TOO_BRIEF, S.CALLING, "_ask_longer_again", "RFC 4028 §7.4"),
         Row(S.CALLING, I.END, S.CANCELLING, "_cancel_later", "RFC 3261 §9.1"),
         Row(S.CALLING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
         Row(S.CALLING, I.INVITE, S.CALLING, "_glare", "RFC 3261 §14.2"),
         Row(S.PROCEEDING, I.PROVISIONAL, S.PROCEEDING, "_progressed", "RFC 3261 §13.2.2.1"),
         Row(S.PROCEEDING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
         Row(S.PROCEEDING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
+        Row(S.PROCEEDING, I.TOO_BRIEF, S.CALLING, "_ask_longer_again", "RFC 4028 §7.4"),
         Row(S.PROCEEDING, I.END, S.CANCELLING, "_cancel_now", "RFC 3261 §9.1"),
         Row(S.PROCEEDING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
         Row(S.PROCEEDING, I.INVITE, S.PROCEEDING, "_glare", "RFC 3261 §14.2"),
         Row(S.CANCELLING, I.PROVISIONAL, S.CANCELLING, "_cancel_due", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.SUCCESS, S.ENDING, "_answered_too_late", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §9.1"),
+        Row(S.CANCELLING, I.TOO_BRIEF, S.ENDED, "_refused", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.BYE, S.CANCELLING, "_bye_again", "RFC 3261 §15"),
         Row(S.CANCELLING, I.INVITE, S.CANCELLING, "_glare", "RFC 3261 §14.2"),
         Row(S.INCOMING, I.CANCELLED, S.ENDED, "_cancelled", "RFC 3261 §9.2"),
@@ -98,15 +102,15 @@ TABLE = Table(
         Ignored(S.PROCEEDING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, (I.END,), "being cancelled already"),
-        Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE), "the INVITE is not ours"),
+        Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF), "the INVITE is not ours"),
         Ignored(S.INCOMING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.LOST), "no final response is out"),
-        Ignored(S.ANSWERED, (I.PROVISIONAL, I.SUCCESS, I.FAILURE), "the INVITE is not ours"),
+        Ignored(S.ANSWERED, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF), "the INVITE is not ours"),
         Ignored(S.ANSWERED, (I.CANCELLED,), "too late: the 2xx is out (RFC 3261 §9.2)"),
         Ignored(S.ANSWERED, (I.BYE_DONE, I.LOST), "nothing of ours is under way"),
         Ignored(S.ANSWERED, (I.FLOW_FAILED,), "the 2xx is repeated, over another connection if need be"),
-        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.CANCELLED, I.BYE_DONE), _LATE),
+        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CANCELLED, I.BYE_DONE), _LATE),
         Ignored(S.CONFIRMED, (I.FLOW_FAILED,), "a session outlives its connection (RFC 3261 §18)"),
-        Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE),
+        Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE),
         Ignored(S.ENDING, (I.FLOW_FAILED, I.LOST), _LATE),
         Ignored(S.ENDING, (I.END,), "ending already"),
         Ignored(S.ENDED, tuple(on for on in On if on not in (On.SUCCESS, On.INVITE)), "ended"),

@@ -30,6 +30,8 @@ max_expires = 600
 realm = "office"
 digest = ["SHA-256", "MD5"]
 user_agent = "Phone server"
+session_expires = 600
+min_se = 120
 trace_mb = 0
 hep = "[::1]:9060"
 scanners = ["friendly-scanner"]
@@ -62,6 +64,7 @@ def test_an_empty_file_gives_the_documented_defaults() -> None:
         "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8",
     ]  # fmt: skip
     assert (str(settings.media.ports), settings.media.workers, settings.media.silence) == ("10000-19999", 0, 120)
+    assert (settings.sip.session_expires, settings.sip.min_se) == (1800, 90)
     assert settings.storage.url == "sqlite:///zvon.db"
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
@@ -80,6 +83,7 @@ def test_every_key_is_read() -> None:
     )  # fmt: skip
     assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (30, 60, 600)
     assert (settings.sip.realm, settings.sip.user_agent) == ("office", "Phone server")
+    assert (settings.sip.session_expires, settings.sip.min_se) == (600, 120)
     assert settings.sip.digest == ("SHA-256", "MD5")
     assert settings.media.ports == PortRange(20000, 20003)
     assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
@@ -124,6 +128,11 @@ def test_settings_cannot_be_changed() -> None:
             '[sip]\nudp = ["127.0.0.1:5060", "127.0.0.1:5060"]',
             "zvon.toml:1: sip: udp names the same address and port twice",
         ),
+        (
+            "[sip]\nsession_expires = 100\nmin_se = 120",
+            "zvon.toml:1: sip: session_expires must not be less than min_se; 0 switches it off",
+        ),
+        ("[sip]\nmin_se = 89", "zvon.toml:2: sip.min_se: must be at least 90, not 89"),
         (
             '[sip]\ncertificate = "pbx.pem"',
             "zvon.toml:1: sip: certificate and key belong together: give both files or none",

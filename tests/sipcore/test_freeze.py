@@ -13,6 +13,7 @@ from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer, On
 from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
+from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
 from sipcore.errors import LocalProtocolError, ParseError
@@ -80,7 +81,7 @@ def success() -> SuccessRetransmission:
 
 
 def session() -> InviteSession:
-    pair = Pair()
+    pair = Pair(bob={"session_expires_s": 1800})
     pair.dial()
     pair.net.step_until(0.012)
     return pair.b
@@ -120,6 +121,12 @@ def offers() -> OfferAnswer:
     return machine
 
 
+def session_timer() -> SessionTimer:
+    machine = SessionTimer(1800, 90)
+    machine.accept(request("INVITE", extra="Supported: timer\r\nSession-Expires: 600;refresher=uas\r\n"), START_S)
+    return machine
+
+
 def binding() -> Binding:
     contact = SipUri.parse("sip:101@[2001:db8::1]:5070;transport=tcp")
     path = (Path.parse("<sip:edge;lr>"),)
@@ -135,6 +142,7 @@ MAKERS: dict[str, Callable[[], Machine]] = {
     "InviteSession": session,
     "Dialog": dialog,
     "Subscription": subscription,
+    "SessionTimer": session_timer,
     "ReferSubscription": refer,
     "OfferAnswer": offers,
     "Binding": binding,
@@ -299,7 +307,8 @@ class Story:
 
     def __init__(self, seed: int, restarts: list[tuple[float, str]]) -> None:
         self.chance = random.Random(seed)
-        self.pair = Pair(impaired(seed, loss=0.15, copies=0.1, spread_s=0.3), taken=ring)
+        timers = {"session_expires_s": 20, "min_se_s": 10} if seed % 2 else {}
+        self.pair = Pair(impaired(seed, loss=0.15, copies=0.1, spread_s=0.3), taken=ring, alice=timers, bob=timers)
         pair, net = self.pair, self.pair.net
         for node in (pair.alice, pair.bob):
             node.handler = self._watch(node.handler)

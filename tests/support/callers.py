@@ -1,7 +1,8 @@
 """Two user agents on a `FakeNet` for tests of sessions: scripts of a call in a few lines."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from sipcore.build import response_to
 from sipcore.dialog.session import InviteSession
@@ -28,13 +29,21 @@ def answer(node: Node, session: InviteSession) -> None:
 
 
 class Pair:
-    """Alice calls Bob. `taken` says what Bob does with the INVITE once it is his session."""
+    """Alice calls Bob. `taken` says what Bob does with the INVITE once it is his session; `alice` and `bob` are
+    fields of their `StackConfig`."""
 
-    def __init__(self, route: Route = perfect, taken: Chosen = answer, transport: str = "UDP") -> None:
+    def __init__(
+        self,
+        route: Route = perfect,
+        taken: Chosen = answer,
+        transport: str = "UDP",
+        alice: Mapping[str, Any] = MappingProxyType({}),
+        bob: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.net = FakeNet(route)
         self.taken, self.transport = taken, transport
-        self.alice = self.net.add("alice")
-        self.bob = self.net.add("bob", self._handle)
+        self.alice = self.net.add("alice", **alice)
+        self.bob = self.net.add("bob", self._handle, **bob)
         self.bobs: list[InviteSession] = []
         self.call: InviteSession | None = None
 

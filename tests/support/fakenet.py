@@ -10,6 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sipcore.build import new_request
 from sipcore.dialog.session import InviteSession
@@ -98,9 +99,9 @@ def delaying(label: str, seconds: float, times: int = 1) -> Route:
 class Node:
     """One stack at one address, with everything that its user was told."""
 
-    def __init__(self, net: "FakeNet", name: str, handler: Handler | None, timers: TimerConfig) -> None:
+    def __init__(self, net: "FakeNet", name: str, handler: Handler | None, config: StackConfig) -> None:
         self.net, self.name, self.handler = net, name, handler
-        self.stack = SipStack(StackConfig(agent=name, timers=timers), CountingIds(name))
+        self.stack = SipStack(config, CountingIds(name))
         self.events: list[StackEvent] = []
         self.sent: list[Packet] = []
         self.shift_s = 0.0  # this node's clock beyond that of the net
@@ -169,8 +170,10 @@ class FakeNet:
         self._stream_at: dict[tuple[str, str], float] = defaultdict(float)
         self._settling = False
 
-    def add(self, name: str, handler: Handler | None = None, timers: TimerConfig | None = None) -> Node:
-        node = self.nodes[name] = Node(self, name, handler, timers or TimerConfig())
+    def add(self, name: str, handler: Handler | None = None, timers: TimerConfig | None = None, **config: Any) -> Node:
+        """A node; `config` are further fields of its `StackConfig`."""
+        made = StackConfig(agent=name, timers=timers or TimerConfig(), **config)
+        node = self.nodes[name] = Node(self, name, handler, made)
         return node
 
     def at(self, when_s: float, action: Callable[[], None]) -> None:

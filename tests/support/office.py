@@ -118,6 +118,7 @@ class VirtualOffice:
         storage: MemoryStorage | None = None,
         policy: RegisterPolicy | None = None,
         applications: dict[str, App] | None = None,
+        stack: StackConfig | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.wire = Wire(faults, seed)
@@ -134,7 +135,7 @@ class VirtualOffice:
         self.rows: list[CdrRow] = []
         self.recorder = CdrRecorder(self.rows.append)
         self.recorder.attach(self.bus)
-        self.stack = SipStack(StackConfig(), CountingIds("w0"))
+        self.stack = SipStack(stack or StackConfig(), CountingIds("w0"))
         self.pbx = Pbx(
             directory=directory,
             admission=self.admission,
@@ -327,10 +328,18 @@ async def open_office(
     storage: MemoryStorage | None = None,
     policy: RegisterPolicy | None = None,
     applications: dict[str, App] | None = None,
+    stack: StackConfig | None = None,
 ) -> AsyncIterator[VirtualOffice]:
     """The office; at the end all timers run out and everything must be gone."""
     office = VirtualOffice(
-        terminals, users, faults=faults, seed=seed, storage=storage, policy=policy, applications=applications
+        terminals,
+        users,
+        faults=faults,
+        seed=seed,
+        storage=storage,
+        policy=policy,
+        applications=applications,
+        stack=stack,
     )
     try:
         with capture_logs() as office.logs, _failures() as failures:
