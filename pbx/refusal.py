@@ -13,7 +13,7 @@ from sipcore.errors import ParseError
 from sipcore.flow import Flow
 from sipcore.headers import Via
 from sipcore.ids import MAGIC_COOKIE
-from sipcore.stack import reply_flow
+from sipcore.inspection import reply_flow
 from sipcore.transaction.keys import Key
 
 _WANTED = re.compile(

@@ -6,7 +6,7 @@ Drive it with `receive`, `flow_closed` and `on_timer`; after each, take `outgoin
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sipcore.actions import (
     AbandonInvite,
@@ -23,14 +23,13 @@ from sipcore.actions import (
     Tell,
     TimedOut,
 )
-from sipcore.build import Extra, cancel_for, refusal_of, response_to
-from sipcore.dialog.profile import ALLOW, SessionProfile
+from sipcore.build import cancel_for, refusal_of, response_to
+from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.refer import ReferSubscription, accepted
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_base import via_value
-from sipcore.dialog.session_table import State
-from sipcore.dialog.session_timer import is_too_brief
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
+from sipcore.dialog.usages import Usage, Usages
 from sipcore.errors import DropReason, ParseError
 from sipcore.events import (
     DocumentWanted,
@@ -41,8 +40,8 @@ from sipcore.events import (
     StackEvent,
 )
 from sipcore.flow import Flow
-from sipcore.headers import RecordRoute, Via
 from sipcore.ids import IdSource
+from sipcore.inspection import KEEPALIVES, phrase, refusal, reply_flow
 from sipcore.message import Request, Response
 from sipcore.parse import MalformedMessage, parse_message
 from sipcore.stack_config import KNOWN_METHODS, StackConfig
@@ -54,12 +53,9 @@ from sipcore.transaction.invite_server import InviteServerTransaction
 from sipcore.transaction.keys import Key, client_key, merge_key, server_key
 from sipcore.transaction.server import ServerTransaction
 
-__all__ = ["KNOWN_METHODS", "SipStack", "StackConfig", "Tap", "reply_flow"]
-
-_KEEPALIVES = (b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\x00\x00\x00\x00")
+__all__ = ["KNOWN_METHODS", "SipStack", "StackConfig", "Tap"]
 
 Tap = Callable[[bytes, Flow, bool], None]
-Usage = InviteSession | Subscription | ReferSubscription  # of a dialog
 
 
 class SipStack:
@@ -74,9 +70,7 @@ class SipStack:
         self.tap: Tap | None = None
         self._servers: dict[Key, ServerBase] = {}
         self._clients: dict[Key, ClientBase] = {}
-        self._sessions: dict[tuple[str, str], InviteSession] = {}
-        self._subscriptions: dict[tuple[str, str], Subscription] = {}
-        self._refers: dict[tuple[str, str, int], ReferSubscription] = {}
+        self._usages = Usages()
         self._merged: dict[Key, Key] = {}
         self._timers = TimerQueue()
         self._outbox: list[Send] = []
@@ -88,7 +82,7 @@ class SipStack:
         """One datagram, or one message of a stream."""
         if self.tap is not None:
             self.tap(data, flow, True)
-        if data in _KEEPALIVES:
+        if data in KEEPALIVES:
             self.counts["keep-alive"] += 1
             return
         try:
@@ -141,7 +135,7 @@ class SipStack:
             request.headers.add(name, value)
         session, actions = InviteSession.outgoing(request, flow, profile, self.ids)
         session.user = user
-        self._sessions[request.call_id, session.local_tag] = session
+        self._usages.add(session)
         self.perform(session, actions, now)
         return session
 
@@ -154,7 +148,7 @@ class SipStack:
         session = InviteSession.incoming(key, request, transaction.flow, self.profile(contact), self.ids)
         session.user = user
         transaction.owner = session
-        self._sessions[request.call_id, session.local_tag] = session
+        self._usages.add(session)
         return session
 
     def accept_subscription(
@@ -167,7 +161,7 @@ class SipStack:
         request = transaction.request
         found = Subscription(request, transaction.flow, contact, self.config.agent, policy, self.ids)
         found.user = user
-        self._subscriptions[request.call_id, found.dialog.local_tag] = found
+        self._usages.add(found)
         self.perform(found, found.accept(key, request, lifetime_s, now), now)
         return found
 
@@ -179,7 +173,7 @@ class SipStack:
             self.respond(key, accepted(request, session.profile, silently=True), now)
             return None
         refer = ReferSubscription(request, session.dialog, session.flow, session.profile, self.ids)
-        self._refers[refer.key] = refer
+        self._usages.add(refer)
         self.perform(refer, refer.accept(key, request, now), now)
         return refer
 
@@ -225,16 +219,8 @@ class SipStack:
                 case AbandonInvite():
                     self._abandon(action.branch, now)
                 case Finished():
-                    self._retire(session)
+                    self._usages.remove(session)
         self._timers.push(session)
-
-    def _retire(self, usage: Usage) -> None:
-        if isinstance(usage, Subscription):
-            self._subscriptions.pop((usage.dialog.call_id, usage.dialog.local_tag), None)
-        elif isinstance(usage, ReferSubscription):
-            self._refers.pop(usage.key, None)
-        else:
-            self._sessions.pop((usage.request.call_id, usage.local_tag), None)
 
     # --- machines that outlive a stack --------------------------------------------------------------------------
 
@@ -242,50 +228,37 @@ class SipStack:
         """All that is held, for `sipcore.freeze`, in the order in which `adopt` joins them again."""
         outside = [each for each in self._servers.values() if not each.request.to.tag]
         inside = [each for each in self._servers.values() if each.request.to.tag]
-        usages: list[Usage] = [*self._sessions.values(), *self._subscriptions.values(), *self._refers.values()]
-        return [*outside, *usages, *inside, *self._clients.values()]
+        return [*outside, *self._usages.all(), *inside, *self._clients.values()]
 
     def adopt(self, machine: Usage | Transaction) -> None:
         """Go on with a machine of another stack: transactions and sessions find each other, in the order of
         `machines`; the user of a request outside any session is not told its outcome."""
-        if isinstance(machine, InviteSession):
-            self._sessions[machine.request.call_id, machine.local_tag] = machine
-            if machine.key in self._servers:
-                self._servers[machine.key].owner = machine
-        elif isinstance(machine, Subscription):
-            self._subscriptions[machine.dialog.call_id, machine.dialog.local_tag] = machine
-            if machine.is_asking:
-                self._events.append(DocumentWanted(machine))
-        elif isinstance(machine, ReferSubscription):
-            self._refers[machine.key] = machine
-            session = self._sessions.get(machine.key[:2])
-            if session is not None and session.dialog is not None:
-                machine.dialog = session.dialog  # they number their requests together
-        elif isinstance(machine, ServerBase):
-            self._servers[machine.key] = machine
-            machine.owner = self._owner_of(machine)
-            if machine.request.method != "REGISTER" and not machine.request.to.tag:
-                self._merged.setdefault(merge_key(machine.request), machine.key)
-        elif isinstance(machine, ClientBase):
-            self._clients[machine.key[0], machine.key[1]] = machine
-            machine.owner = self._owner_of(machine)
+        if isinstance(machine, Transaction):
+            self._adopt_transaction(machine)
+        else:
+            self._adopt_usage(machine)
         self._timers.push(machine)
 
-    def _owner_of(self, transaction: ServerBase | ClientBase) -> Usage | None:
-        request = transaction.request
+    def _adopt_usage(self, usage: Usage) -> None:
+        self._usages.add(usage)
+        if isinstance(usage, InviteSession) and usage.key in self._servers:
+            self._servers[usage.key].owner = usage
+        elif isinstance(usage, Subscription) and usage.is_asking:
+            self._events.append(DocumentWanted(usage))
+        elif isinstance(usage, ReferSubscription):
+            session = self._usages.session_under(*usage.key[:2])
+            if session is not None and session.dialog is not None:
+                usage.dialog = session.dialog  # they number their requests together
+
+    def _adopt_transaction(self, transaction: Transaction) -> None:
         if isinstance(transaction, ServerBase):
-            return self._session_of(request) if request.to.tag else None
-        ours = (request.call_id, request.from_.tag or "")
-        if request.method == "NOTIFY" and ours in self._subscriptions:
-            return self._subscriptions[ours]
-        if request.method == "NOTIFY":
-            event = request.headers.get("event")
-            return next((each for each in self._refers.values() if each.key[:2] == ours and each.event == event), None)
-        session = self._sessions.get(ours)
-        if session is None:
-            return None
-        of_fork = session.dialog is not None and request.to.tag not in (None, session.dialog.remote_tag)
-        return None if of_fork else session
+            self._servers[transaction.key] = transaction
+            transaction.owner = self._usages.owner_of(transaction)
+            if transaction.request.method != "REGISTER" and not transaction.request.to.tag:
+                self._merged.setdefault(merge_key(transaction.request), transaction.key)
+        elif isinstance(transaction, ClientBase):
+            self._clients[transaction.key[0], transaction.key[1]] = transaction
+            transaction.owner = self._usages.owner_of(transaction)
 
     # --- requests ---------------------------------------------------------------------------------------------
 
@@ -303,7 +276,7 @@ class SipStack:
             self._new_request(key, request, flow, now)
 
     def _new_request(self, key: Key, request: Request, flow: Flow, now: float) -> None:
-        status, extra = self._refusal(request)
+        status, extra = refusal(request, self.config, self._extensions)
         tag = request.to.tag
         if not status and not tag and self._is_merged(request, key):
             status = 482
@@ -318,42 +291,14 @@ class SipStack:
         else:
             self._events.append(RequestArrived(key, request, flow))
 
-    def _refusal(self, request: Request) -> tuple[int, Extra]:
-        """What every UAS refuses whoever asks (RFC 3261 §8.2.1-8.2.2, §16.3)."""
-        try:
-            return self._refusal_by_headers(request)
-        except ParseError:
-            return 400, ()
-
-    def _refusal_by_headers(self, request: Request) -> tuple[int, Extra]:
-        headers = request.headers
-        hops = headers.get("max-forwards")
-        if hops is not None and (not hops.isascii() or not hops.isdigit() or len(hops) > 4):
-            return 400, ()
-        if request.method not in KNOWN_METHODS:
-            return 501, [("Allow", ALLOW)]
-        if getattr(request.uri, "scheme", "") not in ("sip", "sips", "tel"):
-            return 416, ()
-        if "require" in headers:
-            extensions = self._extensions
-            unknown = [token for token in headers.values("require") if token.strip().lower() not in extensions]
-            if unknown:
-                return 420, [("Unsupported", ", ".join(unknown))]
-        if request.method == "INVITE":  # what a dialog is made of
-            _ = request.contact, headers.all(RecordRoute)
-            least = self.config.min_se_s
-            if self.config.session_expires_s and "session-expires" in headers and is_too_brief(request, least):
-                return 422, [("Min-SE", least)]
-        return 0, ()
-
     def _is_merged(self, request: Request, key: Key) -> bool:
         """The same request came over another path of a fork (§8.2.2.2). A REGISTER may come twice: it is idempotent."""
         return request.method != "REGISTER" and self._merged.setdefault(merge_key(request), key) != key
 
     def _in_dialog(self, transaction: ServerBase, request: Request, now: float) -> None:
-        session = self._session_of(request)
+        session = self._usages.session_of(request)
         if session is None:
-            subscription = self._subscription_of(request)
+            subscription = self._usages.subscription_of(request)
             if subscription is not None:
                 actions = subscription.receive_request(transaction.key, request, transaction.flow, now)
                 self.perform(subscription, actions, now)
@@ -366,26 +311,11 @@ class SipStack:
         transaction.owner = session
         self.perform(session, session.receive_request(transaction.key, request, now), now)
 
-    def _session_of(self, request: Request) -> InviteSession | None:
-        """The session of a request inside a dialog: our tag is in To, the peer's in From (§12.2.2)."""
-        session = self._sessions.get((request.call_id, request.to.tag or ""))
-        if session is None:
-            return None
-        dialog = session.dialog
-        if dialog is not None and dialog.remote_tag != (request.from_.tag or ""):
-            return None
-        return session
-
-    def _subscription_of(self, request: Request) -> Subscription | None:
-        """The subscription of a request inside its dialog."""
-        found = self._subscriptions.get((request.call_id, request.to.tag or ""))
-        return found if found is not None and found.dialog.remote_tag == (request.from_.tag or "") else None
-
     def _ack(self, transaction: ServerBase | None, ack: Request, now: float) -> None:
         if transaction is not None and transaction.owner is None:
             self._run(transaction, transaction.receive(ack, now), now)
             return
-        session = self._session_of(ack)
+        session = self._usages.session_of(ack)
         if session is not None:
             self.perform(session, session.receive_ack(ack, now), now)
         if transaction is not None:
@@ -426,7 +356,7 @@ class SipStack:
         if data[:4].upper() == b"ACK ":
             self.drops[DropReason.BAD_ACK] += 1
             return
-        response = refusal_of(error.headers, error.status, _phrase(error.reason), self.ids.tag())
+        response = refusal_of(error.headers, error.status, phrase(error.reason), self.ids.tag())
         if response is None:
             self.drops[DropReason.TOO_LARGE if error.status == 513 else DropReason.BAD_VIA] += 1
             return
@@ -543,13 +473,10 @@ class SipStack:
 
     def describe(self) -> dict[str, object]:
         """Numbers of machines by kind and state, drops by reason, requests by method."""
-        states = Counter(session.state.name.lower() for session in self._sessions.values())
         return {
             "server_transactions": len(self._servers),
             "client_transactions": len(self._clients),
-            "sessions": dict(states),
-            "subscriptions": len(self._subscriptions),
-            "refers": len(self._refers),
+            **self._usages.describe(),
             "timers": len(self._timers),
             "requests": dict(self.counts),
             "dropped": dict(self.drops),
@@ -561,14 +488,13 @@ class SipStack:
 
     def is_idle(self) -> bool:
         """Nothing is held: no transaction, no session, nothing unsent or untold."""
-        held = self._servers or self._clients or self._sessions or self._subscriptions or self._refers or self._merged
+        held = self._servers or self._clients or self._usages or self._merged
         return not (held or self._outbox or self._events)
 
     @property
     def usages_alive(self) -> int:
         """Sessions and subscriptions that are not over."""
-        open_sessions = sum(session.state is not State.ENDED for session in self._sessions.values())
-        return open_sessions + len(self._subscriptions)
+        return self._usages.alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,17 +502,3 @@ class _Asker:
     """Owner of a request sent outside any session."""
 
     user: object
-
-
-def reply_flow(via: Via, flow: Flow) -> Flow:
-    """Where responses go: to the source (RFC 3581 §4), which also serves phones behind NAT that do not ask for it; a
-    peer that is not behind NAT, does not ask and listens elsewhere is answered at its sent-by port (§18.2.2)."""
-    if flow.reliable or via.rport is not None or via.host != flow.remote[0]:
-        return flow
-    port = via.port or 5060
-    return flow if port == flow.remote[1] else replace(flow, remote=(flow.remote[0], port))
-
-
-def _phrase(reason: str) -> str:
-    """A reason phrase from our own words: printable ASCII on one line."""
-    return "".join(char for char in reason if " " <= char <= "~")[:100]

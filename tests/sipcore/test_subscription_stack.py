@@ -6,7 +6,7 @@ import pytest
 
 from sipcore.build import new_request, response_to
 from sipcore.dialog.dialog import Dialog
-from sipcore.dialog.subscription import SubscriptionPolicy
+from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.events import DocumentWanted, RequestArrived, ResponseArrived, StackEvent
 from sipcore.freeze import freeze, thaw
 from sipcore.message import Request
@@ -52,7 +52,7 @@ class Lamp:
     def change(self) -> None:
         self.state += 1
         stack, now = self.server.stack, self.server.now
-        for machine in list(stack._subscriptions.values()):
+        for machine in [each for each in stack.machines() if isinstance(each, Subscription)]:
             stack.perform(machine, machine.changed(now), now)
         self.net.settle()
 
