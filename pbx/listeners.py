@@ -12,7 +12,7 @@ from pbx.certificate import POLL_S, ServerCertificate
 from pbx.control.messages import ControlError
 from sipcore.flow import Flow
 from sipcore.transport.addresses import AdvertisedAddress
-from sipcore.transport.driver import SipDriver
+from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tcp import TcpListener
 from sipcore.transport.tls import TlsListener
 from sipcore.transport.udp import UdpListener
@@ -24,7 +24,7 @@ Opener = Callable[[str, int], Awaitable[Listener]]
 class Listeners:
     """The listeners of `[sip]`, and the certificate they show."""
 
-    def __init__(self, sip: SipSettings, data: Path, driver: SipDriver, addresses: AdvertisedAddress) -> None:
+    def __init__(self, sip: SipSettings, data: Path, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
         self._sip, self._data, self._driver, self._addresses = sip, data, driver, addresses
         self._open: dict[str, list[Listener]] = {}
         self._certificate: ServerCertificate | None = None

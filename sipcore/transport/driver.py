@@ -12,6 +12,7 @@ import structlog
 
 from sipcore.events import StackEvent
 from sipcore.flow import Flow
+from sipcore.layer import TransactionLayer
 from sipcore.stack import SipStack
 
 log = structlog.get_logger("sip")
@@ -31,10 +32,10 @@ Opener = Callable[[Flow, bytes], None]
 Gate = Callable[[bytes, Flow], bytes | None]
 
 
-class SipDriver:
-    """Drives one `SipStack` on an asyncio loop."""
+class LayerDriver:
+    """Drives one transaction layer, with what stands on it, on an asyncio loop."""
 
-    def __init__(self, stack: SipStack, handler: Callable[[StackEvent], None]) -> None:
+    def __init__(self, stack: TransactionLayer, handler: Callable[[StackEvent], None]) -> None:
         self.stack, self._handler = stack, handler
         self._loop = asyncio.get_running_loop()
         self.gate: Gate | None = None  # judges what comes in: None lets it in, bytes are the answer instead
@@ -185,3 +186,12 @@ class SipDriver:
             path.close()
         self._paths.clear()
         await asyncio.sleep(0)
+
+
+class SipDriver(LayerDriver):
+    """Drives a stack of user agents."""
+
+    stack: SipStack
+
+    def __init__(self, stack: SipStack, handler: Callable[[StackEvent], None]) -> None:
+        super().__init__(stack, handler)

@@ -9,7 +9,7 @@ from sipcore.flow import Flow
 from sipcore.framing import PONG, Ping, StreamFramer
 from sipcore.parse import MalformedMessage
 from sipcore.transport.addresses import AdvertisedAddress
-from sipcore.transport.driver import SipDriver
+from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tls_layer import TlsBroken, TlsLayer
 
 # Precedents: Kamailio keeps an idle connection 120 s and has 10 s for a message; phones send keep-alives every 30 s.
@@ -183,7 +183,7 @@ class TcpListener:
 
     TRANSPORT = "TCP"
 
-    def __init__(self, driver: SipDriver, addresses: AdvertisedAddress) -> None:
+    def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
         self.driver, self._addresses = driver, addresses
         self._server: asyncio.Server | None = None
         self._connections: dict[TcpConnection, Flow] = {}
@@ -194,7 +194,7 @@ class TcpListener:
         self.bound: tuple[str, int] = ("", 0)
 
     @classmethod
-    async def open(cls, driver: SipDriver, addresses: AdvertisedAddress, host: str, port: int) -> Self:
+    async def open(cls, driver: LayerDriver, addresses: AdvertisedAddress, host: str, port: int) -> Self:
         """Listen; OSError when that cannot be done."""
         return await cls(driver, addresses).listen(host, port)
 

@@ -1,7 +1,7 @@
 """SIP over TLS (RFC 3261 §26.2.1): the connections of TCP with a layer of encryption below."""
 
 from sipcore.transport.addresses import AdvertisedAddress
-from sipcore.transport.driver import SipDriver
+from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tcp import TcpListener
 from sipcore.transport.tls_layer import TlsIdentity, TlsLayer
 
@@ -11,7 +11,7 @@ class TlsListener(TcpListener):
 
     TRANSPORT = "TLS"
 
-    def __init__(self, driver: SipDriver, addresses: AdvertisedAddress, identity: TlsIdentity) -> None:
+    def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress, identity: TlsIdentity) -> None:
         super().__init__(driver, addresses)
         self._identity = identity
 

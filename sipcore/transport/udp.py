@@ -7,7 +7,7 @@ from typing import cast
 
 from sipcore.flow import Flow
 from sipcore.transport.addresses import AdvertisedAddress
-from sipcore.transport.driver import SipDriver
+from sipcore.transport.driver import LayerDriver
 
 _BUFFER_BYTES = 4 << 20  # a burst of INVITEs waits here, not in a retransmission
 _FLOWS_KEPT = 100_000
@@ -18,7 +18,7 @@ _DATAGRAM_BYTES = 1280  # of that memory for a SIP request without a body; 2,304
 class UdpListener(asyncio.DatagramProtocol):
     """One bound socket. Flows are cached per peer, so that a datagram costs one look-up."""
 
-    def __init__(self, driver: SipDriver, addresses: AdvertisedAddress) -> None:
+    def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
         self._driver, self._addresses = driver, addresses
         self._transport: asyncio.DatagramTransport | None = None
         self._socket: socket.socket | None = None
@@ -27,7 +27,7 @@ class UdpListener(asyncio.DatagramProtocol):
         self.bound: tuple[str, int] = ("", 0)
 
     @classmethod
-    async def open(cls, driver: SipDriver, addresses: AdvertisedAddress, host: str, port: int) -> "UdpListener":
+    async def open(cls, driver: LayerDriver, addresses: AdvertisedAddress, host: str, port: int) -> "UdpListener":
         """Bind; OSError when that cannot be done."""
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         try:
