@@ -98,6 +98,7 @@ FORBIDDEN = Cause("forbidden", 403, 21, FAILED, may_retry=True)
 NOT_ACCEPTABLE = Cause("not_acceptable", 488, 65, FAILED, may_retry=True)
 BAD_REQUEST = Cause("bad_request", 400, 41, FAILED)
 UNSUPPORTED_BODY = Cause("unsupported_body", 415, 79, FAILED)
+UNWANTED_ANSWER = Cause("unwanted_answer", 406, 79, FAILED)  # the caller does not take SDP
 MEDIA_FAILED = Cause("media_failed", 500, 47, FAILED)
 SERVER_ERROR = Cause("server_error", 500, 41, FAILED, may_retry=True)
 SERVER_BUSY = Cause("server_busy", 503, 42, FAILED, may_retry=True)

@@ -13,7 +13,7 @@ from pbx.addressing import bracketed, contact, dialled, identity
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
-from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, UNSUPPORTED_BODY, Cause
+from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, UNSUPPORTED_BODY, UNWANTED_ANSWER, Cause
 from pbx.clock import Clock
 from pbx.dial import Attempt, DialOutcome
 from pbx.directory import Directory
@@ -30,6 +30,7 @@ from pbx.texts import TextRelay
 from pbx.transfer import Transfers
 from sipcore.build import new_request, response_to
 from sipcore.dialog.profile import ALLOW
+from sipcore.errors import ParseError
 from sipcore.events import (
     InviteArrived,
     InviteWithdrawn,
@@ -41,6 +42,7 @@ from sipcore.events import (
     SubscriptionEvent,
 )
 from sipcore.flow import Flow
+from sipcore.headers import Accept
 from sipcore.message import Request
 from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
@@ -349,6 +351,8 @@ class _Callee:
 
 def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
     """Read the offer of an INVITE, if it has one; the cause to refuse it with."""
+    if not _takes_sdp(request):
+        return UNWANTED_ANSWER
     if not request.body:
         return None
     if request.content_type not in ("application/sdp", ""):
@@ -358,6 +362,15 @@ def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
     except MediaRefused as refusal:
         return Cause.of_refusal(refusal.status)
     return None
+
+
+def _takes_sdp(request: Request) -> bool:
+    """Whether the Accept of an INVITE lets us answer it (RFC 3261 §20.1); nobody means a malformed or empty one."""
+    try:
+        accepts = [each for each in request.headers.all(Accept) if each.tokens]
+    except ParseError:
+        return True
+    return not accepts or any(each.allows(kind) for each in accepts for kind in ("application/sdp", "multipart/mixed"))
 
 
 def _for_whom_talks(media: MediaSession) -> tuple[RtpFormat, ...]:

@@ -41,7 +41,9 @@ class Registrar:
     def _register(self, event: RequestArrived, terminal: Terminal, tag: str) -> Response:
         request, now = event.request, self._clock.now()
         to = request.to.uri
-        if not isinstance(to, SipUri) or to.user != terminal.number:
+        if not isinstance(to, SipUri):
+            return response_to(request, 400, to_tag=tag, reason="To is no SIP URI")
+        if to.user != terminal.number:
             return response_to(request, 403, to_tag=tag)
         try:
             contacts, expires = request.headers.all(Contact), _expires(request)

@@ -51,6 +51,8 @@ class SipSide:
         extra = [("Reason", final.reason_header)]
         if final.status == 415:
             extra.append(("Accept", "application/sdp"))  # RFC 3261 §21.4.13
+        elif final.status == 406:
+            extra.append(("Warning", '399 zvon "Calls are answered with application/sdp only"'))  # RFC 4475 §3.3.8
         self._stack.perform(self._session, self._session.reject(final.status, now, extra=extra), now)
         self._driver.kick()
 

@@ -121,7 +121,7 @@ async def test_a_terminal_registers_itself_only() -> None:
         phone = office.phone("101")
         assert (await phone.register(300, to="<sip:102@10.0.0.1>")).status == 403
         assert office.location.bindings("102") == ()
-        assert (await phone.register(300, to="<tel:102>")).status == 403
+        assert (await phone.register(300, to="<tel:102>")).status == 400  # RFC 4475 §3.3.4
 
 
 async def test_a_lost_answer_does_not_make_the_repeated_register_fail() -> None:
