@@ -94,6 +94,22 @@ class SessionModified:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionUpdated:
+    """The outcome of our `update` without an offer: the status of the response."""
+
+    session: "InviteSession"
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateReceived:
+    """The peer sent UPDATE without an offer, which was answered: its header fields may say who it is now."""
+
+    session: "InviteSession"
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRefreshed:
     """The peer answered a refresh of ours with another description than before: `sdp`."""
 
@@ -144,6 +160,8 @@ SessionEvent = (
     | OfferReceived
     | SessionModified
     | SessionRefreshed
+    | SessionUpdated
+    | UpdateReceived
     | ReferReceived
     | SessionEnded
 )

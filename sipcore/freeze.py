@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from sipcore.dialog import modify, offer_answer, refer, session_table, session_timer, subscription
+from sipcore.dialog import modify, offer_answer, refer, session_table, session_timer, subscription, update
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile
@@ -23,6 +23,7 @@ from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
+from sipcore.dialog.update import PlainUpdate
 from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.flow import Flow
 from sipcore.headers import Path
@@ -44,6 +45,7 @@ Machine = (
     | ReferSubscription
     | SuccessRetransmission
     | SessionTimer
+    | PlainUpdate
     | OfferAnswer
     | Binding
     | Transaction
@@ -218,7 +220,7 @@ _ADDRESS = _Codec(list, _read_address)
 _FLOW = _Form(Flow, (_TEXT, "transport"), (_ADDRESS, "local remote"), (_INT, "id")).codec
 _TIMERS = _Form(TimerConfig, (_NUMBER, "t1 t2 t4")).codec
 _PROFILE = _Form(
-    SessionProfile, (_TEXT, "contact agent supported"), (_TIMERS, "timers"), (_INT, "session_expires_s min_se_s")
+    SessionProfile, (_TEXT, "contact agent supported allow"), (_TIMERS, "timers"), (_INT, "session_expires_s min_se_s")
 ).codec
 _OFFERS = _Form(OfferAnswer, (_enum(offer_answer.State), "state"), (_BOOL, "agreed"))
 _SUCCESS = _Form(
@@ -244,6 +246,16 @@ _TIMER = _Form(
     (_INT, "interval_s min_se_s _wanted_s _raises"),
     (_maybe(_MOMENT), "_refresh_at _expires_at"),
 )
+_FIELDS = _tuple(_tuple(_TEXT))
+_UPDATE = _Form(
+    PlainUpdate,
+    (_enum(update.State), "state"),
+    (_FIELDS, "fields"),
+    (_maybe(_FIELDS), "_next"),
+    (_INT, "cseq _tries"),
+    (_BOOL, "is_refresh"),
+    (_maybe(_MOMENT), "deadline"),
+)
 _SESSION = _Form(
     InviteSession,
     (_enum(session_table.Role), "role"),
@@ -257,12 +269,14 @@ _SESSION = _Form(
     (_OFFERS.codec, "offers"),
     (_maybe(_SUCCESS.codec), "_success"),
     (_KEY, "key _change_key"),
-    (_TEXT, "branch local_tag _cancel_reason _change_branch"),
+    (_TEXT, "branch local_tag _cancel_reason _change_branch _change_method"),
     (_maybe(_TEXT), "_end_reason"),
-    (_BOOL, "_told _by_peer _proceeding _cancel_sent _refreshing"),
+    (_BOOL, "_told _by_peer _proceeding _cancel_sent _refreshing _peer_updates"),
     (_INT, "_change_cseq"),
     (_BYTES, "_change_sdp _local_sdp _remote_sdp"),
     (_maybe(_TIMER.codec), "_timer"),
+    (_UPDATE.codec, "_update"),
+    (_FIELDS, "_change_extra"),
     (_dict(_BYTES), "_acks"),
     (_maybe(_MOMENT), "_retry_at"),
     users="user queued_at _ids",
@@ -327,7 +341,7 @@ def _transaction(kind: type, states: type[IntEnum], *more: tuple[_Codec, str]) -
 _FORMS = {
     form.kind.__name__: form
     for form in (
-        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _TIMER, _BINDING),
+        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _TIMER, _UPDATE, _BINDING),
         _transaction(client.ClientTransaction, client.State),
         _transaction(
             invite_client.InviteClientTransaction, invite_client.State, (_BYTES, "ack"), (_BOOL, "_abandoned")

@@ -16,8 +16,8 @@ from sipcore.errors import LocalProtocolError
 
 MACHINES = (
     *("transaction.invite_client", "transaction.invite_server", "transaction.client", "transaction.server"),
-    *("dialog.session_table", "dialog.modify", "dialog.offer_answer", "dialog.session_timer", "dialog.subscription"),
-    "dialog.refer",
+    *("dialog.session_table", "dialog.modify", "dialog.update", "dialog.offer_answer", "dialog.session_timer"),
+    *("dialog.subscription", "dialog.refer"),
 )
 S = TypeVar("S", bound=IntEnum)
 I = TypeVar("I", bound=IntEnum)  # noqa: E741 - the input of a machine

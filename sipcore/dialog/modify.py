@@ -1,4 +1,4 @@
-"""Changing a session that stands: re-INVITE in both directions, glare, retries. RFC 3261 §14, RFC 6141.
+"""Changing a session: re-INVITE and UPDATE with an offer, glare, retries. RFC 3261 §14, RFC 3311, RFC 6141.
 
 At most one change is under way. When both sides start one, each refuses the other's with 491 and waits: 2.1 to 4 s
 for the owner of the Call-ID, up to 2 s for the other, so that one of them goes first.
@@ -29,6 +29,7 @@ class On(IntEnum):
     LOST = 9
     END = 10
     TOO_BRIEF = 11
+    UPDATE = 12
 
 
 S, I = State, On  # noqa: E741
@@ -40,17 +41,21 @@ TABLE = Table(
     [
         Row(S.IDLE, I.MODIFY, S.SENT, "_send_offer", "RFC 3261 §14.1"),
         Row(S.IDLE, I.INVITE, S.RECEIVED, "_take_offer", "RFC 3261 §14.2"),
+        Row(S.IDLE, I.UPDATE, S.RECEIVED, "_take_offer", "RFC 3311 §5.2"),
         Row(S.SENT, I.SUCCESS, S.IDLE, "_modified", "RFC 3261 §14.1"),
         Row(S.SENT, I.REFUSED, S.IDLE, "_not_modified", "RFC 6141 §3.4"),
         Row(S.SENT, I.PENDING, S.WAITING, "_wait", "RFC 3261 §14.1"),
         Row(S.SENT, I.TOO_BRIEF, S.SENT, "_ask_longer", "RFC 4028 §7.4"),
         Row(S.SENT, I.INVITE, S.SENT, "_glare", "RFC 3261 §14.2"),
+        Row(S.SENT, I.UPDATE, S.SENT, "_glare", "RFC 3311 §5.2"),
         Row(S.SENT, I.LOST, S.IDLE, "_dialog_lost", "RFC 3261 §14.1"),
         Row(S.SENT, I.END, S.IDLE, "_abandon", "RFC 3261 §15"),
         Row(S.WAITING, I.RETRY, S.SENT, "_send_offer", "RFC 3261 §14.1"),
         Row(S.WAITING, I.INVITE, S.RECEIVED, "_give_way", "RFC 3261 §14.1"),
+        Row(S.WAITING, I.UPDATE, S.RECEIVED, "_give_way", "RFC 3311 §5.3"),
         Row(S.WAITING, I.END, S.IDLE, "_wait_no_more", "RFC 3261 §15"),
         Row(S.RECEIVED, I.INVITE, S.RECEIVED, "_busy", "RFC 3261 §14.2"),
+        Row(S.RECEIVED, I.UPDATE, S.RECEIVED, "_busy", "RFC 3311 §5.2"),
         Row(S.RECEIVED, I.ACCEPT, S.IDLE, "_accept", "RFC 3261 §14.2"),
         Row(S.RECEIVED, I.REFUSE, S.IDLE, "_refuse", "RFC 6141 §3.3"),
         Row(S.RECEIVED, I.CANCELLED, S.IDLE, "_withdrawn", "RFC 6141 §3.5"),

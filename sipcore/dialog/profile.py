@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from sipcore.build import Extra
 from sipcore.timers import DEFAULT_TIMERS, TimerConfig
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionProfile:
     """`contact` is our Contact value; `agent` names us in Server and User-Agent; `supported` are our option tags;
-    `session_expires_s` is the session interval we ask for (RFC 4028), 0 for none, `min_se_s` the least we take."""
+    `session_expires_s` is the session interval we ask for (RFC 4028), 0 for none, `min_se_s` the least we take; `allow`
+    are the methods that we say to take inside the session."""
 
     contact: str
     agent: str = "Zvon"
@@ -19,12 +20,13 @@ class SessionProfile:
     supported: str = ""
     session_expires_s: int = 0
     min_se_s: int = 90
+    allow: str = ALLOW
 
     def request_extra(self, sdp: bytes) -> list[tuple[str, object]]:
         """Headers of an INVITE of ours (RFC 3261 Table 2)."""
         extra: list[tuple[str, object]] = [
             ("Contact", self.contact),
-            ("Allow", ALLOW),
+            ("Allow", self.allow),
             ("User-Agent", self.agent),
         ]
         return self._with_more(extra, sdp)
@@ -33,7 +35,7 @@ class SessionProfile:
         """Headers of 1xx and 2xx to an INVITE."""
         extra: list[tuple[str, object]] = [
             ("Contact", self.contact),
-            ("Allow", ALLOW),
+            ("Allow", self.allow),
             ("Server", self.agent),
         ]
         return self._with_more(extra, sdp)

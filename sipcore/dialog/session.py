@@ -29,8 +29,8 @@ from sipcore.dialog import offer_answer, session_timer
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
 from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session_base import request_via
-from sipcore.dialog.session_change import ChangingSession
 from sipcore.dialog.session_table import On, Role, State
+from sipcore.dialog.session_update import UpdatingSession
 from sipcore.errors import LocalProtocolError
 from sipcore.events import ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded, SessionProgress
 from sipcore.flow import Flow
@@ -40,7 +40,7 @@ from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key
 
 
-class InviteSession(ChangingSession):
+class InviteSession(UpdatingSession):
     """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it."""
 
     __slots__ = ()
@@ -72,6 +72,7 @@ class InviteSession(ChangingSession):
         session.key = key
         session.local_tag = ids.tag()
         session.dialog = Dialog.as_uas(request, session.local_tag, flow)
+        session._note_peer(request)
         if session._body_of(request):
             session._remote_sdp = request.body
             session.offers.on(offer_answer.On.OFFER_RECEIVED)
@@ -95,19 +96,19 @@ class InviteSession(ChangingSession):
         """CANCEL or BYE, as the state demands; `reason` is the text of a Reason header (RFC 3326)."""
         return self._step(On.END, now, reason)
 
-    def modify(self, sdp: bytes, now: float) -> Actions:
-        """Offer a changed session by re-INVITE, where `may_modify`; `SessionModified` tells the outcome."""
+    def modify(self, sdp: bytes, now: float, *, extra: Extra = ()) -> Actions:
+        """Offer a changed session by re-INVITE, where `may_modify`; `SessionModified` tells the outcome. `extra` are
+        more header fields."""
         if not self.may_modify:
             raise LocalProtocolError(f"a change of a session that is {self.state.name} and {self._change.name}")
-        self._change_sdp = sdp
-        return self._change_step(changes.On.MODIFY, now)
+        return self._change_by("INVITE", sdp, tuple((name, str(value)) for name, value in extra), now)
 
     def accept_offer(self, sdp: bytes, now: float) -> Actions:
-        """Answer the peer's re-INVITE (with our offer when it had none)."""
+        """Answer the offer of the peer's re-INVITE or UPDATE (with our offer when a re-INVITE had none)."""
         return self._change_step(changes.On.ACCEPT, now, sdp)
 
     def refuse_offer(self, status: int, now: float) -> Actions:
-        """Refuse the peer's re-INVITE: the session goes on as it was."""
+        """Refuse the peer's re-INVITE or UPDATE: the session goes on as it was."""
         return self._change_step(changes.On.REFUSE, now, status)
 
     # --- what the stack reports -------------------------------------------------------------------------------
@@ -117,12 +118,14 @@ class InviteSession(ChangingSession):
         retry = self._retry_at
         success = self._success.deadline if self._success is not None else None
         timer = self._timer.deadline if self._timer is not None else None
-        return min((at for at in (retry, success, timer) if at is not None), default=None)
+        return min((at for at in (retry, success, timer, self._update.deadline) if at is not None), default=None)
 
     def on_timer(self, now: float) -> Actions:
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             return self._change_step(changes.On.RETRY, now)
+        if self._update.deadline is not None and now >= self._update.deadline:
+            return self._update_again(now)
         if self._timer is not None and (due := self._timer.due(now)) is not None:
             return self._step(On.LOST, now, 408) if due is session_timer.On.EXPIRED else self._refresh(now)
         if self._success is None:
@@ -144,6 +147,8 @@ class InviteSession(ChangingSession):
             return self._step(On.PROVISIONAL if status < 200 else On.SUCCESS, now, response)
         if request.method == "INVITE":
             return self._change_response(request, response, now)
+        if request.method == "UPDATE":
+            return self._update_response(request, response, now)
         if request.method == "BYE" and response.status >= 200:
             return self._step(On.BYE_DONE, now)
         return NOTHING
@@ -155,7 +160,9 @@ class InviteSession(ChangingSession):
         if request.method == "BYE":
             return self._step(On.BYE_DONE, now)
         if request.method == "INVITE":
-            return self._change_step(changes.On.LOST if status == 408 else changes.On.REFUSED, now, status)
+            return self._change_failed(status, now)
+        if request.method == "UPDATE":
+            return self._update_failed(request, status, now)
         return NOTHING
 
     def _is_first(self, request: Request) -> bool:
@@ -171,6 +178,8 @@ class InviteSession(ChangingSession):
                 return self._step(On.BYE, now, key, request)
             case "INVITE":
                 return self._step(On.INVITE, now, key, request)
+            case "UPDATE":
+                return self._step(On.UPDATE, now, key, request)
             case _ if self.dialog is None or self.state >= State.ENDING:
                 return (Respond(key, response_to(request, 481)),)
             case "OPTIONS":
@@ -209,6 +218,7 @@ class InviteSession(ChangingSession):
 
     def _answered(self, now: float, response: Response) -> Actions:
         self.dialog = Dialog.as_uac(self.request, response, self.flow)
+        self._note_peer(response)
         sdp = self._body_of(response)
         self._remote_sdp = sdp or self._remote_sdp
         self.offers.on(offer_answer.On.ANSWER_RECEIVED)
@@ -358,4 +368,5 @@ class InviteSession(ChangingSession):
         self._success = None
         if self._timer is not None:
             self._timer.stop(now)
+        self._update.end(now)
         return self._change_step(changes.On.END, now)

@@ -12,6 +12,7 @@ from sipcore.dialog.profile import SessionProfile, with_extra
 from sipcore.dialog.session_table import TABLE, On, Role, State
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.success import SuccessRetransmission
+from sipcore.dialog.update import Fields, PlainUpdate
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
@@ -32,12 +33,15 @@ class SessionBase:
         "_change",
         "_change_branch",
         "_change_cseq",
+        "_change_extra",
         "_change_key",
+        "_change_method",
         "_change_request",
         "_change_sdp",
         "_end_reason",
         "_ids",
         "_local_sdp",
+        "_peer_updates",
         "_proceeding",
         "_refreshing",
         "_remote_sdp",
@@ -45,6 +49,7 @@ class SessionBase:
         "_success",
         "_timer",
         "_told",
+        "_update",
         "branch",
         "dialog",
         "flow",
@@ -84,6 +89,10 @@ class SessionBase:
         self._change_key: Key = ()
         self._change_request: Request | None = None
         self._change_sdp = b""
+        self._change_method = "INVITE"
+        self._change_extra: Fields = ()
+        self._update = PlainUpdate()
+        self._peer_updates = False
         self._retry_at: float | None = None
         self._local_sdp = b""
         self._remote_sdp = b""
@@ -120,8 +129,19 @@ class SessionBase:
     def _success_response(self, request: Request, sdp: bytes, extra: Extra, now: float) -> Response:
         """Our 2xx to an INVITE; the session lives for another interval from now on."""
         self._local_sdp = sdp or self._local_sdp
-        timer = self._timer.accept(request, now) if self._timer is not None else []
-        return self._response(request, 200, sdp, [*timer, *extra])
+        return self._response(request, 200, sdp, [*self._agreed_again(request, now), *extra])
+
+    def _agreed_again(self, request: Request, now: float) -> Extra:
+        """What our 2xx says of the session timer; before the session is answered there is none."""
+        early = self.state in (State.CALLING, State.PROCEEDING) or (
+            self.state is State.INCOMING and request is not self.request
+        )
+        return self._timer.accept(request, now) if self._timer is not None and not early else []
+
+    def _note_peer(self, message: Request | Response) -> None:
+        """Note what the peer says to take (RFC 3311 §4)."""
+        if "allow" in message.headers:
+            self._peer_updates = "UPDATE" in (word.strip().upper() for word in message.headers.values("allow"))
 
     def _response(self, request: Request, status: int, sdp: bytes, extra: Extra) -> Response:
         fields = with_extra(self.profile.response_extra(sdp), extra)

@@ -1,4 +1,4 @@
-"""Changes of a session that stands, carried out: the actions of the table in `modify.py`. RFC 3261 §14, RFC 6141."""
+"""Changes of a session, carried out: the actions of the table in `modify.py`. RFC 3261 §14, RFC 3311, RFC 6141."""
 
 from sipcore.actions import NOTHING, AbandonInvite, Actions, Respond, Send, Tell
 from sipcore.build import response_to
@@ -6,13 +6,18 @@ from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
 from sipcore.dialog.session_base import SessionBase
 from sipcore.dialog.session_table import On, Role, State
+from sipcore.dialog.update import Fields
+from sipcore.errors import ParseError
 from sipcore.events import OfferReceived, SessionModified, SessionRefreshed
+from sipcore.headers import RetryAfter
 from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key
 
+_LONGEST_WAIT_S = 60  # what a busy peer may ask for
+
 
 class ChangingSession(SessionBase):
-    """Re-INVITE in both directions."""
+    """Offers in both directions, by re-INVITE or UPDATE."""
 
     __slots__ = ()
 
@@ -30,18 +35,23 @@ class ChangingSession(SessionBase):
             if self._timer is not None:
                 self._timer.busy(now)
             return NOTHING
-        self._refreshing, self._change_sdp = True, self._local_sdp
+        self._refreshing = True
+        return self._change_by("INVITE", self._local_sdp, (), now)
+
+    def _change_by(self, method: str, sdp: bytes, extra: Fields, now: float) -> Actions:
+        """A change of ours begins."""
+        self._change_method, self._change_sdp, self._change_extra = method, sdp, extra
         return self._change_step(changes.On.MODIFY, now)
 
     @property
     def may_modify(self) -> bool:
         """`modify` is allowed now."""
-        return (
-            self.state is State.CONFIRMED
-            and self._change is changes.State.IDLE
-            and self._success is None
-            and self.offers.may_offer
-        )
+        return self.state is State.CONFIRMED and self._success is None and self._may_offer
+
+    @property
+    def _may_offer(self) -> bool:
+        """No offer and no change is under way."""
+        return self._change is changes.State.IDLE and self.offers.may_offer
 
     def _change_response(self, request: Request, response: Response, now: float) -> Actions:
         assert self.dialog is not None
@@ -58,10 +68,16 @@ class ChangingSession(SessionBase):
             return self._change_step(changes.On.TOO_BRIEF, now)
         return self._change_step(changes.On.REFUSED, now, status)
 
+    def _change_failed(self, status: int, now: float) -> Actions:
+        """No response to our change came (408), or the flow failed (503)."""
+        return self._change_step(changes.On.LOST if status == 408 else changes.On.REFUSED, now, status)
+
     def _change_success(self, request: Request, response: Response, now: float) -> Actions:
         """Every copy of a 2xx is acknowledged, whatever became of the change; copies of an older one mean no more."""
         assert self.dialog is not None
         number = request.cseq.number
+        if request.method == "UPDATE":
+            return self._change_step(changes.On.SUCCESS, now, response) if number == self._change_cseq else NOTHING
         ack = Send(bytes(self._with_via(self.dialog.ack(number))), self.flow)
         if number != self._change_cseq:
             return (ack,)
@@ -84,7 +100,8 @@ class ChangingSession(SessionBase):
         extra = self.profile.request_extra(self._change_sdp)
         if self._timer is not None:
             extra += self._timer.request_fields()
-        sent = self._in_dialog(self.dialog, "INVITE", extra=extra, body=self._change_sdp)
+        extra += self._change_extra
+        sent = self._in_dialog(self.dialog, self._change_method, extra=extra, body=self._change_sdp)
         self._change_branch, self._change_cseq = sent.branch, self.dialog.local_cseq
         return (sent,)
 
@@ -132,7 +149,7 @@ class ChangingSession(SessionBase):
         offered = bool(self._body_of(request))
         if not self.offers.may_offer or (offered and not self.offers.on(offer_answer.On.OFFER_RECEIVED)):
             self._change = changes.State.IDLE
-            return self._glare(now, key, request)
+            return self._busy(now, key, request) if self.offers.offered else self._glare(now, key, request)
         self._change_key, self._change_request = key, request
         self.dialog.refresh_target(request)
         return (Tell(OfferReceived(self._whole, self._body_of(request), request)),)
@@ -155,7 +172,8 @@ class ChangingSession(SessionBase):
         request, self._change_request = self._change_request, None
         self._remote_sdp = self._body_of(request) or self._remote_sdp
         response = self._success_response(request, sdp, (), now)
-        self._start_success(response, request, now)
+        if request.method == "INVITE":
+            self._start_success(response, request, now)
         return (Respond(self._change_key, response),)
 
     def _refuse(self, now: float, status: int) -> Actions:
@@ -166,3 +184,12 @@ class ChangingSession(SessionBase):
 
     def _withdrawn(self, now: float) -> Actions:
         return self._refuse(now, 487)
+
+
+def retry_after_s(response: Response | None) -> float:
+    """How long a busy peer asks us to wait; 0 when it does not say."""
+    try:
+        named = response.headers.first(RetryAfter) if response is not None else None
+    except ParseError:
+        return 0.0
+    return float(min(named.value, _LONGEST_WAIT_S)) if named is not None else 0.0

@@ -40,6 +40,7 @@ class On(IntEnum):
     LOST = 13
     INVITE = 14
     TOO_BRIEF = 15
+    UPDATE = 16
 
 
 S, I = State, On  # noqa: E741
@@ -58,6 +59,7 @@ TABLE = Table(
         Row(S.CALLING, I.END, S.CANCELLING, "_cancel_later", "RFC 3261 §9.1"),
         Row(S.CALLING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
         Row(S.CALLING, I.INVITE, S.CALLING, "_glare", "RFC 3261 §14.2"),
+        Row(S.CALLING, I.UPDATE, S.CALLING, "_over", "RFC 3261 §12.2.2"),
         Row(S.PROCEEDING, I.PROVISIONAL, S.PROCEEDING, "_progressed", "RFC 3261 §13.2.2.1"),
         Row(S.PROCEEDING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
         Row(S.PROCEEDING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
@@ -65,12 +67,14 @@ TABLE = Table(
         Row(S.PROCEEDING, I.END, S.CANCELLING, "_cancel_now", "RFC 3261 §9.1"),
         Row(S.PROCEEDING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
         Row(S.PROCEEDING, I.INVITE, S.PROCEEDING, "_glare", "RFC 3261 §14.2"),
+        Row(S.PROCEEDING, I.UPDATE, S.PROCEEDING, "_over", "RFC 3261 §12.2.2"),
         Row(S.CANCELLING, I.PROVISIONAL, S.CANCELLING, "_cancel_due", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.SUCCESS, S.ENDING, "_answered_too_late", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.TOO_BRIEF, S.ENDED, "_refused", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.BYE, S.CANCELLING, "_bye_again", "RFC 3261 §15"),
         Row(S.CANCELLING, I.INVITE, S.CANCELLING, "_glare", "RFC 3261 §14.2"),
+        Row(S.CANCELLING, I.UPDATE, S.CANCELLING, "_over", "RFC 3261 §12.2.2"),
         Row(S.INCOMING, I.CANCELLED, S.ENDED, "_cancelled", "RFC 3261 §9.2"),
         Row(S.INCOMING, I.BYE, S.ENDED, "_bye_before_answer", "RFC 3261 §15.1.2"),
         Row(S.INCOMING, I.PROGRESS, S.INCOMING, "_send_progress", "RFC 3261 §13.3.1.1"),
@@ -78,11 +82,13 @@ TABLE = Table(
         Row(S.INCOMING, I.REJECT, S.ENDED, "_send_refusal", "RFC 3261 §13.3.1.3"),
         Row(S.INCOMING, I.FLOW_FAILED, S.ENDED, "_undeliverable", "RFC 3261 §17.2.4"),
         Row(S.INCOMING, I.INVITE, S.INCOMING, "_busy", "RFC 3261 §14.2"),
+        Row(S.INCOMING, I.UPDATE, S.INCOMING, "_update_received", "RFC 3311 §5.2"),
         Row(S.ANSWERED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §13.3.1.4"),
         Row(S.ANSWERED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
         Row(S.ANSWERED, I.END, S.ANSWERED, "_end_after_ack", "RFC 3261 §15"),
         Row(S.ANSWERED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §13.3.1.4"),
         Row(S.ANSWERED, I.INVITE, S.ANSWERED, "_invited_again", "RFC 5407 §3.1.4"),
+        Row(S.ANSWERED, I.UPDATE, S.ANSWERED, "_update_received", "RFC 3311 §5.2"),
         Row(S.CONFIRMED, I.SUCCESS, S.CONFIRMED, "_answered_again", "RFC 3261 §13.2.2.4"),
         Row(S.CONFIRMED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §14.2"),
         Row(S.CONFIRMED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
@@ -90,12 +96,15 @@ TABLE = Table(
         Row(S.CONFIRMED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §14.2"),
         Row(S.CONFIRMED, I.LOST, S.ENDING, "_lost", "RFC 3261 §12.2.1.2"),
         Row(S.CONFIRMED, I.INVITE, S.CONFIRMED, "_invited_again", "RFC 3261 §14.2"),
+        Row(S.CONFIRMED, I.UPDATE, S.CONFIRMED, "_update_received", "RFC 3311 §5.2"),
         Row(S.ENDING, I.BYE, S.ENDING, "_bye_again", "RFC 5407 §3.2.1"),
         Row(S.ENDING, I.BYE_DONE, S.ENDED, "_bye_done", "RFC 3261 §15.1.1"),
         Row(S.ENDING, I.SUCCESS, S.ENDING, "_answered_again", "RFC 3261 §13.2.2.4"),
         Row(S.ENDING, I.INVITE, S.ENDING, "_over", "RFC 5407 §3.2.3"),
+        Row(S.ENDING, I.UPDATE, S.ENDING, "_over", "RFC 3261 §12.2.2"),
         Row(S.ENDED, I.SUCCESS, S.ENDED, "_answered_again", "RFC 3261 §13.2.2.4"),
         Row(S.ENDED, I.INVITE, S.ENDED, "_over", "RFC 5407 §3.2.3"),
+        Row(S.ENDED, I.UPDATE, S.ENDED, "_over", "RFC 3261 §12.2.2"),
     ],
     [
         Ignored(S.CALLING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
@@ -113,7 +122,7 @@ TABLE = Table(
         Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE),
         Ignored(S.ENDING, (I.FLOW_FAILED, I.LOST), _LATE),
         Ignored(S.ENDING, (I.END,), "ending already"),
-        Ignored(S.ENDED, tuple(on for on in On if on not in (On.SUCCESS, On.INVITE)), "ended"),
+        Ignored(S.ENDED, tuple(on for on in On if on not in (On.SUCCESS, On.INVITE, On.UPDATE)), "ended"),
     ],
 )
 # Answering or refusing what cannot be answered is our own mistake: no row, LocalProtocolError.

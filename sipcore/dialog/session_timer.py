@@ -131,6 +131,11 @@ class SessionTimer:
         self._wanted_s = max(self._wanted_s, least)
         return True
 
+    @property
+    def is_agreed(self) -> bool:
+        """The session is answered: the timer runs."""
+        return self.state is not State.OFF
+
     # --- time -------------------------------------------------------------------------------------------------
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from media.api import Direction
 from sipcore.stack import StackConfig
 from tests.support.builders import direction_of, sdp, terminal
+from tests.support.callers import without_update
 from tests.support.office import open_office
 from tests.support.ua import Phone, PhoneCall
 
@@ -15,7 +16,7 @@ TIMERS = StackConfig(session_expires_s=1800)
 
 def refreshes(phone: Phone) -> list[str]:
     """The session intervals that were asked of the phone after the call began."""
-    invites = [each for each in phone.requests("INVITE") if each.to.tag]
+    invites = [each for method in ("INVITE", "UPDATE") for each in phone.requests(method) if each.to.tag]
     return [each.headers.get("session-expires") or "" for each in invites]
 
 
@@ -24,9 +25,12 @@ async def talk_for(hours: float, *sides: PhoneCall) -> None:
     assert not any(side.is_over for side in sides)
 
 
-async def test_a_call_is_refreshed_on_both_legs_for_hours() -> None:
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+async def test_a_call_is_refreshed_on_both_legs_for_hours(method: str) -> None:
     async with open_office(terminal("101"), terminal("102"), stack=TIMERS) as office:
         a, b = await office.registered("101"), await office.registered("102", transport="TCP")
+        if method == "INVITE":
+            without_update(a.stack, b.stack)
         call, ring = await office.connect(a, b)
         await talk_for(12, call, ring)
         assert 45 <= len(refreshes(a)) <= 49
@@ -54,6 +58,7 @@ async def test_a_phone_that_goes_away_silently_is_noticed_and_the_call_ends_for_
 async def test_a_refresh_leaves_a_call_on_hold() -> None:
     async with open_office(terminal("101"), terminal("102"), stack=TIMERS) as office:
         a, b = await office.registered("101"), await office.registered("102")
+        without_update(a.stack, b.stack)
         call, ring = await office.connect(a, b)
         call.hold()
         await call.until_modified()
@@ -69,6 +74,7 @@ async def test_a_refresh_leaves_a_call_on_hold() -> None:
 async def test_a_phone_that_moved_says_so_when_it_is_refreshed() -> None:
     async with open_office(terminal("101"), terminal("102"), stack=TIMERS) as office:
         a, b = await office.registered("101"), await office.registered("102")
+        without_update(a.stack, b.stack)
         call, ring = await office.connect(a, b)
         ring.answers_offers = False
         await asyncio.sleep(905)

@@ -16,6 +16,7 @@ from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
+from sipcore.dialog.update import PlainUpdate
 from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.events import OfferReceived, StackEvent
 from sipcore.flow import Flow
@@ -127,6 +128,14 @@ def session_timer() -> SessionTimer:
     return machine
 
 
+def plain_update() -> PlainUpdate:
+    machine = PlainUpdate()
+    machine.ask((("Subject", "one"),), START_S, is_possible=True)
+    machine.ask((("Subject", "two"),), START_S, is_possible=True)
+    machine.busy(START_S + 3.0)
+    return machine
+
+
 def binding() -> Binding:
     contact = SipUri.parse("sip:101@[2001:db8::1]:5070;transport=tcp")
     path = (Path.parse("<sip:edge;lr>"),)
@@ -143,6 +152,7 @@ MAKERS: dict[str, Callable[[], Machine]] = {
     "Dialog": dialog,
     "Subscription": subscription,
     "SessionTimer": session_timer,
+    "PlainUpdate": plain_update,
     "ReferSubscription": refer,
     "OfferAnswer": offers,
     "Binding": binding,

@@ -7,7 +7,7 @@ from sipcore.dialog.session_timer import On, SessionTimer, State
 from sipcore.events import OfferReceived, SessionModified, SessionRefreshed
 from sipcore.headers import MinSE, SessionExpires
 from sipcore.message import Request
-from tests.support.callers import Pair, edited
+from tests.support.callers import Pair, edited, without_update
 from tests.support.fakenet import ANSWER, OFFER, START_S, Node
 from tests.support.schedule import START_S as NOW
 from tests.support.schedule import request, response
@@ -126,7 +126,8 @@ def test_the_interval_is_raised_only_as_often_as_makes_sense() -> None:
 
 
 def talk(pair: Pair) -> Pair:
-    """Both answer whatever is offered later."""
+    """Both answer whatever is offered later; neither takes UPDATE, so refreshes are re-INVITEs."""
+    without_update(pair.alice.stack, pair.bob.stack)
     inner = pair.bob.handler
 
     def handle(node: Node, event: object) -> None:
@@ -244,7 +245,9 @@ def test_a_refresh_that_brings_another_description_is_told() -> None:
 
 
 def test_a_refresh_waits_while_the_session_is_being_changed() -> None:
-    pair = Pair(alice=ON, bob=ON).established()
+    pair = Pair(alice=ON, bob=ON)
+    without_update(pair.alice.stack, pair.bob.stack)
+    pair.established()
     pair.net.step_until(899.5)
     pair.alice.perform(pair.a, "modify", OFFER)
     pair.net.step_until(901.0)  # Bob's refresh is due while Alice's offer waits for him

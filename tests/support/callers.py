@@ -1,15 +1,18 @@
 """Two user agents on a `FakeNet` for tests of sessions: scripts of a call in a few lines."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sipcore.build import response_to
+from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session import InviteSession
 from sipcore.events import InviteArrived, RequestArrived, SessionEnded, SessionEvent, StackEvent
 from sipcore.headers import CSeq
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
+from sipcore.stack import SipStack
 from tests.support.fakenet import ANSWER, FakeNet, Node, Route, perfect
 
 E = TypeVar("E")
@@ -127,6 +130,17 @@ def edited(message: Request, **fields: str) -> bytes:
     for name, value in fields.items():
         headers.set(name.rstrip("_").replace("_", "-"), value)
     return bytes(Request(message.method, message.uri, headers, message.body))
+
+
+def without_update(*stacks: SipStack) -> None:
+    """These sides take no UPDATE."""
+    allow = ALLOW.replace(", UPDATE", "")
+
+    def older(made: Callable[[str], SessionProfile]) -> Callable[[str], SessionProfile]:
+        return lambda contact: replace(made(contact), allow=allow)
+
+    for stack in stacks:
+        stack.profile = older(stack.profile)  # type: ignore[method-assign, assignment]
 
 
 def again_with(message: Request, cseq: int, branch: str) -> Request:
