@@ -126,6 +126,17 @@ def listen_address(value: object) -> Listen:
     return Listen(str(address), int(port))
 
 
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def origin(value: object) -> str:
+    """What a browser sends as Origin: `https://phone.example.com`; `*` is any page, `null` a page without a host."""
+    found = text(value).lower()
+    if found not in ("*", "null") and not _ORIGIN.fullmatch(found):
+        raise ValueError(f'must be an origin such as "https://phone.example.com" or "*", not "{found}"')
+    return found
+
+
 def signature(value: object) -> str:
     """A piece of text that is looked for in messages; a short one would be found everywhere."""
     found = ascii_text(value)

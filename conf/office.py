@@ -143,7 +143,7 @@ class TerminalSection(Section):
     # AMB-9: a desk phone, a softphone, a mobile, and room for their replacements.
     max_contacts: Annotated[int, PlainValidator(whole_number(1, 20))] = 10
     dtmf: Annotated[str, PlainValidator(choice("auto", "rfc4733", later=("info", "inband", "auto_info")))] = "auto"
-    transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls", later=("ws",)))] = "any"
+    transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls", "ws"))] = "any"
     network: Annotated[str, PlainValidator(_network_or_empty)] = ""
     trust: Annotated[str, PlainValidator(_trust)] = ""
     disabled: bool = False

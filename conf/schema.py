@@ -15,6 +15,7 @@ from conf.fields import (
     listen_address,
     network,
     only,
+    origin,
     port_range,
     server_or_none,
     signature,
@@ -39,7 +40,7 @@ Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], .
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
 Digests = Annotated[tuple[Annotated[str, PlainValidator(choice("MD5", "SHA-256"))], ...], Field(strict=False)]
-NoList = Annotated[tuple[str, ...], PlainValidator(only(()))]
+Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 NoText = Annotated[str, PlainValidator(only(""))]
 
@@ -59,8 +60,11 @@ class SipSettings(Section):
     tcp: Listeners = (Listen("0.0.0.0", 5060),)
     # Phones that are to use it are set up for it, so it is switched on by hand; 5061 by RFC 3261 §19.1.2.
     tls: Listeners = ()
-    ws: NoList = ()
-    wss: NoList = ()
+    # Browsers (RFC 7118); pages loaded by https may connect to wss only, and only to a certificate they trust.
+    ws: Listeners = ()
+    wss: Listeners = ()
+    # Pages that may connect. Empty: those of the very host that they connect to, whatever the port.
+    ws_origins: Origins = ()
     # PEM files, relative to the data folder. Empty: the server makes its own at the first start.
     certificate: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     key: Annotated[str, PlainValidator(text_up_to(4096))] = ""
@@ -94,9 +98,9 @@ class SipSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        listeners = {"udp": self.udp, "tcp": self.tcp, "tls": self.tls}
+        listeners = {"udp": self.udp, "tcp": self.tcp, "tls": self.tls, "ws": self.ws, "wss": self.wss}
         if not any(listeners.values()):
-            raise ValueError("nothing to listen on: give udp, tcp or tls an address")
+            raise ValueError("nothing to listen on: give udp, tcp, tls, ws or wss an address")
         if bool(self.certificate) != bool(self.key):
             raise ValueError("certificate and key belong together: give both files or none")
         if not self.min_expires <= self.default_expires <= self.max_expires:

@@ -7,6 +7,14 @@ from sipcore.grammar import quote
 from sipcore.message import Request
 from sipcore.uri import SipUri, TelUri
 
+_TRANSPORT_PARAMETER = {  # "ws" is what RFC 7118 §5.2 registers, for both
+    "UDP": "",
+    "TCP": ";transport=tcp",
+    "TLS": ";transport=tls",
+    "WS": ";transport=ws",
+    "WSS": ";transport=ws",
+}
+
 
 def dialled(request: Request) -> str:
     """The number that an INVITE is for: the user of its Request-URI."""
@@ -22,8 +30,7 @@ def bracketed(host: str) -> str:
 
 def contact(number: str, flow: Flow) -> str:
     """Our Contact towards a peer on this path, standing for the party with that number."""
-    transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-    return f"<sip:{number}@{flow.sent_by}{transport}>"
+    return f"<sip:{number}@{flow.sent_by}{_TRANSPORT_PARAMETER[flow.transport]}>"
 
 
 def identity(party: Party, host: str) -> str:

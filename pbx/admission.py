@@ -23,7 +23,13 @@ from sipcore.uri import SipUri
 from storage.records import Terminal
 
 ALGORITHMS = ("SHA-256", "MD5")  # what is understood
-_TRANSPORTS = {"any": ("UDP", "TCP", "TLS"), "udp": ("UDP",), "tcp": ("TCP",), "tls": ("TLS",)}
+_TRANSPORTS = {
+    "any": ("UDP", "TCP", "TLS", "WS", "WSS"),
+    "udp": ("UDP",),
+    "tcp": ("TCP",),
+    "tls": ("TLS",),
+    "ws": ("WS", "WSS"),
+}
 
 
 @dataclass(frozen=True, slots=True)

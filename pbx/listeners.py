@@ -16,6 +16,8 @@ from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tcp import TcpListener
 from sipcore.transport.tls import TlsListener
 from sipcore.transport.udp import UdpListener
+from sipcore.transport.websocket import WsListener, WssListener
+from sipcore.transport.ws_layer import OriginPolicy
 
 Listener = UdpListener | TcpListener
 Opener = Callable[[str, int], Awaitable[Listener]]
@@ -35,13 +37,24 @@ class Listeners:
         sip, driver, addresses = self._sip, self._driver, self._addresses
         await self._each("udp", sip.udp, lambda host, port: UdpListener.open(driver, addresses, host, port))
         await self._each("tcp", sip.tcp, lambda host, port: TcpListener.open(driver, addresses, host, port))
-        if sip.tls:
-            self._certificate = ServerCertificate.open(sip, self._data)
-            identity = self._certificate.identity
-            await self._each(
-                "tls", sip.tls, lambda host, port: TlsListener(driver, addresses, identity).listen(host, port)
-            )
-            self._watch = asyncio.ensure_future(self._watch_files(self._certificate))
+        origins = OriginPolicy(sip.ws_origins)
+        await self._each("ws", sip.ws, lambda host, port: WsListener(driver, addresses, origins).listen(host, port))
+        if sip.tls or sip.wss:
+            await self._open_secure(origins)
+
+    async def _open_secure(self, origins: OriginPolicy) -> None:
+        driver, addresses = self._driver, self._addresses
+        self._certificate = ServerCertificate.open(self._sip, self._data)
+        identity = self._certificate.identity
+        await self._each(
+            "tls", self._sip.tls, lambda host, port: TlsListener(driver, addresses, identity).listen(host, port)
+        )
+        await self._each(
+            "wss",
+            self._sip.wss,
+            lambda host, port: WssListener(driver, addresses, origins, identity).listen(host, port),
+        )
+        self._watch = asyncio.ensure_future(self._watch_files(self._certificate))
 
     async def _each(self, transport: str, wanted: Sequence[Listen], opener: Opener) -> None:
         opened = self._open.setdefault(transport.upper(), [])
@@ -61,7 +74,10 @@ class Listeners:
         return self._open.get(transport, ())
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow | None:
-        """A path to a peer: from the first listener of its transport and address family."""
+        """A path to a peer: from the first listener of its transport and address family. None to a browser, which is
+        reached over the connection that it has opened and no other."""
+        if transport in ("WS", "WSS"):
+            return None
         for listener in self.of(transport):
             if (":" in listener.bound[0]) == (":" in host):
                 return listener.flow_to(host, port)

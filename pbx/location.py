@@ -17,6 +17,7 @@ from storage.records import Registration, Terminal
 FlowMaker = Callable[[str, str, int], Flow | None]
 SWEEP_S = 5.0
 DEFAULT_PORT, SECURE_PORT = 5060, 5061  # RFC 3261 §19.1.2
+BROWSERS = ("WS", "WSS")  # transports whose connections only the peer can open
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,21 @@ class Target:
 
 
 class Location:
-    """All bindings by number. `flow_to` finds a path for a transport, host and port."""
+    """All bindings by number. `flow_to` finds a path for a transport, host and port; `is_open` says whether the
+    connection of a path stands."""
 
-    def __init__(self, store: LocationStore, clock: Clock, bus: Bus, flow_to: FlowMaker) -> None:
+    def __init__(
+        self,
+        store: LocationStore,
+        clock: Clock,
+        bus: Bus,
+        flow_to: FlowMaker,
+        is_open: Callable[[Flow], bool] = lambda _: True,
+    ) -> None:
         self._store, self._clock, self._bus, self._flow_to = store, clock, bus, flow_to
+        self._is_open = is_open
         self._bindings: dict[str, tuple[Binding, ...]] = {}
+        self._browsers: dict[int, set[str]] = {}  # numbers by the connection that they registered over
 
     async def restore(self) -> int:
         """Read what was registered before the restart; returns how many bindings are alive."""
@@ -61,6 +72,16 @@ class Location:
         ):
             for binding in bindings:
                 self._tell(number, binding, change)
+        for binding in (*result.added, *result.refreshed):
+            if binding.flow is not None and binding.flow.transport in BROWSERS:
+                self._browsers.setdefault(binding.flow.id, set()).add(number)
+
+    def flow_closed(self, flow: Flow) -> None:
+        """The connection of `flow` is gone. A browser behind it cannot be reached again; a phone may be, by its
+        Contact."""
+        for number in self._browsers.pop(flow.id, ()):
+            gone = [each for each in self.bindings(number) if each.flow is not None and each.flow.id == flow.id]
+            self._remove(number, tuple(gone), RegistrationChange.EXPIRED)
 
     def forget(self, number: str) -> None:
         """Remove every binding: the terminal is gone from the office."""
@@ -70,7 +91,7 @@ class Location:
         """Where the terminal can be rung now; the trusted address of one that does not register (EXT-16)."""
         now = self._clock.now()
         alive = [b for b in self.bindings(terminal.number) if b.expires_at > now]
-        targets = [Target(b.contact, b.flow) for b in alive if b.flow is not None]
+        targets = [Target(b.contact, flow) for b in alive if (flow := self._path(b)) is not None]
         if not targets and terminal.trust and "/" not in terminal.trust:
             transport = "UDP" if terminal.transport == "any" else terminal.transport.upper()
             port = SECURE_PORT if transport == "TLS" else DEFAULT_PORT
@@ -78,6 +99,18 @@ class Location:
             if flow is not None:
                 targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow))
         return targets
+
+    def _path(self, binding: Binding) -> Flow | None:
+        """The phone's own flow (REG-5); when its connection is closed, also by a restart of ours, a new one to the
+        Contact, since nobody listens at the port that the phone had connected from. None behind NAT."""
+        flow, contact = binding.flow, binding.contact
+        if flow is None or not flow.reliable or self._is_open(flow):
+            return flow
+        if binding.natted:
+            return None
+        return self._flow_to(
+            flow.transport, contact.host, contact.port or (SECURE_PORT if flow.secure else DEFAULT_PORT)
+        )
 
     def sweep(self) -> None:
         """Drop what has expired; called every few seconds."""
@@ -128,8 +161,9 @@ class Location:
         )
 
     def _thaw(self, stored: Registration) -> Binding | None:
-        """The binding of a stored registration, None for a damaged one; a connection of old has to be opened again
-        when it is needed."""
+        """The binding of a stored registration, None for a damaged one and for a browser, whose connection is gone."""
+        if stored.transport.upper() in BROWSERS:
+            return None
         host, _, port = stored.received.partition(" ")
         try:
             contact = SipUri.parse(stored.contact)

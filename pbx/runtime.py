@@ -10,7 +10,7 @@ import structlog
 from conf.diff import plan as make_plan
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
-from conf.schema import Settings
+from conf.schema import Settings, SipSettings
 from media.api import MediaEngine
 from pbx.admission import Admission
 from pbx.api import App
@@ -33,6 +33,7 @@ from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
 from pbx.views import call_view, plan_view, registration_view
+from sipcore.flow import Flow
 from sipcore.register.binding import RegisterPolicy
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
@@ -67,18 +68,10 @@ class Server:
         directory = Directory(office, self._realm)
         self.admission = Admission(directory, keys.nonce_bytes, self.clock, sip.digest)
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
-        self.location = Location(storage.locations, self.clock, self.bus, lambda *peer: self._listeners.flow_to(*peer))
+        self.location = Location(storage.locations, self.clock, self.bus, self._flow_to, self._is_open)
         self._cdrs = CdrRecorder(storage.cdrs.append)
         self._cdrs.attach(self.bus)
-        self.stack = SipStack(
-            StackConfig(
-                agent=sip.user_agent,
-                extensions=EXTENSIONS,
-                session_expires_s=sip.session_expires,
-                min_se_s=sip.min_se,
-            ),
-            RandomIds(),
-        )
+        self.stack = SipStack(_stack_config(sip), RandomIds())
         self._ring = MessageRing(sip.trace_mb << 20, self.clock) if sip.trace_mb else None
         book = CallBook()
         book.attach(self.bus)
@@ -100,6 +93,7 @@ class Server:
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
         self.gate = Gate(self._listeners.waiting, self.stack.holds, sip.scanners, lag=lambda: self.driver.lag_s)
         self.driver.gate = self.gate.judge
+        self.driver.on_closed = self.location.flow_closed
         self.pbx.attach(self.driver, Registrar(self.stack, self.admission, self.location, policy, self.clock))
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -222,6 +216,12 @@ class Server:
         except ConfInvalid as error:
             raise ControlError(str(error)) from None
 
+    def _flow_to(self, transport: str, host: str, port: int) -> Flow | None:
+        return self._listeners.flow_to(transport, host, port)
+
+    def _is_open(self, flow: Flow) -> bool:
+        return self.driver.is_open(flow)
+
     def _take_over(self, office: Office) -> None:
         directory = Directory(office, self._realm)
         for number in {number for number, _ in self.location}:
@@ -229,6 +229,15 @@ class Server:
                 self.location.forget(number)
         self.pbx.directory = self.admission.directory = directory
         self.pbx.notifier.office_changed()
+
+
+def _stack_config(sip: SipSettings) -> StackConfig:
+    return StackConfig(
+        agent=sip.user_agent,
+        extensions=EXTENSIONS,
+        session_expires_s=sip.session_expires,
+        min_se_s=sip.min_se,
+    )
 
 
 def data_folder(settings: Settings, given: Path | None) -> Path:

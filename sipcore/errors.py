@@ -47,3 +47,7 @@ class DropReason(StrEnum):
     TLS_HANDSHAKE = "tls_handshake"
     TLS_SLOW_HANDSHAKE = "tls_slow_handshake"
     TLS_RECORD = "tls_record"
+    WS_HANDSHAKE = "ws_handshake"
+    WS_ORIGIN = "ws_origin"
+    WS_FRAME = "ws_frame"
+    WS_SILENT = "ws_silent"

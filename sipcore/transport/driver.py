@@ -39,6 +39,7 @@ class LayerDriver:
         self.stack, self._handler = stack, handler
         self._loop = asyncio.get_running_loop()
         self.gate: Gate | None = None  # judges what comes in: None lets it in, bytes are the answer instead
+        self.on_closed: Callable[[Flow], None] | None = None  # told of connections that are gone
         self._paths: dict[int, Path] = {}
         self._openers: dict[str, Opener] = {}
         self._next_id = 0
@@ -63,6 +64,8 @@ class LayerDriver:
         """The connection of `flow` is gone."""
         if self._paths.pop(flow.id, None) is not None:
             self.stack.flow_closed(flow, self._loop.time())
+            if self.on_closed is not None:
+                self.on_closed(flow)
             self.pump()
 
     def set_opener(self, transport: str, opener: Opener) -> None:

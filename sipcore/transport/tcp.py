@@ -19,6 +19,7 @@ CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 10.0
 PER_SOURCE = 200
 SEND_BUFFER_BYTES = 1 << 20
+LINGER_S = 5.0  # for a peer to read what was sent before the end
 
 
 class TcpConnection(asyncio.Protocol):
@@ -32,7 +33,7 @@ class TcpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
         self._watch_at = self._close_at = 0.0
-        self._is_partial = False
+        self._is_partial = self._is_ending = False
         self._others: list[Flow] = []
         self._layer: TlsLayer | None = None
         self.flow = flow
@@ -67,6 +68,8 @@ class TcpConnection(asyncio.Protocol):
         self._driver.add_path(flow.id, self)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_ending:
+            return
         if self._layer is None:
             self._received(data)
         else:
@@ -121,7 +124,7 @@ class TcpConnection(asyncio.Protocol):
         if malformed.request:
             self._driver.stack.refuse(error.head, malformed, self.flow)
             self._driver.pump()
-        self.close()
+        self._end_softly()
 
     def _wait(self, seconds: float) -> None:
         """Close in so many seconds unless told otherwise; a timer that is too early is left to find out."""
@@ -139,17 +142,24 @@ class TcpConnection(asyncio.Protocol):
         self._watch = None
         if self._loop.time() < self._close_at:
             self._arm()
-        else:
-            if self._layer is not None and not self._layer.is_ready:
-                self._driver.stack.drops[DropReason.TLS_SLOW_HANDSHAKE] += 1
+        elif self._transport is not None and (self._is_ending or self._transport.is_closing()):
+            self._transport.abort()
+        elif self._layer is not None and not self._layer.is_ready:
+            self._driver.stack.drops[DropReason.TLS_SLOW_HANDSHAKE] += 1
             self.close()
+        else:
+            self._timed_out()
+
+    def _timed_out(self) -> None:
+        """Nothing came for too long."""
+        self.close()
 
     def send(self, data: bytes, remote: tuple[str, int]) -> None:
         self._write(data)
 
     def _write(self, data: bytes) -> None:
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or transport.is_closing() or self._is_ending:
             return
         if transport.get_write_buffer_size() > SEND_BUFFER_BYTES:
             transport.abort()  # the peer does not read: better a new connection than old news
@@ -170,12 +180,30 @@ class TcpConnection(asyncio.Protocol):
             for flow in (self.flow, *self._others):
                 self._driver.drop_path(flow)
 
-    def close(self) -> None:
+    def _end_softly(self) -> None:
+        """The peer may be sending still: a closed socket would answer that with a reset, which takes our last words
+        from it. So what comes is dropped until it ends as well."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._is_ending:
+            return
         if self._layer is not None:
             self._layer.end()
             self._flush(self._layer)
-        if self._transport is not None:
-            self._transport.close()
+        self._is_ending = True
+        transport.write_eof()
+        self._wait(LINGER_S)
+
+    def close(self) -> None:
+        """Send what is left, for a moment at most, then end."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._layer is not None and not self._is_ending:
+            self._layer.end()
+            self._flush(self._layer)
+        transport.close()
+        if transport.get_write_buffer_size():
+            self._wait(LINGER_S)
 
 
 class TcpListener:

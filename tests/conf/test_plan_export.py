@@ -64,7 +64,7 @@ def _terminal(draw: st.DrawFn, number: str, people: list[User]) -> Terminal:
         max_calls=draw(st.integers(1, 1000)),
         max_contacts=draw(st.integers(1, 20)),
         dtmf=draw(st.sampled_from(["auto", "rfc4733"])),
-        transport=draw(st.sampled_from(["any", "udp", "tcp"])),
+        transport=draw(st.sampled_from(["any", "udp", "tcp", "tls", "ws"])),
         network=draw(networks),
         trust=trust,
         disabled=draw(st.booleans()),

@@ -18,8 +18,9 @@ drain_timeout = 0
 udp = ["127.0.0.1:0", "[::1]:5060"]
 tcp = []
 tls = ["0.0.0.0:5061"]
-ws  = []
-wss = []
+ws  = ["127.0.0.1:8088"]
+wss = ["[::]:8089"]
+ws_origins = ["https://phone.example.com"]
 certificate = "pbx.pem"
 key = "/etc/zvon/key.pem"
 external = "pbx.example.net"
@@ -76,6 +77,8 @@ def test_every_key_is_read() -> None:
     assert list(map(str, settings.sip.udp)) == ["127.0.0.1:0", "[::1]:5060"]
     assert settings.sip.tcp == ()
     assert settings.sip.tls == (Listen("0.0.0.0", 5061),)
+    assert (settings.sip.ws, settings.sip.wss) == ((Listen("127.0.0.1", 8088),), (Listen("::", 8089),))
+    assert settings.sip.ws_origins == ("https://phone.example.com",)
     assert (settings.sip.certificate, settings.sip.key) == ("pbx.pem", "/etc/zvon/key.pem")
     assert settings.sip.external == "pbx.example.net"
     assert settings.sip.local_networks[1:] == (
@@ -94,9 +97,9 @@ def test_every_key_is_read() -> None:
 def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     text = Path("conf/default.toml").read_text()
     assert parse_settings(text) == Settings()
-    written, without = tomllib.loads(text), {"ws", "wss"}
+    written = tomllib.loads(text)
     assert set(Settings.model_fields) - set(written) == {"web"}
-    assert set(SipSettings.model_fields) - set(written["sip"]) == without
+    assert set(SipSettings.model_fields) == set(written["sip"])
     assert set(MediaSettings.model_fields) == set(written["media"])
     assert set(LogSettings.model_fields) == set(written["log"])
 
@@ -119,7 +122,8 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[sip]\nudp = []\ntcp = []", "zvon.toml:1: sip: nothing to listen on: give udp, tcp or tls an address"),
+        ("[sip]\nudp = []\ntcp = []", "zvon.toml:1: sip: nothing to listen on: give udp, tcp, tls, ws or wss an "
+         "address"),
         (
             "[sip]\nmin_expires = 600",
             "zvon.toml:1: sip: min_expires, default_expires and max_expires must not decrease in this order",
@@ -140,6 +144,11 @@ def test_settings_cannot_be_changed() -> None:
         (
             '[sip]\ntls = ["127.0.0.1:5061", "127.0.0.1:5061"]',
             "zvon.toml:1: sip: tls names the same address and port twice",
+        ),
+        (
+            '[sip]\nws_origins = ["https://phone.example.com/page"]',
+            'zvon.toml:2: sip.ws_origins[0]: must be an origin such as "https://phone.example.com" or "*", not '
+            '"https://phone.example.com/page"',
         ),
         ("sip = 5", "zvon.toml:1: sip: must be a section, not a number"),
         ('[media]\nports = "20000-20002"', "zvon.toml:2: media.ports: must hold at least four ports: a call has two "

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.wire import Address, Message, audio_of, build, challenges, credentials, sdp, tag_of, token, uri_of
+from pbx.addressing import bracketed
 
 Expected = str | int
 ExtraHeaders = Iterable[tuple[str, str]]
@@ -32,19 +33,23 @@ class Phone:
         transport: str = "udp",
     ) -> None:
         self.server, self.number, self.password, self.transport = server, number, password, transport
-        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        self._socket = socket.socket(socket.AF_INET, kind)
-        self._socket.bind((host, port))
-        if transport != "udp":
-            self._socket.settimeout(3)
-            self._socket.connect(server)
-        if transport == "tls":
-            self._socket = _unverified().wrap_socket(self._socket)
-        self.address: Address = self._socket.getsockname()
+        self.address = self._connect(host, port)
         self._stream = b""
         self._waiting: list[Message] = []
         self._seen: set[bytes] = set()
         self.log: list[Message] = []
+
+    def _connect(self, host: str, port: int) -> Address:
+        kind = socket.SOCK_DGRAM if self.transport == "udp" else socket.SOCK_STREAM
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+        self._socket.bind((host, port))
+        if self.transport != "udp":
+            self._socket.settimeout(3)
+            self._socket.connect(self.server)
+        if self.transport == "tls":
+            self._socket = unverified().wrap_socket(self._socket)
+        own_host, own_port = self._socket.getsockname()[:2]
+        return own_host, own_port
 
     def __enter__(self) -> Self:
         return self
@@ -58,15 +63,16 @@ class Phone:
 
     @property
     def aor(self) -> str:
-        return f"sip:{self.number}@{self.server[0]}"
+        return f"sip:{self.number}@{bracketed(self.server[0])}"
 
     @property
     def contact(self) -> str:
         transport = "" if self.transport == "udp" else f";transport={self.transport}"
-        return f"<sip:{self.number}@{self.address[0]}:{self.address[1]}{transport}>"
+        return f"<sip:{self.number}@{bracketed(self.address[0])}:{self.address[1]}{transport}>"
 
     def via(self, branch: str) -> str:
-        return f"SIP/2.0/{self.transport.upper()} {self.address[0]}:{self.address[1]};branch={branch};rport"
+        host, port = self.address
+        return f"SIP/2.0/{self.transport.upper()} {bracketed(host)}:{port};branch={branch};rport"
 
     # --- sending and receiving ---------------------------------------------------------------------------------------
 
@@ -177,7 +183,7 @@ class Phone:
 
     def register(self, *, expires_s: int = 120, algorithm: str = "", password: str | None = None) -> Message:
         """Register this phone; the final answer, whatever it is. `algorithm` picks one of several challenges."""
-        uri, call_id = f"sip:{self.server[0]}", token()
+        uri, call_id = f"sip:{bracketed(self.server[0])}", token()
 
         def attempt(cseq: int, headers: ExtraHeaders = ()) -> Message:
             expires = ("Expires", str(expires_s))
@@ -206,7 +212,7 @@ class Phone:
 
     def dial(self, number: str, media: Address = ("127.0.0.1", 9), *, offer: str = "", uri: str = "") -> "Call":
         """Send an INVITE, answering a challenge when there is one."""
-        call = Call.outgoing(self, uri or f"sip:{number}@{self.server[0]}", offer or sdp(media))
+        call = Call.outgoing(self, uri or f"sip:{number}@{bracketed(self.server[0])}", offer or sdp(media))
         call.send_invite()
         if self.password:
             call.answer_challenge()
@@ -379,7 +385,7 @@ def registered_port(server: Address, number: str, host: str) -> Iterator[int]:
             phone.register(expires_s=0)
 
 
-def _unverified() -> ssl.SSLContext:
+def unverified() -> ssl.SSLContext:
     """As desk phones come out of the box: any certificate will do."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -51,3 +51,6 @@ def test_our_contact_names_the_path() -> None:
     assert contact("101", udp) == "<sip:101@10.0.0.1:5060>"
     tcp = Flow("TCP", ("2001:db8::1", 5070), ("2001:db8::2", 5061), 3)
     assert contact("101", tcp) == "<sip:101@[2001:db8::1]:5070;transport=tcp>"
+    for transport in ("WS", "WSS"):  # RFC 7118 §5.2 has one parameter for both
+        web = Flow(transport, ("10.0.0.1", 8088), ("10.0.0.2", 5061), 3)
+        assert contact("101", web) == "<sip:101@10.0.0.1:8088;transport=ws>"

@@ -6,7 +6,7 @@ import pytest
 
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import BusEvent, RegistrationChanged
+from pbx.events import BusEvent, RegistrationChange, RegistrationChanged
 from pbx.location import Location
 from sipcore.flow import Flow
 from sipcore.register.binding import Binding, RegisterResult
@@ -25,7 +25,8 @@ class Setting:
         self.events: list[BusEvent] = []
         bus = Bus()
         bus.subscribe((RegistrationChanged,), self.events.append)
-        self.location = Location(self.store, self.clock, bus, self.flow_to)
+        self.closed: set[int] = set()
+        self.location = Location(self.store, self.clock, bus, self.flow_to, lambda flow: flow.id not in self.closed)
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow | None:
         return None if host == "10.9.9.9" else Flow(transport, ("10.0.0.1", 5060), (host, port))
@@ -109,3 +110,58 @@ async def test_restoring_leaves_out_what_expired_while_we_were_away() -> None:
     fresh = Location(setting.store, setting.clock, Bus(), setting.flow_to)
     assert await fresh.restore() == 2
     assert fresh.bindings("102") == setting.location.bindings("102")
+
+
+def connected(setting: Setting, transport: str, contact: str, source: str, flow_id: int) -> Binding:
+    """A registration over a connection from `source`."""
+    flow = Flow(transport, ("10.0.0.1", 5060), (source, 40000), flow_id)
+    now = setting.clock.now()
+    uri = SipUri.parse(contact)
+    return Binding(uri, "call", 1, now + 100, received=flow.remote, flow=flow, registered_at=now)
+
+
+@pytest.mark.parametrize(
+    ("transport", "contact", "expected"),
+    [
+        ("TCP", "sip:101@10.0.0.2:5070;transport=tcp", ("10.0.0.2", 5070)),
+        ("TCP", "sip:101@10.0.0.2;transport=tcp", ("10.0.0.2", 5060)),
+        ("TLS", "sip:101@10.0.0.2;transport=tls", ("10.0.0.2", 5061)),
+        ("TCP", "sip:101@192.168.1.2:5070;transport=tcp", None),
+    ],
+)
+async def test_a_phone_whose_connection_is_closed_is_called_back_where_it_listens_unless_that_is_behind_nat(
+    transport: str, contact: str, expected: tuple[str, int] | None
+) -> None:
+    setting = Setting()
+    binding = connected(setting, transport, contact, "10.0.0.2", 7)
+    setting.location.update("101", RegisterResult((binding,), added=(binding,)))
+    (target,) = setting.location.targets(terminal("101"))
+    assert target.flow is binding.flow
+    setting.closed.add(7)
+    remotes = [target.flow.remote for target in setting.location.targets(terminal("101"))]
+    assert remotes == ([expected] if expected else [])
+
+
+async def test_a_browser_is_registered_as_long_as_its_connection_stands() -> None:
+    setting = Setting()
+    first = connected(setting, "WSS", "sip:a@a.invalid;transport=ws", "10.0.0.2", 7)
+    second = connected(setting, "WS", "sip:b@b.invalid;transport=ws", "10.0.0.2", 8)
+    setting.location.update("101", RegisterResult((first, second), added=(first, second)))
+    setting.location.flow_closed(Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.9", 5060), 1))
+    setting.events.clear()
+    assert first.flow is not None
+    setting.location.flow_closed(first.flow)
+    assert setting.location.bindings("101") == (second,)
+    (event,) = setting.events
+    assert isinstance(event, RegistrationChanged)
+    assert event.change is RegistrationChange.EXPIRED
+
+
+async def test_a_browser_is_not_registered_any_more_after_a_restart() -> None:
+    setting = Setting()
+    phone = connected(setting, "TCP", "sip:101@10.0.0.3", "10.0.0.3", 7)
+    browser = connected(setting, "WS", "sip:a@a.invalid;transport=ws", "10.0.0.2", 8)
+    setting.location.update("101", RegisterResult((phone, browser), added=(phone, browser)))
+    again = Location(setting.store, setting.clock, Bus(), setting.flow_to)
+    assert await again.restore() == 1
+    assert [str(binding.contact) for binding in again.bindings("101")] == ["sip:101@10.0.0.3"]

@@ -131,7 +131,9 @@ class VirtualOffice:
         self.services = Services(self.engine, self.clock, self.bus)
         directory = Directory(Office("Test", users=tuple(users), terminals=tuple(terminals)), REALM)
         self.admission = Admission(directory, NONCE_KEY, self.clock)
-        self.location = Location(self.storage.locations, self.clock, self.bus, self._flow_to)
+        self.location = Location(
+            self.storage.locations, self.clock, self.bus, self._flow_to, lambda flow: self.driver.is_open(flow)
+        )
         self.rows: list[CdrRow] = []
         self.recorder = CdrRecorder(self.rows.append)
         self.recorder.attach(self.bus)
@@ -149,6 +151,7 @@ class VirtualOffice:
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self.registrar = Registrar(self.stack, self.admission, self.location, policy or RegisterPolicy(), self.clock)
         self.pbx.attach(self.driver, self.registrar)
+        self.driver.on_closed = self.location.flow_closed
         self.udp = Datagrams(self.wire, self.driver, SERVER)
         self.wire.listening[SERVER] = self._accept
         self.driver.set_opener("TCP", self._open)
