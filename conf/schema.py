@@ -134,6 +134,15 @@ class StorageSettings(Section):
     url: Annotated[str, PlainValidator(storage_url)] = "sqlite:///zvon.db"
 
 
+class TextSettings(Section):
+    """`[texts]`: text messages for terminals that are not there."""
+
+    # Days that a text waits, 0 = it does not; a week covers an absence that nobody would call one.
+    keep_days: Annotated[int, PlainValidator(whole_number(0, 365))] = 7
+    # For one terminal; more than anybody reads, and 100 of the longest are 80 KB.
+    most: Annotated[int, PlainValidator(whole_number(1, 10_000))] = 100
+
+
 class WebSettings(Section):
     """`[web]`: the key is part of the public contract; there is no web page yet."""
 
@@ -159,5 +168,6 @@ class Settings(Section):
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
     storage: StorageSettings = StorageSettings()
+    texts: TextSettings = TextSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

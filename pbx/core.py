@@ -26,6 +26,7 @@ from pbx.party import Party
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
+from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
 from pbx.transfer import Transfers
 from sipcore.build import new_request, response_to
@@ -47,6 +48,7 @@ from sipcore.message import Request
 from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
+from storage.ports import Storage
 from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
@@ -83,10 +85,10 @@ class Pbx:
         self._notifier: Notifier | None = None
         self._texts: TextRelay | None = None
 
-    def attach(self, driver: SipDriver, registrar: Registrar) -> None:
+    def attach(self, driver: SipDriver, registrar: Registrar, storage: Storage, texts: TextPolicy) -> None:
         self._driver, self._registrar = driver, registrar
-        self._texts = TextRelay(driver, self.location)
-        bus, clock = self.services.bus, self._clock
+        bus, clock, admission = self.services.bus, self._clock, self.admission
+        self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
         self._notifier = Notifier(driver, self.admission, self.location, bus, clock, self._applications)
 
     @property
@@ -98,6 +100,11 @@ class Pbx:
     def notifier(self) -> Notifier:
         assert self._notifier is not None
         return self._notifier
+
+    @property
+    def texts(self) -> TextRelay:
+        assert self._texts is not None
+        return self._texts
 
     # --- events of the stack ----------------------------------------------------------------------------------
 
@@ -141,8 +148,7 @@ class Pbx:
             elif isinstance(verdict, Admitted) and request.method == "SUBSCRIBE":
                 self.notifier.subscribe(event, verdict.terminal)
             elif isinstance(verdict, Admitted) and request.method == "MESSAGE" and not request.to.tag:
-                assert self._texts is not None
-                self._texts.receive(event, verdict.terminal, self.directory)
+                self.texts.receive(event, verdict.terminal)
             elif isinstance(verdict, Admitted):
                 self._answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
             else:
@@ -321,12 +327,27 @@ class Pbx:
         self.draining = True
         await self._until_ended(timeout_s)
 
+    async def restore(self) -> None:
+        """Go on with what waited before the restart."""
+        await self.texts.box.restore()
+
+    async def sweep(self) -> None:
+        """What is due every few seconds."""
+        await self.texts.box.sweep()
+
+    def office_changed(self, directory: Directory) -> None:
+        """Another office is in force from now on; calls go on."""
+        self.directory = self.admission.directory = directory
+        self.notifier.office_changed()
+        self.texts.office_changed()
+
     async def end_all(self) -> None:
         """End every call and every subscription."""
         self.draining = True
         self.notifier.end_all()
         for call in list(self.calls.values()):
             call.end(SHUTDOWN)
+        await self.texts.close()
         await self._until_ended(5.0)
 
     async def _until_ended(self, timeout_s: float) -> None:

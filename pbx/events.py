@@ -132,7 +132,15 @@ class RegistrationChanged:
     change: RegistrationChange
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesChanged:
+    """Other messages wait for `number` than before."""
+
+    at: float
+    number: str
+
+
 CallEvent = (
     CallStarted | LegCreated | LegRinging | LegAnswered | LegMoved | LegEnded | BridgeFormed | BridgeEnded | CallEnded
 )
-BusEvent = CallEvent | LegHoldChanged | RegistrationChanged
+BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged

@@ -30,6 +30,7 @@ from pbx.location import SWEEP_S, Location
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
+from pbx.textbox import TextPolicy
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
 from pbx.views import call_view, plan_view, registration_view
@@ -94,7 +95,9 @@ class Server:
         self.gate = Gate(self._listeners.waiting, self.stack.holds, sip.scanners, lag=lambda: self.driver.lag_s)
         self.driver.gate = self.gate.judge
         self.driver.on_closed = self.location.flow_closed
-        self.pbx.attach(self.driver, Registrar(self.stack, self.admission, self.location, policy, self.clock))
+        registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock)
+        texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
+        self.pbx.attach(self.driver, registrar, storage, texts)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
@@ -106,6 +109,7 @@ class Server:
         try:
             await self._listeners.open()
             restored = await self.location.restore()
+            await self.pbx.restore()
             await self._control.start()
         except BaseException:
             await self._close()
@@ -146,6 +150,7 @@ class Server:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.location.sweep()
+            await self.pbx.sweep()
 
     # --- the operator -----------------------------------------------------------------------------------------
 
@@ -163,6 +168,7 @@ class Server:
             "registrations": sum(1 for _ in self.location),
             "calls": self.pbx.describe(),
             "subscriptions": self.pbx.notifier.describe(),
+            "texts": self.pbx.texts.box.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
             "hep": self._hep.describe() if self._hep is not None else {},
@@ -227,8 +233,7 @@ class Server:
         for number in {number for number, _ in self.location}:
             if directory.terminal(number) is None:
                 self.location.forget(number)
-        self.pbx.directory = self.admission.directory = directory
-        self.pbx.notifier.office_changed()
+        self.pbx.office_changed(directory)
 
 
 def _stack_config(sip: SipSettings) -> StackConfig:

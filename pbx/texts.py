@@ -1,87 +1,121 @@
 """Text messages between terminals: RFC 3428, relayed to every device of the addressee at once (EXT-20).
 
-The sender hears 200 as soon as one device has taken the text, and a refusal when none has. Nothing is kept: to an
-addressee without a device the answer is 480, so that the sender knows.
+The sender hears 200 as soon as one device has taken the text, the refusal when the text itself is refused, and 202 when
+nobody could be asked: the text is in the box then (`pbx.textbox`) and comes when a device is there. Where it cannot be
+kept the answer is 480, so that the sender knows.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
 
-from pbx.addressing import bracketed, dialled, identity
+from pbx.addressing import dialled
+from pbx.bus import Bus
+from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.location import Location, Target
-from sipcore.build import Extra, new_request, response_to
-from sipcore.events import RequestArrived, ResponseArrived
+from pbx.textbox import TextBox, TextPolicy
+from pbx.textcarrier import ABSENT, OF_THE_TEXT, Delivery, TextCarrier
+from sipcore.build import Extra, response_to
+from sipcore.errors import ParseError
+from sipcore.events import RequestArrived
+from sipcore.headers import Expires
 from sipcore.message import Request
 from sipcore.transport.driver import SipDriver
-from storage.records import Terminal
+from storage.ports import TextStore
+from storage.records import StoredText, Terminal
 
 MOST_BODY_BYTES = 800  # with headers no more than the 1300 bytes of RFC 3428 §8
 MOST_UNDER_WAY = 20  # of one sender
 PATIENCE_S = 20.0  # the sender's own transaction gives up after 32 s
-TYPES = ("text/plain", "text/html", "message/cpim", "application/im-iscomposing+xml")
+FLEETING = "application/im-iscomposing+xml"  # of the moment: never kept
+TYPES = ("text/plain", "text/html", "message/cpim", FLEETING)
 
 
 class TextRelay:
     """One per server."""
 
-    def __init__(self, driver: SipDriver, location: Location) -> None:
-        self._driver, self._location = driver, location
+    def __init__(
+        self,
+        driver: SipDriver,
+        location: Location,
+        directory: Callable[[], Directory],
+        store: TextStore,
+        clock: Clock,
+        bus: Bus,
+        policy: TextPolicy,
+    ) -> None:
+        self._driver, self._location, self._clock, self._policy = driver, location, clock, policy
+        self._directory = directory
+        self._carrier = TextCarrier(driver)
+        self.box = TextBox(store, self._carrier, clock, bus, policy, self._targets)
         self._under_way: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def receive(self, event: RequestArrived, sender: Terminal, directory: Directory) -> None:
-        """Relay a MESSAGE of `sender`, or say why not."""
-        request = event.request
-        addressee = directory.terminal(dialled(request))
-        status, extra = _refusal(request)
-        targets: Sequence[Target] = ()
+    def receive(self, event: RequestArrived, sender: Terminal) -> None:
+        """Relay a MESSAGE of `sender`, keep it, or say why not."""
+        addressee = self._directory().terminal(dialled(event.request))
+        status, extra = _refusal(event.request)
         if status == 0 and addressee is None:
             status = 404
-        elif status == 0 and addressee is not None:
-            targets = self._location.targets(addressee)
-            status = 0 if targets else 480
         if status == 0 and self._under_way[sender.number] >= MOST_UNDER_WAY:
             status, extra = 503, (("Retry-After", 1),)
         if status or addressee is None:
             self._answer(event, status, extra)
             return
+        text = self._text(event.request, sender, addressee)
+        targets = () if self.box.is_before(addressee.number) else self._location.targets(addressee)
+        delivery = self._carrier.send(text, targets) if targets else None
         self._under_way[sender.number] += 1
-        delivery = _Delivery(self, event, sender.number, len(targets))
-        for target in targets:
-            self._send(request, directory, sender, addressee, target, delivery)
+        self._start(self._relay(event, text, delivery))
 
-    def _send(
-        self,
-        request: Request,
-        directory: Directory,
-        sender: Terminal,
-        addressee: Terminal,
-        target: Target,
-        delivery: "_Delivery",
-    ) -> None:
-        stack, host = self._driver.stack, target.flow.local[0]
-        from_ = identity(directory.party(sender), host)
-        extra = [("User-Agent", stack.config.agent)]
-        extra += [("Content-Type", request.headers.get("content-type") or "text/plain")] if request.body else []
-        copy = new_request(
-            "MESSAGE",
-            target.uri,
-            from_=f"{from_};tag={stack.ids.tag()}",
-            to=f"<sip:{addressee.number}@{bracketed(host)}>",
-            call_id=stack.ids.call_id(),
-            cseq=1,
-            extra=extra,
+    def office_changed(self) -> None:
+        """Forget what is for terminals that are gone."""
+        directory = self._directory()
+        self.box.keep_only(lambda number: directory.terminal(number) is not None)
+
+    async def close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.box.close()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _text(self, request: Request, sender: Terminal, addressee: Terminal) -> StoredText:
+        now_at = self._clock.wall()
+        lifetime_s = 0.0 if request.content_type == FLEETING or not request.body else self._policy.keep_s
+        return StoredText(
+            id=self._driver.stack.ids.call_id(),
+            number=addressee.number,
+            sender=sender.number,
+            sender_name=self._directory().party(sender).name,
+            sent_at=now_at,
+            expires_at=now_at + min(lifetime_s, _wanted_s(request)),
+            content_type=request.headers.get("content-type") or "text/plain",
             body=request.body,
         )
-        stack.send(copy, target.flow, self._driver.now(), user=delivery.arrived)
 
-    def finished(self, event: RequestArrived, sender: str, status: int) -> None:
-        """A delivery has its outcome."""
-        self._under_way[sender] -= 1
-        if not self._under_way[sender]:
-            del self._under_way[sender]
+    def _targets(self, number: str) -> list[Target]:
+        terminal = self._directory().terminal(number)
+        return [] if terminal is None else self._location.targets(terminal)
+
+    async def _relay(self, event: RequestArrived, text: StoredText, delivery: Delivery | None) -> None:
+        try:
+            status = ABSENT if delivery is None else await _patiently(delivery)
+            if status >= 300 and status not in OF_THE_TEXT and await self.box.keep(text, delivery):
+                status = 202
+        finally:
+            self._under_way[text.sender] -= 1
+            if not self._under_way[text.sender]:
+                del self._under_way[text.sender]
         self._answer(event, status)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _answer(self, event: RequestArrived, status: int, extra: Extra = ()) -> None:
         stack = self._driver.stack
@@ -90,31 +124,22 @@ class TextRelay:
         self._driver.kick()
 
 
-class _Delivery:
-    """One text under way to `left` devices."""
+async def _patiently(delivery: Delivery) -> int:
+    """The outcome, as far as it is known while the sender waits."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await asyncio.shield(delivery.outcome)
+    except TimeoutError:
+        return ABSENT
 
-    def __init__(self, relay: TextRelay, event: RequestArrived, sender: str, left: int) -> None:
-        self._relay, self._event, self._sender, self._left = relay, event, sender, left
-        self._best, self._is_over = 480, False
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._finish, 480)
 
-    def arrived(self, answer: ResponseArrived) -> None:
-        """What one device says; a refusal of the text itself says more than that a device was not there."""
-        if answer.status < 200:
-            return
-        self._left -= 1
-        if answer.status < 300:
-            self._finish(200)
-        elif answer.status in (413, 415, 486, 488, 600, 603, 606):
-            self._best = answer.status
-        if not self._left:
-            self._finish(self._best)
-
-    def _finish(self, status: int) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._timer.cancel()
-            self._relay.finished(self._event, self._sender, status)
+def _wanted_s(request: Request) -> float:
+    """How long the sender wants it to be kept at most (RFC 3428 §4); for ever when it does not say."""
+    try:
+        expires = request.headers.first(Expires)
+    except ParseError:
+        return float("inf")
+    return float("inf") if expires is None else float(expires.value)
 
 
 def _refusal(request: Request) -> tuple[int, Extra]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from storage.match import matches
 from storage.ports import HistoryQuery
-from storage.records import CdrRow, Office, Registration
+from storage.records import CdrRow, Office, Registration, StoredText
 
 
 class MemoryOffices:
@@ -46,6 +46,21 @@ class MemoryCdrs:
         return found[query.offset : query.offset + query.limit]
 
 
+class MemoryTexts:
+    def __init__(self) -> None:
+        self._texts: dict[str, StoredText] = {}
+
+    async def load(self, now_at: float) -> Sequence[StoredText]:
+        return [text for text in self._texts.values() if text.expires_at > now_at]
+
+    async def add(self, text: StoredText) -> None:
+        self._texts.setdefault(text.id, text)
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            self._texts.pop(id, None)
+
+
 class MemoryStorage:
     """One database that is never unavailable."""
 
@@ -53,6 +68,7 @@ class MemoryStorage:
         self.offices = MemoryOffices()
         self.locations = MemoryLocations()
         self.cdrs = MemoryCdrs()
+        self.texts = MemoryTexts()
 
     async def flush(self) -> None:
         """Nothing is ever behind."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage.records import CdrRow, Office, Registration
+from storage.records import CdrRow, Office, Registration, StoredText
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,18 @@ class CdrStore(Protocol):
     async def query(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
 
 
+class TextStore(Protocol):
+    async def load(self, now_at: float) -> Sequence[StoredText]:
+        """Every text that has not expired, in the order in which they were added."""
+
+    async def add(self, text: StoredText) -> None:
+        """Return when it is stored; raises `StorageUnavailable` with nothing changed. A second one with the same id
+        changes nothing."""
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        """Return when they are gone; raises `StorageUnavailable` with nothing changed."""
+
+
 class Storage(Protocol):
     """One opened database."""
 
@@ -62,6 +74,9 @@ class Storage(Protocol):
 
     @property
     def cdrs(self) -> CdrStore: ...
+
+    @property
+    def texts(self) -> TextStore: ...
 
     async def flush(self) -> None:
         """Return when everything queued so far is stored; raises `StorageUnavailable` when the database refuses. Rows

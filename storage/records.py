@@ -69,6 +69,20 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredText:
+    """A text message that waits for its addressee `number` (RFC 3428), `sender_name` as it was when it was sent."""
+
+    id: str
+    number: str
+    sender: str
+    sent_at: float
+    expires_at: float
+    body: bytes
+    sender_name: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
 class CdrRow:
     """One row of call history (CDR-15, `interface.md` section 5). `stage`: dial, application, …"""
 

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from storage.match import number_key
-from storage.records import CdrRow, Registration, Terminal, User
+from storage.records import CdrRow, Registration, StoredText, Terminal, User
 
-R = TypeVar("R", CdrRow, Registration)
+R = TypeVar("R", CdrRow, Registration, StoredText)
 RowValues = dict[str, Any]
 LocationValues = tuple[str, float, str]
 
@@ -95,6 +95,14 @@ def location_values(aor: str, registrations: Sequence[Registration]) -> Location
 
 def registrations_of(bindings: str) -> tuple[Registration, ...]:
     return _decode_bindings(bindings)
+
+
+def text_values(text: StoredText) -> RowValues:
+    return asdict(_readable(text))
+
+
+def stored_text(columns: RowMapping) -> StoredText:
+    return StoredText(**{field.name: columns[field.name] for field in fields(StoredText)})
 
 
 def user_values(users: Iterable[User]) -> list[RowValues]:

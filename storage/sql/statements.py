@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
-from storage.records import CdrRow, Office, Registration
+from storage.records import CdrRow, Office, Registration, StoredText
 from storage.sql import mappers
-from storage.sql.tables import locations, offices, terminals, users
+from storage.sql.tables import locations, offices, terminals, texts, users
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
 _INSERT_CDR = (
@@ -46,6 +47,24 @@ def load_locations(connection: Connection, now_at: float) -> list[Registration]:
 
 def delete_expired_locations(connection: Connection, now_at: float) -> None:
     connection.execute(delete(locations).where(locations.c.expires_at <= now_at))
+
+
+def add_text(connection: Connection, text: StoredText) -> None:
+    connection.execute(insert_or_leave(texts).on_conflict_do_nothing(index_elements=["id"]), mappers.text_values(text))
+
+
+def remove_texts(connection: Connection, ids: Sequence[str]) -> None:
+    if ids:
+        connection.execute(delete(texts).where(texts.c.id == bindparam("gone")), [{"gone": id} for id in ids])
+
+
+def load_texts(connection: Connection, now_at: float) -> list[StoredText]:
+    rows = connection.execute(select(texts).where(texts.c.expires_at > now_at).order_by(texts.c.seq))
+    return [mappers.stored_text(row) for row in rows.mappings()]
+
+
+def delete_expired_texts(connection: Connection, now_at: float) -> None:
+    connection.execute(delete(texts).where(texts.c.expires_at <= now_at))
 
 
 def save_office(connection: Connection, office: Office) -> None:

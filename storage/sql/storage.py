@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from storage.ports import HistoryQuery, StorageUnavailable
-from storage.records import CdrRow, Office, Registration
+from storage.records import CdrRow, Office, Registration, StoredText
 from storage.sql import mappers, migrate, statements
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
@@ -35,6 +35,7 @@ class SqlStorage:
         self.offices = SqlOffices(self)
         self.locations = SqlLocations(self)
         self.cdrs = SqlCdrs(self)
+        self.texts = SqlTexts(self)
 
     async def flush(self) -> None:
         await wrap_future(self._writer.flush())
@@ -107,6 +108,23 @@ class SqlCdrs:
             return [mappers.cdr_row(row) for row in connection.execute(history_select(query)).mappings()]
 
         return await self._storage.read(work)
+
+
+class SqlTexts:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    async def load(self, now_at: float) -> Sequence[StoredText]:
+        """Expired texts are deleted on the way, where the database can be written."""
+        with suppress(StorageUnavailable):
+            await self._storage.write(lambda connection: statements.delete_expired_texts(connection, now_at))
+        return await self._storage.read(lambda connection: statements.load_texts(connection, now_at))
+
+    async def add(self, text: StoredText) -> None:
+        await self._storage.write(lambda connection: statements.add_text(connection, text))
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        await self._storage.write(lambda connection: statements.remove_texts(connection, ids))
 
 
 def open_storage(url: str, data_dir: Path) -> SqlStorage:

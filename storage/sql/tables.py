@@ -1,6 +1,6 @@
 """The tables. What changes here needs a migration beside it; a test compares the two."""
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData(
     naming_convention={
@@ -59,6 +59,21 @@ locations = Table(
     Column("expires_at", Float, nullable=False),  # of the binding that lives longest
     Column("bindings", String, nullable=False),  # JSON list of `Registration`
     sqlite_with_rowid=False,
+)
+
+# Texts that wait for their addressee, in the order of `seq`.
+texts = Table(
+    "texts",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True, index=True),
+    Column("number", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("sender_name", String, nullable=False),
+    Column("sent_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("content_type", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 cdrs = Table(

@@ -8,7 +8,7 @@ import pytest
 
 from conf.fields import Listen, PortRange
 from conf.load import ConfInvalid, parse_settings
-from conf.schema import LogSettings, MediaSettings, Settings, SipSettings
+from conf.schema import LogSettings, MediaSettings, Settings, SipSettings, TextSettings
 
 FULL = """
 data = "/srv/zvon"
@@ -44,6 +44,10 @@ silence = 0
 
 [storage]
 url = "sqlite:////srv/zvon.db"
+
+[texts]
+keep_days = 0
+most = 5
 
 [web]
 listen = ""
@@ -91,6 +95,7 @@ def test_every_key_is_read() -> None:
     assert settings.media.ports == PortRange(20000, 20003)
     assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
     assert settings.storage.url == "sqlite:////srv/zvon.db"
+    assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
 
@@ -107,10 +112,11 @@ def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
 def test_the_example_names_every_key_there_is() -> None:
     written = tomllib.loads(FULL)
     assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
+        "texts",
         "web",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "web", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 

@@ -1,10 +1,17 @@
 """A text from one phone to another over real sockets."""
 
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from bench.wire import build, challenges, credentials, token
-from tests.e2e.conftest import CALLER
-from tests.e2e.harness import Server, password_of
+from tests.e2e.audio import tone
+from tests.e2e.conftest import CALLER, office
+from tests.e2e.harness import Server, Site, password_of, running
+from tests.e2e.sipp import Plan, play
+from tests.e2e.softphone import softphone
 from tests.e2e.ua import Phone, registered
 
 
@@ -43,7 +50,22 @@ def test_a_text_reaches_a_phone_over_udp_and_one_over_tcp(server: Server) -> Non
         assert sender.final_answer("MESSAGE").status == 200
 
 
-def test_the_sender_is_told_when_nobody_is_there(server: Server) -> None:
+def test_the_sender_is_told_when_nobody_can_ever_be_there(server: Server) -> None:
     with Phone(server.address, "301", host=CALLER) as sender:
-        assert send_text(sender, "212", "Hello") == 480
         assert send_text(sender, "999", "Hello") == 404
+
+
+def test_texts_for_the_absent_survive_a_crash_and_reach_a_softphone_that_registers(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office())
+    with running(site) as server:
+        plan = Plan("text_for_the_absent_is_kept", server.address, CALLER, keys={"from": "301", "to": "212"})
+        play(replace(plan, calls=3, rate=2), tmp_path)
+        assert server.json("status")["texts"]["waiting"] == 3
+        server.kill()
+    silence = tone(440, 0.1)
+    with running(site) as server, softphone(tmp_path / "b", site.sip, "212", password_of("212"), silence) as phone:
+        deadline = time.monotonic() + 6
+        while server.json("status")["texts"]["waiting"]:
+            assert time.monotonic() < deadline, phone.log
+            time.sleep(0.05)
+        assert server.json("status")["texts"]["delivered"] == 3

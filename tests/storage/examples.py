@@ -1,6 +1,6 @@
 """Records for storage tests."""
 
-from storage.records import CdrRow, Office, Registration, Terminal, User
+from storage.records import CdrRow, Office, Registration, StoredText, Terminal, User
 
 
 def cdr(id: str, started_at: float = 1000.0, **values: object) -> CdrRow:
@@ -41,6 +41,19 @@ def registration(
         reg_id=1,
         path=("<sip:edge;lr>", "<sip:edge2;lr>"),
     )
+
+
+def text(id: str, **values: object) -> StoredText:
+    plain: dict[str, object] = {
+        "id": id,
+        "number": "101",
+        "sender": "102",
+        "sender_name": "Борис",
+        "sent_at": 1000.25,
+        "expires_at": 2000.0,
+        "body": "Привет".encode(),
+    }
+    return StoredText(**{**plain, **values})  # type: ignore[arg-type]  # a test names only fields that exist
 
 
 OFFICE = Office(

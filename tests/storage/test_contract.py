@@ -11,7 +11,7 @@ from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery, Storage
 from storage.records import CdrRow, Office, Terminal
 from storage.sql import open_storage
-from tests.storage.examples import OFFICE, answered, cdr, registration
+from tests.storage.examples import OFFICE, answered, cdr, registration, text
 
 Opened = Callable[[], AbstractAsyncContextManager[Storage]]
 
@@ -176,6 +176,24 @@ async def test_a_linkedid_is_exact_and_ignores_every_other_filter(opened: Opened
         assert await ids(storage, HistoryQuery(linkedid="zvon-17")) == []
 
 
+async def test_texts_come_back_in_order_with_every_field_until_they_expire(opened: Opened) -> None:
+    first, second = text("b", expires_at=3000.0, body=b"\x00\xff"), text("a", number="102", expires_at=2000.0)
+    async with opened() as storage:
+        await storage.texts.add(first)
+        await storage.texts.add(second)
+        assert await storage.texts.load(1999.0) == [first, second]
+        assert await storage.texts.load(2000.0) == [first]
+
+
+async def test_a_text_is_stored_once_and_removed_once(opened: Opened) -> None:
+    async with opened() as storage:
+        for each in (text("1"), text("2"), text("1", body=b"again"), text("3")):
+            await storage.texts.add(each)
+        await storage.texts.remove(["2", "unknown"])
+        await storage.texts.remove([])
+        assert await storage.texts.load(0.0) == [text("1"), text("3")]
+
+
 async def test_the_live_dump_has_the_same_keys_everywhere(opened: Opened) -> None:
     async with opened() as storage:
         await storage.flush()
@@ -191,6 +209,8 @@ async def test_octets_that_are_no_text_hold_up_nothing(opened: Opened) -> None:
         storage.cdrs.append(cdr("2", quality={"loss": float("nan"), "jitter_ms": float("inf"), "mos": 4.0}))
         storage.locations.put(f"sip:{broken}@zvon", (registration(contact=f"sip:{broken}@x"),))
         storage.locations.put("sip:101@zvon", [registration()])
+        await storage.texts.add(text("1", content_type=f"text/plain;x={broken}"))
+        assert len(await storage.texts.load(0.0)) == 1
         assert await ids(storage, HistoryQuery()) == ["2", "1"]
         assert await ids(storage, HistoryQuery(number=broken, linkedid=broken)) == []
         assert await ids(storage, HistoryQuery(number=broken * 3)) == []

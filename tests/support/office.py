@@ -38,6 +38,7 @@ from pbx.leg import Leg
 from pbx.location import Location
 from pbx.registrar import Registrar
 from pbx.services import Services
+from pbx.textbox import TextPolicy
 from sipcore.flow import Flow
 from sipcore.ids import CountingIds
 from sipcore.register.binding import RegisterPolicy
@@ -119,6 +120,7 @@ class VirtualOffice:
         policy: RegisterPolicy | None = None,
         applications: dict[str, App] | None = None,
         stack: StackConfig | None = None,
+        texts: TextPolicy | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.wire = Wire(faults, seed)
@@ -150,7 +152,7 @@ class VirtualOffice:
         )
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self.registrar = Registrar(self.stack, self.admission, self.location, policy or RegisterPolicy(), self.clock)
-        self.pbx.attach(self.driver, self.registrar)
+        self.pbx.attach(self.driver, self.registrar, self.storage, texts or TextPolicy())
         self.driver.on_closed = self.location.flow_closed
         self.udp = Datagrams(self.wire, self.driver, SERVER)
         self.wire.listening[SERVER] = self._accept
@@ -332,6 +334,7 @@ async def open_office(
     policy: RegisterPolicy | None = None,
     applications: dict[str, App] | None = None,
     stack: StackConfig | None = None,
+    texts: TextPolicy | None = None,
 ) -> AsyncIterator[VirtualOffice]:
     """The office; at the end all timers run out and everything must be gone."""
     office = VirtualOffice(
@@ -343,6 +346,7 @@ async def open_office(
         policy=policy,
         applications=applications,
         stack=stack,
+        texts=texts,
     )
     try:
         with capture_logs() as office.logs, _failures() as failures:
