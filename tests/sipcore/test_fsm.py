@@ -15,6 +15,7 @@ from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.errors import LocalProtocolError
 from sipcore.fsm import Ignored, Row, Table, diagrams, tables
+from sipcore.proxy import branch, context
 from sipcore.transaction import client, invite_client, invite_server, server
 
 NONE: frozenset[Any] = frozenset()
@@ -30,6 +31,8 @@ MACHINES: dict[str, tuple[Table[Any, Any], type, frozenset[Any]]] = {
     "session timer": (session_timer.TABLE, SessionTimer, NONE),
     "offer/answer": (offer_answer.TABLE, OfferAnswer, offer_answer.OURS_TO_AVOID),
     "REFER subscription": (refer.TABLE, ReferSubscription, NONE),
+    "proxy branch": (branch.TABLE, branch.Branch, NONE),
+    "proxy response context": (context.TABLE, context.ResponseContext, NONE),
 }
 each_machine = pytest.mark.parametrize("name", MACHINES)
 SECTION = re.compile(r"RFC \d{4} §\d+(\.\d+)*")
