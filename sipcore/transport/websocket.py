@@ -4,7 +4,7 @@ from sipcore.errors import DropReason
 from sipcore.flow import Flow
 from sipcore.framing import PONG
 from sipcore.transport.addresses import AdvertisedAddress
-from sipcore.transport.driver import SipDriver
+from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tcp import HANDSHAKE_TIMEOUT_S, MESSAGE_TIMEOUT_S, TcpConnection, TcpListener
 from sipcore.transport.tls_layer import TlsIdentity, TlsLayer
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
@@ -81,7 +81,7 @@ class WsListener(TcpListener):
 
     TRANSPORT = "WS"
 
-    def __init__(self, driver: SipDriver, addresses: AdvertisedAddress, origins: OriginPolicy) -> None:
+    def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress, origins: OriginPolicy) -> None:
         super().__init__(driver, addresses)
         self.origins = origins
 
@@ -98,7 +98,7 @@ class WssListener(WsListener):
     TRANSPORT = "WSS"
 
     def __init__(
-        self, driver: SipDriver, addresses: AdvertisedAddress, origins: OriginPolicy, identity: TlsIdentity
+        self, driver: LayerDriver, addresses: AdvertisedAddress, origins: OriginPolicy, identity: TlsIdentity
     ) -> None:
         super().__init__(driver, addresses, origins)
         self._identity = identity
