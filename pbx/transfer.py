@@ -18,7 +18,7 @@ from pbx.numbering import dialled_number
 from sipcore.build import response_to
 from sipcore.dialog.referral import Referral
 from sipcore.errors import ParseError
-from sipcore.uri import SipUri, TelUri
+from sipcore.uri import SipUri, TelUri, same_host
 
 if TYPE_CHECKING:
     from pbx.api import App
@@ -80,7 +80,7 @@ class Transfers:
         if isinstance(uri, TelUri):
             return True
         known = [getattr(each, "host", "") for each in (request.uri, request.to.uri, request.from_.uri)]
-        return uri.host.lower() in {host.lower() for host in (*known, self._pbx.directory.realm)}
+        return any(same_host(uri.host, host) for host in (*known, self._pbx.directory.realm))
 
     def _refuse(self, event: "ReferReceived", status: int) -> None:
         driver = self._pbx.driver

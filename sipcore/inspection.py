@@ -10,6 +10,7 @@ from sipcore.flow import Flow
 from sipcore.headers import RecordRoute, Via
 from sipcore.message import Request
 from sipcore.stack_config import KNOWN_METHODS, StackConfig
+from sipcore.uri import same_host
 
 KEEPALIVES = (b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\x00\x00\x00\x00")
 
@@ -50,7 +51,7 @@ def _refusal_of_invite(request: Request, config: StackConfig) -> tuple[int, Extr
 def reply_flow(via: Via, flow: Flow) -> Flow:
     """Where responses go: to the source (RFC 3581 §4), which also serves phones behind NAT that do not ask for it; a
     peer that is not behind NAT, does not ask and listens elsewhere is answered at its sent-by port (§18.2.2)."""
-    if flow.reliable or via.rport is not None or via.host != flow.remote[0]:
+    if flow.reliable or via.rport is not None or not same_host(via.host, flow.remote[0]):
         return flow
     port = via.port or 5060
     return flow if port == flow.remote[1] else replace(flow, remote=(flow.remote[0], port))

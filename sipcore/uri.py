@@ -153,14 +153,21 @@ def parse_uri(text: str) -> Uri:
 
 
 def host_of(text: str) -> str:
-    """A host as `HOST` matched it: the brackets of an IPv6 reference are checked and taken off."""
+    """A host as `HOST` matched it: the brackets of an IPv6 reference are checked and taken off. The grammar of RFC 3261
+    allows a third colon before an embedded IPv4 address; RFC 5118 §4.10 asks to bear it."""
     if text[0] != "[":
         return text
+    host = text[1:-1].replace(":::", "::") if "." in text else text[1:-1]
     try:
-        IPv6Address(text[1:-1])
+        IPv6Address(host)
     except AddressValueError as error:
         raise ParseError("the IPv6 address is malformed") from error
-    return text[1:-1]
+    return host
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two hosts, without brackets, are the same, however an IPv6 address is written (RFC 5118 §4.1)."""
+    return one == other or _host_key(one) == _host_key(other)
 
 
 def port_of(text: str | None) -> int | None:

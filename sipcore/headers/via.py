@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from sipcore.errors import ParseError
 from sipcore.grammar import HOST, TOKEN_CHARS
 from sipcore.params import NO_PARAMS, Params
-from sipcore.uri import host_of, port_of
+from sipcore.uri import host_of, port_of, same_host
 
 MAGIC_COOKIE = "z9hG4bK"
 _LWS = r"[ \t]*+"
@@ -64,11 +64,11 @@ class Via:
         the client wrote itself is dropped.
         """
         rport = self.params.get("rport")
-        same_host = self.host.lower() == host.lower()
-        if rport is None and same_host and "received" not in self.params:
+        is_source = same_host(self.host, host)
+        if rport is None and is_source and "received" not in self.params:
             return self
         kept = [item for item in self.params.items if item[0] not in ("rport", "received")]
-        if rport is not None or not same_host:
+        if rport is not None or not is_source:
             kept.append(("received", host))
         if rport is not None:
             kept.append(("rport", str(port)))

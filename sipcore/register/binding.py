@@ -11,7 +11,7 @@ from math import ceil
 from sipcore.flow import Flow
 from sipcore.headers import Contact, Path
 from sipcore.params import NO_PARAMS
-from sipcore.uri import SipUri
+from sipcore.uri import SipUri, same_host
 
 _HOUR_S = 3600
 
@@ -38,7 +38,7 @@ class Binding:
     @property
     def natted(self) -> bool:
         """Whether the request came from another address than the contact names."""
-        return self.received is not None and self.received[0] != self.contact.host
+        return self.received is not None and not same_host(self.received[0], self.contact.host)
 
     def to_contact(self, now: float) -> Contact:
         """The Contact of a REGISTER response: the URI as registered and the seconds left."""

@@ -1,17 +1,22 @@
 """Which of our addresses a peer should see: the one the kernel would send from, or the external one."""
 
+import contextlib
 import socket
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _CACHE_LIMIT = 10_000
 
 
 class AdvertisedAddress:
-    """Answers per peer, cached. `external` (an address) is told to peers outside `local_networks` (REG-6)."""
+    """Answers per peer, cached. `external` is told to peers outside `local_networks` (REG-6); an address only to those
+    of its own family, a host name to all (REG-7). An IPv6 peer that is not global is local in any case."""
 
     def __init__(self, external: str = "", local_networks: Sequence[str] = ()) -> None:
         self._external = external
+        self._external_version = 0
+        with contextlib.suppress(ValueError):
+            self._external_version = ip_address(external).version
         self._networks = [ip_network(network, strict=False) for network in local_networks]
         self._cache: dict[tuple[str, str], str] = {}
 
@@ -25,10 +30,17 @@ class AdvertisedAddress:
         return found
 
     def _find(self, remote_host: str, bound_host: str) -> str:
-        address = ip_address(remote_host)
-        if self._external and not any(address in net for net in self._networks if net.version == address.version):
+        if self._external and not self._is_local(ip_address(remote_host)):
             return self._external
         return self.local_towards(remote_host, bound_host)
+
+    def _is_local(self, address: IPv4Address | IPv6Address) -> bool:
+        """Our own address is right for this peer."""
+        if self._external_version not in (0, address.version):
+            return True
+        if address.version == 6 and (address.is_private or address.is_link_local):
+            return True
+        return any(address in network for network in self._networks if network.version == address.version)
 
     def bind_for(self, advertised: str, remote_host: str) -> str:
         """The local address to bind media ports on for a peer that is told `advertised`."""

@@ -41,7 +41,7 @@ class LayerDriver:
         self.gate: Gate | None = None  # judges what comes in: None lets it in, bytes are the answer instead
         self.on_closed: Callable[[Flow], None] | None = None  # told of connections that are gone
         self._paths: dict[int, Path] = {}
-        self._openers: dict[str, Opener] = {}
+        self._openers: dict[tuple[str, bool], Opener] = {}
         self._next_id = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -68,9 +68,9 @@ class LayerDriver:
                 self.on_closed(flow)
             self.pump()
 
-    def set_opener(self, transport: str, opener: Opener) -> None:
-        """How to reach a flow of `transport` whose connection is not open."""
-        self._openers[transport] = opener
+    def set_opener(self, transport: str, opener: Opener, *, is_ipv6: bool = False) -> None:
+        """How to reach a flow of `transport` and address family whose connection is not open."""
+        self._openers[transport, is_ipv6] = opener
 
     def is_open(self, flow: Flow) -> bool:
         return flow.id in self._paths
@@ -130,7 +130,7 @@ class LayerDriver:
         if path is not None:
             path.send(data, flow.remote)
             return
-        opener = self._openers.get(flow.transport)
+        opener = self._openers.get((flow.transport, ":" in flow.remote[0]))
         if opener is not None:
             opener(flow, data)
         else:

@@ -231,7 +231,7 @@ class TcpListener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self.connection, host, port, backlog=1024)
         self.bound = self._server.sockets[0].getsockname()[:2]
-        self.driver.set_opener(self.TRANSPORT, self.reach)
+        self.driver.set_opener(self.TRANSPORT, self.reach, is_ipv6=":" in host)
         return self
 
     def connection(self, flow: Flow | None = None) -> TcpConnection:
