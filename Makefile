@@ -26,7 +26,7 @@ run: build
 
 build: $(VENV)/stamp-built
 
-test: $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-built check
+test: $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-peers $(VENV)/stamp-built check
 	$(BIN)/pytest -n 2 -m "not e2e"
 	$(BIN)/pytest -m e2e
 
@@ -71,6 +71,12 @@ $(VENV)/stamp-tools: $(VENV)/stamp-libraries
 	@echo "zvon: installing the developer tools into $(VENV)"
 	@$(call DEPENDENCIES,p["optional-dependencies"]["dev"]) >$(VENV)/tools.txt
 	@$(BIN)/pip install --quiet --requirement $(VENV)/tools.txt
+	@touch $@
+
+# Programs that the tests talk to and that have no Debian package: a test without its peer is skipped and says so.
+$(VENV)/stamp-peers: $(VENV)/stamp-tools
+	@echo "zvon: installing Sippy for the tests"
+	@$(BIN)/pip install --quiet sippy || echo "zvon: Sippy cannot be installed here; its tests are skipped"
 	@touch $@
 
 $(VENV)/stamp-test-packages: $(VENV)/stamp-python

@@ -18,6 +18,7 @@ from pbx.numbering import dialled_number
 from sipcore.build import response_to
 from sipcore.dialog.referral import Referral
 from sipcore.errors import ParseError
+from sipcore.headers import Via
 from sipcore.uri import SipUri, TelUri, same_host
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ class Transfers:
         return 0 if self._is_ours(referral.uri, request) else 403
 
     def _is_ours(self, uri: SipUri | TelUri, request: "Request") -> bool:
-        """A number of ours: at no host, or at one by which we or the phone's own account are known (FEAT-10)."""
+        """A number of ours: at no host, or at one by which we or the phone's own account are known (FEAT-10): also
+        at a proxy that the REFER came through."""
         if isinstance(uri, TelUri):
             return True
         known = [getattr(each, "host", "") for each in (request.uri, request.to.uri, request.from_.uri)]
+        known += [via.host for via in request.headers.all(Via)[:-1]]
         return any(same_host(uri.host, host) for host in (*known, self._pbx.directory.realm))
 
     def _refuse(self, event: "ReferReceived", status: int) -> None:

@@ -141,6 +141,16 @@ class Softphone:
     def hang_up(self) -> None:
         self.command("hangup")
 
+    def hold(self) -> None:
+        self.command("hold")
+
+    def resume(self) -> None:
+        self.command("resume")
+
+    def transfer(self, number: str) -> None:
+        """Hand the current call over to another number."""
+        self.command("transfer", number)
+
     def heard(self) -> Samples:
         """What it heard in its last call; the file is complete a moment after the call is closed."""
         deadline = time.monotonic() + 3

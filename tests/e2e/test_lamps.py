@@ -23,14 +23,19 @@ class Lamp:
     def __init__(self, phone: Phone, number: str, event: str = "dialog") -> None:
         self.phone, self.uri, self.event = phone, f"sip:{number}@{phone.server[0]}", event
         self.call_id, self.tag, self.remote, self.cseq = token(), token(), f"<{self.uri}>", 0
-        self.target = self.uri
+        self.target, self.routes = self.uri, list[str]()
 
     def _send(self, expires_s: int, headers: list[tuple[str, str]]) -> Message:
         self.cseq += 1
         text = self.phone.request(
             "SUBSCRIBE",
             self.target,
-            headers=[("Event", self.event), ("Expires", str(expires_s)), *headers],
+            headers=[
+                ("Event", self.event),
+                ("Expires", str(expires_s)),
+                *(("Route", route) for route in self.routes),
+                *headers,
+            ],
             cseq=self.cseq,
             call_id=self.call_id,
         ).decode()
@@ -50,6 +55,7 @@ class Lamp:
         if answer.status == 200:
             assert tag_of(answer.first("to"))
             self.remote, self.target = answer.first("to"), uri_of(answer.first("contact"))
+            self.routes = self.routes or answer.all("record-route")[::-1]
         return answer
 
     def notified(self) -> Message:

@@ -308,7 +308,7 @@ class Call:
             self.remote = response.first("to")
         if 200 <= response.status < 300 and response.method == "INVITE":
             self.target = uri_of(response.first("contact"))
-            self.routes = list(reversed(response.all("record-route")))
+            self.routes = self.routes or list(reversed(response.all("record-route")))  # set once (RFC 3261 §12.2)
         elif response.status >= 300:
             self.acknowledge_refusal(response)
         return response

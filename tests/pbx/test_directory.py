@@ -60,6 +60,13 @@ def test_among_several_trusting_terminals_the_number_decides_and_an_unknown_one_
     assert only.number == "102"
 
 
+def test_the_number_of_another_terminal_is_not_trusted_whatever_the_address() -> None:
+    """A phone behind the same proxy as a gateway: it is asked for its password."""
+    found = directory(terminal("101", trust="10.0.0.5"), terminal("102"))
+    assert found.trusted("10.0.0.5", "102") is None
+    assert found.trusted("10.0.0.5", "+74951234567") is not None
+
+
 def test_a_disabled_terminal_trusts_nobody() -> None:
     assert directory(terminal("101", trust="10.0.0.5", disabled=True)).trusted("10.0.0.5", "101") is None
 

@@ -367,3 +367,17 @@ async def test_codecs_of_the_new_pair_are_made_to_fit() -> None:
         codecs = {office.leg_of(number).media.codec for number in ("102", "103")}
         assert {codec.name for codec in codecs if codec is not None} == {"PCMA"}
         ring.hangup()
+
+
+async def test_a_number_at_the_host_of_a_proxy_on_the_way_is_ours() -> None:
+    """A phone behind a proxy knows the office by the name of the proxy (seen with Kamailio in front)."""
+    async with open_office(*OFFICE) as office:
+        call, ring, referrer, c = await talking(office)
+        target = f"<sip:103@{referrer.phone.host}>"
+        assert (await referrer.refer(call, target)).status == 403, "a host that nobody knows"
+        behind = ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKbehind")  # the phone is further away than who sends
+        assert (await referrer.refer(call, target, behind)).status == 202
+        (await c.rung()).reject(486)
+        await referrer.until_told()
+        call.hangup()
+        await ring.until_over()
