@@ -95,6 +95,8 @@ class SipSettings(Section):
     hep: Annotated[Listen | None, PlainValidator(server_or_none)] = None
     # SEC-8: names that attackers' tools write into what they send; such requests are dropped without an answer.
     scanners: Scanners = SCANNERS
+    # SEC-9: requests a second that begin something, from an address that has not authenticated yet; 0 = any number.
+    source_rate: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 300
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

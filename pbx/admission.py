@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.guard import GuessingGuard
+from pbx.source_rate import SourceRate
 from sipcore.auth.digest import ha1, verify
 from sipcore.auth.nonce import NonceCounts, NonceMaker, NonceVerdict
 from sipcore.build import Extra
@@ -53,16 +54,23 @@ _SLOW_DOWN = Denied(503, (("Retry-After", "1"),))
 
 class Admission:
     """Judges requests by source address and credentials. `directory` is replaced when the office changes; `offered` are
-    the algorithms of a challenge, the preferred one first (RFC 8760 §2.4)."""
+    the algorithms of a challenge, the preferred one first (RFC 8760 §2.4); `source_rate`: SEC-9, 0 = any."""
 
     def __init__(
-        self, directory: Directory, nonce_key: bytes, clock: Clock, offered: Sequence[str] = ALGORITHMS
+        self,
+        directory: Directory,
+        nonce_key: bytes,
+        clock: Clock,
+        offered: Sequence[str] = ALGORITHMS,
+        *,
+        source_rate: int = 0,
     ) -> None:
         self._offered = tuple(offered)
         self.directory, self._clock = directory, clock
         self._nonces = NonceMaker(nonce_key)
         self._counts = NonceCounts()
         self.guard = GuessingGuard()
+        self.rate = SourceRate(source_rate)
         self._nobody = {algorithm: ha1(secrets.token_hex(8), "", "", algorithm) for algorithm in ALGORITHMS}
 
     def check(self, request: Request, flow: Flow) -> Admitted | Denied:
@@ -72,6 +80,7 @@ class Admission:
         number = from_uri.user or "" if isinstance(from_uri, SipUri) else ""
         trusted = self.directory.trusted(source, number)
         if trusted is not None and self._reachable(trusted, flow):
+            self.rate.proved(source)
             return Admitted(trusted)
         credentials = self._credentials(request)
         if credentials is None:
@@ -84,6 +93,7 @@ class Admission:
             self.guard.failed(source, now, credentials.username)
             return self._challenge()
         self.guard.succeeded(source, now, credentials.username)
+        self.rate.proved(source)
         if not self._is_fresh(credentials):
             return self._challenge(stale=True)
         return Admitted(terminal)

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 
 from pbx.overload import Level, OverloadControl
 from pbx.refusal import sketch, top_of, unavailable
+from pbx.source_rate import SourceRate
 from sipcore.flow import Flow
+from sipcore.overload import OverloadReport
 from sipcore.transaction.keys import Key
 
 # They begin something; everything else goes on with, ends or is about something that exists already.
@@ -20,11 +22,13 @@ _HEAD = 4096
 # Where a tool names itself; tags, branches and Call-IDs are random and hold any short text sooner or later.
 _NAMED = re.compile(rb"\n(?:user-agent|from|f)[ \t]*:([^\r\n;]*)", re.IGNORECASE)
 SILENCE = b""
+RETRY_STRANGER_S = 2
 
 
 class Gate:
     """`judge` is for `SipDriver.gate`. `waiting`: messages in the receive queues; `is_known`: the transaction exists,
-    so that a retransmission of what was taken is never refused; `lag`: how late the event loop runs its timers."""
+    so that a retransmission of what was taken is never refused; `rate`: what strangers may bring; `lag`: how late the
+    event loop runs its timers."""
 
     def __init__(
         self,
@@ -32,12 +36,14 @@ class Gate:
         is_known: Callable[[Key], bool],
         scanners: Iterable[str] = (),
         *,
+        rate: SourceRate | None = None,
         lag: Callable[[], float] = lambda: 0.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._waiting, self._is_known, self._lag, self._now = waiting, is_known, lag, now
         signatures = b"|".join(re.escape(each.lower().encode()) for each in scanners)
         self._scanners = re.compile(signatures) if signatures else None
+        self._rate = rate or SourceRate(0)
         self._measure_at = 0.0
         self.control = OverloadControl()
         self.scans = 0
@@ -50,6 +56,8 @@ class Gate:
             return SILENCE
         control = self.control
         self._measure()
+        if is_new and self._rate.exceeds(flow.remote[0], self._now()):
+            return self._too_many(data, flow)
         if control.level is not Level.NOTHING and is_new:
             answer = self._refusal(data, flow)
             if answer is not None:
@@ -67,15 +75,28 @@ class Gate:
         request = sketch(data)
         if request is None or request.is_in_dialog:
             return None
-        top = top_of(request, flow)
+        top = top_of(request, flow, self._report())
         if top is None or self._is_known(top.key) or not self.control.refuses(known=request.has_credentials):
             return None
         return unavailable(request, top, self.control.retry_after_s(zlib.crc32(request.call_id)))
 
+    def _too_many(self, data: bytes, flow: Flow) -> bytes:
+        request = sketch(data)
+        top = top_of(request, flow, self._report()) if request is not None else None
+        return SILENCE if request is None or top is None else unavailable(request, top, RETRY_STRANGER_S)
+
+    def report(self) -> OverloadReport:
+        """What servers are told that offer overload control (RFC 7339)."""
+        self._measure()
+        return self._report()
+
+    def _report(self) -> OverloadReport:
+        return OverloadReport(self.control.reduction, time.time())
+
     def describe(self) -> dict[str, object]:
         """Live dump; as it is now, also when no message has come for long."""
         self._measure()
-        return {**self.control.describe(), "scanners_dropped": self.scans}
+        return {**self.control.describe(), "scanners_dropped": self.scans, "rate": self._rate.describe()}
 
 
 def _names(data: bytes) -> bytes:

@@ -29,6 +29,9 @@ class Level(IntEnum):
     ALL_NEW = 2
 
 
+LEAST_REDUCTION = {Level.NEW: 10, Level.ALL_NEW: 50}
+
+
 class OverloadControl:
     """Tell it of every message (`fed`) and, every few milliseconds, of the queues (`measure`); ask `refuses`."""
 
@@ -91,6 +94,15 @@ class OverloadControl:
         the same for all, or they would all come at once."""
         spread = RETRY_FROM_S * (1 + self._pressure)
         return min(RETRY_FROM_S + int(seed % 1000 / 1000 * spread), RETRY_MOST_S)
+
+    @property
+    def reduction(self) -> int:
+        """Per cent of their new work that other servers are asked to keep back (RFC 7339 §4.1): what is refused now,
+        and while anything is, never so little that it changes nothing."""
+        if self.level is Level.NOTHING:
+            return 0
+        refused = 100 * self._pressure / (1 + self._pressure)
+        return max(round(refused), LEAST_REDUCTION[self.level])
 
     def describe(self) -> dict[str, object]:
         """Live dump."""

@@ -14,6 +14,7 @@ from sipcore.flow import Flow
 from sipcore.headers import Via
 from sipcore.ids import MAGIC_COOKIE
 from sipcore.inspection import reply_flow
+from sipcore.overload import OverloadReport, with_overload
 from sipcore.transaction.keys import Key
 
 _WANTED = re.compile(
@@ -75,20 +76,20 @@ class Top(NamedTuple):
     value: bytes
 
 
-def top_of(request: Sketch, flow: Flow) -> Top | None:
+def top_of(request: Sketch, flow: Flow, report: OverloadReport) -> Top | None:
     """None when the first Via cannot be read, is one of several on a line, has no branch with the magic cookie, or
-    wants the answer elsewhere than at the source."""
+    wants the answer elsewhere than at the source. `report`: for a server that offers overload control."""
     host, port = flow.remote
     usual = _USUAL_VIA.fullmatch(request.vias[0])
     if usual is not None:
         key = (usual[3].decode(), usual[1].decode(), (usual[2] or b"").decode(), request.method)
         return Top(key, b"%s=%d;received=%s" % (request.vias[0], port, host.encode()))
-    return _read_top(request, flow)
+    return _read_top(request, flow, report)
 
 
-def _read_top(request: Sketch, flow: Flow) -> Top | None:
+def _read_top(request: Sketch, flow: Flow, report: OverloadReport) -> Top | None:
     text = request.vias[0]
-    if b"," in text or not text.isascii():
+    if not text.isascii():
         return None
     try:
         via = Via.parse(text.decode())
@@ -97,7 +98,7 @@ def _read_top(request: Sketch, flow: Flow) -> Top | None:
     branch = via.branch or ""
     if not branch.startswith(MAGIC_COOKIE) or len(branch) == len(MAGIC_COOKIE) or reply_flow(via, flow) is not flow:
         return None
-    value = str(via.with_source(*flow.remote)).encode()
+    value = str(with_overload(via.with_source(*flow.remote), report)).encode()
     return Top((branch, via.host, str(via.port or ""), request.method), value)
 
 

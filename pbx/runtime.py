@@ -67,7 +67,7 @@ class Server:
         keys = ServerKeys.load(lock.data)
         self._realm = sip.realm or keys.realm
         directory = Directory(office, self._realm)
-        self.admission = Admission(directory, keys.nonce_bytes, self.clock, sip.digest)
+        self.admission = Admission(directory, keys.nonce_bytes, self.clock, sip.digest, source_rate=sip.source_rate)
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
         self.location = Location(storage.locations, self.clock, self.bus, self._flow_to, self._is_open)
         self._cdrs = CdrRecorder(storage.cdrs.append)
@@ -92,8 +92,7 @@ class Server:
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self._listeners = Listeners(sip, lock.data, self.driver, self._addresses)
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
-        self.gate = Gate(self._listeners.waiting, self.stack.holds, sip.scanners, lag=lambda: self.driver.lag_s)
-        self.driver.gate = self.gate.judge
+        self.gate = self._stand_before_the_stack(sip)
         self.driver.on_closed = self.location.flow_closed
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
@@ -101,6 +100,17 @@ class Server:
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
+
+    def _stand_before_the_stack(self, sip: SipSettings) -> Gate:
+        gate = Gate(
+            self._listeners.waiting,
+            self.stack.holds,
+            sip.scanners,
+            rate=self.admission.rate,
+            lag=lambda: self.driver.lag_s,
+        )
+        self.stack.overload, self.driver.gate = gate.report, gate.judge
+        return gate
 
     # --- life -------------------------------------------------------------------------------------------------
 
@@ -248,3 +258,9 @@ def _stack_config(sip: SipSettings) -> StackConfig:
 def data_folder(settings: Settings, given: Path | None) -> Path:
     """The data folder: the one given on the command line, else the configured one."""
     return given if given is not None else Path(settings.data)
+
+
+def _stack_config(sip: SipSettings) -> StackConfig:
+    return StackConfig(
+        agent=sip.user_agent, extensions=EXTENSIONS, session_expires_s=sip.session_expires, min_se_s=sip.min_se
+    )

@@ -29,6 +29,7 @@ from sipcore.flow import Flow
 from sipcore.ids import IdSource
 from sipcore.inspection import KEEPALIVES, phrase, reply_flow
 from sipcore.message import Request, Response
+from sipcore.overload import OverloadReport, offers_overload_control, with_overload
 from sipcore.parse import MalformedMessage, parse_message
 from sipcore.stack_config import StackConfig
 from sipcore.timers import Timed, TimerQueue
@@ -58,6 +59,7 @@ class TransactionLayer:
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.tap: Tap | None = None
+        self.overload: Callable[[], OverloadReport] | None = None
         self._servers: dict[Key, ServerBase] = {}
         self._clients: dict[Key, ClientBase] = {}
         self._timers = TimerQueue()
@@ -171,6 +173,8 @@ class TransactionLayer:
     def _start_server(self, key: Key, request: Request, flow: Flow, now: float) -> ServerBase:
         source, flow = flow.remote, reply_flow(request.via, flow)
         request.note_source(*source)
+        if self.overload is not None and offers_overload_control(request):
+            request.replace_via(with_overload(request.via, self.overload()))
         transaction: ServerBase
         if request.method == "INVITE":
             invite = InviteServerTransaction(key, request, flow, timers=self.config.timers)

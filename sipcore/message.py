@@ -251,8 +251,12 @@ class Request(Message):
             return
         via = self.via.with_source(host, port)
         if via is not self._via:
-            self.headers.set_top_value("via", str(via))
-            self._via = via
+            self.replace_via(via)
+
+    def replace_via(self, via: Via) -> None:
+        """Put `via` in the place of the top one."""
+        self.headers.set_top_value("via", str(via))
+        self._via = via
 
     def routes(self) -> tuple[Route, ...]:
         return self.headers.all(Route)

@@ -36,6 +36,7 @@ min_se = 120
 trace_mb = 0
 hep = "[::1]:9060"
 scanners = ["friendly-scanner"]
+source_rate = 50
 
 [media]
 ports = "20000-20003"

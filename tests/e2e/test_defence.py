@@ -151,3 +151,30 @@ def test_guessing_slows_down_while_others_are_served(server: Server) -> None:
         assert tried.count(401) <= 3, f"more than a try a second: {tried}"
         assert set(tried) <= {401, 503}
         eventually(lambda: guesser.register().status == 200, "the right password is accepted when it is slow enough")
+
+
+@pytest.mark.row("SEC-9")
+def test_a_stranger_who_floods_is_limited_and_a_phone_elsewhere_is_served(server: Server) -> None:
+    with (
+        Phone(server.address, "201", host="127.0.2.5") as stranger,
+        Phone(server.address, "210", password_of("210"), host="127.0.2.6") as phone,
+    ):
+        here = f"{stranger.address[0]}:{stranger.address[1]}".encode()
+        for _ in range(1500):
+            stranger.send(_message(OPTIONS).replace(b"HERE", here))
+        eventually(lambda: phone.register().status == 200, "a phone at another address registers")
+        assert server.json("status")["overload"]["rate"]["postponed"] > 600
+        answers = [stranger.receive(0.5) for _ in range(400)]
+        refusals = [answer for answer in answers if answer is not None and answer.status == 503]
+        assert refusals
+        assert refusals[0].first("retry-after") == "2"
+
+
+def test_a_server_that_offers_overload_control_is_told_the_load(server: Server) -> None:
+    with Phone(server.address, "201", host="127.0.2.7") as peer:
+        offer = f'SIP/2.0/UDP HERE;branch=z9hG4bK{token()};rport;oc;oc-algo="loss"'
+        here = f"{peer.address[0]}:{peer.address[1]}".encode()
+        peer.send(_message(OPTIONS, change={"Via": offer}).replace(b"HERE", here))
+        via = peer.final_answer("OPTIONS").first("via")
+        assert ";oc=0;" in via
+        assert 'oc-algo="loss"' in via
