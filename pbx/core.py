@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from media.api import EndpointCreated, Refused
+from pbx.accounts import MessageAccounts
 from pbx.addressing import bracketed, contact, dialled, identity
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
@@ -26,6 +27,7 @@ from pbx.party import Party
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
+from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
 from pbx.transfer import Transfers
@@ -45,6 +47,7 @@ from sipcore.events import (
 from sipcore.flow import Flow
 from sipcore.headers import Accept
 from sipcore.message import Request
+from sipcore.presence.mwi import MessageContext
 from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
@@ -84,12 +87,18 @@ class Pbx:
         self._registrar: Registrar | None = None
         self._notifier: Notifier | None = None
         self._texts: TextRelay | None = None
+        self._summaries: UnaskedSummaries | None = None
 
     def attach(self, driver: SipDriver, registrar: Registrar, storage: Storage, texts: TextPolicy) -> None:
         self._driver, self._registrar = driver, registrar
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
-        self._notifier = Notifier(driver, self.admission, self.location, bus, clock, self._applications)
+        accounts = MessageAccounts()
+        accounts.add(MessageContext.PAGER, self._texts.box.counts)
+        self._notifier = Notifier(driver, admission, self.location, accounts, bus, clock, self._applications)
+        self._summaries = UnaskedSummaries(
+            driver, self.location, lambda: admission.directory, accounts, self._notifier.summarises, bus
+        )
 
     @property
     def driver(self) -> SipDriver:
@@ -348,6 +357,8 @@ class Pbx:
         for call in list(self.calls.values()):
             call.end(SHUTDOWN)
         await self.texts.close()
+        if self._summaries is not None:
+            self._summaries.close()
         await self._until_ended(5.0)
 
     async def _until_ended(self, timeout_s: float) -> None:

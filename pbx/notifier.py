@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled
 from pbx.admission import Admission
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import BusEvent, RegistrationChange, RegistrationChanged
+from pbx.events import BusEvent, MessagesChanged, RegistrationChange, RegistrationChanged
 from pbx.location import Location
 from pbx.packages import Package, Packages
 from pbx.presence import Presence
@@ -21,6 +22,7 @@ from sipcore.build import Extra, response_to
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.errors import ParseError
 from sipcore.events import DocumentWanted, RequestArrived, SubscriptionEvent
+from sipcore.flow import Flow
 from sipcore.headers import Accept, Event
 from sipcore.message import Request
 from sipcore.transport.driver import SipDriver
@@ -55,17 +57,19 @@ class Notifier:
         driver: SipDriver,
         admission: Admission,
         location: Location,
+        accounts: MessageAccounts,
         bus: Bus,
         clock: Clock,
         applications: Collection[str],
     ) -> None:
         self._driver, self._admission, self._applications = driver, admission, applications
         self._presence = Presence(bus, self._lines_changed)
-        self._packages = Packages(lambda: admission.directory, self._presence, location, clock)
+        self._packages = Packages(lambda: admission.directory, self._presence, location, accounts, clock)
         self._topics: dict[Topic, dict[Subscription, _Watch]] = {}
         self._counts: Counter[str] = Counter()
         self._busy: set[str] = set()
         bus.subscribe([RegistrationChanged], self._registration_changed)
+        bus.subscribe([MessagesChanged], self._messages_changed)
 
     @property
     def packages(self) -> str:
@@ -127,6 +131,11 @@ class Notifier:
         for subscription, _ in self._all():
             self._end(subscription, "probation", RETRY_AFTER_S)
 
+    def summarises(self, number: str, flow: Flow) -> bool:
+        """Whether a device on this path subscribes to what waits for `number`."""
+        found = self._topics.get(("message-summary", number), ())
+        return any(each.dialog.flow.remote == flow.remote for each in found)
+
     def describe(self) -> dict[str, int]:
         """Subscriptions by package."""
         counts: Counter[str] = Counter()
@@ -145,6 +154,10 @@ class Notifier:
         self._changed(("reg", event.number))
         if event.change is not RegistrationChange.REFRESHED:
             self._changed(("presence", event.number))
+
+    def _messages_changed(self, event: BusEvent) -> None:
+        assert isinstance(event, MessagesChanged)
+        self._changed(("message-summary", event.number))
 
     def _changed(self, topic: Topic) -> None:
         now = self._driver.now()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from pbx.accounts import MessageAccounts
 from pbx.addressing import bracketed
 from pbx.clock import Clock
 from pbx.directory import Directory
@@ -29,9 +30,15 @@ class Packages:
     """The documents of this server. `directory` is asked for each time: it is replaced when the office changes."""
 
     def __init__(
-        self, directory: Callable[[], Directory], presence: Presence, location: Location, clock: Clock
+        self,
+        directory: Callable[[], Directory],
+        presence: Presence,
+        location: Location,
+        accounts: MessageAccounts,
+        clock: Clock,
     ) -> None:
         self._directory, self._presence, self._location, self._clock = directory, presence, location, clock
+        self._accounts = accounts
         known = (
             Package("dialog", dialog_info.CONTENT_TYPE, False, self._dialogs),
             Package("presence", pidf.CONTENT_TYPE, False, self._presence_of),
@@ -59,8 +66,7 @@ class Packages:
         return pidf.pidf(uri_of(number, host), is_open=is_open, is_on_the_phone=is_busy, note=note)
 
     def _messages(self, number: str, host: str, _: int) -> bytes:
-        """No message is kept for anybody yet."""
-        return mwi.message_summary(uri_of(number, host))
+        return mwi.message_summary(uri_of(number, host), self._accounts.waiting(number))
 
     def _registrations(self, number: str, host: str, version: int) -> bytes:
         now = self._clock.now()

@@ -16,6 +16,7 @@ from pbx.clock import Clock
 from pbx.events import BusEvent, MessagesChanged, RegistrationChange, RegistrationChanged
 from pbx.location import Target
 from pbx.textcarrier import OF_THE_TEXT, Delivery, TextCarrier
+from sipcore.presence.mwi import MessageCounts
 from storage.ports import StorageUnavailable, TextStore
 from storage.records import StoredText
 
@@ -71,6 +72,10 @@ class TextBox:
 
     def waiting(self, number: str) -> int:
         return len(self._queues.get(number, ()))
+
+    def counts(self, number: str) -> MessageCounts:
+        """As a message account tells them."""
+        return MessageCounts(new=self.waiting(number))
 
     def is_before(self, number: str) -> bool:
         """Another text to `number` would overtake those that wait, or that are about to."""

@@ -60,6 +60,7 @@ class Softphone:
         says: Samples,
         transport: str = "",
         watches: str = "",
+        mwi: bool = False,
     ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
@@ -71,6 +72,8 @@ class Softphone:
         if watches:  # the presence of that number
             config += "module_app contact.so\nmodule_app presence.so\n"
             (folder / "contacts").write_text(f'"Friend" <sip:{watches}@{server[0]}:{server[1]}>;presence=p2p\n')
+        if mwi:
+            config += "module_app mwi.so\n"
         (folder / "config").write_text(config)
         uri = f"sip:{number}@{server[0]}:{server[1]}" + (f";transport={transport}" if transport else "")
         account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu"
@@ -173,9 +176,17 @@ class Softphone:
 
 @contextmanager
 def softphone(
-    folder: Path, server: Address, number: str, password: str, says: Samples, transport: str = "", watches: str = ""
+    folder: Path,
+    server: Address,
+    number: str,
+    password: str,
+    says: Samples,
+    transport: str = "",
+    watches: str = "",
+    *,
+    mwi: bool = False,
 ) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says, transport, watches)
+    phone = Softphone(folder, server, number, password, says, transport, watches, mwi)
     try:
         yield phone
     finally:

@@ -11,7 +11,7 @@ import pytest
 from pbx import notifier
 from pbx.notifier import MOST_PER_ACCOUNT
 from sipcore.headers import Expires
-from storage.records import Office, Terminal, User
+from storage.records import Office, StoredText, Terminal, User
 from tests.support.builders import terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import Phone
@@ -360,6 +360,20 @@ async def test_mail_says_truthfully_that_none_waits() -> None:
         await asyncio.sleep(1)
         assert watched.bodies[-1].startswith(b"Messages-Waiting: no\r\n")
         assert watched.notifies[-1].content_type == "application/simple-message-summary"
+
+
+async def test_a_lamp_for_messages_follows_the_texts_that_wait() -> None:
+    async with lamp_office(*terminals()) as office:
+        watched = await Watcher(await office.registered("103")).watch("103", "message-summary")
+        at = office.clock.wall()
+        await office.pbx.texts.box.keep(StoredText("t1", "103", "101", at, at + 300, b"Hello"))
+        await asyncio.sleep(1)
+        assert watched.bodies[-1].decode().splitlines()[::3] == ["Messages-Waiting: yes", "Pager-Message: 1/0 (0/0)"]
+        await asyncio.sleep(301)
+        await office.pbx.sweep()
+        await asyncio.sleep(1)
+        assert watched.bodies[-1].startswith(b"Messages-Waiting: no\r\n")
+        assert len(watched.bodies) == 3
 
 
 async def test_a_phone_may_watch_its_own_registrations() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sipcore.flow import Flow
 from sipcore.presence.dialog_info import DialogParty, DialogView, dialog_info
-from sipcore.presence.mwi import message_summary
+from sipcore.presence.mwi import MessageContext, MessageCounts, message_summary
 from sipcore.presence.pidf import pidf
 from sipcore.presence.reginfo import reginfo
 from sipcore.register.binding import Binding
@@ -70,9 +70,20 @@ def test_presence_says_who_is_on_the_phone() -> None:
 
 
 def test_a_message_summary_counts() -> None:
-    text = message_summary("sip:102@h").decode()
+    text = message_summary("sip:102@h", {}).decode()
     assert text == "Messages-Waiting: no\r\nMessage-Account: sip:102@h\r\nVoice-Message: 0/0 (0/0)\r\n"
-    assert message_summary("sip:102@h", new=2, old=5).startswith(b"Messages-Waiting: yes\r\n")
+    waiting = {MessageContext.PAGER: MessageCounts(2, 5, 1), MessageContext.VOICE: MessageCounts(old=3)}
+    assert message_summary("sip:102@h", waiting).decode().splitlines() == [
+        "Messages-Waiting: yes",
+        "Message-Account: sip:102@h",
+        "Voice-Message: 0/3 (0/0)",
+        "Pager-Message: 2/5 (1/0)",
+    ]
+
+
+def test_old_messages_light_no_lamp() -> None:
+    text = message_summary("sip:102@h", {MessageContext.VOICE: MessageCounts(old=3)})
+    assert text.startswith(b"Messages-Waiting: no\r\n")
 
 
 def binding(port: int) -> Binding:

@@ -68,7 +68,9 @@ class Watcher:
 
     def _request(self, event: RequestArrived) -> None:
         request, stack = event.request, self.phone.stack
-        assert request.method == "NOTIFY"
+        if request.method != "NOTIFY":
+            stack.respond(event.key, response_to(request, 405), self.phone.driver.now())
+            return
         found = [each for each in self.subscriptions if each.tag == request.to.tag]
         status = self.answers
         if not found:
