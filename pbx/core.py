@@ -153,10 +153,10 @@ class Pbx:
         else:
             verdict = self.admission.check(request, event.flow)
             if isinstance(verdict, Admitted) and request.method == "REFER":
-                self._answer(event, 481 if request.to.tag else 403)  # only who is in a call can transfer it
+                self._answer(event, 481 if request.to_tag else 403)  # only who is in a call can transfer it
             elif isinstance(verdict, Admitted) and request.method == "SUBSCRIBE":
                 self.notifier.subscribe(event, verdict.terminal)
-            elif isinstance(verdict, Admitted) and request.method == "MESSAGE" and not request.to.tag:
+            elif isinstance(verdict, Admitted) and request.method == "MESSAGE" and not request.to_tag:
                 self.texts.receive(event, verdict.terminal)
             elif isinstance(verdict, Admitted):
                 self._answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])

@@ -70,7 +70,7 @@ def response_to(
     """A response with the headers that §8.2.6.2 copies; `to_tag` is added unless the request had one or it is 100."""
     items = [item for item in request.headers if item[0] in _COPIED]
     to = request.headers.index()["to"]
-    add = to_tag and status != 100 and not request.to.tag
+    add = to_tag and status != 100 and not request.to_tag
     items.append(("to", f"{to};tag={to_tag}" if add else to))
     if status == 100:
         items += [item for item in request.headers if item[0] == "timestamp"]

@@ -156,7 +156,7 @@ class TransactionLayer:
 
     def stateless_tag(self, request: Request) -> str:
         """A To tag that a retransmission of the request gets again (§8.2.7)."""
-        return self.ids.stable_tag(request.via.branch or "", request.call_id)
+        return self.ids.stable_tag(request.branch, request.call_id)
 
     def _response(self, response: Response, now: float) -> None:
         try:

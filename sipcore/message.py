@@ -12,6 +12,7 @@ from sipcore.errors import ParseError
 from sipcore.grammar import split_list
 from sipcore.headers import CANONICAL, COMPACT, LIST_HEADERS, Contact, CSeq, From, Route, To, Via
 from sipcore.uri import OtherUri, SipUri, TelUri
+from sipcore.usual import write
 
 Uri = SipUri | TelUri | OtherUri
 
@@ -70,13 +71,19 @@ class Headers:
 
     __slots__ = ("_decoded", "_first", "_items")
 
-    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, items: Iterable[tuple[str, str]] = (), first: dict[str, str] | None = None) -> None:
+        """`first` is what `index` will return, when that is known."""
         self._items: list[tuple[str, str]] = items if isinstance(items, list) else list(items)
-        self._first: dict[str, str] | None = None
+        self._first = first
         self._decoded: dict[type, tuple[object, ...]] | None = None
 
     def _changed(self) -> None:
         self._decoded = self._first = None
+
+    @property
+    def items(self) -> list[tuple[str, str]]:
+        """Name and text of every field, in order; not to be changed."""
+        return self._items
 
     def index(self) -> dict[str, str]:
         """Name to text of its first field; not to be changed."""
@@ -169,13 +176,20 @@ class Headers:
         )
 
 
+Sent = tuple[str, str, str, str | None]
+Tags = tuple[str | None, str | None]
+Facts = tuple[str | int, str, list[tuple[str, str]], dict[str, str], bytes, Sent, Tags]
+
+
 class Message:
-    """What requests and responses share."""
+    """What requests and responses share. Header values are decoded when somebody asks; `sent` and `tags` are what the
+    reader of the usual form has found on its way."""
 
-    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "headers")
+    __slots__ = ("_cseq", "_from", "_sent", "_tags", "_to", "_via", "body", "headers")
 
-    def __init__(self, headers: Headers, body: bytes = b"") -> None:
+    def __init__(self, headers: Headers, body: bytes = b"", sent: Sent | None = None, tags: Tags | None = None) -> None:
         self.headers, self.body = headers, body
+        self._sent, self._tags = sent, tags
         self._via: Via | None = None
         self._from: From | None = None
         self._to: To | None = None
@@ -188,6 +202,27 @@ class Message:
             text = self._required("via")
             self._via = _top_via(text) if "," in text else _via(text)
         return self._via
+
+    @property
+    def sent(self) -> Sent:
+        """Host, port (text, "" when absent), branch ("") and rport (None) of the topmost Via as it came."""
+        if self._sent is None:
+            via = self.via
+            self._sent = (via.host, str(via.port or ""), via.branch or "", via.rport)
+        return self._sent
+
+    @property
+    def branch(self) -> str:
+        """Of the topmost Via; "" when absent."""
+        return self.sent[2]
+
+    @property
+    def from_tag(self) -> str | None:
+        return self._tags[0] if self._tags is not None else self.from_.tag
+
+    @property
+    def to_tag(self) -> str | None:
+        return self._tags[1] if self._tags is not None else self.to.tag
 
     @property
     def from_(self) -> From:
@@ -228,6 +263,9 @@ class Message:
         return value
 
     def _encode(self, start_line: str) -> bytes:
+        data = write(start_line, self.headers.items, self.body)
+        if data is not None:
+            return data
         head = f"{start_line}\r\n{self.headers.lines()}Content-Length: {len(self.body)}\r\n\r\n"
         return head.encode("utf-8", "surrogateescape") + self.body
 
@@ -237,8 +275,16 @@ class Request(Message):
 
     __slots__ = ("method", "uri")
 
-    def __init__(self, method: str, uri: Uri, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
+    def __init__(
+        self,
+        method: str,
+        uri: Uri,
+        headers: Headers,
+        body: bytes = b"",
+        sent: Sent | None = None,
+        tags: Tags | None = None,
+    ) -> None:
+        super().__init__(headers, body, sent, tags)
         self.method, self.uri = method, uri
 
     def note_source(self, host: str, port: int) -> None:
@@ -273,8 +319,16 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        headers: Headers,
+        body: bytes = b"",
+        sent: Sent | None = None,
+        tags: Tags | None = None,
+    ) -> None:
+        super().__init__(headers, body, sent, tags)
         self.status, self.reason = status, reason
 
     def __bytes__(self) -> bytes:

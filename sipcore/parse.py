@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from sipcore.errors import FramingError, ParseError
 from sipcore.grammar import TOKEN
 from sipcore.headers import CANONICAL, COMPACT
-from sipcore.message import Headers, Message, Request, Response
+from sipcore.message import Facts, Headers, Message, Request, Response
 from sipcore.uri import parse_uri
+from sipcore.usual import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,28 @@ def parse_message(data: bytes, limits: ParseLimits = DEFAULT_LIMITS) -> Request 
     """Decode a whole message. For a datagram bytes beyond Content-Length are dropped (RFC 3261 §18.3); in a stream
     Content-Length is required and exact, which the framer has seen to. Line ends before a message mean nothing
     (§7.5)."""
+    if len(data) <= limits.message_bytes:
+        facts = read(data, limits.header_bytes, limits.header_count)
+        if facts is not None and (message := _of_facts(facts)) is not None:
+            return message
+    return parse_any(data, limits)
+
+
+def _of_facts(facts: Facts) -> Request | Response | None:
+    """None when the Request-URI is none: `parse_any` says what is wrong with it."""
+    first, second, fields, index, body, sent, tags = facts
+    headers = Headers(fields, index)
+    if isinstance(first, int):
+        return Response(first, second, headers, body, sent, tags)
+    try:
+        uri = parse_uri(second)
+    except ParseError:
+        return None
+    return Request(first, uri, headers, body, sent, tags)
+
+
+def parse_any(data: bytes, limits: ParseLimits = DEFAULT_LIMITS) -> Request | Response:
+    """`parse_message` for every form that the grammar allows."""
     if data[:1] == b"\r":
         data = data.lstrip(b"\r\n")
     if len(data) > limits.message_bytes:

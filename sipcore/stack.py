@@ -134,8 +134,8 @@ class SipStack(TransactionLayer):
 
     def machines(self) -> list[Usage | Transaction]:
         """All that is held, for `sipcore.freeze`, in the order in which `adopt` joins them again."""
-        outside = [each for each in self._servers.values() if not each.request.to.tag]
-        inside = [each for each in self._servers.values() if each.request.to.tag]
+        outside = [each for each in self._servers.values() if not each.request.to_tag]
+        inside = [each for each in self._servers.values() if each.request.to_tag]
         return [*outside, *self._usages.all(), *inside, *self._clients.values()]
 
     def adopt(self, machine: Usage | Transaction) -> None:
@@ -162,7 +162,7 @@ class SipStack(TransactionLayer):
         if isinstance(transaction, ServerBase):
             self._servers[transaction.key] = transaction
             transaction.owner = self._usages.owner_of(transaction)
-            if transaction.request.method != "REGISTER" and not transaction.request.to.tag:
+            if transaction.request.method != "REGISTER" and not transaction.request.to_tag:
                 self._merged.setdefault(merge_key(transaction.request), transaction.key)
         elif isinstance(transaction, ClientBase):
             self._clients[transaction.key[0], transaction.key[1]] = transaction
@@ -185,7 +185,7 @@ class SipStack(TransactionLayer):
 
     def _new_request(self, key: Key, request: Request, flow: Flow, now: float) -> None:
         status, extra = refusal(request, self.config, self._extensions)
-        tag = request.to.tag
+        tag = request.to_tag
         if not status and not tag and self._is_merged(request, key):
             status = 482
         transaction = self._start_server(key, request, flow, now)
@@ -228,7 +228,7 @@ class SipStack(TransactionLayer):
             self.perform(session, session.receive_ack(ack, now), now)
         if transaction is not None:
             self._run(transaction, transaction.receive(ack, now), now)
-        elif session is None and ack.to.tag != self.stateless_tag(ack):  # not that of a challenge without memory
+        elif session is None and ack.to_tag != self.stateless_tag(ack):  # not that of a challenge without memory
             self.drops[DropReason.STRAY_ACK] += 1
 
     def _cancel_received(self, key: Key, cancel: Request, flow: Flow, now: float) -> None:
@@ -277,7 +277,7 @@ class SipStack(TransactionLayer):
     def _forget(self, transaction: Transaction) -> None:
         super()._forget(transaction)
         request = transaction.request
-        if isinstance(transaction, ServerBase) and request.method != "REGISTER" and not request.to.tag:
+        if isinstance(transaction, ServerBase) and request.method != "REGISTER" and not request.to_tag:
             merged = merge_key(request)
             if self._merged.get(merged) == transaction.key:  # a merged copy leaves the first one's entry alone
                 del self._merged[merged]

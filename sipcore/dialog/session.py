@@ -56,7 +56,7 @@ class InviteSession(UpdatingSession):
         if not request.body:
             raise LocalProtocolError("an INVITE of ours without an offer")
         session = cls(Role.UAC, request, flow, profile, ids)
-        session.local_tag = request.from_.tag or ""
+        session.local_tag = request.from_tag or ""
         session.offers.on(offer_answer.On.OFFER_SENT)
         session._local_sdp = request.body
         session._ask_interval(request)
@@ -167,7 +167,7 @@ class InviteSession(UpdatingSession):
 
     def _is_first(self, request: Request) -> bool:
         """Whether this is the INVITE that made the session, perhaps thawed apart from it."""
-        return request is self.request or (request.method == "INVITE" and request.via.branch == self.branch)
+        return request is self.request or (request.method == "INVITE" and request.branch == self.branch)
 
     def receive_request(self, key: Key, request: Request, now: float) -> Actions:
         """A request inside the dialog other than ACK and CANCEL; always answered, now or by the user."""
@@ -211,7 +211,7 @@ class InviteSession(UpdatingSession):
         self._proceeding = True
         if response.status == 100:
             return NOTHING
-        tag = response.to.tag or ""
+        tag = response.to_tag or ""
         sdp = self._body_of(response)
         self._remote_sdp = sdp or self._remote_sdp
         return (Tell(SessionProgress(self, response.status, sdp, tag)),)
@@ -229,7 +229,7 @@ class InviteSession(UpdatingSession):
 
     def _answered_again(self, now: float, response: Response) -> Actions:
         """A copy of the 2xx, or the 2xx of another fork: that one is ended at once."""
-        tag = response.to.tag or ""
+        tag = response.to_tag or ""
         known = self._acks.get(tag)
         if known is not None:
             return (Send(known, self.flow),)

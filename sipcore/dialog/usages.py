@@ -38,11 +38,11 @@ class Usages:
 
     def session_of(self, request: Request) -> InviteSession | None:
         """The session of a request inside a dialog: our tag is in To, the peer's in From (§12.2.2)."""
-        session = self._sessions.get((request.call_id, request.to.tag or ""))
+        session = self._sessions.get((request.call_id, request.to_tag or ""))
         if session is None:
             return None
         dialog = session.dialog
-        if dialog is not None and dialog.remote_tag != (request.from_.tag or ""):
+        if dialog is not None and dialog.remote_tag != (request.from_tag or ""):
             return None
         return session
 
@@ -52,15 +52,15 @@ class Usages:
 
     def subscription_of(self, request: Request) -> Subscription | None:
         """The subscription of a request inside its dialog."""
-        found = self._subscriptions.get((request.call_id, request.to.tag or ""))
-        return found if found is not None and found.dialog.remote_tag == (request.from_.tag or "") else None
+        found = self._subscriptions.get((request.call_id, request.to_tag or ""))
+        return found if found is not None and found.dialog.remote_tag == (request.from_tag or "") else None
 
     def owner_of(self, transaction: ServerBase | ClientBase) -> Usage | None:
         """Whose transaction it is, for one that comes from another stack."""
         request = transaction.request
         if isinstance(transaction, ServerBase):
-            return self.session_of(request) if request.to.tag else None
-        ours = (request.call_id, request.from_.tag or "")
+            return self.session_of(request) if request.to_tag else None
+        ours = (request.call_id, request.from_tag or "")
         if request.method == "NOTIFY" and ours in self._subscriptions:
             return self._subscriptions[ours]
         if request.method == "NOTIFY":
@@ -69,7 +69,7 @@ class Usages:
         session = self._sessions.get(ours)
         if session is None:
             return None
-        of_fork = session.dialog is not None and request.to.tag not in (None, session.dialog.remote_tag)
+        of_fork = session.dialog is not None and request.to_tag not in (None, session.dialog.remote_tag)
         return None if of_fork else session
 
     def all(self) -> list[Usage]:

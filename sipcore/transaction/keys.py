@@ -8,19 +8,18 @@ Key = tuple[str, ...]
 
 def client_key(response: Response) -> Key:
     """Branch of the top Via and the method in CSeq (§17.1.3)."""
-    return (response.via.branch or "", response.cseq.method)
+    return (response.branch, response.cseq.method)
 
 
 def server_key(request: Request, method: str = "") -> Key:
     """Branch, sent-by and method, an ACK counting as INVITE (§17.2.3). `method` asks for another one: CANCEL looks for
     the request it cancels."""
-    via = request.via
+    host, port, branch, _ = request.sent
     method = method or request.method
     if method == "ACK":
         method = "INVITE"
-    branch = via.branch or ""
     if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):  # the bare cookie identifies nothing
-        return (branch, via.host, str(via.port or ""), method)
+        return (branch, host, port, method)
     return _rfc2543_key(request, method)
 
 
@@ -28,7 +27,7 @@ def _rfc2543_key(request: Request, method: str) -> Key:
     """For peers without the magic cookie. The To tag is left out: an ACK carries the one of our response."""
     return (
         str(request.uri),
-        request.from_.tag or "",
+        request.from_tag or "",
         request.call_id,
         str(request.cseq.number),
         str(request.via),
@@ -38,4 +37,4 @@ def _rfc2543_key(request: Request, method: str) -> Key:
 
 def merge_key(request: Request) -> Key:
     """Equal for requests that reached us over several paths of a fork (§8.2.2.2)."""
-    return (request.from_.tag or "", request.call_id, str(request.cseq.number), request.method)
+    return (request.from_tag or "", request.call_id, str(request.cseq.number), request.method)
