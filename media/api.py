@@ -186,10 +186,13 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class EndpointCreated:
+    """`worker`: endpoints of different ones cannot meet in a room."""
+
     endpoint: EndpointId
     rtp: HostPort
     rtcp_port: int
     ssrc: int
+    worker: int = 0
 
 
 @dataclass(frozen=True, slots=True)

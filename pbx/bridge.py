@@ -78,6 +78,10 @@ class Bridge:
             self._one_left.set_result(leg)
             self._end()
 
+    def enter_again(self) -> None:
+        """Media of a member have been elsewhere and are back."""
+        self._services.submit(*(JoinRoom(self.id, leg.media.endpoint) for leg in self.members.values()))
+
     async def until_one_left(self) -> "Leg":
         """Wait until a member ends or is taken elsewhere; returns it."""
         return await self._one_left

@@ -12,7 +12,7 @@ import structlog
 
 from pbx.bridge import Bridge
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
-from pbx.events import CallEnded, CallId, CallStarted, LegMoved
+from pbx.events import CallEnded, CallId, CallLinked, CallStarted, LegMoved
 from pbx.media_session import MediaRefused
 from pbx.party import Party
 from pbx.services import Services
@@ -25,13 +25,16 @@ REPORT_TIMEOUT_S = 2.0  # the engine's last reports; without them the history ro
 
 class Call:
     """Made for each INVITE that was admitted and for each transfer. `to` is who was dialled; a transfer goes on from
-    the call `origin`: history joins them, and their media are on one worker."""
+    the call `origin`, and history joins them. Media of a call `near` are on the worker of that call."""
 
-    def __init__(self, call_id: CallId, to: Party, services: Services, origin: "Call | None" = None) -> None:
+    def __init__(
+        self, call_id: CallId, to: Party, services: Services, origin: "Call | None" = None, near: "Call | None" = None
+    ) -> None:
         self.id = call_id
         self.linkedid: CallId = call_id if origin is None else origin.linkedid
         self.to, self.services = to, services
-        self.media_group: int = services.new_id() if origin is None else origin.media_group
+        near = near or origin
+        self._media_group: int = services.new_id() if near is None else near.media_group
         self.referred_by: Party | None = None
         self.legs: list[Leg] = []
         self.digits = ""
@@ -50,6 +53,11 @@ class Call:
         assert self._caller is not None
         return self._caller
 
+    @property
+    def media_group(self) -> int:
+        """The group of media that other legs of this call have to be in, so that they can meet the caller's."""
+        return self._media_group if self._caller is None else self._caller.media.group
+
     def adopt(self, leg: "Leg") -> None:
         """A leg becomes ours; the first one is the caller's."""
         if self._caller is None:
@@ -63,8 +71,9 @@ class Call:
         logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("call", call=self.id)
         return logger
 
-    def take(self, leg: "Leg", *, is_callee: bool = False) -> None:
-        """A living leg of another call goes on as one of ours; its bridge stays as it is."""
+    def take(self, leg: "Leg", *, silently: bool = False) -> None:
+        """A living leg of another call goes on as one of ours; its bridge stays as it is. `silently`: history hears
+        of it by `announce`, or never when it goes back."""
         services, left = self.services, leg.call
         left.legs.remove(leg)
         left.leg_closed(leg)
@@ -72,8 +81,18 @@ class Call:
         services.active.leave(leg.party.number, left.id, leg.id)
         leg.call = self
         self.adopt(leg)
-        moved = LegMoved(services.clock.wall(), self.id, leg.id, leg.party, leg.side.sip_call_id, is_callee)
-        services.publish(moved)
+        if not silently:
+            self.announce(leg)
+
+    def announce(self, leg: "Leg", *, is_callee: bool = False) -> None:
+        """Tell history of a leg that was taken: on the caller's side, or (`is_callee`) as who was wanted."""
+        now = self.services.clock.wall()
+        self.services.publish(LegMoved(now, self.id, leg.id, leg.party, leg.side.sip_call_id, is_callee))
+
+    def link(self, linkedid: CallId) -> None:
+        """This call turned out to belong to that conversation."""
+        self.linkedid = linkedid
+        self.services.publish(CallLinked(self.services.clock.wall(), self.id, linkedid))
 
     def begin(self, caller: Party) -> None:
         """Announce the call; its legs come after."""

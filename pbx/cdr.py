@@ -13,6 +13,7 @@ from pbx.events import (
     BusEvent,
     CallEnded,
     CallEvent,
+    CallLinked,
     CallStarted,
     Direction,
     LegAnswered,
@@ -24,7 +25,7 @@ from pbx.events import (
 from pbx.party import Party, PartyKind
 from storage.records import CdrRow
 
-KINDS = (CallStarted, LegCreated, LegAnswered, LegMoved, LegEnded, CallEnded)
+KINDS = (CallStarted, CallLinked, LegCreated, LegAnswered, LegMoved, LegEnded, CallEnded)
 
 
 @dataclass(slots=True)
@@ -43,10 +44,10 @@ class _Attempt:
 class CallStory:
     """What is known of one call so far; `rows` once it has ended."""
 
-    __slots__ = ("_attempts", "_caller_call_ids", "_of_leg", "_quality", "_started")
+    __slots__ = ("_attempts", "_caller_call_ids", "_of_leg", "_quality", "_started", "linkedid")
 
     def __init__(self, started: CallStarted) -> None:
-        self._started = started
+        self._started, self.linkedid = started, started.linkedid
         self._attempts = [_Attempt(started.to, started.at)]
         self._of_leg: dict[LegId, _Attempt | None] = {}  # None: the caller's leg
         self._caller_call_ids: list[str] = []
@@ -112,7 +113,7 @@ class CallStory:
         cause = attempt.cause or ended.cause
         return CdrRow(
             id=f"{started.call}-{n}",
-            linkedid=started.linkedid,
+            linkedid=self.linkedid,
             started_at=attempt.started_at,
             answered_at=attempt.answered_at,
             ended_at=ended_at,
@@ -179,6 +180,8 @@ class CdrRecorder:
 
     def _tell(self, story: CallStory, event: BusEvent) -> None:
         match event:
+            case CallLinked():
+                story.linkedid = event.linkedid
             case LegCreated():
                 story.leg_created(event)
             case LegMoved():

@@ -45,7 +45,7 @@ from sipcore.events import (
     SubscriptionEvent,
 )
 from sipcore.flow import Flow
-from sipcore.headers import Accept
+from sipcore.headers import Accept, Replaces
 from sipcore.message import Request
 from sipcore.presence.mwi import MessageContext
 from sipcore.sdp.model import RtpFormat
@@ -55,6 +55,7 @@ from storage.ports import Storage
 from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
+CALLS_OF_A_PHONE = 4
 _ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE"  # outside sessions
 
 
@@ -195,7 +196,7 @@ class Pbx:
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
-        call = self.new_call(to)
+        call = self.new_call(to, near=self._near(terminal.number, number))
         caller = self.directory.party(terminal)
         call.begin(caller)
         media = self._media(call, flow)
@@ -208,12 +209,28 @@ class Pbx:
             call.stage = "dial" if app is self._terminal_app else "application"
             call.run(lambda each: app.run(each, self), self._call_done)
 
-    def new_call(self, to: Party, origin: Call | None = None) -> Call:
-        """A call that is ours to run and to end; with `origin` one that goes on from there."""
+    def new_call(self, to: Party, origin: Call | None = None, near: Call | None = None) -> Call:
+        """A call that is ours to run and to end; with `origin` one that goes on from there, with `near` one whose
+        media may have to meet those of that call."""
         self._count += 1
-        call = Call(f"{self._system}-{self._started}.{self._count}", to, self.services, origin)
+        call = Call(f"{self._system}-{self._started}.{self._count}", to, self.services, origin, near)
         self.calls[call.id] = call
         return call
+
+    def _near(self, *numbers: str) -> Call | None:
+        """A call that one of these terminals takes part in: its next one goes to the same media worker, so that a
+        transfer can join both. Not for gateways, whose many calls are spread over all workers."""
+        for number in numbers:
+            calls = self.services.active.calls_of(number)
+            if 0 < len(calls) <= CALLS_OF_A_PHONE:
+                return self.calls.get(calls[0])
+        return None
+
+    def leg_of_dialog(self, replaces: Replaces) -> Leg | None:
+        """The living leg whose dialog with its phone a Replaces names (RFC 3891 §3)."""
+        session = self.driver.stack.replaced(replaces)
+        leg = session.user if session is not None else None
+        return leg if isinstance(leg, Leg) and not leg.is_ended else None
 
     def run(self, call: Call, app: Callable[[Call], Awaitable[Cause]], then: Callable[[], None]) -> None:
         """Let `app` control a call of `new_call`; `then` is called when nothing of it is left."""

@@ -82,6 +82,15 @@ class LegMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLinked:
+    """The call belongs to the conversation `linkedid` from now on: a transfer has joined two (CDR-18)."""
+
+    at: float
+    call: CallId
+    linkedid: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """`quality`: what the media engine measured on this leg, by name with its unit."""
 
@@ -141,6 +150,15 @@ class MessagesChanged:
 
 
 CallEvent = (
-    CallStarted | LegCreated | LegRinging | LegAnswered | LegMoved | LegEnded | BridgeFormed | BridgeEnded | CallEnded
+    CallStarted
+    | CallLinked
+    | LegCreated
+    | LegRinging
+    | LegAnswered
+    | LegMoved
+    | LegEnded
+    | BridgeFormed
+    | BridgeEnded
+    | CallEnded
 )
 BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged

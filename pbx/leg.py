@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
-from media.api import Play, PlayId, PlaySource, SetEcho, StopPlay, StreamReport
+from media.api import EndpointId, Play, PlayId, PlaySource, SetEcho, StopPlay, StreamReport
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
+from pbx.relocation import Relocation
 from pbx.services import Services, quality_of
 from sipcore.sdp.model import RtpFormat
 
@@ -79,6 +80,8 @@ class Leg:
         self._until_ended: asyncio.Future[None] | None = None
         self._awaits_answer = False
         self._asked_by: Leg | None = None
+        self._relocation: Relocation | None = None
+        self._earlier: list[StreamReport] = []
         services.legs[media.endpoint] = self
         services.publish(LegCreated(services.clock.wall(), call.id, self.id, party, direction, side.sip_call_id))
         services.active.enter(party.number, call.id, self.id)
@@ -158,11 +161,38 @@ class Leg:
     def offer(self, formats: Sequence[RtpFormat], asked_by: "Leg | None" = None) -> bool:
         """Offer the party a changed session; False when that is not possible now. `asked_by`: the leg whose own offer
         waits for the outcome."""
-        if not self.is_answered or not self.side.may_modify:
+        if not self.may_change:
             return False
         self._asked_by = asked_by
         self.side.modify(self.media.offer(formats))
         return True
+
+    @property
+    def may_change(self) -> bool:
+        """A changed session may be offered now, and no change is under way."""
+        return self.is_answered and self._relocation is None and self.side.may_modify
+
+    async def relocate(self, group: int) -> bool:
+        """Move the media to the worker of a group; whether they are there now."""
+        if not self.is_answered or self._relocation is not None:
+            return False
+        self._relocation = Relocation(self, group, self._services)
+        try:
+            return await self._relocation.run()
+        finally:
+            self._relocation = None
+
+    def change(self, sdp: bytes) -> bool:
+        """Offer what the relocation under way has prepared; False when that is not possible now."""
+        if not self.is_answered or not self.side.may_modify:
+            return False
+        self.side.modify(sdp)
+        return True
+
+    def move_to(self, media: MediaSession) -> None:
+        """The party talks to the endpoint of `media` from now on."""
+        left, self.media = self.media, media
+        self._services.submit(media.configuring(), left.destroying())
 
     # --- what the party does ----------------------------------------------------------------------------------
 
@@ -227,6 +257,9 @@ class Leg:
 
     def modified(self, status: int, sdp: bytes) -> None:
         """The outcome of `offer`."""
+        if self._relocation is not None:
+            self._relocation.answered(status, sdp)
+            return
         asked_by, self._asked_by = self._asked_by, None
         agreed = status == 200
         if agreed:
@@ -269,8 +302,13 @@ class Leg:
             self.call.log.info("no audio, the call ends", number=self.party.number, silent_s=round(silent_s))
             self.hangup(MEDIA_FAILED)
 
-    def media_lost(self) -> None:
+    def media_lost(self, endpoint: EndpointId) -> None:
         """The engine lost the endpoint: there is nothing to destroy and no report to come."""
+        if endpoint != self.media.endpoint:
+            if self._relocation is not None:
+                self._relocation.lost(endpoint)
+            self._services.legs.pop(endpoint, None)
+            return
         self.media.lost()
         self.hangup(MEDIA_FAILED)
         self.give_up_report()
@@ -280,12 +318,16 @@ class Leg:
         self.reported(StreamReport(self.media.endpoint))
 
     def reported(self, report: StreamReport) -> None:
-        """The endpoint's last words: the leg is closed."""
+        """The endpoint's last words: the leg is closed, unless its media have moved meanwhile."""
+        if report.endpoint != self.media.endpoint:
+            self._services.legs.pop(report.endpoint, None)
+            self._earlier.append(report)
+            return
         if not self.is_ended or self._services.legs.pop(self.media.endpoint, None) is None:
             return
         assert self.cause is not None
         assert self.ended_at is not None
-        quality = quality_of(report) if self.answered_at is not None else {}
+        quality = quality_of(report, *self._earlier) if self.answered_at is not None else {}
         self._services.publish(LegEnded(self.ended_at, self.call.id, self.id, self.cause, quality))
         self.call.leg_closed(self)
 
@@ -331,6 +373,8 @@ class Leg:
         self.ended_at = self._services.clock.wall()
         self._services.active.leave(self.party.number, self.call.id, self.id)
         bridge = self.bridge
+        if self._relocation is not None:
+            self._relocation.answered(487, b"")
         if self.media.is_created:
             self._services.submit(self.media.destroying())
         else:

@@ -40,6 +40,10 @@ class ActiveCalls:
         calls = self._calls.get(number)
         return len(calls) if calls is not None else 0
 
+    def calls_of(self, number: str) -> list[CallId]:
+        """The calls of a number, oldest first."""
+        return list(self._calls.get(number, ()))
+
     def numbers(self) -> list[str]:
         """Every number that takes part in a call."""
         return list(self._calls)

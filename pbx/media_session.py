@@ -54,7 +54,8 @@ class MediaSession:
     def __init__(
         self, endpoint: EndpointId, address: MediaAddress, sources: tuple[str, ...], *, group: int = 0
     ) -> None:
-        self.endpoint, self._address, self._sources, self._group = endpoint, address, sources, group
+        self.endpoint, self._address, self._sources, self.group = endpoint, address, sources, group
+        self.worker = 0
         self._local: LocalMedia | None = None
         self._sent: SessionDescription | None = None
         self._offer: SessionDescription | None = None
@@ -64,10 +65,17 @@ class MediaSession:
     # --- the endpoint -----------------------------------------------------------------------------------------
 
     def creating(self) -> CreateEndpoint:
-        return CreateEndpoint(self.endpoint, self._address.bind, group=self._group)
+        return CreateEndpoint(self.endpoint, self._address.bind, group=self.group)
 
     def created(self, reply: EndpointCreated) -> None:
         self._local = LocalMedia(self._address.advertised, reply.rtp.port, reply.rtcp_port)
+        self.worker = reply.worker
+
+    def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":
+        """The same session of descriptions with another endpoint, not created yet."""
+        found = MediaSession(endpoint, self._address, self._sources, group=group)
+        found._sent, found.peer_offer, found.agreed = self._sent, self.peer_offer, self.agreed
+        return found
 
     @property
     def is_created(self) -> bool:

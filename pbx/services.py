@@ -52,7 +52,7 @@ class Services:
             log.error("a media worker died, its calls end", worker=event.worker, legs=len(event.endpoints))
             for endpoint in event.endpoints:
                 if (leg := self.legs.get(endpoint)) is not None:
-                    leg.media_lost()
+                    leg.media_lost(endpoint)
             return
         leg = self.legs.get(event.endpoint)
         if leg is None:
@@ -68,13 +68,14 @@ class Services:
                 leg.media_silent(event.silent_s)
 
 
-def quality_of(report: StreamReport) -> Mapping[str, float]:
-    """What a stream report tells the call history."""
+def quality_of(report: StreamReport, *earlier: StreamReport) -> Mapping[str, float]:
+    """What the stream reports of a leg tell the call history: the last one, and those of endpoints it had before."""
+    reports = (report, *earlier)
     found = {
-        "received": float(report.received),
-        "sent": float(report.sent),
-        "lost": float(report.lost),
-        "jitter_ms": round(report.jitter_ms, 2),
+        "received": float(sum(each.received for each in reports)),
+        "sent": float(sum(each.sent for each in reports)),
+        "lost": float(sum(each.lost for each in reports)),
+        "jitter_ms": round(max(each.jitter_ms for each in reports), 2),
     }
     if report.round_trip_ms is not None:
         found["round_trip_ms"] = round(report.round_trip_ms, 2)

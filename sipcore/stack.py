@@ -24,6 +24,7 @@ from sipcore.events import (
     RequestArrived,
 )
 from sipcore.flow import Flow
+from sipcore.headers import Replaces
 from sipcore.ids import IdSource
 from sipcore.inspection import refusal
 from sipcore.layer import Tap, TransactionLayer
@@ -103,6 +104,10 @@ class SipStack(TransactionLayer):
         self._usages.add(refer)
         self.perform(refer, refer.accept(key, request, now), now)
         return refer
+
+    def replaced(self, replaces: Replaces) -> InviteSession | None:
+        """The session that a Replaces names (RFC 3891 §3)."""
+        return self._usages.replaced(replaces)
 
     def report_refer(self, refer: ReferSubscription, status: int, now: float) -> None:
         """Tell the sender of a REFER how the call goes that it asked for; a final status is the last word."""

@@ -14,6 +14,7 @@ from media.api import (
     Command,
     CreateEndpoint,
     DestroyEndpoint,
+    EndpointCreated,
     EngineFailed,
     EngineReport,
     JoinRoom,
@@ -133,7 +134,7 @@ class MediaSupervisor:
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, Refused):
                 self._undo(command)
-        return replies
+        return tuple(replace(each, worker=place) if isinstance(each, EndpointCreated) else each for each in replies)
 
     def _undo(self, command: Command) -> None:
         """What was refused did not happen."""

@@ -1,12 +1,15 @@
 """Transfers over real sockets: who hears whom is measured by tone on the new path."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.wire import Address, audio_of, sdp
 from tests.e2e.audio import RtpSocket, dominant_hz, exchange, sound_of, tone
 from tests.e2e.conftest import CALLEE, CALLER
 from tests.e2e.harness import Server
-from tests.e2e.ua import Call, Phone, connect, eventually, registered
+from tests.e2e.sipp import Plan, Sipp, play
+from tests.e2e.ua import Call, Phone, connect, eventually, registered, registered_port
 
 REFER_OK = ("active", "100"), ("active", "180"), ("terminated", "200")
 
@@ -96,3 +99,37 @@ def test_a_transfer_to_the_outside_is_refused(server: Server) -> None:
         assert callee.expect(403).status == 403
         outgoing.hang_up()
         incoming.expect_hang_up()
+
+
+def _sipp_callee(server: Server, scenario: str, number: str, port: int) -> Plan:
+    keys = {"number": number, "to": number, "from": number}
+    return Plan(scenario, server.address, CALLEE, port, keys=keys)
+
+
+def test_sipp_joins_its_two_calls(server: Server, tmp_path: Path) -> None:
+    """REFER with Replaces: who was held and who was consulted are left."""
+    with (
+        registered_port(server.address, "403", CALLEE) as held,
+        registered_port(server.address, "404", CALLEE) as consulted,
+    ):
+        plans = [
+            _sipp_callee(server, "callee_answers", "403", held),
+            _sipp_callee(server, "callee_answers", "404", consulted),
+        ]
+        callees = [Sipp(plan, tmp_path) for plan in plans]
+        keys = {"from": "302", "to": "403", "then": "404"}
+        try:
+            play(Plan("caller_joins_its_two_calls", server.address, CALLER, keys=keys), tmp_path)
+            (left,) = server.json("calls")
+            assert (left["from_number"], left["to_number"], left["state"]) == ("403", "404", "talking")
+            server.command("hangup", left["id"])
+            for callee in callees:
+                callee.finish()
+        finally:
+            for callee in callees:
+                callee.end()
+    eventually(lambda: server.json("calls") == [], "both have hung up")
+    rows = [row for row in server.json("history", "--number", "404") if row["stage"] == "transfer"]
+    assert [(row["from_number"], row["disposition"], row["cause"]) for row in rows] == [("403", "ANSWERED", "operator")]
+    told = server.json("history", "--id", rows[0]["linkedid"])
+    assert {(row["from_number"], row["to_number"]) for row in told} == {("302", "403"), ("302", "404"), ("403", "404")}

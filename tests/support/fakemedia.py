@@ -38,6 +38,7 @@ from media.api import (
     StreamReport,
     StreamSpec,
 )
+from media.worker.placement import Placement
 
 FIRST_PORT = 30000
 MAX_MEMBERS = 2
@@ -69,6 +70,8 @@ class FakeMedia:
         self.endpoints: dict[EndpointId, FakeEndpoint] = {}
         self.refused: list[str] = []
         self.closed = False
+        self.workers = 1
+        self.placement = Placement()
         self._listeners: list[Listener] = []
         self._made = 0
         self._failure = ""
@@ -165,7 +168,8 @@ class FakeMedia:
         port = FIRST_PORT + 2 * self._made
         self._made += 1
         self.endpoints[command.endpoint] = FakeEndpoint(command.endpoint, port, command.host, command.spec)
-        return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, 0x5A000000 + self._made)
+        worker, ssrc = self.placement.create(command, (), range(self.workers)), 0x5A000000 + self._made
+        return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, ssrc, worker)
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         found = self._find(command.endpoint)
@@ -177,6 +181,7 @@ class FakeMedia:
         found = self._find(command.endpoint)
         self._end_play(found)
         del self.endpoints[command.endpoint]
+        self.placement.destroy(command.endpoint)
         self._later(StreamReport(command.endpoint))
         return Done()
 
@@ -184,11 +189,14 @@ class FakeMedia:
         found = self._find(command.endpoint)
         if found.room != command.room and len(self.members(command.room)) >= MAX_MEMBERS:
             raise _Refusal(f"Room {command.room} is full: it has {MAX_MEMBERS} members.")
+        if not self.placement.join(command):
+            raise _Refusal(f"Endpoint {command.endpoint} and room {command.room} are on different media workers.")
         found.room = command.room
         return Done()
 
     def _leave(self, command: LeaveRoom) -> Reply:
         self._find(command.endpoint).room = None
+        self.placement.leave(command.endpoint)
         return Done()
 
     def _echo(self, command: SetEcho) -> Reply:

@@ -26,6 +26,7 @@ from pbx.events import (
     BridgeFormed,
     BusEvent,
     CallEnded,
+    CallLinked,
     CallStarted,
     LegAnswered,
     LegCreated,
@@ -59,6 +60,7 @@ WALL_AT_START = 1_700_000_000.0
 QUIET_S = 75.0  # longer than Timer H of a last response after Timer B of a last request
 ALL_EVENTS = (
     CallStarted,
+    CallLinked,
     LegCreated,
     LegRinging,
     LegAnswered,
@@ -300,8 +302,8 @@ class VirtualOffice:
         started = [event.call for event in self.events if isinstance(event, CallStarted)]
         ended = [event.call for event in self.events if isinstance(event, CallEnded)]
         assert sorted(started) == sorted(ended), "a call has not ended exactly once"
-        linked = {event.linkedid for event in self.events if isinstance(event, CallStarted)}
-        assert {row.linkedid for row in self.rows} == linked, "a call without a history row"
+        linked = {event.call: event.linkedid for event in self.events if isinstance(event, CallStarted | CallLinked)}
+        assert {row.linkedid for row in self.rows} == set(linked.values()), "a call without a history row"
 
     async def close(self) -> None:
         await self.driver.close()

@@ -48,6 +48,7 @@ class PhoneCall:
         self.session = session
         self.version = 1
         self.statuses: list[int] = []
+        self.tags: list[str] = []
         self.heard: list[SessionEvent] = []
         self.ended: SessionEnded | None = None
         self.is_answered = False
@@ -163,6 +164,7 @@ class PhoneCall:
         match event:
             case SessionProgress():
                 self.statuses.append(event.status)
+                self.tags.append(event.tag)
             case SessionAnswered() | SessionConfirmed():
                 self.is_answered = True
             case SessionEnded():
