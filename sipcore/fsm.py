@@ -18,7 +18,7 @@ MACHINES = (
     *("transaction.invite_client", "transaction.invite_server", "transaction.client", "transaction.server"),
     *("dialog.session_table", "dialog.modify", "dialog.update", "dialog.offer_answer", "dialog.session_timer"),
     *("dialog.subscription", "dialog.refer"),
-    *("proxy.branch", "proxy.context"),
+    *("proxy.branch", "proxy.context", "register.client"),
 )
 S = TypeVar("S", bound=IntEnum)
 I = TypeVar("I", bound=IntEnum)  # noqa: E741 - the input of a machine

@@ -16,6 +16,7 @@ from sipcore.dialog.session_timer import SessionTimer
 from sipcore.errors import LocalProtocolError
 from sipcore.fsm import Ignored, Row, Table, diagrams, tables
 from sipcore.proxy import branch, context
+from sipcore.register import client as register_client
 from sipcore.transaction import client, invite_client, invite_server, server
 
 NONE: frozenset[Any] = frozenset()
@@ -33,6 +34,7 @@ MACHINES: dict[str, tuple[Table[Any, Any], type, frozenset[Any]]] = {
     "REFER subscription": (refer.TABLE, ReferSubscription, NONE),
     "proxy branch": (branch.TABLE, branch.Branch, NONE),
     "proxy response context": (context.TABLE, context.ResponseContext, NONE),
+    "registration client": (register_client.TABLE, register_client.ClientRegistration, NONE),
 }
 each_machine = pytest.mark.parametrize("name", MACHINES)
 SECTION = re.compile(r"RFC \d{4} §\d+(\.\d+)*")
