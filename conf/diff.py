@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from storage.records import Office, Terminal, User
+from storage.records import Office, Provider, Terminal, User
 
-Entry = User | Terminal
+Entry = User | Terminal | Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,28 @@ class Plan:
     office: tuple[str, ...] = ()
     users: Changes = field(default_factory=Changes)
     terminals: Changes = field(default_factory=Changes)
+    providers: Changes = field(default_factory=Changes)
 
     def __bool__(self) -> bool:
-        return bool(self.office or self.users or self.terminals)
+        return bool(self.office or self.users or self.terminals or self.providers)
 
     def __str__(self) -> str:
         lines = [f"~ office: {', '.join(self.office)}"] if self.office else []
-        lines += _lines("user", self.users) + _lines("terminal", self.terminals)
+        lines += _lines("user", self.users) + _lines("terminal", self.terminals) + _lines("provider", self.providers)
         return "\n".join(lines) or "nothing to change"
 
 
 def plan(old: Office, new: Office) -> Plan:
     """What has to change so that `old` becomes `new`; the order of entries has no meaning."""
     return Plan(
-        office=tuple(_value_changes(old, new, leave_out=("users", "terminals"))),
+        office=tuple(_value_changes(old, new, leave_out=("users", "terminals", "providers"))),
         users=_changes({user.id: user for user in old.users}, {user.id: user for user in new.users}),
         terminals=_changes(
             {terminal.number: terminal for terminal in old.terminals},
             {terminal.number: terminal for terminal in new.terminals},
+        ),
+        providers=_changes(
+            {provider.id: provider for provider in old.providers}, {provider.id: provider for provider in new.providers}
         ),
     )
 

@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
 
-from storage.records import Office, Terminal, User
+from storage.records import Office, Provider, Terminal, User
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
 def export_office(office: Office, *, with_secrets: bool = False) -> str:
-    """The document. Without secrets a terminal's password is left out, and `apply` keeps the stored one."""
+    """The document. Without secrets passwords are left out, and `apply` keeps the stored ones."""
     blocks = [
         _block("[office]", _office_values(office)),
         *(_block("[[users]]", _values(user)) for user in office.users),
-        *(_block("[[terminals]]", _terminal_values(terminal, with_secrets)) for terminal in office.terminals),
+        *(_block("[[terminals]]", _account_values(terminal, with_secrets)) for terminal in office.terminals),
+        *(_block("[[providers]]", _account_values(provider, with_secrets)) for provider in office.providers),
     ]
     return "\n".join(blocks)
 
@@ -33,13 +34,13 @@ def _office_values(office: Office) -> Iterable[tuple[str, object]]:
     return ((name, getattr(office, name)) for name in ("name", "language", "timezone", "number_length"))
 
 
-def _terminal_values(terminal: Terminal, with_secrets: bool) -> Iterable[tuple[str, object]]:
+def _account_values(account: Terminal | Provider, with_secrets: bool) -> Iterable[tuple[str, object]]:
     """All but defaults; with secrets the password in any case, for an absent one would keep what is stored."""
     kept = ("password",) if with_secrets else ()
-    return ((name, value) for name, value in _values(terminal, kept) if with_secrets or name != "password")
+    return ((name, value) for name, value in _values(account, kept) if with_secrets or name != "password")
 
 
-def _values(entry: User | Terminal, kept: tuple[str, ...] = ()) -> Iterable[tuple[str, object]]:
+def _values(entry: User | Terminal | Provider, kept: tuple[str, ...] = ()) -> Iterable[tuple[str, object]]:
     """Keys and values that are not defaults, in the order of the record."""
     for each in fields(entry):
         value = getattr(entry, each.name)

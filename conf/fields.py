@@ -147,8 +147,11 @@ def signature(value: object) -> str:
 
 def server_or_none(value: object) -> Listen | None:
     """Nothing, or the IP address and port of a server."""
-    if value == "":
-        return None
+    return None if value == "" else server(value)
+
+
+def server(value: object) -> Listen:
+    """The IP address and port of a server."""
     found = listen_address(value)
     if not found.port:
         raise ValueError("port 0 reaches nobody; give the port on which the server listens")
@@ -192,6 +195,14 @@ def host_or_empty(value: object) -> str:
         last_label = found.rstrip(".").rpartition(".")[2]
         if not _HOST_NAME.fullmatch(found) or last_label.isdecimal():
             raise ValueError(f'must be an IP address or a host name without a port, not "{found}"') from None
+    return found
+
+
+def host(value: object) -> str:
+    """An IP address or a host name."""
+    found = host_or_empty(value)
+    if not found:
+        raise ValueError("must not be empty: give an IP address or a host name")
     return found
 
 

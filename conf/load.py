@@ -4,11 +4,11 @@ from pathlib import Path
 
 from conf.errors import ConfError, ConfInvalid
 from conf.model import validated
-from conf.office import OfficeDocument, TerminalSection
+from conf.office import OfficeDocument, ProviderSection, TerminalSection
 from conf.office_rules import problems_between
 from conf.read import Document, parse_document, read_text
 from conf.schema import Settings
-from storage.records import Office, Terminal, User
+from storage.records import Office, Provider, Terminal, User
 
 __all__ = ["ConfError", "ConfInvalid", "load_office", "load_settings", "parse_office", "parse_settings"]
 
@@ -32,8 +32,8 @@ def parse_settings(text: str, file: str = "zvon.toml") -> Settings:
 def load_office(path: Path, stored: Office | None = NO_OFFICE) -> Office:
     """The office of an `office.toml`; raises `ConfInvalid`.
 
-    `stored` is the office in force: a terminal without `password` keeps the one stored for its number, and a password
-    that is already stored is not measured by the policy again. None: not known, so no password is asked for.
+    `stored` is the office in force: a terminal or provider without `password` keeps the one stored for it, and a
+    password that is already stored is not measured by the policy again. None: not known, so no password is asked for.
     """
     return parse_office(read_text(path), str(path), stored)
 
@@ -42,7 +42,8 @@ def parse_office(text: str, file: str = "office.toml", stored: Office | None = N
     """The same from text; `file` is the name that errors carry."""
     document = parse_document(text, file)
     passwords = None if stored is None else {terminal.number: terminal.password for terminal in stored.terminals}
-    return _office(_checked(document, passwords), passwords or {})
+    of_providers = {provider.id: provider.password for provider in stored.providers} if stored is not None else {}
+    return _office(_checked(document, passwords), passwords or {}, of_providers)
 
 
 def _checked(document: Document, passwords: dict[str, str] | None) -> OfficeDocument:
@@ -54,10 +55,18 @@ def _checked(document: Document, passwords: dict[str, str] | None) -> OfficeDocu
     return found
 
 
-def _office(document: OfficeDocument, passwords: dict[str, str]) -> Office:
+def _office(document: OfficeDocument, passwords: dict[str, str], of_providers: dict[str, str]) -> Office:
     users = tuple(User(**user.model_dump()) for user in document.users)
     terminals = tuple(_terminal(terminal, passwords.get(terminal.number, "")) for terminal in document.terminals)
-    return Office(**document.office.model_dump(), users=users, terminals=terminals)
+    providers = tuple(_provider(provider, of_providers.get(provider.id, "")) for provider in document.providers)
+    return Office(**document.office.model_dump(), users=users, terminals=terminals, providers=providers)
+
+
+def _provider(section: ProviderSection, stored_password: str) -> Provider:
+    values = section.model_dump()
+    if section.password is None:
+        values["password"] = stored_password
+    return Provider(**values)
 
 
 def _terminal(section: TerminalSection, stored_password: str) -> Terminal:

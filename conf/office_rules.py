@@ -20,10 +20,12 @@ def problems_between(values: Values, stored_passwords: Mapping[str, str] | None)
     yield from _used_twice(values, "users", "id")
     yield from _used_twice(values, "users", "mobile")
     yield from _used_twice(values, "terminals", "number")
+    yield from _used_twice(values, "providers", "id")
     yield from _numbers(values)
     yield from _owners(values)
     yield from _scopes(values)
     yield from _passwords(values, stored_passwords)
+    yield from _logins(values)
 
 
 def _entries(values: Values, section: str) -> Iterator[tuple[KeyPath, Values]]:
@@ -84,6 +86,13 @@ def _scopes(values: Values) -> Iterator[Problem]:
             kind, _, target = name.partition(":") if isinstance(name, str) else ("", "", "")
             if kind in ("user", "group") and target and name not in known:
                 yield Problem((*path, "scope", index), f'there is no {kind} "{target}"')
+
+
+def _logins(values: Values) -> Iterator[Problem]:
+    """A provider where we register needs a login; whether it has a password shows there."""
+    for path, provider in _entries(values, "providers"):
+        if provider.get("kind", "register") == "register" and not provider.get("login", ""):
+            yield Problem(path, 'the login is missing (only a provider with kind = "ip" does without)')
 
 
 def _passwords(values: Values, stored: Mapping[str, str] | None) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from conf.fields import (
     only,
     origin,
     port_range,
+    server,
     server_or_none,
     signature,
     storage_url,
@@ -85,6 +86,8 @@ class SipSettings(Section):
     digest: Digests = ("MD5",)
     # REG-15: the product without a version, which would tell an attacker what to try.
     user_agent: Annotated[str, PlainValidator(ascii_text)] = "Zvon"
+    # DNS servers for names of providers, "192.0.2.53:53"; empty: those of the system.
+    dns: Annotated[tuple[Annotated[Listen, PlainValidator(server)], ...], Field(strict=False)] = ()
     # s between refreshes of a call, twice; RFC 4028 §4 recommends half an hour. 0: calls are not refreshed.
     session_expires: Annotated[int, PlainValidator(whole_number(0, 86400))] = 1800
     # s; RFC 4028 §5 allows no less than 90.

@@ -141,6 +141,15 @@ def calls(data: Data = VAR, json: Json = False) -> None:
     typer.echo(json_text([view_object(each) for each in found])) if json else print_calls(found)
 
 
+def lines(data: Data = VAR, json: Json = False) -> None:
+    """List the lines to providers: whether they work, since when, and why not."""
+    with _server(data) as server:
+        found = server.lines()
+    from pbx.cli_output import json_text, print_lines, view_object
+
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_lines(found)
+
+
 def history(
     second: Annotated[str, typer.Argument(metavar="[N2]", help="A second number, after --number N.")] = "",
     number: Annotated[str, typer.Option(metavar="N", help="Calls of this number; with N2 talks between both.")] = "",
@@ -201,6 +210,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "status": (status, "zvon status --json"),
     "registrations": (registrations, "zvon registrations"),
     "calls": (calls, "zvon calls --json"),
+    "lines": (lines, "zvon lines --json"),
     "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
     "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),
     "hangup": (hangup, "zvon hangup 1f3a-7"),

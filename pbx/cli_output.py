@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.control.messages import CallView, PlanView, RegistrationView
+from pbx.control.messages import CallView, LineView, PlanView, RegistrationView
 from storage.records import CdrRow
 
-View = CallView | RegistrationView
+View = CallView | LineView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -85,6 +85,18 @@ def print_registrations(registrations: Sequence[RegistrationView]) -> None:
         for each in registrations
     ]
     _print_table(("number", "contact", "received", "transport", "expires in", "user agent"), rows, "no registrations")
+
+
+def print_lines(lines: Sequence[LineView]) -> None:
+    rows = [
+        (each.id, each.host, each.state, _local(each.since_at), f"{each.transport}:{each.address}".strip(":"),
+         "" if each.latency_ms is None else f"{each.latency_ms:g} ms",
+         "" if each.expires_in_s is None else _clock(each.expires_in_s), each.error)
+        for each in lines
+    ]  # fmt: skip
+    headings = ("line", "provider", "state", "since", "server", "latency", "expires in", "why")
+    works = ("registered", "reachable", "off", "unchecked")
+    _print_table(headings, rows, "no lines", lambda row: "" if row[2] in works else "red")
 
 
 def print_history(rows: Iterable[CdrRow]) -> None:

@@ -149,6 +149,16 @@ class MessagesChanged:
     number: str
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderChanged:
+    """A line to a provider works, or does not; `error` is a sentence that says why not."""
+
+    at: float
+    provider: str
+    state: str
+    error: str = ""
+
+
 CallEvent = (
     CallStarted
     | CallLinked
@@ -161,4 +171,4 @@ CallEvent = (
     | BridgeEnded
     | CallEnded
 )
-BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged
+BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged | ProviderChanged

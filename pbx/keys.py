@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
 
 from pbx.control.messages import ControlError
 
@@ -39,6 +40,11 @@ class ServerKeys:
         except (ValueError, TypeError):
             raise ControlError(f"{path} is damaged: restore it from a backup or remove it to make new keys") from None
         return keys
+
+    @property
+    def instance(self) -> str:
+        """What this server is called where it registers, the same after a restart (RFC 5626 §4.1)."""
+        return uuid5(NAMESPACE_OID, self.nonce_key).urn
 
     @property
     def nonce_bytes(self) -> bytes:

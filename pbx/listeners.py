@@ -83,6 +83,10 @@ class Listeners:
                 return listener.flow_to(host, port)
         return None
 
+    def bound(self) -> list[tuple[str, str]]:
+        """Transport and host of every listener."""
+        return [(transport, each.bound[0]) for transport, listeners in self._open.items() for each in listeners]
+
     def waiting(self) -> float:
         """About how many datagrams wait to be received."""
         return sum(listener.waiting() for listener in self.of("UDP") if isinstance(listener, UdpListener))

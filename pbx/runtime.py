@@ -17,7 +17,7 @@ from pbx.api import App
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.clock import Clock
-from pbx.control.messages import CallView, ControlError, PlanView, RegistrationView, TraceView
+from pbx.control.messages import CallView, ControlError, LineView, PlanView, RegistrationView, TraceView
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
@@ -25,8 +25,11 @@ from pbx.directory import Directory
 from pbx.gate import Gate
 from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
+from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
+from pbx.outward import Outward
+from pbx.providers import Providers
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
@@ -40,6 +43,7 @@ from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from sipcore.transport.random_ids import RandomIds
+from sipcore.transport.resolver import LazyDns, Resolver
 from storage.ports import HistoryQuery, Storage, StorageUnavailable
 from storage.records import CdrRow, Office
 
@@ -97,6 +101,10 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
+        self._resolver = Resolver(LazyDns([(each.host, each.port) for each in sip.dns]), self.stack.ids.fraction)
+        outward = Outward(self.driver, self._resolver, self._listeners.flow_to, self._listeners.bound)
+        terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
+        self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
@@ -125,6 +133,7 @@ class Server:
             await self._close()
             raise
         self._tasks.add(asyncio.ensure_future(self._sweep()))
+        self.providers.apply(self.office)
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
 
@@ -136,6 +145,7 @@ class Server:
     async def stop(self) -> None:
         """End what is left, then close."""
         await self.pbx.end_all()
+        await self.providers.stop()
         await self._say_goodbye()
         await self._close()
         log.info("stopped")
@@ -151,6 +161,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await self._control.close()
+        await self._resolver.close()
         await self.driver.close()
         self._listeners.close()
         if self._hep is not None:
@@ -183,6 +194,8 @@ class Server:
             "trace": self._ring.describe() if self._ring is not None else {},
             "hep": self._hep.describe() if self._hep is not None else {},
             "transport": self.driver.describe(),
+            "lines": self.providers.describe(),
+            "dns": self._resolver.describe(),
             "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
@@ -195,6 +208,9 @@ class Server:
 
     async def calls(self) -> list[CallView]:
         return [call_view(call, self.clock) for call in self.pbx.calls.values()]
+
+    async def lines(self) -> list[LineView]:
+        return list(self.providers.views())
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
         try:
@@ -244,6 +260,7 @@ class Server:
             if directory.terminal(number) is None:
                 self.location.forget(number)
         self.pbx.office_changed(directory)
+        self.providers.apply(office)
 
 
 def _stack_config(sip: SipSettings) -> StackConfig:

@@ -56,7 +56,7 @@ def registration_view(number: str, binding: Binding, clock: Clock) -> Registrati
 
 def plan_view(plan: Plan, *, applied: bool = False) -> PlanView:
     changes = [ChangeView("change", "office", "", plan.office)] if plan.office else []
-    for kind, found in (("user", plan.users), ("terminal", plan.terminals)):
+    for kind, found in (("user", plan.users), ("terminal", plan.terminals), ("provider", plan.providers)):
         changes += _change_views(kind, found)
     return PlanView(tuple(changes), applied)
 

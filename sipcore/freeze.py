@@ -3,7 +3,8 @@
 `freeze(machine)` makes JSON of a machine's plain data, `thaw(data)` the same machine again: forms list what each
 machine holds, so nothing is pickled and nothing but a machine can come out. Moments are those of the freezing process;
 `shift_s` moves them onto another monotonic clock. What belongs to the user of a machine (`user`, `owner`) is not
-frozen: `SipStack.adopt` joins machines again. Anything that is no such document raises `ParseError`.
+frozen: `SipStack.adopt` joins machines again. Our own registrations are made anew by another process, which replaces
+them where they are kept, so no password is written here. Anything that is no such document raises `ParseError`.
 """
 
 import json
@@ -218,7 +219,7 @@ def _read_address(value: Any, _: float) -> tuple[str, int]:
 
 _ADDRESS = _Codec(list, _read_address)
 _FLOW = _Form(Flow, (_TEXT, "transport"), (_ADDRESS, "local remote"), (_INT, "id")).codec
-_TIMERS = _Form(TimerConfig, (_NUMBER, "t1 t2 t4")).codec
+_TIMERS = _Form(TimerConfig, (_NUMBER, "t1 t2 t4 patience_s")).codec
 _PROFILE = _Form(
     SessionProfile, (_TEXT, "contact agent supported allow"), (_TIMERS, "timers"), (_INT, "session_expires_s min_se_s")
 ).codec

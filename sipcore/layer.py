@@ -7,7 +7,7 @@ Drive it with `receive`, `flow_closed` and `on_timer`; after each, take `outgoin
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sipcore.actions import (
     AckMissing,
@@ -111,11 +111,12 @@ class TransactionLayer:
 
     # --- what the user asks -----------------------------------------------------------------------------------
 
-    def send(self, request: Request, flow: Flow, now: float, *, user: object = None) -> None:
-        """Send a request outside any session; its outcome comes as `ResponseArrived(user, …)`."""
+    def send(self, request: Request, flow: Flow, now: float, *, user: object = None, patience_s: float = 0.0) -> None:
+        """Send a request outside any session; its outcome comes as `ResponseArrived(user, …)`, after `patience_s` at
+        the latest when that is given."""
         branch = self.ids.branch()
         request.headers.add("via", via_value(flow, branch), top=True)
-        self._start_client(SendRequest(request, flow, branch), Asker(user), now)
+        self._start_client(SendRequest(request, flow, branch), Asker(user), now, patience_s)
 
     def respond(self, key: Key, response: Response, now: float, *, keep: bool = True) -> None:
         """Answer a request that arrived. `keep=False` forgets it at once: for challenges (RFC 3261 §8.2.7), whose
@@ -184,11 +185,13 @@ class TransactionLayer:
             self._servers[key] = transaction = ServerTransaction(key, request, flow, timers=self.config.timers)
         return transaction
 
-    def _start_client(self, action: SendRequest, owner: object, now: float) -> None:
-        request = action.request
+    def _start_client(self, action: SendRequest, owner: object, now: float, patience_s: float = 0.0) -> None:
+        request, timers = action.request, self.config.timers
+        if patience_s:
+            timers = replace(timers, patience_s=patience_s)
         kind = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
         key = (action.branch, request.method)
-        transaction = self._clients[key] = kind(key, request, action.flow, owner, self.config.timers)
+        transaction = self._clients[key] = kind(key, request, action.flow, owner, timers)
         self._run(transaction, transaction.start(now), now)
 
     def _cancel(self, action: CancelInvite, now: float) -> None:

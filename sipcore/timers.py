@@ -8,16 +8,17 @@ from typing import Protocol
 @dataclass(frozen=True, slots=True)
 class TimerConfig:
     """Seconds. T1 is the round-trip estimate, T2 the longest retransmit interval, T4 the life of a message in the
-    network (RFC 3261 Table 4)."""
+    network (RFC 3261 Table 4). `patience_s` ends a request of ours earlier than 64*T1; 0 does not."""
 
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
+    patience_s: float = 0.0
 
     @property
     def give_up(self) -> float:
         """64*T1: timers B, F, H, J, L, M."""
-        return 64 * self.t1
+        return self.patience_s or 64 * self.t1
 
     @property
     def wait_d(self) -> float:

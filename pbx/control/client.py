@@ -17,10 +17,12 @@ from pbx.control.messages import (
     ExportOffice,
     GetCalls,
     GetHistory,
+    GetLines,
     GetRegistrations,
     GetStatus,
     HangUp,
     Hello,
+    LineView,
     PlanOffice,
     PlanView,
     RegistrationView,
@@ -76,6 +78,9 @@ class ControlClient:
 
     def calls(self) -> Sequence[CallView]:
         return self._ask(GetCalls(), list[CallView])
+
+    def lines(self) -> Sequence[LineView]:
+        return self._ask(GetLines(), list[LineView])
 
     def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
         return self._ask(GetHistory(query), list[CdrRow])

@@ -70,6 +70,24 @@ class RegistrationView:
 
 
 @dataclass(frozen=True, slots=True)
+class LineView:
+    """One line to a provider. `state`: registered, reachable, unreachable, rejected, failed, trying, unchecked, off;
+    `error` says in a sentence why it does not work; `address` is the server in use."""
+
+    id: str
+    name: str
+    kind: str
+    host: str
+    state: str
+    since_at: float
+    error: str = ""
+    address: str = ""
+    transport: str = ""
+    latency_ms: float | None = None
+    expires_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeView:
     """One entry that a document changes; `details` are sentences without secrets."""
 
@@ -156,6 +174,11 @@ class GetCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class GetLines:
+    """→ list of `LineView`."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetHistory:
     """→ list of `CdrRow`."""
 
@@ -205,6 +228,7 @@ Request = (
     | GetStatus
     | GetRegistrations
     | GetCalls
+    | GetLines
     | GetHistory
     | TraceCall
     | HangUp
@@ -218,6 +242,7 @@ REQUESTS: dict[str, type[Request]] = {
     "status": GetStatus,
     "registrations": GetRegistrations,
     "calls": GetCalls,
+    "lines": GetLines,
     "history": GetHistory,
     "trace": TraceCall,
     "hangup": HangUp,
@@ -236,6 +261,8 @@ class Operator(Protocol):
     async def registrations(self) -> Sequence[RegistrationView]: ...
 
     async def calls(self) -> Sequence[CallView]: ...
+
+    async def lines(self) -> Sequence[LineView]: ...
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
 

@@ -22,6 +22,7 @@ from pbx.control.messages import (
     Frame,
     GetCalls,
     GetHistory,
+    GetLines,
     GetRegistrations,
     GetStatus,
     HangUp,
@@ -136,6 +137,8 @@ class ControlServer:
                 return await operator.registrations()
             case GetCalls():
                 return await operator.calls()
+            case GetLines():
+                return await operator.lines()
             case GetHistory(query):
                 return await operator.history(query)
             case TraceCall(wanted, with_secrets):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from sipcore.locate import DeadTargets, Kind, NextHop, Question, Record, Target, Wanted, is_address, locate
@@ -31,6 +32,21 @@ class Lookup(Protocol):
     """Asks one question; raises `LookupFailed`."""
 
     async def __call__(self, question: Question) -> Found: ...
+
+
+class LazyDns:
+    """The DNS client, loaded beside the event loop when the first name has to be found: most offices need none."""
+
+    def __init__(self, servers: Sequence[tuple[str, int]] = ()) -> None:
+        self._servers = servers
+        self._client: Lookup | None = None
+
+    async def __call__(self, question: Question) -> Found:
+        if self._client is None:
+            module = await asyncio.to_thread(import_module, "sipcore.transport.dns_client")
+            self._client = module.DnsClient(self._servers)
+        assert self._client is not None
+        return await self._client(question)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from storage.match import number_key
-from storage.records import CdrRow, Registration, StoredText, Terminal, User
+from storage.records import CdrRow, Provider, Registration, StoredText, Terminal, User
 
 R = TypeVar("R", CdrRow, Registration, StoredText)
 RowValues = dict[str, Any]
@@ -114,6 +114,14 @@ def terminal_values(terminals: Iterable[Terminal]) -> list[RowValues]:
         {**asdict(terminal), "owner": terminal.owner or None, "ordinal": ordinal}
         for ordinal, terminal in enumerate(terminals)
     ]
+
+
+def provider_values(providers: Iterable[Provider]) -> list[RowValues]:
+    return [{**asdict(provider), "ordinal": ordinal} for ordinal, provider in enumerate(providers)]
+
+
+def provider(columns: RowMapping) -> Provider:
+    return Provider(**{field.name: columns[field.name] for field in fields(Provider)})
 
 
 def user(columns: RowMapping) -> User:

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
 from storage.records import CdrRow, Office, Registration, StoredText
 from storage.sql import mappers
-from storage.sql.tables import locations, offices, terminals, texts, users
+from storage.sql.tables import locations, offices, providers, terminals, texts, users
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
 _INSERT_CDR = (
@@ -69,7 +69,7 @@ def delete_expired_texts(connection: Connection, now_at: float) -> None:
 
 def save_office(connection: Connection, office: Office) -> None:
     """Replace the office; the caller's transaction makes it all or nothing."""
-    for table in (terminals, users, offices):
+    for table in (providers, terminals, users, offices):
         connection.execute(delete(table))
     values = {name: getattr(office, name) for name in ("name", "language", "timezone", "number_length")}
     connection.execute(insert(offices), {"id": 1, **values})
@@ -77,6 +77,8 @@ def save_office(connection: Connection, office: Office) -> None:
         connection.execute(insert(users), mappers.user_values(office.users))
     if office.terminals:
         connection.execute(insert(terminals), mappers.terminal_values(office.terminals))
+    if office.providers:
+        connection.execute(insert(providers), mappers.provider_values(office.providers))
 
 
 def load_office(connection: Connection) -> Office:
@@ -91,5 +93,8 @@ def load_office(connection: Connection) -> Office:
         users=tuple(map(mappers.user, connection.execute(select(users).order_by(users.c.ordinal)).mappings())),
         terminals=tuple(
             map(mappers.terminal, connection.execute(select(terminals).order_by(terminals.c.ordinal)).mappings())
+        ),
+        providers=tuple(
+            map(mappers.provider, connection.execute(select(providers).order_by(providers.c.ordinal)).mappings())
         ),
     )

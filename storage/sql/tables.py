@@ -51,6 +51,24 @@ terminals = Table(
     Column("disabled", Boolean, nullable=False),
 )
 
+providers = Table(
+    "providers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("host", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("transport", String, nullable=False),
+    Column("outbound_proxy", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("login", String, nullable=False),
+    Column("password", String, nullable=False),
+    Column("qualify", Integer, nullable=False),
+    Column("note", String, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+)
+
 # One row an AOR: a refresh is one update, and nobody asks for single bindings in SQL.
 locations = Table(
     "locations",

@@ -10,7 +10,7 @@ from conf.diff import Plan, plan
 from conf.export import export_office
 from conf.load import parse_office
 from conf.office_rules import RESERVED_NUMBERS
-from storage.records import Office, Terminal, User
+from storage.records import Office, Provider, Terminal, User
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12)
 ids = st.text(string.ascii_letters + string.digits, min_size=1, max_size=8)
@@ -25,6 +25,22 @@ users = st.builds(
     position=st.just("") | names,
     location=st.just("") | names,
     role=st.sampled_from(["user", "administrator", "supervisor"]),
+)
+
+providers = st.builds(
+    Provider,
+    id=ids,
+    host=st.sampled_from(["sip.example.net", "192.0.2.1", "2001:db8::1"]),
+    name=st.just("") | names,
+    port=st.sampled_from([0, 5060, 65535]),
+    transport=st.sampled_from(["any", "udp", "tcp", "tls"]),
+    outbound_proxy=st.sampled_from(["", "proxy.example.net", "[2001:db8::2]:5080"]),
+    kind=st.sampled_from(["register", "ip"]),
+    login=st.text(string.digits, min_size=1, max_size=8),
+    password=st.just("") | names,
+    qualify=st.sampled_from([0, 10, 60]),
+    note=st.just("") | names,
+    disabled=st.booleans(),
 )
 
 
@@ -46,6 +62,7 @@ def offices(draw: st.DrawFn) -> Office:
         number_length=length,
         users=tuple(people),
         terminals=tuple(_terminal(draw, number, people) for number in chosen),
+        providers=tuple(draw(st.lists(providers, max_size=3, unique_by=lambda provider: provider.id))),
     )
 
 
@@ -96,7 +113,8 @@ def test_a_plan_is_empty_only_where_nothing_changes_and_never_tells_a_password(o
 
 
 def _as_sets(office: Office) -> tuple[object, ...]:
-    return replace(office, users=(), terminals=()), frozenset(office.users), frozenset(office.terminals)
+    plain = replace(office, users=(), terminals=(), providers=())
+    return plain, frozenset(office.users), frozenset(office.terminals), frozenset(office.providers)
 
 
 OLD = Office(

@@ -83,6 +83,25 @@ async def test_calls_are_an_array_of_objects(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_loop
+async def test_lines_are_an_array_of_objects(tmp_path: Path) -> None:
+    first, second = await document(tmp_path, "lines")
+    assert (first["id"], first["state"], first["latency_ms"], first["since_at"][-1]) == (
+        "telco",
+        "registered",
+        12.5,
+        "Z",
+    )
+    assert (second["state"], second["error"]) == ("unreachable", "the provider does not answer")
+
+
+async def test_lines_are_a_table_for_people(tmp_path: Path) -> None:
+    head, first, second = (await asked(tmp_path, "lines")).stdout.splitlines()
+    assert head.split()[:3] == ["LINE", "PROVIDER", "STATE"]
+    assert all(text in first for text in ("telco", "registered", "udp:192.0.2.9:5060", "12.5 ms", "1:35"))
+    assert second.endswith("the provider does not answer")
+    assert (await asked(tmp_path, "lines", operator=FakeOperator(lines_now=[]))).stdout == "no lines\n"
+
+
 async def test_no_calls_are_an_empty_array(tmp_path: Path) -> None:
     assert await document(tmp_path, "calls", operator=FakeOperator(calls_now=[])) == []
 
@@ -235,7 +254,9 @@ async def test_hangup_ends_a_call_or_says_that_there_is_none(tmp_path: Path) -> 
 # --- without a server ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["status", "registrations", "calls", "history", "export", "hangup", "plan"])
+@pytest.mark.parametrize(
+    "command", ["status", "registrations", "calls", "lines", "history", "export", "hangup", "plan"]
+)
 def test_without_a_server_every_command_says_one_sentence(tmp_path: Path, command: str) -> None:
     (tmp_path / "office.toml").write_text(OFFICE)
     more = {"hangup": ["c1"], "plan": [str(tmp_path / "office.toml")]}.get(command, [])

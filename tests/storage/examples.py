@@ -1,6 +1,6 @@
 """Records for storage tests."""
 
-from storage.records import CdrRow, Office, Registration, StoredText, Terminal, User
+from storage.records import CdrRow, Office, Provider, Registration, StoredText, Terminal, User
 
 
 def cdr(id: str, started_at: float = 1000.0, **values: object) -> CdrRow:
@@ -70,5 +70,20 @@ OFFICE = Office(
     terminals=(
         Terminal(number="202", owner="zoe", password="Long-Enough_1", max_calls=3, max_contacts=2, dtmf="rfc4733"),
         Terminal(number="101", trust="192.0.2.0/24", network="192.0.2.0/24", transport="tcp", disabled=True),
+    ),
+    providers=(
+        Provider(
+            id="telco",
+            host="sip.example.net",
+            name="Телеком",
+            port=5070,
+            transport="tcp",
+            outbound_proxy="proxy.example.net:5080",
+            login="74951234567",
+            password="se cret",
+            qualify=30,
+            note="contract 7",
+        ),
+        Provider(id="gate", host="192.0.2.9", kind="ip", qualify=0, disabled=True),
     ),
 )

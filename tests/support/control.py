@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pbx.control.messages import CallView, ChangeView, ControlError, PlanView, RegistrationView, TraceView
+from pbx.control.messages import CallView, ChangeView, ControlError, LineView, PlanView, RegistrationView, TraceView
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from storage.ports import HistoryQuery
@@ -14,6 +14,12 @@ from storage.records import CdrRow
 T = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
 CALL = CallView("c1", "zvon-1.1", "101", "Anna", "102", "Борис", "talking", T, T + 5.25, 12.5, "PCMA", "PCMU")
+LINES = [
+    LineView(
+        "telco", "Телеком", "register", "sip.example.net", "registered", T, "", "192.0.2.9:5060", "udp", 12.5, 95.0
+    ),
+    LineView("gate", "", "ip", "192.0.2.8:5070", "unreachable", T, "the provider does not answer"),
+]
 RINGING = CallView("c2", "zvon-1.2", "103", "", "104", "", "ringing", T)
 REGISTRATION = RegistrationView(
     "101", "sip:101@10.0.0.5:5062", "203.0.113.9:40000", "udp", "Phone 1.0", T + 0.5, expires_in_s=99.5
@@ -42,6 +48,7 @@ class FakeOperator:
     """Implements `Operator`; a document that says so is refused, one that breaks breaks the operator."""
 
     calls_now: list[CallView] = field(default_factory=lambda: [CALL, RINGING])
+    lines_now: list[LineView] = field(default_factory=lambda: LINES)
     rows: list[CdrRow] = field(default_factory=lambda: [ROW])
     queries: list[HistoryQuery] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
@@ -57,6 +64,9 @@ class FakeOperator:
 
     async def calls(self) -> Sequence[CallView]:
         return self.calls_now
+
+    async def lines(self) -> Sequence[LineView]:
+        return self.lines_now
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
         self.queries.append(query)

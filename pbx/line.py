@@ -1,0 +1,239 @@
+"""One line to a provider: its registration, its health, its state for people (PRV-3, PRV-6, PRV-7, PRV-8, PRV-13)."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+import structlog
+
+from pbx.health import Health
+from pbx.outward import Outward
+from sipcore.auth.client import Account, DigestClient
+from sipcore.build import new_request
+from sipcore.exchange import Exchange
+from sipcore.flow import Flow
+from sipcore.ids import IdSource
+from sipcore.locate import NextHop
+from sipcore.message import Request, Response
+from sipcore.register.client import (
+    TRY_S,
+    Ask,
+    ClientRegistration,
+    Dead,
+    Locate,
+    RegistrationPlan,
+    State,
+    Steps,
+)
+from sipcore.uri import SipUri
+from storage.records import Provider
+
+log = structlog.get_logger("line")
+PATIENCE_S = 3.0  # PRV-7
+TRANSPORTS = {"any": ("UDP", "TCP"), "udp": ("UDP",), "tcp": ("TCP",), "tls": ("TLS",)}
+
+
+@dataclass(frozen=True, slots=True)
+class LineTerms:
+    """What all lines share: how long a registration shall live, who we are."""
+
+    expires_s: int
+    agent: str
+    instance: str = ""
+
+
+class Line:
+    """`changed` is called whenever `state` or `error` may be another one."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        terms: LineTerms,
+        outward: Outward,
+        ids: IdSource,
+        changed: Callable[["Line"], None],
+    ) -> None:
+        self.provider, self._terms, self._outward, self._ids, self._changed = provider, terms, outward, ids, changed
+        self.digest = DigestClient([Account(provider.login, provider.password)] if provider.login else [], ids)
+        self.health = Health()
+        self._transports = TRANSPORTS[provider.transport]
+        self._uri = SipUri("sip", None, provider.host, provider.port or None)
+        self._proxy = SipUri.parse(f"sip:{provider.outbound_proxy};lr") if provider.outbound_proxy else None
+        self._error = ""
+        self._flow: Flow | None = None
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self.registration: ClientRegistration | None = None
+        if provider.kind == "register":
+            plan = RegistrationPlan(
+                provider.login, self._uri, terms.expires_s, self._proxy, terms.instance, terms.agent
+            )
+            self.registration = ClientRegistration(plan, self.digest, ids)
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        if self.provider.disabled:
+            return
+        if self.registration is not None:
+            self._perform(self.registration.start(self._outward.now()))
+        if self.provider.qualify:
+            self._spawn(self._watch())
+
+    async def stop(self) -> None:
+        """Take the registration back; returns soon, whatever the provider does."""
+        registration = self.registration
+        if registration is not None:
+            self._perform(registration.stop(self._outward.now()))
+            while registration.state is not State.OFF:
+                self._wake.clear()
+                await self._wake.wait()
+        self.close()
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def renew(self) -> None:
+        """Our address, or the connection, is another one: register anew."""
+        if self.registration is not None:
+            self._perform(self.registration.restart(self._outward.now()))
+        self._wake.set()
+
+    def check(self) -> None:
+        """A connection that the registration stands on may be gone: the provider could not call us."""
+        flow = self.registration.flow if self.registration is not None else None
+        if flow is not None and not self._outward.is_open(flow):
+            self.renew()
+
+    # --- for people -----------------------------------------------------------------------------------------------
+
+    @property
+    def flow(self) -> Flow | None:
+        """The path on which the provider was reached last."""
+        found = self.registration.flow if self.registration is not None else None
+        return found or self._flow
+
+    @property
+    def state(self) -> str:
+        if self.provider.disabled:
+            return "off"
+        registration = self.registration
+        if registration is None:
+            return {None: "trying" if self.provider.qualify else "unchecked", True: "reachable", False: "unreachable"}[
+                self.health.is_reachable
+            ]
+        if registration.state is State.REJECTED:
+            return "rejected"
+        if registration.expires_at is not None:
+            return "unreachable" if self.health.is_reachable is False else "registered"
+        return "failed" if registration.error else "trying"
+
+    @property
+    def error(self) -> str:
+        """Why the line does not work; empty while it does."""
+        if self.state in ("registered", "reachable", "off"):
+            return ""
+        return (self.registration.error if self.registration is not None else "") or self._error
+
+    # --- registration -----------------------------------------------------------------------------------------------
+
+    def _perform(self, steps: Steps) -> None:
+        for step in steps:
+            match step:
+                case Locate(hop):
+                    self._spawn(self._locate(hop))
+                case Ask(request, flow):
+                    self._ask(request, flow)
+                case Dead(flow, for_s):
+                    self._outward.shun(flow, for_s)
+        self._arm()
+        self._wake.set()
+        self._changed(self)
+
+    async def _locate(self, hop: NextHop) -> None:
+        flows, why = await self._outward.flows(hop, self._transports)
+        assert self.registration is not None
+        self._perform(self.registration.located(flows, why, self._outward.now()))
+
+    def _ask(self, request: Request, flow: Flow) -> None:
+        def answered(status: int, response: Response | None) -> None:
+            assert self.registration is not None
+            if response is not None:
+                self._outward.answered(flow)
+            self._perform(self.registration.answered(request, status, response, self._outward.now()))
+
+        self._outward.ask(request, flow, TRY_S, answered)
+
+    def _arm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        deadline = self.registration.deadline if self.registration is not None else None
+        self._alarm = self._loop.call_at(deadline, self._on_timer) if deadline is not None else None
+
+    def _on_timer(self) -> None:
+        assert self.registration is not None
+        self._perform(self.registration.on_timer(self._outward.now()))
+
+    # --- health -----------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Ask again and again; the first time at once, then spread by chance."""
+        interval_s = float(self.provider.qualify)
+        while True:
+            self._wake.clear()
+            if self.registration is not None and self.registration.flow is None:
+                await self._wake.wait()
+                continue
+            await self._probe()
+            await asyncio.sleep(self.health.pause_s(interval_s * (0.9 + 0.2 * self._ids.fraction())))
+
+    async def _probe(self) -> None:
+        registered = self.registration.flow if self.registration is not None else None
+        flows, why = ([registered], "") if registered is not None else await self._flows()
+        if not flows:
+            self._missed(why)
+            return
+        began = self._outward.now()
+        outcome = await self._outward.carry_out(Exchange(self._options, flows, self.digest), PATIENCE_S)
+        if outcome.response is None:
+            self._missed("the provider does not answer")
+        elif self.health.answered(self._outward.now() - began):
+            self._flow = outcome.flow
+            self._changed(self)
+
+    async def _flows(self) -> tuple[list[Flow], str]:
+        return await self._outward.flows(NextHop.of(self._proxy or self._uri), self._transports)
+
+    def _missed(self, why: str) -> None:
+        self._error = why
+        if self.health.missed():
+            self._changed(self)
+            self.renew()
+
+    def _options(self, flow: Flow) -> Request:
+        host = flow.sent_by
+        user = f"{self.provider.login}@" if self.provider.login else ""
+        return new_request(
+            "OPTIONS",
+            self._uri,
+            from_=f"<sip:{user}{host}>;tag={self._ids.tag()}",
+            to=f"<{self._uri}>",
+            call_id=self._ids.call_id(),
+            cseq=1,
+            extra=[
+                *([("Route", f"<{self._proxy}>")] if self._proxy is not None else []),
+                ("Contact", f"<sip:{user}{host}>"),
+                ("Accept", "application/sdp"),
+                ("User-Agent", self._terms.agent),
+            ],
+        )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
