@@ -4,7 +4,7 @@ import pytest
 
 from conf.load import ConfInvalid, parse_office
 from conf.passwords import MIN_LENGTH, generate_password, weakness
-from storage.records import Office, Terminal, User
+from storage.records import Office, Provider, Terminal, User
 
 GOOD = "Long-Enough_1"
 STORED = Office(terminals=(Terminal(number="101", password=GOOD), Terminal(number="102", trust="127.0.0.1")))
@@ -183,3 +183,60 @@ def test_without_knowledge_of_the_stored_office_no_password_is_asked_for() -> No
 def test_an_address_with_host_bits_is_a_trusted_address_of_its_own() -> None:
     text = '[[terminals]]\nnumber = "103"\ntrust = "2001:db8::7"\nnetwork = "2001:db8::/64"\n'
     assert parse_office(text).terminals[0].trust == "2001:db8::7"
+
+
+# --- providers ------------------------------------------------------------------------------------------------------
+
+
+def provider(more: str = "", login: str = 'login = "7495"') -> str:
+    return f'[[providers]]\nid = "telco"\nhost = "sip.example.net"\n{login}\n{more}\n'
+
+
+@pytest.mark.row("PRV-4")
+def test_every_key_of_a_provider_is_read() -> None:
+    text = provider(
+        'name = "Telco"\nport = 5070\ntransport = "tcp"\noutbound_proxy = "[2001:db8::1]:5080"\n'
+        'password = "any thing"\n'
+        'kind = "register"\nqualify = 30\nnote = "contract 7"\ndisabled = true'
+    )
+    assert parse_office(text).providers == (
+        Provider(
+            "telco", "sip.example.net", "Telco", 5070, "tcp", "[2001:db8::1]:5080", "register", "7495", "any thing", 30,
+            "contract 7", True,
+        ),
+    )  # fmt: skip
+
+
+def test_a_provider_without_a_password_keeps_the_stored_one() -> None:
+    stored = Office(providers=(Provider("telco", "old.example.net", password="secret"),))
+    assert parse_office(provider(), stored=stored).providers[0].password == "secret"
+    assert parse_office(provider('password = ""'), stored=stored).providers[0].password == ""
+    assert "secret" not in repr(stored)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (provider('host = ""').replace('host = "sip.example.net"\n', ""), "providers[0].host: must not be empty"),
+        (provider("port = 65536"), "providers[0].port: must be at most 65535, not 65536"),
+        (provider('transport = "sctp"'), "providers[0].transport: must be one of"),
+        (provider('kind = "inbound_register"'), 'providers[0].kind: "inbound_register" is not available'),
+        (provider("qualify = 5"), "providers[0].qualify: must be 0 (never), or 10 to 3600 seconds, not 5"),
+        (provider('outbound_proxy = "proxy:0"'), "providers[0].outbound_proxy: must be a host with or without a port"),
+        (provider('outbound_proxy = "a b"'), "providers[0].outbound_proxy: must be an IP address or a host name"),
+        (provider(login='login = "a b"'), "providers[0].login: may hold only letters"),
+        (provider(login=""), "providers[0]: the login is missing"),
+        (provider() + provider(), 'providers[1].id: "telco" is already used by providers[0]'),
+        (provider('note = "' + "x" * 501 + '"'), "providers[0].note: must be at most 500 characters long"),
+    ],
+)
+def test_a_mistake_in_a_provider_is_a_sentence(text: str, error: str) -> None:
+    (found,) = errors(text)
+    assert found.startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("2001:db8::1", "[2001:db8::1]"), ("proxy.test", "proxy.test"), ("192.0.2.1:5080",) * 2]
+)
+def test_outbound_proxies(given: str, kept: str) -> None:
+    assert parse_office(provider(f'outbound_proxy = "{given}"')).providers[0].outbound_proxy == kept

@@ -35,6 +35,7 @@ session_expires = 600
 min_se = 120
 trace_mb = 0
 hep = "[::1]:9060"
+dns = ["192.0.2.53:53", "[2001:db8::53]:53"]
 scanners = ["friendly-scanner"]
 source_rate = 50
 

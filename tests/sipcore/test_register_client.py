@@ -146,6 +146,7 @@ def test_a_registration_whose_server_died_goes_to_another() -> None:
     assert provider.machine.flow is None
 
 
+@pytest.mark.row("PRV-8")
 def test_retries_back_off_with_jitter_to_a_limit() -> None:
     provider = Registrar(flows=[ONE]).start()
     waits = []
@@ -161,6 +162,7 @@ def test_retries_back_off_with_jitter_to_a_limit() -> None:
     assert provider.wait() <= 5
 
 
+@pytest.mark.row("PRV-8")
 def test_after_hundreds_of_retries_it_asks_rarely() -> None:
     provider = Registrar(flows=[ONE]).start()
     for _ in range(201):
@@ -176,6 +178,7 @@ def test_a_host_that_is_not_found_is_looked_for_again() -> None:
     assert provider.state is State.ASKING
 
 
+@pytest.mark.row("PRV-8")
 @pytest.mark.parametrize("status", [403, 404, 405, 501, 600, 603])
 def test_what_a_person_has_to_change_is_asked_again_rarely(status: int) -> None:
     provider = Registrar().start().answer(status)
@@ -200,6 +203,7 @@ def test_what_passes_by_itself_is_asked_again_soon(status: int) -> None:
     assert provider.wait() <= 5
 
 
+@pytest.mark.row("PRV-8")
 def test_423_is_obeyed() -> None:
     provider = Registrar().start().answer(423, ("Min-Expires", "1800"))
     assert provider.request.headers.get("expires") == "1800"
