@@ -94,6 +94,7 @@ async def test_lines_are_an_array_of_objects(tmp_path: Path) -> None:
     assert (second["state"], second["error"]) == ("unreachable", "the provider does not answer")
 
 
+@pytest.mark.real_loop
 async def test_lines_are_a_table_for_people(tmp_path: Path) -> None:
     head, first, second = (await asked(tmp_path, "lines")).stdout.splitlines()
     assert head.split()[:3] == ["LINE", "PROVIDER", "STATE"]
@@ -102,6 +103,7 @@ async def test_lines_are_a_table_for_people(tmp_path: Path) -> None:
     assert (await asked(tmp_path, "lines", operator=FakeOperator(lines_now=[]))).stdout == "no lines\n"
 
 
+@pytest.mark.real_loop
 async def test_no_calls_are_an_empty_array(tmp_path: Path) -> None:
     assert await document(tmp_path, "calls", operator=FakeOperator(calls_now=[])) == []
 
