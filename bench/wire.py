@@ -161,7 +161,8 @@ _NAMES = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 18: "G729/8000", 101: 
 def sdp(media: Address, payloads: Iterable[int] = (8, 0, 101), direction: str = "sendrecv", version: int = 1) -> str:
     """A session with one audio stream."""
     numbers = list(payloads)
-    lines = ["v=0", f"o=- 1 {version} IN IP4 {media[0]}", "s=-", f"c=IN IP4 {media[0]}", "t=0 0"]
+    where = f"IN IP{6 if ':' in media[0] else 4} {media[0]}"
+    lines = ["v=0", f"o=- 1 {version} {where}", "s=-", f"c={where}", "t=0 0"]
     lines.append(f"m=audio {media[1]} RTP/AVP {' '.join(map(str, numbers))}")
     lines += [f"a=rtpmap:{number} {_NAMES[number]}" for number in numbers if number in _NAMES]
     return "\r\n".join([*lines, f"a={direction}", ""])

@@ -101,9 +101,10 @@ class RtpSocket:
     """One RTP endpoint."""
 
     def __init__(self, host: str = "127.0.0.1", ssrc: int = 0x1234) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
-        self.address: Address = self._socket.getsockname()
+        own_host, own_port = self._socket.getsockname()[:2]
+        self.address: Address = (own_host, own_port)
         self.ssrc, self._sequence = ssrc, 0
 
     def __enter__(self) -> Self:

@@ -59,18 +59,27 @@ class Site:
 
     @classmethod
     def write(
-        cls, folder: Path, office: str, *, rtp_ports: tuple[int, int] = (12000, 12799), extra: str = "", sip: str = ""
+        cls,
+        folder: Path,
+        office: str,
+        *,
+        rtp_ports: tuple[int, int] = (12000, 12799),
+        extra: str = "",
+        sip: str = "",
+        ipv6: bool = False,
     ) -> "Site":
-        """Files for a server that listens on a free port of 127.0.0.1, UDP and TCP; `sip` goes into that section."""
+        """Files for a server that listens on a free port of 127.0.0.1, with `ipv6` of ::1 as well, UDP and TCP; `sip`
+        goes into that section."""
         folder.mkdir(parents=True, exist_ok=True)
         site = cls(folder, ("127.0.0.1", free_port()), rtp_ports)
-        site.write_config(extra, sip)
+        site.write_config(extra, sip, ipv6=ipv6)
         site.office.write_text(f'[office]\nname = "Test"\n\n{office}', encoding="utf-8")
         return site
 
-    def write_config(self, extra: str = "", sip: str = "") -> None:
-        listen = f"{self.sip[0]}:{self.sip[1]}"
-        sip = f'[sip]\nudp = ["{listen}"]\ntcp = ["{listen}"]\n{sip}\n'
+    def write_config(self, extra: str = "", sip: str = "", *, ipv6: bool = False) -> None:
+        hosts = [self.sip[0], *(["[::1]"] if ipv6 else [])]
+        listen = json.dumps([f"{host}:{self.sip[1]}" for host in hosts])
+        sip = f"[sip]\nudp = {listen}\ntcp = {listen}\n{sip}\n"
         media = f'[media]\nports = "{self.rtp_ports[0]}-{self.rtp_ports[1]}"\n'
         self.config.write_text(f"drain_timeout = 2\n\n{sip}\n{media}\n{extra}", encoding="utf-8")
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.wire import Address
+from pbx.addressing import bracketed
 from tests.e2e.audio import Samples, read_wav, write_wav
 from tests.e2e.harness import free_port
 
 CONFIG = """\
 poll_method epoll
-sip_listen 127.0.0.1:{sip}
+sip_listen {host}:{sip}
 call_local_timeout 60
 call_max_calls 4
 audio_source aufile,{folder}/says.wav
@@ -27,7 +28,7 @@ auplay_srate 8000
 ausrc_channels 1
 auplay_channels 1
 jitter_buffer_delay 1-5
-net_interface 127.0.0.1
+net_interface {interface}
 module_path {modules}
 module g711.so
 module sndfile.so
@@ -68,20 +69,27 @@ class Softphone:
         (folder / "heard").mkdir(parents=True)
         write_wav(folder / "says.wav", says)
         control = free_port()
-        config = CONFIG.format(sip=free_port(), control=control, folder=folder, modules=_module_path())
+        host = "[::1]" if ":" in server[0] else "127.0.0.1"
+        config = CONFIG.format(
+            sip=free_port(),
+            control=control,
+            folder=folder,
+            modules=_module_path(),
+            host=host,
+            interface=host.strip("[]"),
+        )
         if watches:  # the presence of that number
             config += "module_app contact.so\nmodule_app presence.so\n"
             (folder / "contacts").write_text(f'"Friend" <sip:{watches}@{server[0]}:{server[1]}>;presence=p2p\n')
         if mwi:
             config += "module_app mwi.so\n"
         (folder / "config").write_text(config)
-        uri = f"sip:{number}@{server[0]}:{server[1]}" + (f";transport={transport}" if transport else "")
+        uri = f"sip:{number}@{bracketed(server[0])}:{server[1]}" + (f";transport={transport}" if transport else "")
         account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu"
         (folder / "accounts").write_text(f"{account}\n")
+        command = ["baresip", "-f", str(folder), "-v", *(["-6"] if ":" in host else [])]
         with (folder / "baresip.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                ["baresip", "-f", str(folder), "-v"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self._control = self._connect(control)
 
     def _connect(self, port: int) -> socket.socket:

@@ -146,14 +146,17 @@ async def test_a_flow_that_nobody_can_open_fails_after_the_step() -> None:
     await desk.driver.close()
 
 
-async def test_the_opener_of_a_transport_is_asked_for_closed_flows() -> None:
+async def test_the_opener_of_a_transport_and_address_family_is_asked_for_closed_flows() -> None:
     desk = Desk()
     asked: list[Flow] = []
     desk.driver.set_opener("TCP", lambda flow, _: asked.append(flow))
-    flow = Flow("TCP", US, STRANGER, 99)
+    others: list[Flow] = []
+    desk.driver.set_opener("TCP", lambda flow, _: others.append(flow), is_ipv6=True)
+    flow, other = Flow("TCP", US, STRANGER, 99), Flow("TCP", ("::1", 5060), ("::2", 5060), 98)
     desk.ask(flow)
+    desk.ask(other)
     await asyncio.sleep(0.1)
-    assert asked == [flow]
+    assert (asked, others) == ([flow], [other])
     await desk.driver.close()
 
 

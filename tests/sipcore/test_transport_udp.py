@@ -99,6 +99,23 @@ def test_peers_outside_the_local_networks_are_told_the_external_address() -> Non
     assert addresses.towards("127.0.0.1", "0.0.0.0") == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("external", "remote", "told"),
+    [
+        ("198.51.100.4", "2001:db8::9", "::1"),  # an IPv4 address says nothing to an IPv6 peer (REG-7)
+        ("2001:db8::4", "192.0.2.9", "127.0.0.1"),
+        ("2001:db8::4", "2a00:1450::9", "2001:db8::4"),
+        ("2001:db8::4", "fd00::9", "::1"),
+        ("2001:db8::4", "fe80::9", "::1"),
+        ("2001:db8::4", "::1", "::1"),
+        ("pbx.example.net", "2a00:1450::9", "pbx.example.net"),
+    ],
+)
+def test_the_external_address_is_told_to_its_own_family_only(external: str, remote: str, told: str) -> None:
+    bound = "::1" if ":" in remote else "127.0.0.1"
+    assert AdvertisedAddress(external, ["127.0.0.0/8"]).towards(remote, bound) == told
+
+
 def test_media_is_bound_to_an_address_of_ours_not_to_the_external_one() -> None:
     addresses = AdvertisedAddress("198.51.100.4", ["127.0.0.0/8"])
     assert addresses.bind_for("127.0.0.5", "127.0.0.9") == "127.0.0.5"
