@@ -78,6 +78,15 @@ class Bridge:
             self._one_left.set_result(leg)
             self._end()
 
+    def replace(self, leg: "Leg", new: "Leg") -> None:
+        """A member's place is taken by another leg; nobody else notices."""
+        del self.members[leg.id]
+        leg.bridge, new.bridge = None, self
+        self.members[new.id] = new
+        self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, tuple(self.members)))
+        self._services.submit(LeaveRoom(leg.media.endpoint), JoinRoom(self.id, new.media.endpoint))
+        self.hold_changed(new)
+
     def enter_again(self) -> None:
         """Media of a member have been elsewhere and are back."""
         self._services.submit(*(JoinRoom(self.id, leg.media.endpoint) for leg in self.members.values()))

@@ -18,6 +18,7 @@ from pbx.party import Party
 from pbx.services import Services
 
 if TYPE_CHECKING:
+    from pbx.dial import Attempt
     from pbx.leg import Leg
 
 REPORT_TIMEOUT_S = 2.0  # the engine's last reports; without them the history row has no quality figures
@@ -46,6 +47,7 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._wanted_cause: Cause | None = None
         self._caller: Leg | None = None
+        self.attempt: Attempt | None = None
         self._app_runs = False
 
     @property
@@ -88,6 +90,11 @@ class Call:
         """Tell history of a leg that was taken: on the caller's side, or (`is_callee`) as who was wanted."""
         now = self.services.clock.wall()
         self.services.publish(LegMoved(now, self.id, leg.id, leg.party, leg.side.sip_call_id, is_callee))
+
+    def seat(self, leg: "Leg", new: "Leg") -> None:
+        """The party of a leg goes on at another device."""
+        if leg is self._caller:
+            self._caller = new
 
     def link(self, linkedid: CallId) -> None:
         """This call turned out to belong to that conversation."""

@@ -44,22 +44,25 @@ class _Attempt:
 class CallStory:
     """What is known of one call so far; `rows` once it has ended."""
 
-    __slots__ = ("_attempts", "_caller_call_ids", "_of_leg", "_quality", "_started", "linkedid")
+    __slots__ = ("_attempts", "_caller_call_ids", "_of_leg", "_quality", "_replacing", "_started", "linkedid")
 
     def __init__(self, started: CallStarted) -> None:
         self._started, self.linkedid = started, started.linkedid
         self._attempts = [_Attempt(started.to, started.at)]
         self._of_leg: dict[LegId, _Attempt | None] = {}  # None: the caller's leg
         self._caller_call_ids: list[str] = []
+        self._replacing: set[LegId] = set()
         self._quality: dict[LegId, dict[str, float]] = {}
 
     def leg_created(self, event: LegCreated) -> None:
-        if event.direction is Direction.INCOMING:
+        if event.direction is Direction.INCOMING and not event.is_callee:
             self._of_leg[event.leg] = None
             self._caller_call_ids.append(event.sip_call_id)
             return
         attempt = self._attempt_at(event.party, event.at)
         self._of_leg[event.leg] = attempt
+        if event.is_callee:
+            self._replacing.add(event.leg)
         attempt.sip_call_ids.append(event.sip_call_id)
 
     def leg_moved(self, event: LegMoved) -> None:
@@ -83,8 +86,8 @@ class CallStory:
             attempt = self._attempts[-1]
             if attempt.to.kind is not PartyKind.APPLICATION:
                 return
-        if attempt.answered_at is None:
-            attempt.answered_at, attempt.answered_leg = event.at, event.leg
+        if attempt.answered_at is None or event.leg in self._replacing:
+            attempt.answered_at, attempt.answered_leg = attempt.answered_at or event.at, event.leg
 
     def leg_ended(self, event: LegEnded) -> None:
         self._quality[event.leg] = dict(event.quality)

@@ -25,6 +25,7 @@ from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, f
 from pbx.notifier import Notifier
 from pbx.party import Party
 from pbx.registrar import Registrar
+from pbx.replace import Replacements
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
 from pbx.summaries import UnaskedSummaries
@@ -82,7 +83,7 @@ class Pbx:
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
-        self._transfers = Transfers(self)
+        self._transfers, self._replacements = Transfers(self), Replacements(self)
         self.draining = False
         self._driver: SipDriver | None = None
         self._registrar: Registrar | None = None
@@ -150,21 +151,21 @@ class Pbx:
             self._registrar.receive(event)
         elif request.method == "OPTIONS":
             extra = [("Allow", _ALLOW), ("Accept", "application/sdp"), ("Allow-Events", self.notifier.packages)]
-            self._answer(event, 200, extra=extra)
+            self.answer(event, 200, extra=extra)
         else:
             verdict = self.admission.check(request, event.flow)
             if isinstance(verdict, Admitted) and request.method == "REFER":
-                self._answer(event, 481 if request.to_tag else 403)  # only who is in a call can transfer it
+                self.answer(event, 481 if request.to_tag else 403)  # only who is in a call can transfer it
             elif isinstance(verdict, Admitted) and request.method == "SUBSCRIBE":
                 self.notifier.subscribe(event, verdict.terminal)
             elif isinstance(verdict, Admitted) and request.method == "MESSAGE" and not request.to_tag:
                 self.texts.receive(event, verdict.terminal)
             elif isinstance(verdict, Admitted):
-                self._answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
+                self.answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
             else:
                 self._deny(event, verdict)
 
-    def _answer(
+    def answer(
         self, event: RequestArrived | InviteArrived, status: int, extra: list[tuple[str, str]] | None = None
     ) -> None:
         stack = self.driver.stack
@@ -185,7 +186,9 @@ class Pbx:
         if isinstance(verdict, Denied):
             self._deny(event, verdict)
         elif self.draining:
-            self._answer(event, 503, [("Retry-After", "10")])
+            self.answer(event, 503, [("Retry-After", "10")])
+        elif "replaces" in event.request.headers or "join" in event.request.headers:
+            self._replacements.invite(event, verdict.terminal)
         else:
             self._start_call(event, verdict.terminal)
 
@@ -199,7 +202,7 @@ class Pbx:
         call = self.new_call(to, near=self._near(terminal.number, number))
         caller = self.directory.party(terminal)
         call.begin(caller)
-        media = self._media(call, flow)
+        media = self.media_for(call, flow)
         leg = Leg(call, caller, Direction.INCOMING, SipSide(self.driver, session), media, self.services)
         session.user = leg
         refusal = NOT_FOUND if app is None else _take_first_offer(media, request)
@@ -228,9 +231,11 @@ class Pbx:
 
     def leg_of_dialog(self, replaces: Replaces) -> Leg | None:
         """The living leg whose dialog with its phone a Replaces names (RFC 3891 §3)."""
-        session = self.driver.stack.replaced(replaces)
+        session = self.driver.stack.session_under(replaces.call_id, replaces.to_tag)
         leg = session.user if session is not None else None
-        return leg if isinstance(leg, Leg) and not leg.is_ended else None
+        if not isinstance(leg, Leg) or leg.is_ended or not isinstance(leg.side, SipSide):
+            return None
+        return leg if replaces.from_tag in leg.side.peer_tags else None
 
     def run(self, call: Call, app: Callable[[Call], Awaitable[Cause]], then: Callable[[], None]) -> None:
         """Let `app` control a call of `new_call`; `then` is called when nothing of it is left."""
@@ -267,7 +272,7 @@ class Pbx:
         return self.directory.terminal(number)
 
     async def prepare(self, call: Call) -> None:
-        await self._create_media(call.caller)
+        await self.create_media(call.caller)
 
     async def ring(self, call: Call, terminal: Terminal, on_ringing: Callable[[], None] | None = None) -> DialOutcome:
         """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7)."""
@@ -281,16 +286,15 @@ class Pbx:
 
     async def _ring_all(self, call: Call, terminal: Terminal, targets: Sequence[Target]) -> list[Leg]:
         """The terminal counts as taken from now on, also while the engine is asked for ports."""
-        callees = [_Callee(self._media(call, target.flow), target) for target in targets]
+        callees = [_Callee(self.media_for(call, target.flow), target) for target in targets]
         with self.services.active.reserved(terminal.number, call.id):
-            await self._create_media(call.caller, *[callee.media for callee in callees])
+            await self.create_media(call.caller, *[callee.media for callee in callees])
             party = self.directory.party(terminal)
             return [self._ring_one(call, party, callee) for callee in callees]
 
     def _ring_one(self, call: Call, party: Party, callee: "_Callee") -> Leg:
         target, caller = callee.target, call.caller
-        media = caller.media
-        formats = _for_whom_talks(media) if caller.is_answered else formats_for_peer(media.offered_formats)
+        formats = self.formats_for(caller)
         stack, host = self.driver.stack, target.flow.local[0]
         from_ = identity(caller.party, host)
         extra = [("P-Asserted-Identity", from_)]
@@ -312,14 +316,19 @@ class Pbx:
         self.driver.kick()
         return leg
 
+    def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
+        """What the party that shall talk to the caller may use."""
+        media = caller.media
+        return _for_whom_talks(media) if caller.is_answered else formats_for_peer(media.offered_formats)
+
     # --- media ------------------------------------------------------------------------------------------------
 
-    def _media(self, call: Call, flow: Flow) -> MediaSession:
+    def media_for(self, call: Call, flow: Flow) -> MediaSession:
         """Media of a leg on that path; all legs of a call are on one media worker."""
         address = MediaAddress(self._addresses.bind_for(flow.local[0], flow.remote[0]), flow.local[0])
         return MediaSession(self.services.new_id(), address, (flow.remote[0],), group=call.media_group)
 
-    async def _create_media(self, caller: Leg, *others: MediaSession) -> None:
+    async def create_media(self, caller: Leg, *others: MediaSession) -> None:
         """Ports for all of them in one exchange with the engine; raises `MediaRefused`."""
         sessions = [media for media in (caller.media, *others) if not media.is_created]
         try:

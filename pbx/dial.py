@@ -28,14 +28,21 @@ class Attempt:
     itself: `on_ringing` is called instead."""
 
     def __init__(self, caller: Leg, legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None) -> None:
-        self._caller, self._legs, self._on_ringing = caller, legs, on_ringing
+        self._caller, self._legs, self._on_ringing = caller, list(legs), on_ringing
         self._early: Leg | None = None
         self._decided: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
         for leg in legs:
             leg.watch = self._changed
 
+    def enter(self, leg: Leg) -> None:
+        """A phone that was not rung is about to answer instead of those that are."""
+        self._legs.append(leg)
+        leg.watch = self._changed
+
     async def outcome(self, ring_s: float = RING_CAP_S) -> DialOutcome:
         """Wait for the first answer, the last refusal, or the end of the ringing time."""
+        call = self._caller.call
+        call.attempt = self
         try:
             for leg in self._legs:
                 self._changed(leg)
@@ -48,6 +55,7 @@ class Attempt:
             self._give_up(self._caller.cause or NO_ANSWER, None)
             raise
         finally:
+            call.attempt = None
             for leg in self._legs:
                 leg.watch = None
         cause = best_cause([leg.cause for leg in self._legs if leg.cause is not None])

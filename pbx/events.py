@@ -45,19 +45,25 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class LegCreated:
+    """`is_callee`: an incoming leg that takes the place of who was called (RFC 3891)."""
+
     at: float
     call: CallId
     leg: LegId
     party: Party
     direction: Direction
     sip_call_id: str
+    is_callee: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LegRinging:
+    """`tags`: of the early dialog with the phone, ours and its own."""
+
     at: float
     call: CallId
     leg: LegId
+    tags: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

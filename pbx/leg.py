@@ -37,6 +37,10 @@ class Side(Protocol):
     def sip_call_id(self) -> str: ...
 
     @property
+    def tags(self) -> tuple[str, str]:
+        """Of the dialog: ours and the party's, the latter empty while it is not known."""
+
+    @property
     def may_modify(self) -> bool:
         """A changed session may be offered now."""
 
@@ -60,10 +64,19 @@ Watcher = Callable[["Leg"], None]
 
 
 class Leg:
-    """`party` and `direction` never change; `call` does on transfer."""
+    """`party` and `direction` never change; `call` does on transfer. `is_callee`: an incoming leg that takes the place
+    of who was called."""
 
     def __init__(
-        self, call: "Call", party: Party, direction: Direction, side: Side, media: MediaSession, services: Services
+        self,
+        call: "Call",
+        party: Party,
+        direction: Direction,
+        side: Side,
+        media: MediaSession,
+        services: Services,
+        *,
+        is_callee: bool = False,
     ) -> None:
         self.id: LegId = services.new_id()
         self.call, self.party, self.direction = call, party, direction
@@ -83,7 +96,8 @@ class Leg:
         self._relocation: Relocation | None = None
         self._earlier: list[StreamReport] = []
         services.legs[media.endpoint] = self
-        services.publish(LegCreated(services.clock.wall(), call.id, self.id, party, direction, side.sip_call_id))
+        at = services.clock.wall()
+        services.publish(LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee))
         services.active.enter(party.number, call.id, self.id)
         call.adopt(self)
 
@@ -124,6 +138,7 @@ class Leg:
         self._answered()
         self.side.answer(sdp)
         self._held_changed()
+        self._changed()
 
     def hangup(self, cause: Cause = NORMAL) -> None:
         """End this side: refuse, cancel or hang up as its state demands."""
@@ -208,7 +223,7 @@ class Leg:
                 pass  # what counts is the answer
         if self.state is LegState.NEW:
             self.state = LegState.RINGING
-            self._services.publish(LegRinging(self._services.clock.wall(), self.call.id, self.id))
+            self._services.publish(LegRinging(self._services.clock.wall(), self.call.id, self.id, self.side.tags))
         self._changed()
 
     def accepted(self, sdp: bytes) -> None:

@@ -87,4 +87,6 @@ def _view(line: Line, me: Party, host: str) -> DialogView:
         local=DialogParty(uri_of(me.number, host), me.name),
         remote=DialogParty(uri_of(line.remote.number, host), line.remote.name),
         is_held=line.is_held,
+        call_id=line.call_id,
+        tags=line.tags,
     )

@@ -36,23 +36,32 @@ class LineState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One call at a number: `remote` is the other end, `direction` is Zvon's view of the leg."""
+    """One call at a number: `remote` is the other end, `direction` is Zvon's view of the leg. While a phone rings,
+    `call_id` and `tags` (ours, its own) name that dialog: whoever knows them may answer instead (RFC 3891)."""
 
     id: str
     state: LineState
     direction: Direction
     remote: Party
     is_held: bool = False
+    call_id: str = ""
+    tags: tuple[str, str] = ("", "")
 
 
 class _Device:
     """One leg of a number, or an application that somebody is connected to."""
 
-    __slots__ = ("call", "direction", "is_held", "party", "remote", "state")
+    __slots__ = ("call", "call_id", "direction", "is_held", "party", "remote", "state", "tags")
 
-    def __init__(self, call: CallId, party: Party, direction: Direction, remote: Party) -> None:
+    def __init__(self, call: CallId, party: Party, direction: Direction, remote: Party, call_id: str = "") -> None:
         self.call, self.party, self.direction, self.remote = call, party, direction, remote
+        self.call_id, self.tags = call_id, ("", "")
         self.state, self.is_held = LineState.TRYING, False
+
+    @property
+    def name(self) -> tuple[str, tuple[str, str]]:
+        """Of the dialog with a phone that rings: Call-ID and tags."""
+        return (self.call_id, self.tags) if self.state is LineState.EARLY and self.tags[1] else ("", ("", ""))
 
 
 class Presence:
@@ -84,7 +93,7 @@ class Presence:
             if key not in found or device.state > found[key].state:
                 found[key] = device
         return [
-            Line(f"{call}-{direction.value}", each.state, direction, each.remote, each.is_held)
+            Line(f"{call}-{direction.value}", each.state, direction, each.remote, each.is_held, *each.name)
             for (call, direction), each in found.items()
         ]
 
@@ -100,10 +109,12 @@ class Presence:
 
     def _leg_created(self, event: LegCreated) -> None:
         caller, to = self._calls.get(event.call, (event.party, event.party))
-        remote = to if event.direction is Direction.INCOMING else caller
-        self._enter(event.leg, _Device(event.call, event.party, event.direction, remote))
+        remote = to if event.direction is Direction.INCOMING and not event.is_callee else caller
+        self._enter(event.leg, _Device(event.call, event.party, event.direction, remote, event.sip_call_id))
 
     def _leg_ringing(self, event: LegRinging) -> None:
+        if event.leg in self._devices:
+            self._devices[event.leg].tags = event.tags
         self._reach(event.leg, LineState.EARLY)
         for key, device in list(self._devices.items()):
             if device.call == event.call and device.direction is Direction.INCOMING:

@@ -26,10 +26,24 @@ class SipSide:
     def __init__(self, driver: SipDriver, session: "InviteSession") -> None:
         self._driver, self._session = driver, session
         self._stack = driver.stack
+        self.early_tags: list[str] = []
 
     @property
     def sip_call_id(self) -> str:
         return self._session.request.call_id
+
+    @property
+    def tags(self) -> tuple[str, str]:
+        dialog = self._session.dialog
+        theirs = dialog.remote_tag if dialog is not None else next(iter(self.early_tags), "")
+        return self._session.local_tag, theirs
+
+    @property
+    def peer_tags(self) -> list[str]:
+        """The tags by which the phone may be known: several while its dialogs are early. A phone without one counts
+        as `0` (RFC 3891 §3)."""
+        dialog = self._session.dialog
+        return self.early_tags if dialog is None else [dialog.remote_tag or "0"]
 
     @property
     def may_modify(self) -> bool:
@@ -81,6 +95,8 @@ def tell(leg: "Leg", event: SessionEvent) -> None:
     """Give a leg what its session reports."""
     match event:
         case SessionProgress():
+            if isinstance(leg.side, SipSide):
+                leg.side.early_tags.append(event.tag)
             leg.progressed(event.sdp)
         case SessionAnswered():
             leg.accepted(event.sdp)

@@ -24,7 +24,6 @@ from sipcore.events import (
     RequestArrived,
 )
 from sipcore.flow import Flow
-from sipcore.headers import Replaces
 from sipcore.ids import IdSource
 from sipcore.inspection import refusal
 from sipcore.layer import Tap, TransactionLayer
@@ -105,9 +104,9 @@ class SipStack(TransactionLayer):
         self.perform(refer, refer.accept(key, request, now), now)
         return refer
 
-    def replaced(self, replaces: Replaces) -> InviteSession | None:
-        """The session that a Replaces names (RFC 3891 §3)."""
-        return self._usages.replaced(replaces)
+    def session_under(self, call_id: str, local_tag: str) -> InviteSession | None:
+        """The session of one of our dialogs, for a Replaces that names it (RFC 3891 §3)."""
+        return self._usages.session_under(call_id, local_tag)
 
     def report_refer(self, refer: ReferSubscription, status: int, now: float) -> None:
         """Tell the sender of a REFER how the call goes that it asked for; a final status is the last word."""

@@ -6,7 +6,6 @@ from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_table import State
 from sipcore.dialog.subscription import Subscription
-from sipcore.headers import Replaces
 from sipcore.message import Request
 from sipcore.transaction.base import ClientBase, ServerBase
 
@@ -46,13 +45,6 @@ class Usages:
         if dialog is not None and dialog.remote_tag != (request.from_tag or ""):
             return None
         return session
-
-    def replaced(self, replaces: Replaces) -> InviteSession | None:
-        """The session that a Replaces names: its to-tag is ours, its from-tag the peer's (RFC 3891 §3)."""
-        session = self._sessions.get((replaces.call_id, replaces.to_tag))
-        if session is None or session.dialog is None:
-            return None
-        return session if (session.dialog.remote_tag or "0") == replaces.from_tag else None
 
     def session_under(self, call_id: str, local_tag: str) -> InviteSession | None:
         """The session of one of our own dialogs."""

@@ -19,7 +19,8 @@ class DialogParty:
 @dataclass(frozen=True, slots=True)
 class DialogView:
     """One dialog as its `local` party sees it. `state`: trying, early, confirmed (§3.7.1); `direction`: initiator or
-    recipient; `is_held`: the local party renders no media (§4.2)."""
+    recipient; `is_held`: the local party renders no media (§4.2). `call_id` and `tags` (local, remote) name it for a
+    Replaces (§4.1.1, RFC 3891); empty when nobody may replace it."""
 
     id: str
     state: str
@@ -27,6 +28,8 @@ class DialogView:
     local: DialogParty
     remote: DialogParty
     is_held: bool = False
+    call_id: str = ""
+    tags: tuple[str, str] = ("", "")
 
 
 def dialog_info(entity: str, version: int, dialogs: Sequence[DialogView]) -> bytes:
@@ -40,8 +43,12 @@ def dialog_info(entity: str, version: int, dialogs: Sequence[DialogView]) -> byt
 
 def _dialog(dialog: DialogView) -> str:
     rendering = '<param pname="+sip.rendering" pvalue="no"/>' if dialog.is_held else ""
+    named = ""
+    if dialog.call_id:
+        local, remote = map(text, dialog.tags)
+        named = f' call-id="{text(dialog.call_id)}" local-tag="{local}" remote-tag="{remote}"'
     return (
-        f'<dialog id="{text(dialog.id)}" direction="{dialog.direction}">\n<state>{dialog.state}</state>\n'
+        f'<dialog id="{text(dialog.id)}"{named} direction="{dialog.direction}">\n<state>{dialog.state}</state>\n'
         f"<local>{_party(dialog.local, rendering)}</local>\n<remote>{_party(dialog.remote)}</remote>\n</dialog>\n"
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.wire import Address, audio_of, sdp
+from bench.wire import Address, audio_of, sdp, tag_of
 from tests.e2e.audio import RtpSocket, dominant_hz, exchange, sound_of, tone
 from tests.e2e.conftest import CALLEE, CALLER
 from tests.e2e.harness import Server
@@ -133,3 +133,36 @@ def test_sipp_joins_its_two_calls(server: Server, tmp_path: Path) -> None:
     assert [(row["from_number"], row["disposition"], row["cause"]) for row in rows] == [("403", "ANSWERED", "operator")]
     told = server.json("history", "--id", rows[0]["linkedid"])
     assert {(row["from_number"], row["to_number"]) for row in told} == {("302", "403"), ("302", "404"), ("403", "404")}
+
+
+def test_sipp_answers_instead_of_a_phone_that_rings(server: Server, tmp_path: Path) -> None:
+    """INVITE with Replaces: 302 takes the call from 301 that rings at 401."""
+    with (
+        Phone(server.address, "301", host=CALLER) as caller,
+        registered(server.address, "401", host=CALLEE) as callee,
+    ):
+        outgoing = caller.dial("401", (CALLER, 9))
+        ring = callee.wait_for_call()
+        assert ring.invite is not None
+        ring.reply(180)
+        ours = tag_of(ring.invite.first("from"))
+        wanted = f"{ring.invite.first('call-id')};to-tag={ours};from-tag={tag_of(ring.local)}"
+        keys = {"from": "302", "to": "401", "replaces": wanted}
+        phone = Sipp(Plan("caller_answers_instead_of_another_phone", server.address, CALLER, keys=keys), tmp_path)
+        try:
+            cancel = callee.expect("CANCEL")
+            assert "cause=200" in cancel.first("reason")
+            callee.reply(cancel, 200)
+            ring.reply(487)
+            callee.expect("ACK")
+            outgoing.expect(200)
+            outgoing.acknowledge()
+            outgoing.expect_hang_up()
+            phone.finish()
+        finally:
+            phone.end()
+    eventually(lambda: server.json("calls") == [], "the call has ended")
+    found = server.json("history", "--number", "302")
+    assert [(row["from_number"], row["disposition"]) for row in found if row["to_number"] == "302"] == [
+        ("301", "ANSWERED")
+    ]

@@ -306,7 +306,9 @@ class Phone:
 
     # --- calling ----------------------------------------------------------------------------------------------------
 
-    def dial(self, number: str, description: bytes | None = None, *codecs: str) -> PhoneCall:
+    def dial(
+        self, number: str, description: bytes | None = None, *codecs: str, extra: tuple[tuple[str, str], ...] = ()
+    ) -> PhoneCall:
         """Send an INVITE; a challenge is answered."""
         call = PhoneCall(self)
         body = sdp(self.host, self.rtp_port, codecs or self.codecs) if description is None else description
@@ -318,6 +320,7 @@ class Phone:
             to=f"<{uri}>",
             call_id=self.stack.ids.call_id(),
             cseq=1,
+            extra=extra,
             body=body,
         )
         self.calls.append(call)
