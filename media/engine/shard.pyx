@@ -20,6 +20,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from media.codec.g711 cimport g711_tables
+from media.engine.priority import ask_for_real_time
 from media.engine.looping cimport TIMER, run
 from media.engine.commanding cimport free_command, watch
 from media.engine.posix cimport (
@@ -153,6 +154,7 @@ cdef class ShardThread:
         timerfd_settime(self.shard.timer, TFD_TIMER_ABSTIME, &times, NULL)
 
     def _run(self):
+        ask_for_real_time()
         with nogil:
             run(&self.shard)
 
