@@ -97,7 +97,9 @@ class Pbx:
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
         accounts = MessageAccounts()
         accounts.add(MessageContext.PAGER, self._texts.box.counts)
-        self._notifier = Notifier(driver, admission, self.location, accounts, bus, clock, self._applications)
+        self._notifier = Notifier(
+            driver, admission, self.location, accounts, storage.subscriptions, bus, clock, self._applications
+        )
         self._summaries = UnaskedSummaries(
             driver, self.location, lambda: admission.directory, accounts, self._notifier.summarises, bus
         )
@@ -365,6 +367,7 @@ class Pbx:
     async def restore(self) -> None:
         """Go on with what waited before the restart."""
         await self.texts.box.restore()
+        await self.notifier.restore()
 
     async def sweep(self) -> None:
         """What is due every few seconds."""
@@ -377,9 +380,9 @@ class Pbx:
         self.texts.office_changed()
 
     async def end_all(self) -> None:
-        """End every call and every subscription."""
+        """End every call; texts and subscriptions wait for the next start."""
         self.draining = True
-        self.notifier.end_all()
+        self.notifier.close()
         for call in list(self.calls.values()):
             call.end(SHUTDOWN)
         await self.texts.close()

@@ -100,6 +100,14 @@ class Location:
                 targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow))
         return targets
 
+    def path_again(self, terminal: Terminal, old: Flow) -> Flow | None:
+        """A path to the device of a terminal that `old` led to before a restart; None while there is none."""
+        if not old.reliable:
+            return self._flow_to(old.transport, *old.remote)
+        flows = (binding.flow for binding in self.bindings(terminal.number) if binding.flow is not None)
+        alike = (flow for flow in flows if (flow.transport, flow.remote[0]) == (old.transport, old.remote[0]))
+        return next(filter(self._is_open, alike), None)
+
     def _path(self, binding: Binding) -> Flow | None:
         """The phone's own flow (REG-5); when its connection is closed, also by a restart of ours, a new one to the
         Contact, since nobody listens at the port that the phone had connected from. None behind NAT."""

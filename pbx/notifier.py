@@ -1,8 +1,8 @@
 """Subscriptions of terminals to what other numbers do: RFC 6665 with the packages of `pbx.packages`.
 
-Only a terminal that has proved who it is subscribes, to a number that exists. Subscriptions do not outlive the server:
-one that stops says `probation`, one that was killed answers the next refresh with 481; either way the phone subscribes
-anew and gets full state first.
+Only a terminal that has proved who it is subscribes, to a number that exists. Subscriptions outlive the server
+(`pbx.lampkeeper`): after a restart each gets full state on its own, with higher CSeq and version. One that nobody knows
+is answered 481, and the phone subscribes anew.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from pbx.admission import Admission
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import BusEvent, MessagesChanged, RegistrationChange, RegistrationChanged
+from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
 from pbx.packages import Package, Packages
 from pbx.presence import Presence
@@ -27,10 +28,10 @@ from sipcore.headers import Accept, Event
 from sipcore.message import Request
 from sipcore.transport.driver import SipDriver
 from sipcore.uri import SipUri
+from storage.ports import SubscriptionStore
 from storage.records import Terminal
 
 MOST_PER_ACCOUNT = 500  # more than any phone has keys
-RETRY_AFTER_S = 5  # how soon phones ask again after a stop
 POLICY = SubscriptionPolicy()
 Topic = tuple[str, str]  # package, number
 
@@ -58,6 +59,7 @@ class Notifier:
         admission: Admission,
         location: Location,
         accounts: MessageAccounts,
+        store: SubscriptionStore,
         bus: Bus,
         clock: Clock,
         applications: Collection[str],
@@ -65,6 +67,7 @@ class Notifier:
         self._driver, self._admission, self._applications = driver, admission, applications
         self._presence = Presence(bus, self._lines_changed)
         self._packages = Packages(lambda: admission.directory, self._presence, location, accounts, clock)
+        self._keeper = LampKeeper(store, driver, location, lambda: admission.directory, clock)
         self._topics: dict[Topic, dict[Subscription, _Watch]] = {}
         self._counts: Counter[str] = Counter()
         self._busy: set[str] = set()
@@ -113,6 +116,7 @@ class Notifier:
             now = self._driver.now()
             actions = subscription.document(watch.package.content_type, body, now)
             self._driver.stack.perform(subscription, actions, now)
+            self._keeper.keep(subscription, watch.watcher, watch.package.name, watch.number, watch.host)
         else:
             self._forget(subscription, watch)
 
@@ -126,10 +130,26 @@ class Notifier:
             elif not self._exists(watch.number):
                 self._end(subscription, "noresource")
 
-    def end_all(self) -> None:
-        """The server stops: phones may ask again soon."""
-        for subscription, _ in self._all():
-            self._end(subscription, "probation", RETRY_AFTER_S)
+    async def restore(self) -> int:
+        """Take up the subscriptions of before the restart; returns how many."""
+        taken_up: list[Subscription] = []
+        for record in await self._keeper.stored():
+            package, subscription = self._packages.find(record.package), self._keeper.thaw(record)
+            if subscription is None:
+                continue
+            if package is None or not self._exists(record.number):
+                self._keeper.forget(subscription)
+                continue
+            subscription.user = watch = _Watch(package, record.number, record.watcher, record.host)
+            self._driver.stack.adopt(subscription)
+            self._enter(subscription, watch)
+            taken_up.append(subscription)
+        self._keeper.tell(taken_up)
+        return len(taken_up)
+
+    def close(self) -> None:
+        """The server stops; phones keep their subscriptions."""
+        self._keeper.close()
 
     def summarises(self, number: str, flow: Flow) -> bool:
         """Whether a device on this path subscribes to what waits for `number`."""
@@ -152,6 +172,8 @@ class Notifier:
     def _registration_changed(self, event: BusEvent) -> None:
         assert isinstance(event, RegistrationChanged)
         self._changed(("reg", event.number))
+        if event.change in (RegistrationChange.ADDED, RegistrationChange.REFRESHED):
+            self._keeper.registered(event.number)
         if event.change is not RegistrationChange.REFRESHED:
             self._changed(("presence", event.number))
 
@@ -178,10 +200,14 @@ class Notifier:
         stack, where = self._driver.stack, contact(watch.number, event.flow)
         found = stack.accept_subscription(event.key, where, lifetime_s, POLICY, self._driver.now(), user=watch)
         if found is not None:
-            self._topics.setdefault(watch.topic, {})[found] = watch
-            self._counts[watch.watcher] += 1
+            self._enter(found, watch)
+
+    def _enter(self, subscription: Subscription, watch: _Watch) -> None:
+        self._topics.setdefault(watch.topic, {})[subscription] = watch
+        self._counts[watch.watcher] += 1
 
     def _forget(self, subscription: Subscription, watch: _Watch) -> None:
+        self._keeper.forget(subscription)
         found = self._topics[watch.topic]
         del found[subscription]
         if not found:
@@ -190,9 +216,9 @@ class Notifier:
         if not self._counts[watch.watcher]:
             del self._counts[watch.watcher]
 
-    def _end(self, subscription: Subscription, reason: str, retry_after_s: int = 0) -> None:
+    def _end(self, subscription: Subscription, reason: str) -> None:
         now = self._driver.now()
-        self._driver.stack.perform(subscription, subscription.end(now, reason, retry_after_s), now)
+        self._driver.stack.perform(subscription, subscription.end(now, reason), now)
         self._driver.kick()
 
     def _all(self) -> Iterable[tuple[Subscription, _Watch]]:

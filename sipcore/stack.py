@@ -306,5 +306,5 @@ class SipStack(TransactionLayer):
 
     @property
     def usages_alive(self) -> int:
-        """Sessions and subscriptions that are not over."""
+        """Sessions that are not over, and subscriptions whose end is still to be told."""
         return self._usages.alive

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from storage.match import matches
 from storage.ports import HistoryQuery
-from storage.records import CdrRow, Office, Registration, StoredText
+from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
 
 
 class MemoryOffices:
@@ -61,6 +61,20 @@ class MemoryTexts:
             self._texts.pop(id, None)
 
 
+class MemorySubscriptions:
+    def __init__(self) -> None:
+        self._by_id: dict[str, StoredSubscription] = {}
+
+    async def load(self, now_at: float) -> Sequence[StoredSubscription]:
+        return [self._by_id[id] for id in sorted(self._by_id) if self._by_id[id].expires_at > now_at]
+
+    def put(self, id: str, subscription: StoredSubscription | None) -> None:
+        if subscription is not None:
+            self._by_id[id] = subscription
+        else:
+            self._by_id.pop(id, None)
+
+
 class MemoryStorage:
     """One database that is never unavailable."""
 
@@ -69,6 +83,7 @@ class MemoryStorage:
         self.locations = MemoryLocations()
         self.cdrs = MemoryCdrs()
         self.texts = MemoryTexts()
+        self.subscriptions = MemorySubscriptions()
 
     async def flush(self) -> None:
         """Nothing is ever behind."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage.records import CdrRow, Office, Registration, StoredText
+from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,14 @@ class CdrStore(Protocol):
     async def query(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
 
 
+class SubscriptionStore(Protocol):
+    async def load(self, now_at: float) -> Sequence[StoredSubscription]:
+        """Every subscription that has not expired."""
+
+    def put(self, id: str, subscription: StoredSubscription | None) -> None:
+        """Replace the one with that id (None: remove). Written behind."""
+
+
 class TextStore(Protocol):
     async def load(self, now_at: float) -> Sequence[StoredText]:
         """Every text that has not expired, in the order in which they were added."""
@@ -77,6 +85,9 @@ class Storage(Protocol):
 
     @property
     def texts(self) -> TextStore: ...
+
+    @property
+    def subscriptions(self) -> SubscriptionStore: ...
 
     async def flush(self) -> None:
         """Return when everything queued so far is stored; raises `StorageUnavailable` when the database refuses. Rows

@@ -89,6 +89,21 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSubscription:
+    """A subscription of `watcher` to what `number` does: survives a restart. `machine` is opaque; its moments are those
+    of a clock that showed `epoch_at` as wall-clock time at zero."""
+
+    id: str
+    expires_at: float
+    watcher: str
+    package: str
+    number: str
+    host: str
+    machine: str
+    epoch_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoredText:
     """A text message that waits for its addressee `number` (RFC 3428), `sender_name` as it was when it was sent."""
 

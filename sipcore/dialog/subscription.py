@@ -3,7 +3,7 @@
 The machine never holds a document. When a NOTIFY is due it asks its user (`DocumentWanted`), who answers with the state
 of that very moment (`document`): changes that come while a NOTIFY is under way, or sooner than `rest_s` after the last
 one, become one later NOTIFY, and the last state is never lost (RFC 6446 §4). At most one NOTIFY is under way, so they
-arrive in order. Every NOTIFY has full state, its `version` one higher than the last.
+arrive in order. Every NOTIFY has full state, its `version` one higher than the last; after `resume`, much higher.
 
 A subscription ends with a last NOTIFY (`terminated`), or without one when the subscriber does not take it.
 `SubscriptionEnded` is told exactly once, and nothing after it.
@@ -49,6 +49,7 @@ class On(IntEnum):
     DUE = 8
     RESTED = 9
     EXPIRED = 10
+    RESUMED = 11
 
 
 S, I = State, On  # noqa: E741
@@ -65,6 +66,7 @@ TABLE = Table(
         Row(S.ASKING, I.END, S.LAST_ASKING, "_close", "RFC 6665 §4.2.2"),
         Row(S.ASKING, I.DOCUMENT, S.NOTIFYING, "_notify", "RFC 6665 §4.2.2"),
         Row(S.ASKING, I.EXPIRED, S.LAST_ASKING, "_close", "RFC 6665 §4.2.1.4"),
+        Row(S.ASKING, I.RESUMED, S.QUIET, "_go_on", "RFC 6665 §4.2.2"),
         Row(S.NOTIFYING, I.REFRESH, S.NOTIFYING, "_extend_and_remember", "RFC 6665 §4.2.1.1"),
         Row(S.NOTIFYING, I.UNSUBSCRIBE, S.LAST_WAITING, "_unsubscribe", "RFC 6665 §4.2.1.4"),
         Row(S.NOTIFYING, I.CHANGED, S.NOTIFYING, "_remember", "RFC 6665 §4.2.2"),
@@ -73,6 +75,7 @@ TABLE = Table(
         Row(S.NOTIFYING, I.RETRY, S.RESTING, "_rest_as_told", "RFC 6665 §4.2.2"),
         Row(S.NOTIFYING, I.FAILED, S.ENDED, "_give_up", "RFC 6665 §4.2.2"),
         Row(S.NOTIFYING, I.EXPIRED, S.LAST_WAITING, "_close", "RFC 6665 §4.2.1.4"),
+        Row(S.NOTIFYING, I.RESUMED, S.QUIET, "_go_on", "RFC 6665 §4.2.2"),
         Row(S.RESTING, I.REFRESH, S.ASKING, "_extend_and_ask", "RFC 6665 §4.2.1.1"),
         Row(S.RESTING, I.UNSUBSCRIBE, S.LAST_ASKING, "_unsubscribe_and_ask", "RFC 6665 §4.2.1.4"),
         Row(S.RESTING, I.CHANGED, S.RESTING, "_remember", "RFC 6446 §4.1"),
@@ -80,11 +83,13 @@ TABLE = Table(
         Row(S.RESTING, I.DUE, S.ASKING, "_ask", "RFC 6446 §4.1"),
         Row(S.RESTING, I.RESTED, S.QUIET, "_quieten", "RFC 6446 §4.1"),
         Row(S.RESTING, I.EXPIRED, S.LAST_ASKING, "_close_and_ask", "RFC 6665 §4.2.1.4"),
+        Row(S.RESTING, I.RESUMED, S.QUIET, "_go_on", "RFC 6665 §4.2.2"),
         Row(S.QUIET, I.REFRESH, S.ASKING, "_extend_and_ask", "RFC 6665 §4.2.1.1"),
         Row(S.QUIET, I.UNSUBSCRIBE, S.LAST_ASKING, "_unsubscribe_and_ask", "RFC 6665 §4.2.1.4"),
         Row(S.QUIET, I.CHANGED, S.ASKING, "_ask", "RFC 6665 §4.2.2"),
         Row(S.QUIET, I.END, S.LAST_ASKING, "_close_and_ask", "RFC 6665 §4.2.2"),
         Row(S.QUIET, I.EXPIRED, S.LAST_ASKING, "_close_and_ask", "RFC 6665 §4.2.1.4"),
+        Row(S.QUIET, I.RESUMED, S.QUIET, "_go_on", "RFC 6665 §4.2.2"),
         Row(S.LAST_WAITING, I.REFRESH, S.LAST_WAITING, "_over", "RFC 6665 §4.2.1.4"),
         Row(S.LAST_WAITING, I.UNSUBSCRIBE, S.LAST_WAITING, "_over", "RFC 6665 §4.2.1.4"),
         Row(S.LAST_WAITING, I.DELIVERED, S.LAST_ASKING, "_ask", "RFC 6665 §4.2.2"),
@@ -107,9 +112,9 @@ TABLE = Table(
         Ignored(S.RESTING, _NO_NOTIFY, "no NOTIFY is under way"),
         Ignored(S.QUIET, _NO_NOTIFY, "no NOTIFY is under way"),
         Ignored(S.QUIET, (I.DUE, I.RESTED), "not resting"),
-        Ignored(S.LAST_WAITING, (I.CHANGED, I.END, I.DUE, I.RESTED, I.EXPIRED), _CLOSING),
-        Ignored(S.LAST_ASKING, (I.CHANGED, I.END, I.DUE, I.RESTED, I.EXPIRED, *_NO_NOTIFY), _CLOSING),
-        Ignored(S.LAST_NOTIFYING, (I.CHANGED, I.END, I.DUE, I.RESTED, I.EXPIRED), _CLOSING),
+        Ignored(S.LAST_WAITING, (I.CHANGED, I.END, I.DUE, I.RESTED, I.EXPIRED, I.RESUMED), _CLOSING),
+        Ignored(S.LAST_ASKING, (I.CHANGED, I.END, I.DUE, I.RESTED, I.EXPIRED, I.RESUMED, *_NO_NOTIFY), _CLOSING),
+        Ignored(S.LAST_NOTIFYING, (I.CHANGED, I.END, I.DUE, I.RESTED, I.EXPIRED, I.RESUMED), _CLOSING),
         Ignored(S.ENDED, tuple(On), "ended"),
     ],
 )
@@ -193,6 +198,12 @@ class Subscription:
         """The answer to `DocumentWanted`: full state, made for `version` + 1."""
         return self._step(On.DOCUMENT, now, content_type, body)
 
+    def resume(self, flow: Flow, now: float) -> Actions:
+        """Go on in another process, on another path, from a copy that may be older than the last NOTIFYs: numbers
+        continue far beyond theirs, and nothing is under way."""
+        self.dialog.flow = flow
+        return self._step(On.RESUMED, now)
+
     def end(self, now: float, reason: str, retry_after_s: int = 0) -> Actions:
         """Terminate it with a reason of §4.1.3."""
         return self._step(On.END, now, reason, retry_after_s)
@@ -201,6 +212,11 @@ class Subscription:
     def is_asking(self) -> bool:
         """The user owes a document."""
         return self.state in (State.ASKING, State.LAST_ASKING)
+
+    @property
+    def expires_at(self) -> float | None:
+        """None: it is ending."""
+        return self._expires_at
 
     @property
     def is_ending(self) -> bool:
@@ -307,6 +323,13 @@ class Subscription:
 
     def _rest_as_told(self, now: float, _: int, seconds: int) -> Actions:
         self._changed, self._rest_at = True, now + max(1, seconds)
+        return ()
+
+    def _go_on(self, _: float) -> Actions:
+        sent_since = ceil(self.policy.max_s / self.policy.rest_s) + 1  # at most: a copy is made at every refresh
+        self.dialog.local_cseq += sent_since
+        self.version += sent_since
+        self._rest_at, self._changed = None, False
         return ()
 
     def _quieten(self, _: float) -> Actions:

@@ -78,9 +78,9 @@ class Usages:
 
     @property
     def alive(self) -> int:
-        """Sessions and subscriptions that are not over."""
+        """Sessions that are not over, and subscriptions whose end is still to be told: those that go on can wait."""
         open_sessions = sum(session.state is not State.ENDED for session in self._sessions.values())
-        return open_sessions + len(self._subscriptions)
+        return open_sessions + sum(each.is_ending for each in self._subscriptions.values())
 
     def __bool__(self) -> bool:
         return bool(self._sessions or self._subscriptions or self._refers)

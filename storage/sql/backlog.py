@@ -4,27 +4,28 @@ The event loop adds, one writer thread calls `write`. A batch leaves 250 ms afte
 When the database refuses it:
 - rows of call history go to the spool at once, so they are safe from a crash within the same half second; they stay
   in memory only where the spool cannot be written either (a full disk);
-- registrations stay in memory, where a newer value of the same AOR replaces them. Every refresh is written: what is
+- registrations and subscriptions stay in memory, where a newer value replaces them. Every refresh is written: what is
   read after a restart is what the phone was last told, never an older expiry.
 The database is tried again after 0.25 s, then twice as late each time, up to 5 s.
 """
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from storage.ports import StorageUnavailable
-from storage.records import CdrRow, Registration
+from storage.records import CdrRow, Registration, StoredSubscription
 from storage.sql.database import Database
-from storage.sql.mappers import LocationValues, location_values, storable, storable_text
+from storage.sql.mappers import LatestValues, location_values, storable, storable_text, subscription_values
 from storage.sql.spool import Spool
-from storage.sql.statements import store_cdrs, store_locations
+from storage.sql.statements import store_cdrs, store_locations, store_subscriptions
 
 BATCH_S = 0.25
 RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 
-Locations = dict[str, LocationValues | None]
+Latest = dict[str, LatestValues | None]  # by key; None: gone
 
 log = structlog.get_logger()
 
@@ -39,7 +40,8 @@ class Backlog:
         self._spool = spool
         self._clock = clock
         self._rows: list[CdrRow] = []
-        self._locations: Locations = {}
+        self._locations: Latest = {}
+        self._subscriptions: Latest = {}
         self._batch_due_at: float | None = None  # of what came since the last `write`
         self._retry_at: float | None = clock() if spool.rows else None  # of what the database refused
         self._failures = 0
@@ -57,6 +59,12 @@ class Backlog:
             self._locations[storable_text(aor)] = values
             self._schedule()
 
+    def put_subscription(self, id: str, subscription: StoredSubscription | None) -> None:
+        values = subscription_values(subscription) if subscription is not None else None
+        with self.changed:
+            self._subscriptions[storable_text(id)] = values
+            self._schedule()
+
     @property
     def due_at(self) -> float | None:
         """When `write` has something to do next."""
@@ -65,19 +73,19 @@ class Backlog:
 
     def write(self, *, at_once: bool = False) -> None:
         """Store what is due; `at_once`: store everything and raise `StorageUnavailable` if the database refuses."""
-        rows, locations = self._take()
+        batch = self._take()
         if not at_once and self._retry_at is not None and self._clock() < self._retry_at:
-            self._keep(rows, locations)
+            self._keep(batch)
             return
         try:
-            self._store(rows, locations)
+            self._store(batch)
         except Exception as error:  # whatever it is, nothing is lost and the next try comes
             self._refused(error)
-            self._keep(rows, locations)
+            self._keep(batch)
             if at_once:
                 raise
         else:
-            self._stored(rows or locations)
+            self._stored(batch)
 
     def describe(self) -> dict[str, object]:
         since = None if self._written_at is None else round(self._clock() - self._written_at, 1)
@@ -94,20 +102,21 @@ class Backlog:
             self._batch_due_at = self._clock() + BATCH_S
             self.changed.notify()
 
-    def _take(self) -> tuple[list[CdrRow], Locations]:
+    def _take(self) -> "_Batch":
         with self.changed:
-            rows, self._rows = self._rows, []
-            locations, self._locations = self._locations, {}
+            batch = _Batch(self._rows, self._locations, self._subscriptions)
+            self._rows, self._locations, self._subscriptions = [], {}, {}
             self._batch_due_at = None
-        return rows, locations
+        return batch
 
-    def _store(self, rows: Sequence[CdrRow], locations: Locations) -> None:
+    def _store(self, batch: "_Batch") -> None:
         if self._spool.rows:
             self._import_spool()
-        if rows or locations:
+        if batch:
             with self._database.write() as connection:
-                store_cdrs(connection, rows)
-                store_locations(connection, locations)
+                store_cdrs(connection, batch.rows)
+                store_locations(connection, batch.locations)
+                store_subscriptions(connection, batch.subscriptions)
 
     def _import_spool(self) -> None:
         for chunk in self._spool.chunks():
@@ -115,10 +124,10 @@ class Backlog:
                 store_cdrs(connection, chunk)
         self._spool.clear()
 
-    def _stored(self, anything: object) -> None:
+    def _stored(self, batch: "_Batch") -> None:
         if self._failures:
             log.info("the database is written again")
-        if anything or self._failures:
+        if batch or self._failures:
             self._written_at = self._clock()
         self._failures, self._retry_at, self.last_error = 0, None, ""
 
@@ -131,12 +140,13 @@ class Backlog:
         self._retry_at = self._clock() + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
 
-    def _keep(self, rows: list[CdrRow], locations: Locations) -> None:
+    def _keep(self, batch: "_Batch") -> None:
         """After a refusal: rows into the spool, else back into the queue before what has come meanwhile."""
-        unspooled = self._spooled_or_left(rows)
+        unspooled = self._spooled_or_left(batch.rows)
         with self.changed:
             self._rows = unspooled + self._rows
-            self._locations = {**locations, **self._locations}
+            self._locations = {**batch.locations, **self._locations}
+            self._subscriptions = {**batch.subscriptions, **self._subscriptions}
 
     def _spooled_or_left(self, rows: list[CdrRow]) -> list[CdrRow]:
         if not rows:
@@ -147,3 +157,15 @@ class Backlog:
             log.error("the call history spool cannot be written", file=str(self._spool.path), why=error.strerror)
             return rows
         return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is written together."""
+
+    rows: list[CdrRow]
+    locations: Latest
+    subscriptions: Latest
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.locations or self.subscriptions)

@@ -10,11 +10,11 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from storage.match import number_key
-from storage.records import CdrRow, Provider, Registration, StoredText, Terminal, User
+from storage.records import CdrRow, Provider, Registration, StoredSubscription, StoredText, Terminal, User
 
-R = TypeVar("R", CdrRow, Registration, StoredText)
+R = TypeVar("R", CdrRow, Registration, StoredSubscription, StoredText)
 RowValues = dict[str, Any]
-LocationValues = tuple[str, float, str]
+LatestValues = tuple[str, float, str]  # key, expiry, JSON
 
 _CDR_FIELDS = tuple(field.name for field in fields(CdrRow))
 _CDR_ENCODED = ("sip_call_ids", "quality")
@@ -25,6 +25,7 @@ CDR_COLUMNS = (*_CDR_PLAIN, *_CDR_ENCODED, "from_key", "to_key", "external_key")
 
 _encode = msgspec.json.Encoder().encode
 _decode_bindings = msgspec.json.Decoder(tuple[Registration, ...]).decode
+_decode_subscription = msgspec.json.Decoder(StoredSubscription).decode
 _decode_cdr = msgspec.json.Decoder(CdrRow).decode
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
@@ -84,7 +85,7 @@ def cdr_of_line(line: bytes) -> CdrRow:
     return _decode_cdr(line)
 
 
-def location_values(aor: str, registrations: Sequence[Registration]) -> LocationValues:
+def location_values(aor: str, registrations: Sequence[Registration]) -> LatestValues:
     """The row of one AOR; it has at least one binding."""
     longest = max(each.expires_at for each in registrations)
     try:
@@ -95,6 +96,15 @@ def location_values(aor: str, registrations: Sequence[Registration]) -> Location
 
 def registrations_of(bindings: str) -> tuple[Registration, ...]:
     return _decode_bindings(bindings)
+
+
+def subscription_values(subscription: StoredSubscription) -> LatestValues:
+    readable = _readable(subscription)
+    return readable.id, readable.expires_at, _encode(readable).decode()
+
+
+def subscription_of(record: str) -> StoredSubscription:
+    return _decode_subscription(record)
 
 
 def text_values(text: StoredText) -> RowValues:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Delete, bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
-from storage.records import CdrRow, Office, Registration, StoredText
+from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
 from storage.sql import mappers
-from storage.sql.tables import locations, offices, providers, terminals, texts, users
+from storage.sql.tables import locations, offices, providers, subscriptions, terminals, texts, users
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
 _INSERT_CDR = (
@@ -19,6 +19,13 @@ _PUT_LOCATION = (
     "ON CONFLICT (aor) DO UPDATE SET expires_at = excluded.expires_at, bindings = excluded.bindings"
 )
 _DELETE_LOCATION = delete(locations).where(locations.c.aor == bindparam("gone"))
+_PUT_SUBSCRIPTION = (
+    "INSERT INTO subscriptions (id, expires_at, record) VALUES (?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, record = excluded.record"
+)
+_DELETE_SUBSCRIPTION = delete(subscriptions).where(subscriptions.c.id == bindparam("gone"))
+
+Latest = Mapping[str, mappers.LatestValues | None]  # by key; None: gone
 
 
 def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
@@ -27,14 +34,32 @@ def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
         connection.exec_driver_sql(_INSERT_CDR, [mappers.cdr_values(row) for row in rows])
 
 
-def store_locations(connection: Connection, by_aor: Mapping[str, mappers.LocationValues | None]) -> None:
-    """Replace the bindings of each AOR; None: it has none."""
-    present = [values for values in by_aor.values() if values]
-    gone = [{"gone": aor} for aor, values in by_aor.items() if not values]
+def store_locations(connection: Connection, by_aor: Latest) -> None:
+    """Replace the bindings of each AOR."""
+    _store_latest(connection, by_aor, _PUT_LOCATION, _DELETE_LOCATION)
+
+
+def store_subscriptions(connection: Connection, by_id: Latest) -> None:
+    """Replace each subscription."""
+    _store_latest(connection, by_id, _PUT_SUBSCRIPTION, _DELETE_SUBSCRIPTION)
+
+
+def _store_latest(connection: Connection, by_key: Latest, put: str, remove: Delete) -> None:
+    present = [values for values in by_key.values() if values]
+    gone = [{"gone": key} for key, values in by_key.items() if not values]
     if present:
-        connection.exec_driver_sql(_PUT_LOCATION, present)
+        connection.exec_driver_sql(put, present)
     if gone:
-        connection.execute(_DELETE_LOCATION, gone)
+        connection.execute(remove, gone)
+
+
+def load_subscriptions(connection: Connection, now_at: float) -> list[StoredSubscription]:
+    alive = select(subscriptions.c.record).where(subscriptions.c.expires_at > now_at).order_by(subscriptions.c.id)
+    return [mappers.subscription_of(record) for (record,) in connection.execute(alive)]
+
+
+def delete_expired_subscriptions(connection: Connection, now_at: float) -> None:
+    connection.execute(delete(subscriptions).where(subscriptions.c.expires_at <= now_at))
 
 
 def load_locations(connection: Connection, now_at: float) -> list[Registration]:

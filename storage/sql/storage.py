@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from storage.ports import HistoryQuery, StorageUnavailable
-from storage.records import CdrRow, Office, Registration, StoredText
+from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
 from storage.sql import mappers, migrate, statements
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
@@ -36,6 +36,7 @@ class SqlStorage:
         self.locations = SqlLocations(self)
         self.cdrs = SqlCdrs(self)
         self.texts = SqlTexts(self)
+        self.subscriptions = SqlSubscriptions(self)
 
     async def flush(self) -> None:
         await wrap_future(self._writer.flush())
@@ -54,6 +55,9 @@ class SqlStorage:
 
     def put(self, aor: str, registrations: Sequence[Registration]) -> None:
         self._backlog.put(aor, registrations)
+
+    def put_subscription(self, id: str, subscription: StoredSubscription | None) -> None:
+        self._backlog.put_subscription(id, subscription)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Carry out `work` in one transaction."""
@@ -108,6 +112,20 @@ class SqlCdrs:
             return [mappers.cdr_row(row) for row in connection.execute(history_select(query)).mappings()]
 
         return await self._storage.read(work)
+
+
+class SqlSubscriptions:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    async def load(self, now_at: float) -> Sequence[StoredSubscription]:
+        """Expired ones are deleted on the way, where the database can be written."""
+        with suppress(StorageUnavailable):
+            await self._storage.write(lambda connection: statements.delete_expired_subscriptions(connection, now_at))
+        return await self._storage.read(lambda connection: statements.load_subscriptions(connection, now_at))
+
+    def put(self, id: str, subscription: StoredSubscription | None) -> None:
+        self._storage.put_subscription(id, subscription)
 
 
 class SqlTexts:

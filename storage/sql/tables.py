@@ -79,6 +79,15 @@ locations = Table(
     sqlite_with_rowid=False,
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("expires_at", Float, nullable=False),
+    Column("record", String, nullable=False),  # JSON of `StoredSubscription`
+    sqlite_with_rowid=False,
+)
+
 # Texts that wait for their addressee, in the order of `seq`.
 texts = Table(
     "texts",

@@ -9,11 +9,13 @@ import pytest
 
 from bench.wire import Message, challenges, credentials, sdp, tag_of, token, uri_of
 from tests.e2e.audio import tone
-from tests.e2e.conftest import office
+from tests.e2e.conftest import CALLER, office
 from tests.e2e.harness import Server, Site, password_of, running
+from tests.e2e.sipp import Plan, Sipp
 from tests.e2e.softphone import Softphone, softphone
 from tests.e2e.ua import Phone, registered
 
+STORED_S = 1.0  # what is written behind is on disk after a second
 SPACE = "{urn:ietf:params:xml:ns:dialog-info}"
 
 
@@ -139,19 +141,41 @@ def test_what_cannot_be_subscribed_to_is_refused(server: Server, number: str, ev
         assert Lamp(watcher, number, event).subscribe().status == status
 
 
-def test_after_a_restart_the_phone_learns_that_it_has_to_subscribe_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_after_a_restart_a_lamp_goes_on_by_itself(tmp_path: Path, end: str) -> None:
     site = Site.write(tmp_path, office())
     with Phone(site.sip, "205", password_of("205")) as watcher:
         with running(site) as server:
-            assert server.json("status")["subscriptions"] == {}
-            lamp, left = Lamp(watcher, "207"), Lamp(watcher, "206")
+            lamp = Lamp(watcher, "207")
             assert lamp.subscribe().status == 200
             lamp.until("terminated")
+            time.sleep(STORED_S)
+            getattr(server, end)()
+        with running(site) as server:
+            notify = lamp.notified()
+            assert int(notify.first("cseq").split()[0]) > 1
+            assert notify.first("subscription-state").startswith("active;expires=")
             assert server.json("status")["subscriptions"] == {"dialog": 1}
-            server.process.terminate()
-            assert lamp.notified().first("subscription-state") == "terminated;reason=probation;retry-after=5"
-            server.wait_for_exit()
-        with running(site):
-            assert lamp.subscribe().status == 481
-            assert left.subscribe().status == 200
-            left.until("terminated")
+            with registered(site.sip, "207", password_of("207")) as callee:
+                call = callee.dial("10003246")
+                lamp.until("confirmed")
+                call.expect(200)
+                call.acknowledge()
+                call.hang_up()
+                lamp.until("terminated")
+            assert lamp.subscribe(0).status == 200
+
+
+def test_sipp_sees_its_lamp_go_on_over_a_crash(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office())
+    with running(site) as server:
+        keys = {"from": "301", "to": "207"}
+        phone = Sipp(Plan("lamp_goes_on_over_a_restart", site.sip, CALLER, keys=keys, timeout_s=40), tmp_path)
+        deadline = time.monotonic() + 6
+        while not server.json("status")["subscriptions"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(STORED_S)
+        server.kill()
+    with running(site):
+        phone.finish()

@@ -303,15 +303,6 @@ async def test_what_is_taken_out_of_the_office_ends_its_subscriptions() -> None:
         assert by_gone.state.reason == "rejected"
 
 
-async def test_a_server_that_stops_says_when_to_ask_again() -> None:
-    async with lamp_office(*terminals()) as office:
-        _, watched = await lamp_on(office, "102")
-        await office.pbx.end_all()
-        await asyncio.sleep(1)
-        assert watched.state.reason == "probation"
-        assert watched.state.params.get("retry-after") == "5"
-
-
 async def test_many_changes_at_once_are_few_notifies_and_the_last_one_is_right() -> None:
     async with lamp_office(*terminals()) as office:
         caller = await office.registered("101")

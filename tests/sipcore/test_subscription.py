@@ -7,10 +7,11 @@ from sipcore.dialog.subscription import State, Subscription, SubscriptionPolicy
 from sipcore.errors import LocalProtocolError
 from sipcore.events import DocumentWanted, SubscriptionEnded
 from sipcore.flow import Flow
+from sipcore.freeze import freeze, thaw
 from sipcore.headers import Contact
 from sipcore.ids import CountingIds
 from sipcore.message import Request, Response
-from tests.support.schedule import START_S, UDP, request, response
+from tests.support.schedule import START_S, TCP, UDP, request, response
 
 OTHER = Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.9", 5062))
 KEY = ("b", "x")
@@ -294,3 +295,34 @@ def test_lifetimes_are_granted_within_the_limits(asked: int | None, granted: int
 
 def test_where_requests_go_is_the_contact_of_the_subscriber() -> None:
     assert subscribe().headers.first(Contact) is not None
+
+
+@pytest.mark.parametrize("steps", ["asking", "notifying", "resting", "quiet"])
+def test_a_resumed_copy_goes_on_with_numbers_beyond_all_that_were_sent(steps: str) -> None:
+    watch = settled()
+    if steps != "quiet":
+        watch.change()
+    if steps in ("notifying", "resting"):
+        watch.give()
+    if steps == "resting":
+        watch.answered()
+    old = thaw(freeze(watch.machine), ids=CountingIds("w1"))
+    if steps == "notifying":
+        watch.answered()
+    for _ in range(3):
+        watch.at(watch.now - START_S + 1).change().give().answered()
+    last, version = watch.sent[-1].cseq.number, watch.machine.version
+    watch.machine = old
+    watch.take(old.resume(TCP, watch.now))
+    assert (old.state, watch.sent[-1].cseq.number) == (State.QUIET, last)
+    watch.change().give()
+    assert watch.sent[-1].cseq.number > last
+    assert old.version > version
+    assert old.dialog.flow == TCP
+    assert watch.state.startswith("active;expires=")
+
+
+def test_one_that_was_ending_is_not_resumed() -> None:
+    watch = settled().end("noresource")
+    assert watch.machine.resume(UDP, watch.now) == ()
+    assert watch.machine.is_ending

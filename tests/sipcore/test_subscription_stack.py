@@ -145,10 +145,10 @@ def test_a_connection_that_is_gone_ends_the_subscription_at_the_next_news() -> N
     lamp.subscribe()
     lamp.net.step_until(2.0)
     lamp.net.cut("alice", "server")
-    assert lamp.server.stack.usages_alive == 1
+    assert lamp.server.stack.describe()["subscriptions"] == 1
     lamp.change()
     lamp.net.step_until(3.0)
-    assert lamp.server.stack.usages_alive == 0
+    assert lamp.server.stack.describe()["subscriptions"] == 0
 
 
 def test_a_subscribe_with_a_foreign_tag_belongs_to_nobody() -> None:
@@ -160,4 +160,4 @@ def test_a_subscribe_with_a_foreign_tag_belongs_to_nobody() -> None:
     lamp.subscribe(0)
     lamp.net.step_until(2.0)
     assert lamp.statuses[-1] == 481
-    assert lamp.server.stack.usages_alive == 1
+    assert lamp.server.stack.describe()["subscriptions"] == 1

@@ -1,6 +1,15 @@
 """Records for storage tests."""
 
-from storage.records import CdrRow, Office, Provider, Registration, StoredText, Terminal, User
+from storage.records import (
+    CdrRow,
+    Office,
+    Provider,
+    Registration,
+    StoredSubscription,
+    StoredText,
+    Terminal,
+    User,
+)
 
 
 def cdr(id: str, started_at: float = 1000.0, **values: object) -> CdrRow:
@@ -41,6 +50,10 @@ def registration(
         reg_id=1,
         path=("<sip:edge;lr>", "<sip:edge2;lr>"),
     )
+
+
+def subscription(id: str, expires_at: float = 2000.0) -> StoredSubscription:
+    return StoredSubscription(id, expires_at, "103", "dialog", "102", "zvon", '{"a":"\\"Ä"}', 12.5)
 
 
 def text(id: str, **values: object) -> StoredText:

@@ -13,8 +13,8 @@ from storage.sql.backlog import Backlog
 from storage.sql.database import Database
 from storage.sql.migrate import upgrade
 from storage.sql.spool import Spool
-from storage.sql.statements import load_locations
-from tests.storage.examples import cdr, registration
+from storage.sql.statements import load_locations, load_subscriptions
+from tests.storage.examples import cdr, registration, subscription
 
 
 class FlakyDatabase(Database):
@@ -142,14 +142,19 @@ def test_the_database_is_tried_less_and_less_often_up_to_every_five_seconds(rig:
 
 def test_newer_bindings_replace_those_that_were_refused(rig: Rig) -> None:
     rig.database.refusal = "away"
+    rig.backlog.put_subscription("a", subscription("a"))
+    rig.backlog.put_subscription("b", subscription("b"))
     rig.backlog.put("sip:101@zvon", (registration(expires_at=2000.0),))
     rig.backlog.put("sip:102@zvon", (registration("sip:102@zvon"),))
     rig.run_until(100.25)
     rig.backlog.put("sip:101@zvon", (registration(expires_at=3000.0),))
+    rig.backlog.put_subscription("a", subscription("a", 2500.0))
+    rig.backlog.put_subscription("b", None)
     rig.database.refusal = ""
     rig.run_until(110.0)
     with rig.database.read() as connection:
         assert [each.expires_at for each in load_locations(connection, 0.0)] == [3000.0, 2000.0]
+        assert load_subscriptions(connection, 0.0) == [subscription("a", 2500.0)]
 
 
 def test_what_comes_during_a_refused_write_is_newer_than_what_was_refused(

@@ -11,7 +11,7 @@ from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery, Storage
 from storage.records import CdrRow, Office, Terminal
 from storage.sql import open_storage
-from tests.storage.examples import OFFICE, answered, cdr, registration, text
+from tests.storage.examples import OFFICE, answered, cdr, registration, subscription, text
 
 Opened = Callable[[], AbstractAsyncContextManager[Storage]]
 
@@ -174,6 +174,18 @@ async def test_a_linkedid_is_exact_and_ignores_every_other_filter(opened: Opened
         query = HistoryQuery(linkedid="zvon-17.1", number="999", number2="888", from_at=1e9, to_at=2e9)
         assert await ids(storage, query) == ["2", "1"]
         assert await ids(storage, HistoryQuery(linkedid="zvon-17")) == []
+
+
+async def test_subscriptions_come_back_until_they_expire_and_the_latest_wins(opened: Opened) -> None:
+    async with opened() as storage:
+        storage.subscriptions.put("a", subscription("a", expires_at=2000.0))
+        storage.subscriptions.put("b", subscription("b", expires_at=3000.0))
+        storage.subscriptions.put("c", subscription("c"))
+        await storage.flush()
+        storage.subscriptions.put("c", None)
+        storage.subscriptions.put("a", subscription("a", expires_at=2500.0))
+        assert await storage.subscriptions.load(2499.0) == [subscription("a", 2500.0), subscription("b", 3000.0)]
+        assert await storage.subscriptions.load(2500.0) == [subscription("b", 3000.0)]
 
 
 async def test_texts_come_back_in_order_with_every_field_until_they_expire(opened: Opened) -> None:

@@ -10,11 +10,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from storage.sql.database import Database
-from storage.sql.mappers import location_values
+from storage.sql.mappers import location_values, subscription_values
 from storage.sql.migrate import HEAD, alembic_config, migrate, upgrade
-from storage.sql.statements import add_text, load_office, save_office, store_cdrs, store_locations
+from storage.sql.statements import add_text, load_office, save_office, store_cdrs, store_locations, store_subscriptions
 from storage.sql.tables import metadata
-from tests.storage.examples import OFFICE, cdr, registration, text
+from tests.storage.examples import OFFICE, cdr, registration, subscription, text
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def fill(database: Database) -> None:
     with database.write() as connection:
         save_office(connection, OFFICE)
         store_cdrs(connection, [cdr("1")])
+        store_subscriptions(connection, {"s": subscription_values(subscription("s"))})
         add_text(connection, text("1"))
         store_locations(connection, {"sip:101@zvon": location_values("sip:101@zvon", [registration()])})
 
