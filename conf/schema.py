@@ -86,6 +86,10 @@ class SipSettings(Section):
     digest: Digests = ("MD5",)
     # REG-15: the product without a version, which would tell an attacker what to try.
     user_agent: Annotated[str, PlainValidator(ascii_text)] = "Zvon"
+    # REG-4: s between two OPTIONS to each phone, 0 = never; a phone that went away is not rung for longer than that.
+    qualify: Annotated[int, PlainValidator(whole_number(0, 3600))] = 60
+    # s between a few bytes to each phone behind NAT, 0 = never; home routers forget UDP after 30 s.
+    keepalive: Annotated[int, PlainValidator(whole_number(0, 3600))] = 25
     # DNS servers for names of providers, "192.0.2.53:53"; empty: those of the system.
     dns: Annotated[tuple[Annotated[Listen, PlainValidator(server)], ...], Field(strict=False)] = ()
     # s between refreshes of a call, twice; RFC 4028 §4 recommends half an hour. 0: calls are not refreshed.

@@ -81,10 +81,18 @@ def print_calls(calls: Sequence[CallView]) -> None:
 
 def print_registrations(registrations: Sequence[RegistrationView]) -> None:
     rows = [
-        (each.number, each.contact, each.received, each.transport, _clock(each.expires_in_s), each.user_agent)
+        (each.number, each.contact, each.received, each.transport, _clock(each.expires_in_s), _latency(each),
+         each.user_agent)
         for each in registrations
-    ]
-    _print_table(("number", "contact", "received", "transport", "expires in", "user agent"), rows, "no registrations")
+    ]  # fmt: skip
+    headings = ("number", "contact", "received", "transport", "expires in", "latency", "user agent")
+    _print_table(headings, rows, "no registrations", lambda row: "red" if row[5] == "unreachable" else "")
+
+
+def _latency(each: RegistrationView) -> str:
+    if not each.is_reachable:
+        return "unreachable"
+    return "" if each.latency_ms is None else f"{each.latency_ms:g} ms"
 
 
 def print_lines(lines: Sequence[LineView]) -> None:

@@ -28,6 +28,8 @@ class RegistrationChange(StrEnum):
     REFRESHED = "refreshed"
     REMOVED = "removed"
     EXPIRED = "expired"
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)

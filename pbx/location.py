@@ -1,7 +1,7 @@
 """Where terminals are: contact bindings in memory, written behind to storage (RFC 3261 §10, REG-5)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from pbx.bus import Bus
@@ -76,6 +76,15 @@ class Location:
             if binding.flow is not None and binding.flow.transport in BROWSERS:
                 self._browsers.setdefault(binding.flow.id, set()).add(number)
 
+    def set_reachable(self, number: str, contact: SipUri, is_reachable: bool) -> bool:
+        """Ring a contact, or leave it out (REG-4); False when that is no news. Not stored: a restart asks anew."""
+        changed = [b for b in self.bindings(number) if b.contact == contact and b.reachable is not is_reachable]
+        for old in changed:
+            new = replace(old, reachable=is_reachable)
+            self._bindings[number] = tuple(new if each is old else each for each in self.bindings(number))
+            self._tell(number, new, RegistrationChange.REACHABLE if is_reachable else RegistrationChange.UNREACHABLE)
+        return bool(changed)
+
     def flow_closed(self, flow: Flow) -> None:
         """The connection of `flow` is gone. A browser behind it cannot be reached again; a phone may be, by its
         Contact."""
@@ -90,7 +99,7 @@ class Location:
     def targets(self, terminal: Terminal) -> list[Target]:
         """Where the terminal can be rung now; the trusted address of one that does not register (EXT-16)."""
         now = self._clock.now()
-        alive = [b for b in self.bindings(terminal.number) if b.expires_at > now]
+        alive = [b for b in self.bindings(terminal.number) if b.expires_at > now and b.reachable]
         targets = [Target(b.contact, flow) for b in alive if (flow := self._path(b)) is not None]
         if not targets and terminal.trust and "/" not in terminal.trust:
             transport = "UDP" if terminal.transport == "any" else terminal.transport.upper()

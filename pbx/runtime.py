@@ -30,6 +30,7 @@ from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.outward import Outward
 from pbx.providers import Providers
+from pbx.qualifier import Qualifier
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
@@ -105,6 +106,7 @@ class Server:
         outward = Outward(self.driver, self._resolver, self._listeners.flow_to, self._listeners.bound)
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
+        self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
@@ -134,6 +136,7 @@ class Server:
             raise
         self._tasks.add(asyncio.ensure_future(self._sweep()))
         self.providers.apply(self.office)
+        self.qualifier.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
 
@@ -160,6 +163,7 @@ class Server:
     async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
+        self.qualifier.stop()
         await self._control.close()
         await self._resolver.close()
         await self.driver.close()
@@ -195,6 +199,7 @@ class Server:
             "hep": self._hep.describe() if self._hep is not None else {},
             "transport": self.driver.describe(),
             "lines": self.providers.describe(),
+            "phones": self.qualifier.describe(),
             "dns": self._resolver.describe(),
             "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),
@@ -204,7 +209,11 @@ class Server:
         }
 
     async def registrations(self) -> list[RegistrationView]:
-        return [registration_view(number, binding, self.clock) for number, binding in self.location]
+        latency_ms = self.qualifier.latency_ms
+        return [
+            registration_view(number, binding, self.clock, latency_ms(number, binding))
+            for number, binding in self.location
+        ]
 
     async def calls(self) -> list[CallView]:
         return [call_view(call, self.clock) for call in self.pbx.calls.values()]

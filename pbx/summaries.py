@@ -59,7 +59,7 @@ class UnaskedSummaries:
 
     def _registration_changed(self, event: BusEvent) -> None:
         assert isinstance(event, RegistrationChanged)
-        if event.change is RegistrationChange.REFRESHED:
+        if event.change not in (RegistrationChange.ADDED, RegistrationChange.REMOVED, RegistrationChange.EXPIRED):
             return
         self._told.pop((event.number, event.contact), None)
         self._refusing.discard((event.number, event.contact))

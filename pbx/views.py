@@ -41,7 +41,7 @@ def _codec(leg: Leg | None) -> str:
     return f"{codec.name}/{codec.clock_rate}" if codec is not None else ""
 
 
-def registration_view(number: str, binding: Binding, clock: Clock) -> RegistrationView:
+def registration_view(number: str, binding: Binding, clock: Clock, latency_ms: float | None = None) -> RegistrationView:
     host, port = binding.received or ("", 0)
     return RegistrationView(
         number=number,
@@ -51,6 +51,8 @@ def registration_view(number: str, binding: Binding, clock: Clock) -> Registrati
         user_agent=binding.user_agent,
         registered_at=clock.wall_at(binding.registered_at),
         expires_in_s=round(binding.expires_at - clock.now(), 1),
+        is_reachable=binding.reachable,
+        latency_ms=latency_ms,
     )
 
 

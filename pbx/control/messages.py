@@ -67,6 +67,8 @@ class RegistrationView:
     user_agent: str
     registered_at: float
     expires_in_s: float
+    is_reachable: bool = True
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

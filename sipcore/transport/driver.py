@@ -87,6 +87,10 @@ class LayerDriver:
         self.stack.receive(data, flow, self._loop.time())
         self.pump()
 
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Bytes that are no message of the stack: a keep-alive."""
+        self._send(data, flow)
+
     def now(self) -> float:
         return self._loop.time()
 
