@@ -21,7 +21,7 @@ from media.api import (
 from sipcore.errors import ParseError, RemoteProtocolError
 from sipcore.sdp.model import Direction as SdpDirection
 from sipcore.sdp.model import RtpFormat, SessionDescription
-from sipcore.sdp.negotiate import LocalMedia, Negotiated, make_answer, make_offer, read_answer, revise
+from sipcore.sdp.negotiate import PROTOCOLS, LocalMedia, Negotiated, make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.write import write_sdp
 
@@ -137,7 +137,8 @@ class MediaSession:
         """The peer's offer: the formats of its first audio stream; raises `MediaRefused`."""
         self.peer_offer = _parse(sdp)
         for section in self.peer_offer.media:
-            if section.media == "audio" and section.port and any(f.is_audio for f in section.formats):
+            is_ours = section.media == "audio" and section.protocol.upper() in PROTOCOLS
+            if is_ours and section.port and any(f.is_audio for f in section.formats):
                 return section.formats
         raise MediaRefused("no audio stream in the offer")
 

@@ -67,6 +67,8 @@ class SipSide:
             extra.append(("Accept", "application/sdp"))  # RFC 3261 §21.4.13
         elif final.status == 406:
             extra.append(("Warning", '399 zvon "Calls are answered with application/sdp only"'))  # RFC 4475 §3.3.8
+        elif final.status == 488:  # RFC 3261 §21.4.26, §20.43
+            extra.append(("Warning", '305 zvon "Audio over RTP/AVP with a codec of both sides is needed"'))
         self._stack.perform(self._session, self._session.reject(final.status, now, extra=extra), now)
         self._driver.kick()
 

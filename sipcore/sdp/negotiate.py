@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.model import Attributes, Direction, MediaSection, Origin, RtpFormat, SessionDescription
 
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _LONGEST_PTIME_MS = 200
 
 
@@ -155,7 +155,7 @@ Pairs = list[tuple[RtpFormat, RtpFormat]]
 
 def _choose_section(offer: SessionDescription, ours: Sequence[RtpFormat], only_first: bool) -> tuple[int | None, Pairs]:
     for index, section in enumerate(offer.media):
-        if section.media == "audio" and section.port and section.protocol.upper() in _PROTOCOLS:
+        if section.media == "audio" and section.port and section.protocol.upper() in PROTOCOLS:
             pairs = _accept(ours, section.formats, only_first)
             if pairs:
                 return index, pairs

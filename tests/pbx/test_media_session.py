@@ -90,6 +90,7 @@ def test_an_answer_without_an_offer_is_refused() -> None:
         (sdp(PEER, 0), 488),
         (sdp(PEER, 40000, ("telephone-event",)), 488),
         (sdp(PEER, 40000).replace(b"m=audio", b"m=video"), 488),
+        (sdp(PEER, 40000).replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF"), 488),
     ],
 )
 def test_an_offer_without_audio_that_can_be_had_is_refused(offer: bytes, status: int) -> None:
