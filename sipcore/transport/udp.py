@@ -6,12 +6,14 @@ import sys
 from typing import cast
 
 from sipcore.flow import Flow
+from sipcore.stun import binding_response
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import LayerDriver
 
 _BUFFER_BYTES = 4 << 20  # a burst of INVITEs waits here, not in a retransmission
 _FLOWS_KEPT = 100_000
 _SO_MEMINFO = 55  # Linux; its first number is the memory of what waits to be received
+_TEXT = b"\x04"  # RFC 7983 §7: what begins below is STUN
 _DATAGRAM_BYTES = 1280  # of that memory for a SIP request without a body; 2,304 for one with a long one
 
 
@@ -52,10 +54,21 @@ class UdpListener(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
         remote = (str(addr[0]), int(addr[1]))
+        if data[:1] < _TEXT and self._is_stun(data, remote):
+            return
         flow = self._flows.get(remote)
         if flow is None:
             flow = self.flow_to(*remote)
         self._driver.feed(data, flow)
+
+    def _is_stun(self, data: bytes, remote: tuple[str, int]) -> bool:
+        """A keep-alive that has been answered (RFC 5626 §4.4.2)."""
+        answer = binding_response(data, *remote)
+        if answer is None:
+            return False
+        self._driver.stack.counts["stun"] += 1
+        self.send(answer, remote)
+        return True
 
     def flow_to(self, host: str, port: int) -> Flow:
         """The flow between this socket and a peer."""

@@ -160,3 +160,37 @@ async def test_the_receive_queue_can_be_measured() -> None:
     assert listener.waiting() == 0
     await driver.close()
     assert listener.waiting() == 0
+
+
+STUN = bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae")
+
+
+async def stun(host: str) -> None:
+    told: list[object] = []
+    driver = SipDriver(SipStack(StackConfig(), CountingIds()), told.append)
+    listener = await UdpListener.open(driver, AdvertisedAddress(), host, 0)
+    loop = asyncio.get_running_loop()
+    transport, peer = await loop.create_datagram_endpoint(Client, local_addr=(host, 0))
+    own = transport.get_extra_info("sockname")[1]
+    transport.sendto(STUN, listener.bound)
+    transport.sendto(b"\0\0\0\0", listener.bound)
+    answer = await asyncio.wait_for(peer.received.get(), 3)
+    assert answer[:2] == b"\x01\x01"
+    assert int.from_bytes(answer[26:28], "big") ^ 0x2112 == own
+    await asyncio.sleep(0.05)
+    assert driver.stack.counts["keep-alive"] == 1
+    assert driver.stack.counts["stun"] == 1
+    assert told == []
+    transport.close()
+    await driver.close()
+    await asyncio.sleep(0.01)
+
+
+@pytest.mark.real_loop
+async def test_stun_on_the_sip_port_is_answered_and_is_no_message() -> None:
+    await stun("127.0.0.1")
+
+
+@pytest.mark.real_loop("uvloop")
+async def test_stun_is_answered_on_ipv6() -> None:
+    await stun("::1")
