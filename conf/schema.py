@@ -96,6 +96,8 @@ class SipSettings(Section):
     session_expires: Annotated[int, PlainValidator(whole_number(0, 86400))] = 1800
     # s; RFC 4028 §5 allows no less than 90.
     min_se: Annotated[int, PlainValidator(whole_number(90, 86400))] = 90
+    # RFC 3262; false helps a phone that stumbles over it, and costs early media only where packets get lost.
+    prack: bool = True
     # MB of recent SIP messages for `zvon trace`, 0 = none: 16 hold about 1,500 calls of two phones.
     trace_mb: Annotated[int, PlainValidator(whole_number(0, 1024))] = 16
     # A capture server (Homer) that gets a copy of every message by HEPv3, "127.0.0.1:9060"; empty = none.

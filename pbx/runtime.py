@@ -275,7 +275,7 @@ class Server:
 def _stack_config(sip: SipSettings) -> StackConfig:
     return StackConfig(
         agent=sip.user_agent,
-        extensions=EXTENSIONS,
+        extensions=EXTENSIONS | {"100rel"} if sip.prack else EXTENSIONS,
         session_expires_s=sip.session_expires,
         min_se_s=sip.min_se,
     )

@@ -49,7 +49,8 @@ class ResponseArrived:
 
 @dataclass(frozen=True, slots=True)
 class SessionProgress:
-    """A provisional response other than 100; `sdp` is empty without early media. `tag` tells forks apart."""
+    """A provisional response other than 100. `tag` tells forks apart; `sdp` is empty without early media, and for all
+    forks but the first that has some."""
 
     session: "InviteSession"
     status: int
@@ -59,7 +60,8 @@ class SessionProgress:
 
 @dataclass(frozen=True, slots=True)
 class SessionAnswered:
-    """Our INVITE was answered with 2xx and acknowledged. `sdp` is the peer's answer."""
+    """Our INVITE was answered with 2xx and acknowledged. `sdp` is the peer's answer; empty when a reliable response
+    told it before."""
 
     session: "InviteSession"
     sdp: bytes

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from sipcore.dialog import modify, offer_answer, refer, session_table, session_timer, subscription, update
+from sipcore.dialog import modify, offer_answer, refer, reliable, session_table, session_timer, subscription, update
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.refer import ReferSubscription
+from sipcore.dialog.reliable import ReliableProvisional
 from sipcore.dialog.session import InviteSession
+from sipcore.dialog.session_early import EarlyDialog
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
@@ -47,6 +49,8 @@ Machine = (
     | SuccessRetransmission
     | SessionTimer
     | PlainUpdate
+    | ReliableProvisional
+    | EarlyDialog
     | OfferAnswer
     | Binding
     | Transaction
@@ -257,6 +261,21 @@ _UPDATE = _Form(
     (_BOOL, "is_refresh"),
     (_maybe(_MOMENT), "deadline"),
 )
+_RELIABLE = _Form(
+    ReliableProvisional,
+    (_enum(reliable.State), "state"),
+    (_BYTES, "_data _next_sdp"),
+    (_FLOW, "_flow"),
+    (_NUMBER, "_interval"),
+    (_MOMENT, "_give_up_at"),
+    (_INT, "rseq _next_status"),
+    (_FIELDS, "_next_fields"),
+    (_BOOL, "has_sdp is_known"),
+    (_maybe(_MOMENT), "deadline"),
+)
+_EARLY = _Form(
+    EarlyDialog, (_DIALOG.codec, "dialog"), (_OFFERS.codec, "offers"), (_INT, "rseq"), (_BYTES, "remote_sdp")
+)
 _SESSION = _Form(
     InviteSession,
     (_enum(session_table.Role), "role"),
@@ -267,17 +286,19 @@ _SESSION = _Form(
     (_FLOW, "flow"),
     (_PROFILE, "profile"),
     (_maybe(_DIALOG.codec), "dialog"),
-    (_OFFERS.codec, "offers"),
+    (_OFFERS.codec, "_offers"),
+    (_dict(_EARLY.codec), "_early"),
+    (_maybe(_RELIABLE.codec), "_reliable"),
     (_maybe(_SUCCESS.codec), "_success"),
     (_KEY, "key _change_key"),
-    (_TEXT, "branch local_tag _cancel_reason _change_branch _change_method"),
+    (_TEXT, "branch local_tag _cancel_reason _change_branch _change_method _followed"),
     (_maybe(_TEXT), "_end_reason"),
-    (_BOOL, "_told _by_peer _proceeding _cancel_sent _refreshing _peer_updates"),
-    (_INT, "_change_cseq"),
-    (_BYTES, "_change_sdp _local_sdp _remote_sdp"),
+    (_BOOL, "_told _by_peer _proceeding _cancel_sent _refreshing _peer_updates _answered_early _hears"),
+    (_INT, "_change_cseq _change_rseq"),
+    (_BYTES, "_change_sdp _change_answer _local_sdp _remote_sdp"),
     (_maybe(_TIMER.codec), "_timer"),
     (_UPDATE.codec, "_update"),
-    (_FIELDS, "_change_extra"),
+    (_FIELDS, "_change_extra _answer_extra"),
     (_dict(_BYTES), "_acks"),
     (_maybe(_MOMENT), "_retry_at"),
     users="user queued_at _ids",
@@ -342,7 +363,7 @@ def _transaction(kind: type, states: type[IntEnum], *more: tuple[_Codec, str]) -
 _FORMS = {
     form.kind.__name__: form
     for form in (
-        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _TIMER, _UPDATE, _BINDING),
+        *(_DIALOG, _SESSION, _SUBSCRIPTION, _REFER, _SUCCESS, _OFFERS, _TIMER, _UPDATE, _RELIABLE, _EARLY, _BINDING),
         _transaction(client.ClientTransaction, client.State),
         _transaction(
             invite_client.InviteClientTransaction, invite_client.State, (_BYTES, "ack"), (_BOOL, "_abandoned")

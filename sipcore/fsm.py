@@ -17,6 +17,7 @@ from sipcore.errors import LocalProtocolError
 MACHINES = (
     *("transaction.invite_client", "transaction.invite_server", "transaction.client", "transaction.server"),
     *("dialog.session_table", "dialog.modify", "dialog.update", "dialog.offer_answer", "dialog.session_timer"),
+    "dialog.reliable",
     *("dialog.subscription", "dialog.refer"),
     *("proxy.branch", "proxy.context", "register.client"),
 )

@@ -29,10 +29,10 @@ from sipcore.dialog import offer_answer, session_timer
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
 from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session_base import request_via
+from sipcore.dialog.session_early import EarlySession
 from sipcore.dialog.session_table import On, Role, State
-from sipcore.dialog.session_update import UpdatingSession
 from sipcore.errors import LocalProtocolError
-from sipcore.events import ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded, SessionProgress
+from sipcore.events import ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded
 from sipcore.flow import Flow
 from sipcore.headers import CSeq
 from sipcore.ids import IdSource
@@ -40,7 +40,7 @@ from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key
 
 
-class InviteSession(UpdatingSession):
+class InviteSession(EarlySession):
     """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it."""
 
     __slots__ = ()
@@ -73,6 +73,7 @@ class InviteSession(UpdatingSession):
         session.local_tag = ids.tag()
         session.dialog = Dialog.as_uas(request, session.local_tag, flow)
         session._note_peer(request)
+        session._begin_reliable()
         if session._body_of(request):
             session._remote_sdp = request.body
             session.offers.on(offer_answer.On.OFFER_RECEIVED)
@@ -86,7 +87,7 @@ class InviteSession(UpdatingSession):
 
     def answer(self, sdp: bytes, now: float, *, extra: Extra = ()) -> Actions:
         """Accept the INVITE. `sdp`: the answer, or our offer when the INVITE had none."""
-        return self._step(On.ANSWER, now, sdp, extra)
+        return self._step(self._answer_on(), now, sdp, extra)
 
     def reject(self, status: int, now: float, *, extra: Extra = (), reason: str = "") -> Actions:
         """Refuse the INVITE with a final status of 300 or more."""
@@ -118,7 +119,9 @@ class InviteSession(UpdatingSession):
         retry = self._retry_at
         success = self._success.deadline if self._success is not None else None
         timer = self._timer.deadline if self._timer is not None else None
-        return min((at for at in (retry, success, timer, self._update.deadline) if at is not None), default=None)
+        reliable = self._reliable.deadline if self._reliable is not None else None
+        moments = (retry, success, timer, reliable, self._update.deadline)
+        return min((at for at in moments if at is not None), default=None)
 
     def on_timer(self, now: float) -> Actions:
         if self._retry_at is not None and now >= self._retry_at:
@@ -128,13 +131,18 @@ class InviteSession(UpdatingSession):
             return self._update_again(now)
         if self._timer is not None and (due := self._timer.due(now)) is not None:
             return self._step(On.LOST, now, 408) if due is session_timer.On.EXPIRED else self._refresh(now)
-        if self._success is None:
-            return NOTHING
-        actions = self._success.on_timer(now)
-        if actions and actions[0] is FINISHED:
-            self._success = None
-            return self._step(On.ACK_MISSING, now)
-        return actions
+        return self._repeat_response(now)
+
+    def _repeat_response(self, now: float) -> Actions:
+        """A 2xx without an ACK, or a reliable provisional response without a PRACK, goes out again or is given up."""
+        if self._success is not None:
+            actions = self._success.on_timer(now)
+            if actions and actions[0] is FINISHED:
+                self._success = None
+                return self._step(On.ACK_MISSING, now)
+            return actions
+        actions = self._reliable.on_timer(now) if self._reliable is not None else NOTHING
+        return self._step(On.UNPRACKED, now) if actions and actions[0] is FINISHED else actions
 
     def receive_response(self, request: Request, response: Response, now: float) -> Actions:
         """A response to a request of this session."""
@@ -171,7 +179,11 @@ class InviteSession(UpdatingSession):
 
     def receive_request(self, key: Key, request: Request, now: float) -> Actions:
         """A request inside the dialog other than ACK and CANCEL; always answered, now or by the user."""
-        if self.dialog is not None and self.dialog.check(request) is CSeqVerdict.OLD:
+        tag = request.from_tag or ""
+        if self._is_stranger(tag):
+            return (Respond(key, response_to(request, 481)),)
+        dialog = self._dialog_with(tag)
+        if dialog is not None and dialog.check(request) is CSeqVerdict.OLD:
             return (Respond(key, response_to(request, 500, reason="CSeq Out of Order")),)
         match request.method:
             case "BYE":
@@ -180,7 +192,9 @@ class InviteSession(UpdatingSession):
                 return self._step(On.INVITE, now, key, request)
             case "UPDATE":
                 return self._step(On.UPDATE, now, key, request)
-            case _ if self.dialog is None or self.state >= State.ENDING:
+            case "PRACK":
+                return self._prack_received(now, key, request)
+            case _ if dialog is None or self.state >= State.ENDING:
                 return (Respond(key, response_to(request, 481)),)
             case "OPTIONS":
                 return (Respond(key, response_to(request, 200, extra=self.profile.response_extra(b""))),)
@@ -207,25 +221,14 @@ class InviteSession(UpdatingSession):
 
     # --- UAC --------------------------------------------------------------------------------------------------
 
-    def _progressed(self, now: float, response: Response) -> Actions:
-        self._proceeding = True
-        if response.status == 100:
-            return NOTHING
-        tag = response.to_tag or ""
-        sdp = self._body_of(response)
-        self._remote_sdp = sdp or self._remote_sdp
-        return (Tell(SessionProgress(self, response.status, sdp, tag)),)
-
     def _answered(self, now: float, response: Response) -> Actions:
-        self.dialog = Dialog.as_uac(self.request, response, self.flow)
         self._note_peer(response)
-        sdp = self._body_of(response)
+        over, sdp = self._take_fork(response, now)
         self._remote_sdp = sdp or self._remote_sdp
-        self.offers.on(offer_answer.On.ANSWER_RECEIVED)
         if self._timer is not None:
             self._timer.accepted(response, now)
-        ack = self._acknowledge(self.dialog, self.request.cseq.number)
-        return (ack, Tell(SessionAnswered(self, sdp, response)))
+        ack = self._acknowledge(self._peer, self.request.cseq.number)
+        return (ack, *over, Tell(SessionAnswered(self, sdp, response)))
 
     def _answered_again(self, now: float, response: Response) -> Actions:
         """A copy of the 2xx, or the 2xx of another fork: that one is ended at once."""
@@ -233,12 +236,12 @@ class InviteSession(UpdatingSession):
         known = self._acks.get(tag)
         if known is not None:
             return (Send(known, self.flow),)
-        fork = Dialog.as_uac(self.request, response, self.flow)
+        fork = self._confirm_dialog(response)
         ack = self._acknowledge(fork, self.request.cseq.number)
         return (ack, self._in_dialog(fork, "BYE", owner=False))
 
     def _answered_too_late(self, now: float, response: Response) -> Actions:
-        self.dialog = Dialog.as_uac(self.request, response, self.flow)
+        self.dialog = self._confirm_dialog(response)
         ack = self._acknowledge(self.dialog, self.request.cseq.number)
         return (ack, self._in_dialog(self.dialog, "BYE", reason=self._cancel_reason))
 
@@ -250,6 +253,7 @@ class InviteSession(UpdatingSession):
         self.request = Request("INVITE", self.request.uri, headers, self.request.body)
         self._ask_interval(self.request)
         self._proceeding, self.branch = False, self._ids.branch()
+        self._early, self._followed, self._hears = {}, "", False
         return (request_via(self.request, self.flow, self.branch),)
 
     def _ask_interval(self, request: Request) -> None:
@@ -283,22 +287,16 @@ class InviteSession(UpdatingSession):
 
     # --- UAS --------------------------------------------------------------------------------------------------
 
-    def _send_progress(self, now: float, status: int, sdp: bytes, extra: Extra) -> Actions:
-        self._local_sdp = sdp or self._local_sdp
-        if sdp and self.offers.offered:
-            self.offers.on(offer_answer.On.ANSWER_SENT)
-        return (Respond(self.key, self._response(self.request, status, sdp, extra)),)
-
-    def _send_answer(self, now: float, sdp: bytes, extra: Extra) -> Actions:
-        if sdp:
-            self._note_sent()
-        response = self._success_response(self.request, sdp, extra, now)
-        self._start_success(response, self.request, now)
-        return (Respond(self.key, response),)
-
     def _send_refusal(self, now: float, status: int, extra: Extra, reason: str) -> Actions:
         response = response_to(self.request, status, to_tag=self.local_tag, extra=extra, reason=reason)
         return (Respond(self.key, response), *self._ended(now, status, "", by_peer=False))
+
+    def _never_pracked(self, now: float) -> Actions:
+        return self._send_refusal(now, 504, (), "")
+
+    def _take_back(self, now: float, reason: str) -> Actions:
+        """Hung up while the answer waits for the PRACK: it was never given."""
+        return self._send_refusal(now, 480, [("Reason", reason)] if reason else (), "")
 
     def _cancelled(self, now: float, reason: str) -> Actions:
         response = response_to(self.request, 487, to_tag=self.local_tag)
@@ -369,4 +367,6 @@ class InviteSession(UpdatingSession):
         if self._timer is not None:
             self._timer.stop(now)
         self._update.end(now)
+        if self._reliable is not None:
+            self._reliable.final(now)
         return self._change_step(changes.On.END, now)

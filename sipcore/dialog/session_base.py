@@ -9,6 +9,7 @@ from sipcore.dialog import offer_answer
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.profile import SessionProfile, with_extra
+from sipcore.dialog.reliable import OPTION, ReliableProvisional
 from sipcore.dialog.session_table import TABLE, On, Role, State
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.success import SuccessRetransmission
@@ -20,6 +21,7 @@ from sipcore.transaction.keys import Key
 
 if TYPE_CHECKING:
     from sipcore.dialog.session import InviteSession
+    from sipcore.dialog.session_early import EarlyDialog
 
 
 class SessionBase:
@@ -27,23 +29,32 @@ class SessionBase:
 
     __slots__ = (
         "_acks",
+        "_answer_extra",
+        "_answered_early",
         "_by_peer",
         "_cancel_reason",
         "_cancel_sent",
         "_change",
+        "_change_answer",
         "_change_branch",
         "_change_cseq",
         "_change_extra",
         "_change_key",
         "_change_method",
         "_change_request",
+        "_change_rseq",
         "_change_sdp",
+        "_early",
         "_end_reason",
+        "_followed",
+        "_hears",
         "_ids",
         "_local_sdp",
+        "_offers",
         "_peer_updates",
         "_proceeding",
         "_refreshing",
+        "_reliable",
         "_remote_sdp",
         "_retry_at",
         "_success",
@@ -55,7 +66,6 @@ class SessionBase:
         "flow",
         "key",
         "local_tag",
-        "offers",
         "profile",
         "queued_at",
         "request",
@@ -68,7 +78,7 @@ class SessionBase:
         self.role, self.request, self.flow, self.profile = role, request, flow, profile
         self.state = State.CALLING if role is Role.UAC else State.INCOMING
         self.dialog: Dialog | None = None
-        self.offers = OfferAnswer()
+        self._offers = OfferAnswer()
         self.user: object = None
         self.queued_at: float | None = None
         self.branch = ""
@@ -88,7 +98,8 @@ class SessionBase:
         self._change_cseq = 0
         self._change_key: Key = ()
         self._change_request: Request | None = None
-        self._change_sdp = b""
+        self._change_sdp = self._change_answer = b""
+        self._change_rseq = 0
         self._change_method = "INVITE"
         self._change_extra: Fields = ()
         self._update = PlainUpdate()
@@ -97,6 +108,12 @@ class SessionBase:
         self._local_sdp = b""
         self._remote_sdp = b""
         self._refreshing = False
+        self._reliable: ReliableProvisional | None = None
+        self._answered_early = False
+        self._answer_extra: Fields = ()
+        self._early: dict[str, EarlyDialog] = {}
+        self._followed = ""
+        self._hears = False
         self._timer: SessionTimer | None = None
         if profile.session_expires_s:
             self._timer = SessionTimer(profile.session_expires_s, profile.min_se_s)
@@ -105,6 +122,28 @@ class SessionBase:
     def _whole(self) -> "InviteSession":
         """This very session, for events to name."""
         return cast("InviteSession", self)
+
+    @property
+    def offers(self) -> OfferAnswer:
+        """Who may offer now."""
+        return self._offers
+
+    @property
+    def _current(self) -> Dialog | None:
+        """The dialog in which requests of ours go out now."""
+        return self.dialog
+
+    @property
+    def _peer(self) -> Dialog:
+        """The same where there is one."""
+        dialog = self._current
+        assert dialog is not None
+        return dialog
+
+    @property
+    def _speaks_reliable(self) -> bool:
+        """We support reliable provisional responses (RFC 3262)."""
+        return OPTION in self.profile.supported
 
     def _step(self, on: On, now: float, *args: object) -> Actions:
         row = TABLE.row(self.state, on)
@@ -133,10 +172,10 @@ class SessionBase:
 
     def _agreed_again(self, request: Request, now: float) -> Extra:
         """What our 2xx says of the session timer; before the session is answered there is none."""
-        early = self.state in (State.CALLING, State.PROCEEDING) or (
-            self.state is State.INCOMING and request is not self.request
-        )
-        return self._timer.accept(request, now) if self._timer is not None and not early else []
+        waits = self.state in (State.PROCEEDING, State.INCOMING, State.ACCEPTING) and request is not self.request
+        if self._timer is None or waits or request.method == "PRACK":
+            return []
+        return self._timer.accept(request, now)
 
     def _note_peer(self, message: Request | Response) -> None:
         """Note what the peer says to take (RFC 3311 §4)."""

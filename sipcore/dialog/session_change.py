@@ -4,6 +4,7 @@ from sipcore.actions import NOTHING, AbandonInvite, Actions, Respond, Send, Tell
 from sipcore.build import response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
+from sipcore.dialog.reliable import rack_for, rseq_of
 from sipcore.dialog.session_base import SessionBase
 from sipcore.dialog.session_table import On, Role, State
 from sipcore.dialog.update import Fields
@@ -54,10 +55,9 @@ class ChangingSession(SessionBase):
         return self._change is changes.State.IDLE and self.offers.may_offer
 
     def _change_response(self, request: Request, response: Response, now: float) -> Actions:
-        assert self.dialog is not None
         status = response.status
         if status < 200:
-            return NOTHING
+            return self._change_progressed(response)
         if status < 300:
             return self._change_success(request, response, now)
         if status in (408, 481):
@@ -68,22 +68,35 @@ class ChangingSession(SessionBase):
             return self._change_step(changes.On.TOO_BRIEF, now)
         return self._change_step(changes.On.REFUSED, now, status)
 
+    def _change_progressed(self, response: Response) -> Actions:
+        """A reliable provisional response to our re-INVITE is acknowledged; an answer in it counts once the 2xx comes,
+        because a refusal undoes it (RFC 6141 §3.4)."""
+        rseq = rseq_of(response) if self._speaks_reliable else 0
+        if not rseq or (self._change_rseq and rseq != self._change_rseq + 1):
+            return NOTHING
+        self._change_rseq = rseq
+        self._change_answer = self._change_answer or self._body_of(response)
+        extra = [*rack_for(response, rseq), ("User-Agent", self.profile.agent)]
+        return (self._in_dialog(self._peer, "PRACK", extra=extra),)
+
     def _change_failed(self, status: int, now: float) -> Actions:
         """No response to our change came (408), or the flow failed (503)."""
         return self._change_step(changes.On.LOST if status == 408 else changes.On.REFUSED, now, status)
 
     def _change_success(self, request: Request, response: Response, now: float) -> Actions:
         """Every copy of a 2xx is acknowledged, whatever became of the change; copies of an older one mean no more."""
-        assert self.dialog is not None
         number = request.cseq.number
         if request.method == "UPDATE":
             return self._change_step(changes.On.SUCCESS, now, response) if number == self._change_cseq else NOTHING
-        ack = Send(bytes(self._with_via(self.dialog.ack(number))), self.flow)
+        ack = Send(bytes(self._with_via(self._peer.ack(number))), self.flow)
         if number != self._change_cseq:
             return (ack,)
         return (ack, *self._change_step(changes.On.SUCCESS, now, response))
 
     def _dialog_lost(self, now: float, status: int) -> Actions:
+        """No such dialog, or no answer; before the answer the INVITE itself shows whether anybody is there."""
+        if self.state is not State.CONFIRMED:
+            return self._not_modified(now, status)
         self.offers.on(offer_answer.On.ROLLED_BACK)
         return self._step(On.LOST, now, status)
 
@@ -95,23 +108,22 @@ class ChangingSession(SessionBase):
         return NOTHING
 
     def _send_offer(self, now: float) -> Actions:
-        assert self.dialog is not None
         self.offers.on(offer_answer.On.OFFER_SENT)
-        extra = self.profile.request_extra(self._change_sdp)
-        if self._timer is not None:
+        self._change_rseq, self._change_answer = 0, b""
+        extra: list[tuple[str, object]] = self.profile.request_extra(self._change_sdp)
+        if self._timer is not None and self._timer.is_agreed:
             extra += self._timer.request_fields()
         extra += self._change_extra
-        sent = self._in_dialog(self.dialog, self._change_method, extra=extra, body=self._change_sdp)
-        self._change_branch, self._change_cseq = sent.branch, self.dialog.local_cseq
+        sent = self._in_dialog(self._peer, self._change_method, extra=extra, body=self._change_sdp)
+        self._change_branch, self._change_cseq = sent.branch, self._peer.local_cseq
         return (sent,)
 
     def _modified(self, now: float, response: Response) -> Actions:
-        assert self.dialog is not None
-        self.dialog.refresh_target(response)
+        self._peer.refresh_target(response)
         self.offers.on(offer_answer.On.ANSWER_RECEIVED)
         if self._timer is not None:
             self._timer.accepted(response, now)
-        sdp, before = self._body_of(response), self._remote_sdp
+        sdp, before = self._change_answer or self._body_of(response), self._remote_sdp
         self._local_sdp, self._remote_sdp = self._change_sdp, sdp or before
         if not self._refreshed():
             return (Tell(SessionModified(self._whole, 200, sdp)),)
@@ -145,13 +157,12 @@ class ChangingSession(SessionBase):
         return self._change_step(changes.On.INVITE, now, key, request)
 
     def _take_offer(self, now: float, key: Key, request: Request) -> Actions:
-        assert self.dialog is not None
         offered = bool(self._body_of(request))
         if not self.offers.may_offer or (offered and not self.offers.on(offer_answer.On.OFFER_RECEIVED)):
             self._change = changes.State.IDLE
             return self._busy(now, key, request) if self.offers.offered else self._glare(now, key, request)
         self._change_key, self._change_request = key, request
-        self.dialog.refresh_target(request)
+        self._peer.refresh_target(request)
         return (Tell(OfferReceived(self._whole, self._body_of(request), request)),)
 
     def _give_way(self, now: float, key: Key, request: Request) -> Actions:

@@ -24,7 +24,11 @@ class UpdatingSession(ChangingSession):
     @property
     def may_update(self) -> bool:
         """The peer takes UPDATE, and there is a dialog for it: `update` without an offer is allowed."""
-        return self._peer_updates and self.dialog is not None and self.state is State.CONFIRMED
+        if not self._peer_updates or self._current is None:
+            return False
+        if self.state in (State.INCOMING, State.ACCEPTING):  # the peer knows the dialog by a reliable response
+            return self._reliable is not None and self._reliable.is_known
+        return self.state in (State.PROCEEDING, State.CONFIRMED)
 
     @property
     def may_update_offer(self) -> bool:
@@ -57,8 +61,6 @@ class UpdatingSession(ChangingSession):
         return not (self._change is changes.State.SENT and self._change_method == "UPDATE")
 
     def _send_update(self, now: float) -> Actions:
-        dialog = self.dialog
-        assert dialog is not None
         extra: list[tuple[str, object]] = [
             ("Contact", self.profile.contact),
             ("Allow", self.profile.allow),
@@ -68,8 +70,8 @@ class UpdatingSession(ChangingSession):
             extra.append(("Supported", self.profile.supported))
         if self._timer is not None and self._timer.is_agreed:
             extra += self._timer.request_fields()
-        sent = self._in_dialog(dialog, "UPDATE", extra=[*extra, *self._update.fields])
-        self._update.cseq = dialog.local_cseq
+        sent = self._in_dialog(self._peer, "UPDATE", extra=[*extra, *self._update.fields])
+        self._update.cseq = self._peer.local_cseq
         return (sent,)
 
     def _update_again(self, now: float) -> Actions:
@@ -102,7 +104,7 @@ class UpdatingSession(ChangingSession):
     def _update_outcome(self, status: int, response: Response | None, now: float) -> Actions:
         if not self._update.is_sent:
             return NOTHING
-        if status in (408, 481):
+        if status in (408, 481) and self.state is State.CONFIRMED:
             return self._step(On.LOST, now, status)
         if self._asked_too_little(status, response) or (
             _is_busy(status, response) and self._update.busy(now + self._update_wait_s(response))
@@ -118,11 +120,10 @@ class UpdatingSession(ChangingSession):
         return named or changes.retry_wait_s(self.role is Role.UAC, self._ids.fraction())
 
     def _update_over(self, status: int, response: Response | None, now: float) -> Actions:
-        assert self.dialog is not None
         if status in (405, 501):
             self._peer_updates = False
         if status < 300 and response is not None:
-            self.dialog.refresh_target(response)
+            self._peer.refresh_target(response)
         if self._timer is not None and self._timer.is_agreed:
             if status < 300 and response is not None:
                 self._timer.accepted(response, now)
@@ -139,8 +140,7 @@ class UpdatingSession(ChangingSession):
     def _update_received(self, now: float, key: Key, request: Request) -> Actions:
         if self._body_of(request):
             return self._change_step(changes.On.UPDATE, now, key, request)
-        assert self.dialog is not None
-        self.dialog.refresh_target(request)
+        self._peer.refresh_target(request)
         response = response_to(
             request, 200, extra=[*self.profile.response_extra(b""), *self._agreed_again(request, now)]
         )

@@ -33,6 +33,7 @@ digest = ["SHA-256", "MD5"]
 user_agent = "Phone server"
 session_expires = 600
 min_se = 120
+prack = false
 trace_mb = 0
 hep = "[::1]:9060"
 qualify = 0
@@ -73,7 +74,7 @@ def test_an_empty_file_gives_the_documented_defaults() -> None:
         "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8",
     ]  # fmt: skip
     assert (str(settings.media.ports), settings.media.workers, settings.media.silence) == ("10000-19999", 0, 120)
-    assert (settings.sip.session_expires, settings.sip.min_se) == (1800, 90)
+    assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (1800, 90, True)
     assert settings.storage.url == "sqlite:///zvon.db"
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
@@ -94,7 +95,7 @@ def test_every_key_is_read() -> None:
     )  # fmt: skip
     assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (30, 60, 600)
     assert (settings.sip.realm, settings.sip.user_agent) == ("office", "Phone server")
-    assert (settings.sip.session_expires, settings.sip.min_se) == (600, 120)
+    assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (600, 120, False)
     assert settings.sip.digest == ("SHA-256", "MD5")
     assert settings.media.ports == PortRange(20000, 20003)
     assert (settings.media.workers, settings.media.silence) == ("embedded", 0)

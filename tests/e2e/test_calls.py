@@ -22,6 +22,8 @@ PAIRS = [
     ("caller_changes_the_codec", "callee_refuses_the_first_reinvite_with_491"),
     ("caller_loses_the_first_200", "callee_answers"),
     ("caller_is_answered_and_hangs_up", "callee_loses_the_first_ack"),
+    ("caller_is_answered_and_hangs_up", "callee_gives_reliable_early_media"),
+    ("caller_acknowledges_early_media", "callee_gives_reliable_early_media"),
 ]
 DEAF = {"caller_loses_the_first_200", "callee_loses_the_first_ack"}  # these play lost messages: no retransmission
 

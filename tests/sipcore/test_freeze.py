@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer, On
 from sipcore.dialog.refer import ReferSubscription
+from sipcore.dialog.reliable import ReliableProvisional
 from sipcore.dialog.session import InviteSession
+from sipcore.dialog.session_early import EarlyDialog
 from sipcore.dialog.session_timer import SessionTimer
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.dialog.success import SuccessRetransmission
@@ -136,6 +138,20 @@ def plain_update() -> PlainUpdate:
     return machine
 
 
+def reliable() -> ReliableProvisional:
+    machine = ReliableProvisional(UDP, 7)
+    machine.sent(response(request("INVITE"), 183), START_S, DEFAULT_TIMERS)
+    machine.say_later(180, ANSWER, (("Alert-Info", "<urn:x>"),), START_S)
+    return machine
+
+
+def early() -> EarlyDialog:
+    pair = Pair(taken=ring)
+    pair.dial()
+    pair.net.step_until(1.0)
+    return pair.a._early[pair.b.local_tag]
+
+
 def binding() -> Binding:
     contact = SipUri.parse("sip:101@[2001:db8::1]:5070;transport=tcp")
     path = (Path.parse("<sip:edge;lr>"),)
@@ -153,6 +169,8 @@ MAKERS: dict[str, Callable[[], Machine]] = {
     "Subscription": subscription,
     "SessionTimer": session_timer,
     "PlainUpdate": plain_update,
+    "ReliableProvisional": reliable,
+    "EarlyDialog": early,
     "ReferSubscription": refer,
     "OfferAnswer": offers,
     "Binding": binding,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sipcore.dialog import modify, offer_answer, refer, session_table, session_timer, subscription, update
+from sipcore.dialog import modify, offer_answer, refer, reliable, session_table, session_timer, subscription, update
 from sipcore.dialog.offer_answer import OfferAnswer
 from sipcore.dialog.refer import ReferSubscription
 from sipcore.dialog.session import InviteSession
@@ -29,6 +29,7 @@ MACHINES: dict[str, tuple[Table[Any, Any], type, frozenset[Any]]] = {
     "modification": (modify.TABLE, InviteSession, modify.OURS_TO_AVOID),
     "subscription (notifier)": (subscription.TABLE, subscription.Subscription, subscription.OURS_TO_AVOID),
     "UPDATE without an offer": (update.TABLE, update.PlainUpdate, NONE),
+    "reliable provisional response": (reliable.TABLE, reliable.ReliableProvisional, reliable.OURS_TO_AVOID),
     "session timer": (session_timer.TABLE, SessionTimer, NONE),
     "offer/answer": (offer_answer.TABLE, OfferAnswer, offer_answer.OURS_TO_AVOID),
     "REFER subscription": (refer.TABLE, ReferSubscription, NONE),

@@ -59,7 +59,7 @@ class Pair:
         elif isinstance(event, RequestArrived):
             node.stack.respond(event.key, response_to(event.request, 200), node.net.now)
 
-    def dial(self, **named: str) -> InviteSession:
+    def dial(self, **named: object) -> InviteSession:
         self.call = self.alice.call("bob", transport=self.transport, **named)  # type: ignore[arg-type]
         return self.call
 

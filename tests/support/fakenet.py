@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sipcore.build import new_request
+from sipcore.build import Extra, new_request
 from sipcore.dialog.session import InviteSession
 from sipcore.events import SessionEvent, StackEvent
 from sipcore.flow import Flow
@@ -118,8 +118,10 @@ class Node:
     def flow_to(self, other: str, transport: str = "UDP") -> Flow:
         return Flow(transport, self.address, (other, 5060), 0 if transport == "UDP" else 1)
 
-    def call(self, other: str, *, transport: str = "UDP", sdp: bytes = OFFER, user: object = None) -> InviteSession:
-        """Send an INVITE to `other`."""
+    def call(
+        self, other: str, *, transport: str = "UDP", sdp: bytes = OFFER, user: object = None, extra: Extra = ()
+    ) -> InviteSession:
+        """Send an INVITE to `other`, with more header fields if need be."""
         stack = self.stack
         request = new_request(
             "INVITE",
@@ -128,6 +130,7 @@ class Node:
             to=f"<sip:{other}@{other}>",
             call_id=stack.ids.call_id(),
             cseq=1,
+            extra=extra,
             body=sdp,
         )
         session = stack.invite(

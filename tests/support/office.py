@@ -194,6 +194,7 @@ class VirtualOffice:
         transport: str = "UDP",
         algorithm: str = "",
         password: str | None = None,
+        extensions: frozenset[str] = frozenset(),
     ) -> Phone:
         """A phone for a terminal, not yet registered."""
         found = self.pbx.directory.terminal(number)
@@ -208,14 +209,22 @@ class VirtualOffice:
             codecs=codecs,
             transport=transport,
             algorithm=algorithm,
+            extensions=extensions,
         )
         self.phones.append(phone)
         return phone
 
     async def registered(
-        self, number: str, host: str = "", port: int = 5060, *, codecs: tuple[str, ...] = BASIC, transport: str = "UDP"
+        self,
+        number: str,
+        host: str = "",
+        port: int = 5060,
+        *,
+        codecs: tuple[str, ...] = BASIC,
+        transport: str = "UDP",
+        extensions: frozenset[str] = frozenset(),
     ) -> Phone:
-        phone = self.phone(number, host, port, codecs=codecs, transport=transport)
+        phone = self.phone(number, host, port, codecs=codecs, transport=transport, extensions=extensions)
         response = await phone.register()
         assert response.status == 200
         return phone

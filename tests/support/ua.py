@@ -206,11 +206,15 @@ class Phone:
         codecs: tuple[str, ...] = BASIC,
         transport: str = "UDP",
         algorithm: str = "",
+        extensions: frozenset[str] = frozenset(),
     ) -> None:
         self.wire, self.number, self.address, self.server = wire, number, address, server
         self.password, self.codecs, self.transport, self.algorithm = password, codecs, transport, algorithm
         self.host, self.rtp_port = address[0], 40000 + address[1] % 1000 * 2
-        self.stack = SipStack(StackConfig(agent=f"Phone-{number}"), CountingIds(f"p{number}-{address[0]}-{address[1]}"))
+        self.stack = SipStack(
+            StackConfig(agent=f"Phone-{number}", extensions=extensions),
+            CountingIds(f"p{number}-{address[0]}-{address[1]}"),
+        )
         self.driver = SipDriver(self.stack, self._handle)
         self.stack.tap = self._tap
         self.received: list[Request | Response] = []
