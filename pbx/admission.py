@@ -35,9 +35,10 @@ _TRANSPORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The request is `terminal`'s."""
+    """The request is `terminal`'s. `by_address`: its source is trusted, and believed about whom it speaks for."""
 
     terminal: Terminal
+    by_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Admission:
         trusted = self.directory.trusted(source, number)
         if trusted is not None and self._reachable(trusted, flow):
             self.rate.proved(source)
-            return Admitted(trusted)
+            return Admitted(trusted, by_address=True)
         credentials = self._credentials(request)
         if credentials is None:
             return self._challenge()

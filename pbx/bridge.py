@@ -39,8 +39,11 @@ class Bridge:
             self.lost(gone)
             return
         self._services.submit(JoinRoom(self.id, a.media.endpoint), JoinRoom(self.id, b.media.endpoint))
+        a.show(b.party)
+        b.show(a.party)
         self.fit()
         for leg in (a, b):
+            leg.tell_shown()
             if leg.held:
                 self.hold_changed(leg)
 

@@ -123,6 +123,7 @@ class CallStory:
             talk_seconds=_talk_seconds(attempt, ended_at),
             from_number=started.caller.number,
             from_name=started.caller.name,
+            external_number=started.caller.presented,
             to_number=attempt.to.number,
             to_name=attempt.to.name,
             disposition=_disposition(attempt, cause),

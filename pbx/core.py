@@ -10,7 +10,7 @@ import structlog
 
 from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
-from pbx.addressing import bracketed, contact, dialled, identity
+from pbx.addressing import bracketed, contact, dialled
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
@@ -19,6 +19,7 @@ from pbx.clock import Clock
 from pbx.dial import Attempt, DialOutcome
 from pbx.directory import Directory
 from pbx.events import Direction
+from pbx.identity import PrivacyUnavailable, asserting, calling, from_value, shown_number
 from pbx.leg import Leg
 from pbx.location import Location, Target
 from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
@@ -192,20 +193,28 @@ class Pbx:
         elif "replaces" in event.request.headers or "join" in event.request.headers:
             self._replacements.invite(event, verdict.terminal)
         else:
-            self._start_call(event, verdict.terminal)
+            self._start_call(event, verdict)
 
-    def _start_call(self, event: InviteArrived, terminal: Terminal) -> None:
-        request, flow = event.request, event.flow
+    def _start_call(self, event: InviteArrived, admitted: Admitted) -> None:
+        request, flow, terminal = event.request, event.flow, admitted.terminal
+        length = self.directory.office.number_length
+        try:
+            caller = calling(
+                request, self.directory.party(terminal), is_trusted=admitted.by_address, number_length=length
+            )
+        except PrivacyUnavailable:
+            self.answer(event, 500)
+            return
         number = dialled(request)
         to, app = self.route(number)
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
         call = self.new_call(to, near=self._near(terminal.number, number))
-        caller = self.directory.party(terminal)
         call.begin(caller)
         media = self.media_for(call, flow)
-        leg = Leg(call, caller, Direction.INCOMING, SipSide(self.driver, session), media, self.services)
+        side = SipSide(self.driver, session, is_trusted=admitted.by_address)
+        leg = Leg(call, caller, Direction.INCOMING, side, media, self.services)
         session.user = leg
         refusal = NOT_FOUND if app is None else _take_first_offer(media, request)
         if app is None or refusal is not None:
@@ -292,16 +301,17 @@ class Pbx:
         with self.services.active.reserved(terminal.number, call.id):
             await self.create_media(call.caller, *[callee.media for callee in callees])
             party = self.directory.party(terminal)
-            return [self._ring_one(call, party, callee) for callee in callees]
+            is_trusted = bool(terminal.trust)
+            return [self._ring_one(call, party, callee, is_trusted=is_trusted) for callee in callees]
 
-    def _ring_one(self, call: Call, party: Party, callee: "_Callee") -> Leg:
+    def _ring_one(self, call: Call, party: Party, callee: "_Callee", *, is_trusted: bool) -> Leg:
         target, caller = callee.target, call.caller
         formats = self.formats_for(caller)
         stack, host = self.driver.stack, target.flow.local[0]
-        from_ = identity(caller.party, host)
-        extra = [("P-Asserted-Identity", from_)]
+        from_ = from_value(caller.party, host)
+        extra = asserting(caller.party, host, is_trusted=is_trusted)
         if call.referred_by is not None:
-            extra.append(("Referred-By", identity(call.referred_by, host)))
+            extra.append(("Referred-By", from_value(call.referred_by, host)))
         request = new_request(
             "INVITE",
             target.uri,
@@ -312,8 +322,11 @@ class Pbx:
             extra=extra,
             body=callee.media.offer(formats),
         )
-        session = stack.invite(request, target.flow, contact(caller.party.number, target.flow), self.driver.now())
-        leg = Leg(call, party, Direction.OUTGOING, SipSide(self.driver, session), callee.media, self.services)
+        session = stack.invite(
+            request, target.flow, contact(shown_number(caller.party), target.flow), self.driver.now()
+        )
+        side = SipSide(self.driver, session, is_trusted=is_trusted)
+        leg = Leg(call, party, Direction.OUTGOING, side, callee.media, self.services)
         session.user = leg
         self.driver.kick()
         return leg

@@ -55,6 +55,12 @@ class Side(Protocol):
 
     def modify(self, sdp: bytes) -> None: ...
 
+    def show(self, party: Party) -> None:
+        """Who is at the other end, for what is sent from now on."""
+
+    def announce(self) -> bool:
+        """Tell the party at once who is at the other end; False when that is not possible without a new offer."""
+
     def accept_offer(self, sdp: bytes) -> None: ...
 
     def refuse_offer(self, status: int) -> None: ...
@@ -100,6 +106,9 @@ class Leg:
         services.publish(LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee))
         services.active.enter(party.number, call.id, self.id)
         call.adopt(self)
+        self.shown = call.to if call.caller is self else call.caller.party
+        self._is_told = True
+        side.show(self.shown)
 
     # --- control ----------------------------------------------------------------------------------------------
 
@@ -178,9 +187,24 @@ class Leg:
         waits for the outcome."""
         if not self.may_change:
             return False
-        self._asked_by = asked_by
+        self._asked_by, self._is_told = asked_by, True
         self.side.modify(self.media.offer(formats))
         return True
+
+    def show(self, party: Party) -> None:
+        """Somebody else is at the other end now; a party that talks already hears of it by `tell_shown`."""
+        if party != self.shown:
+            self.shown, self._is_told = party, not self.is_answered
+            self.side.show(party)
+
+    def tell_shown(self) -> None:
+        """Let the display of the party follow (RFC 4916): by UPDATE, else with an offer of what is agreed on; later
+        when neither is possible now."""
+        if self._is_told or not self.is_answered:
+            return
+        self._is_told = self.side.announce()
+        if not self._is_told:
+            self.offer(formats_like(self.media.codec))
 
     @property
     def may_change(self) -> bool:
@@ -253,6 +277,7 @@ class Leg:
             self._held_changed()
         if self.bridge is not None:
             self.bridge.fit()
+        self.tell_shown()
 
     def offered(self, sdp: bytes) -> None:
         """The party wants to change the session: hold, resume, other codec, other address."""
@@ -287,6 +312,7 @@ class Leg:
             codec = self.media.codec
             if not agreed or codec is None or not asked_by._accept_offer(formats_like(codec)):
                 asked_by.side.refuse_offer(491 if status == 491 else 488)
+        self.tell_shown()
 
     def refreshed(self, sdp: bytes) -> None:
         """The party described itself anew when we asked whether it still is there."""

@@ -79,13 +79,20 @@ def uri_of(number: str, host: str) -> str:
     return f"sip:{quote(number, safe='+*#')}@{bracketed(host)}"
 
 
+def _visible(party: Party, host: str) -> DialogParty:
+    """Whoever asked for privacy is not shown to watchers either (RFC 3323)."""
+    if party.is_private:
+        return DialogParty("sip:anonymous@anonymous.invalid", "Anonymous")
+    return DialogParty(uri_of(party.shown_number, host), party.name)
+
+
 def _view(line: Line, me: Party, host: str) -> DialogView:
     return DialogView(
         id=line.id,
         state=line.state.name.lower(),
         direction="initiator" if line.direction is Direction.INCOMING else "recipient",
         local=DialogParty(uri_of(me.number, host), me.name),
-        remote=DialogParty(uri_of(line.remote.number, host), line.remote.name),
+        remote=_visible(line.remote, host),
         is_held=line.is_held,
         call_id=line.call_id,
         tags=line.tags,

@@ -19,12 +19,19 @@ class PartyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """`number` is what others dial to reach this party; `name` is fit to be shown on a phone."""
+    """`number` is what others dial to reach this party; `name` is fit to be shown on a phone. `presented` is the number
+    to show when it is another one: of the caller beyond a gateway. `is_private`: it does not want to be shown."""
 
     kind: PartyKind
     number: str
     name: str = ""
     language: str = ""
+    presented: str = ""
+    is_private: bool = False
+
+    @property
+    def shown_number(self) -> str:
+        return self.presented or self.number
 
     @classmethod
     def of_terminal(cls, terminal: Terminal, owner: User | None, language: str = "") -> "Party":

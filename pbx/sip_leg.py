@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, NORMAL, UNAVAILABLE, Cause
+from pbx.identity import Fields, answering, from_value
+from pbx.party import Party, PartyKind
+from sipcore.dialog.session_table import Role
 from sipcore.events import (
     OfferReceived,
     SessionAnswered,
@@ -13,6 +16,7 @@ from sipcore.events import (
     SessionProgress,
     SessionRefreshed,
 )
+from sipcore.message import Request, Response
 from sipcore.transport.driver import SipDriver
 
 if TYPE_CHECKING:
@@ -23,8 +27,10 @@ if TYPE_CHECKING:
 class SipSide:
     """One INVITE session as the side of a leg."""
 
-    def __init__(self, driver: SipDriver, session: "InviteSession") -> None:
-        self._driver, self._session = driver, session
+    def __init__(self, driver: SipDriver, session: "InviteSession", *, is_trusted: bool = False) -> None:
+        self._driver, self._session, self._is_trusted = driver, session, is_trusted
+        self._shown: Party | None = None
+        self._from_may_change = session.role is Role.UAS and _says_from_change(session.request)
         self._stack = driver.stack
         self.early_tags: list[str] = []
 
@@ -49,14 +55,45 @@ class SipSide:
     def may_modify(self) -> bool:
         return self._session.may_modify
 
+    def show(self, party: Party) -> None:
+        """Who is at the other end, for what is sent from now on."""
+        self._shown = party
+
+    def announce(self) -> bool:
+        """Tell the phone at once who is at the other end (RFC 3311); False when it cannot be told like that now."""
+        if not self._session.may_update:
+            return False
+        now = self._driver.now()
+        self._change_from()
+        self._stack.perform(self._session, self._session.update(now, extra=self._identity()), now)
+        self._driver.kick()
+        return True
+
+    def answered_by(self, response: Response) -> None:
+        """What the phone says of itself with its 2xx."""
+        self._from_may_change = _says_from_change(response)
+
+    def _identity(self) -> Fields:
+        party = self._shown
+        if party is None or party.kind is PartyKind.UNKNOWN:
+            return []
+        return answering(party, self._session.flow.local[0], is_trusted=self._is_trusted)
+
+    def _change_from(self) -> None:
+        """Our URI in the dialog becomes that of the party behind it, where the phone can follow (RFC 4916 §4.3)."""
+        dialog = self._session.dialog
+        if self._from_may_change and dialog is not None and self._shown is not None:
+            dialog.local = f"{from_value(self._shown, self._session.flow.local[0])};tag={dialog.local_tag}"
+
     def ring(self, sdp: bytes) -> None:
         now = self._driver.now()
-        self._stack.perform(self._session, self._session.progress(183 if sdp else 180, now, sdp=sdp), now)
+        progress = self._session.progress(183 if sdp else 180, now, sdp=sdp, extra=self._identity())
+        self._stack.perform(self._session, progress, now)
         self._driver.kick()
 
     def answer(self, sdp: bytes) -> None:
         now = self._driver.now()
-        self._stack.perform(self._session, self._session.answer(sdp, now), now)
+        self._stack.perform(self._session, self._session.answer(sdp, now, extra=self._identity()), now)
         self._driver.kick()
 
     def reject(self, cause: Cause) -> None:
@@ -79,7 +116,8 @@ class SipSide:
 
     def modify(self, sdp: bytes) -> None:
         now = self._driver.now()
-        self._stack.perform(self._session, self._session.modify(sdp, now), now)
+        self._change_from()
+        self._stack.perform(self._session, self._session.modify(sdp, now, extra=self._identity()), now)
         self._driver.kick()
 
     def accept_offer(self, sdp: bytes) -> None:
@@ -93,6 +131,10 @@ class SipSide:
         self._driver.kick()
 
 
+def _says_from_change(message: Request | Response) -> bool:
+    return "from-change" in {each.strip().lower() for each in message.headers.values("supported")}
+
+
 def tell(leg: "Leg", event: SessionEvent) -> None:
     """Give a leg what its session reports."""
     match event:
@@ -101,6 +143,8 @@ def tell(leg: "Leg", event: SessionEvent) -> None:
                 leg.side.early_tags.append(event.tag)
             leg.progressed(event.sdp)
         case SessionAnswered():
+            if isinstance(leg.side, SipSide):
+                leg.side.answered_by(event.response)
             leg.accepted(event.sdp)
         case SessionConfirmed():
             leg.confirmed(event.sdp)

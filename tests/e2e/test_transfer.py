@@ -58,6 +58,10 @@ def test_a_blind_transfer_lets_the_transferred_talk_to_the_target(server: Server
         target.expect("ACK")
         assert _note(callee) == REFER_OK[2]
         incoming.expect_hang_up()
+        shown = caller.expect("INVITE")
+        assert "sip:402@" in shown.first("p-asserted-identity"), "the display follows, by re-INVITE without UPDATE"
+        caller.reply(shown, 200, sdp(here.address, (8, 101)))
+        caller.expect("ACK")
         _assert_talk((here, port), (elsewhere, ring.offered))
         assert there.receive_packets(0.1) == [], "who transferred hears nothing any longer"
         outgoing.hang_up()

@@ -58,6 +58,13 @@ class ScriptedSide:
         self.may_modify = False
         self.said.append(("modify", sdp))
 
+    def show(self, party: Party) -> None:
+        self.shown = party
+
+    def announce(self) -> bool:
+        self.said.append(("announce", self.shown))
+        return True
+
     def accept_offer(self, sdp: bytes) -> None:
         self.said.append(("accept_offer", sdp))
 

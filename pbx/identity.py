@@ -1,0 +1,124 @@
+"""Who is calling, as it is believed and as it is shown: RFC 3323, RFC 3325, Remote-Party-ID.
+
+A phone is who the directory says, whatever it asserts. Only a source that is trusted by its address (a gateway) is
+believed about the caller beyond it, and never that this is one of the office. Whoever asks for privacy is shown as
+Anonymous, except to trusted ones.
+"""
+
+import re
+from dataclasses import replace
+
+from pbx.addressing import bracketed
+from pbx.numbering import dialled_number
+from pbx.party import Party, display_name
+from sipcore.errors import ParseError
+from sipcore.grammar import quote
+from sipcore.headers import NameAddr, PAssertedIdentity, Privacy, RemotePartyId
+from sipcore.message import Request
+from sipcore.uri import SipUri, TelUri
+
+Fields = list[tuple[str, str]]
+
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+_PROVIDED = frozenset(("none", "critical", "header", "session", "user", "id", "history"))
+_HIDING = frozenset(("header", "user", "id"))
+_SHOWABLE = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
+
+
+class PrivacyUnavailable(Exception):
+    """The caller demands a privacy that we do not know (`critical`, RFC 3323 §4.2): refuse with 500."""
+
+
+def calling(request: Request, party: Party, *, is_trusted: bool, number_length: int) -> Party:
+    """Who calls with this INVITE: the party that was admitted, or somebody beyond it that it may speak for. Nobody
+    speaks for numbers that could be the office's own, those of at most `number_length` characters."""
+    privacy = _privacy(request)
+    asserted = _asserted(request) if is_trusted else None
+    is_beyond = asserted is not None and len(_number(asserted)) > number_length
+    found = _beyond(party, asserted) if asserted is not None and is_beyond else party
+    return replace(found, is_private=True) if _is_hidden(request, privacy, asserted) else found
+
+
+def _privacy(request: Request) -> frozenset[str]:
+    try:
+        wanted = request.headers.first(Privacy)
+    except ParseError:
+        wanted = None
+    tokens = frozenset(wanted.tokens) if wanted is not None else frozenset()
+    if "critical" in tokens and not tokens <= _PROVIDED:
+        raise PrivacyUnavailable
+    return tokens
+
+
+def _is_hidden(request: Request, privacy: frozenset[str], asserted: NameAddr | None) -> bool:
+    if "none" in privacy:
+        return False
+    remote = asserted is not None and (asserted.params.get("privacy") or "").lower() in ("full", "uri", "yes")
+    uri = request.from_.uri
+    is_anonymous = isinstance(uri, SipUri) and uri.host.lower() == "anonymous.invalid"
+    return bool(privacy & _HIDING) or is_anonymous or remote
+
+
+def _asserted(request: Request) -> NameAddr | None:
+    """What a trusted source says, the strongest first; one that cannot be read says nothing."""
+    for kind in (PAssertedIdentity, RemotePartyId):
+        try:
+            found = request.headers.all(kind)
+        except ParseError:
+            continue
+        for each in found:
+            if (each.params.get("party") or "calling").lower() == "calling" and _number(each):
+                return each
+    return request.from_ if _number(request.from_) not in ("", "anonymous") else None
+
+
+def _number(address: NameAddr) -> str:
+    uri = address.uri
+    user = (uri.user or "") if isinstance(uri, SipUri) else uri.number if isinstance(uri, TelUri) else ""
+    number = dialled_number(user)
+    return number if _SHOWABLE.fullmatch(number) else ""
+
+
+def _beyond(party: Party, asserted: NameAddr) -> Party:
+    number = _number(asserted)
+    if number == party.number:
+        return party
+    return replace(party, presented=number, name=display_name(asserted.display))
+
+
+# --- shown ---------------------------------------------------------------------------------------------------------
+
+
+def from_value(party: Party, host: str) -> str:
+    """The party in a From (RFC 3323 §4.1.1.3), without a tag. Who wants privacy is anonymous here for everybody."""
+    return ANONYMOUS if party.is_private else _name_addr(party, host)
+
+
+def shown_number(party: Party) -> str:
+    return "anonymous" if party.is_private else party.shown_number
+
+
+def asserting(party: Party, host: str, *, is_trusted: bool) -> Fields:
+    """The header fields that tell a phone who is at the other end; of a private party only who is trusted hears."""
+    if not party.is_private:
+        address = _name_addr(party, host)
+        return [
+            ("P-Asserted-Identity", address),
+            ("Remote-Party-ID", f"{address};party=calling;screen=yes;privacy=off"),
+        ]
+    if not is_trusted:
+        return [("Remote-Party-ID", f"{ANONYMOUS};party=calling;screen=yes;privacy=full")]
+    return [("P-Asserted-Identity", _name_addr(party, host)), ("Privacy", "id")]
+
+
+def answering(party: Party, host: str, *, is_trusted: bool) -> Fields:
+    """The same in responses to a caller and in what it is told later."""
+    return [
+        (name, value.replace(";party=calling;", ";party=called;"))
+        for name, value in asserting(party, host, is_trusted=is_trusted)
+    ]
+
+
+def _name_addr(party: Party, host: str) -> str:
+    address = f"<sip:{party.shown_number}@{bracketed(host)}>"
+    return f"{quote(party.name)} {address}" if party.name else address
