@@ -167,7 +167,7 @@ def test_a_stranger_who_floods_is_limited_and_a_phone_elsewhere_is_served(server
         answers = iter(lambda: stranger.receive(0.5), None)
         refusal = next((answer for answer in answers if answer is not None and answer.status == 503), None)
         assert refusal is not None, "nobody told the stranger to come back later"
-        assert refusal.first("retry-after") == "2"
+        assert int(refusal.first("retry-after")) >= 2
 
 
 def test_a_server_that_offers_overload_control_is_told_the_load(server: Server) -> None:
