@@ -6,11 +6,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SECONDS ?= 60
 comma := ,
 NATIVE := $(shell find media sipcore bench -name '*.pyx' -o -name '*.pxd' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run build test check bench rows clean
+.PHONY: help run build test check bench fuzz rows clean
 
 help:
 	@echo "make run    install what is missing, build, start the phone server with the demo office"
@@ -18,6 +19,7 @@ help:
 	@echo "make build  environment in .venv and the Cython modules; nothing started"
 	@echo "make check  lint, types, import contracts"
 	@echo "make bench  speed report"
+	@echo "make fuzz   fuzzing of every parser, SECONDS=60 for each"
 	@echo "make rows   which rows of the feature catalogue the tests prove"
 	@echo "make clean  remove .venv and everything built (the data folder var/ stays)"
 
@@ -38,6 +40,9 @@ check: $(VENV)/stamp-tools $(VENV)/stamp-built
 
 bench: $(VENV)/stamp-test-packages $(VENV)/stamp-built
 	$(BIN)/python -m bench.run $(ARGS)
+
+fuzz: $(VENV)/stamp-fuzz $(VENV)/stamp-built
+	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(ARGS)
 
 rows: $(VENV)/stamp-tools $(VENV)/stamp-built
 	@$(BIN)/python -m tests.rows $(ARGS)
@@ -71,6 +76,12 @@ $(VENV)/stamp-tools: $(VENV)/stamp-libraries
 	@echo "zvon: installing the developer tools into $(VENV)"
 	@$(call DEPENDENCIES,p["optional-dependencies"]["dev"]) >$(VENV)/tools.txt
 	@$(BIN)/pip install --quiet --requirement $(VENV)/tools.txt
+	@touch $@
+
+# Has wheels for few versions of Python; only fuzzing needs it.
+$(VENV)/stamp-fuzz: $(VENV)/stamp-tools
+	@echo "zvon: installing atheris for fuzzing"
+	@$(BIN)/pip install --quiet atheris
 	@touch $@
 
 # Programs that the tests talk to and that have no Debian package: a test without its peer is skipped and says so.

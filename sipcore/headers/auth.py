@@ -12,6 +12,7 @@ _PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x2
 _PAIRS = re.compile(rf"{_PAIR_TEXT}(?:,{_PAIR_TEXT})*")
 _PAIR = re.compile(rf'([{TOKEN_CHARS}]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+)"|({QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+))')
 _MOST_PAIRS = 64
+_MOST_COMMAS = 1024  # also in quoted values
 _NC = re.compile(r"[0-9A-Fa-f]{8}")
 _CHALLENGE_NAMES = {"realm", "nonce", "algorithm", "qop", "opaque", "stale", "domain", "charset", "userhash"}
 _CREDENTIAL_NAMES = {
@@ -186,12 +187,12 @@ def _split_scheme(text: str) -> tuple[str, str]:
 
 
 def _parse_pairs(text: str) -> dict[str, str]:
-    if text.count(",") > _MOST_PAIRS or not _PAIRS.fullmatch(text):
+    if text.count(",") > _MOST_COMMAS or not _PAIRS.fullmatch(text):
         raise ParseError("the digest parameters are malformed")
     pairs = _PAIR.findall(readable(text))
     values = {name.lower(): plain or unquote(value) for name, plain, value in pairs}
-    if len(values) != len(pairs) or not pairs:
-        raise ParseError("the digest parameters are missing or given twice")
+    if len(values) != len(pairs) or not 0 < len(pairs) <= _MOST_PAIRS:
+        raise ParseError("the digest parameters are missing, too many or given twice")
     return values
 
 

@@ -108,7 +108,9 @@ class WebSocketLayer:
 
     def _answer(self, request: Request) -> None:
         protocol = self._protocol
-        if request.path.partition("?")[0] not in PATHS:
+        if protocol.eof_sent:  # what came behind the request cannot be understood: nothing more is said
+            self.broken = DropReason.WS_FRAME
+        elif request.path.partition("?")[0] not in PATHS:
             self.broken = DropReason.WS_HANDSHAKE
             protocol.send_response(protocol.reject(HTTPStatus.NOT_FOUND, "SIP is spoken on / and /ws.\n"))
         elif not self._origins.allows(request.headers):

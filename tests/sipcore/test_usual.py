@@ -103,7 +103,7 @@ def _seen(message: Message) -> tuple[object, ...]:
     return (line, status, list(message.headers), message.headers.index(), message.body, message.sent, *tags)
 
 
-def _outcome(parse: Callable[[bytes], Message], data: bytes) -> tuple[object, ...]:
+def outcome(parse: Callable[[bytes], Message], data: bytes) -> tuple[object, ...]:
     try:
         return _seen(parse(data))
     except ParseError as error:
@@ -124,7 +124,7 @@ def test_the_compiled_reader_finds_what_the_reference_finds(data: bytes) -> None
 def test_a_usual_message_reads_as_by_the_parser_of_all_messages(data: bytes) -> None:
     if usual.read(data, 16384, 256) is None:
         return
-    assert _outcome(parse_message, data) == _outcome(parse_any, data)
+    assert outcome(parse_message, data) == outcome(parse_any, data)
 
 
 def test_limits_of_the_head_hold() -> None:

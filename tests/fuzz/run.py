@@ -1,0 +1,93 @@
+"""`python -m tests.fuzz.run [TARGET …] --seconds N`: coverage-guided fuzzing, N seconds a target (`make fuzz`).
+
+What breaks a target is kept as a file of `tests/vectors/fuzz/TARGET`, from where the fast tests replay it for ever.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.fuzz.seeds import FINDINGS, seeds
+from tests.fuzz.targets import TARGETS
+
+LONGEST = 65_535
+MOST_S = 0.25  # CPU time of one input; instrumented code takes up to ten times as long
+WORDS = (
+    *("SIP/2.0", "SIP/2.0/UDP", "z9hG4bK", "INVITE", "REGISTER", "CSeq", "Content-Length", "sip:", "sips:", "tel:"),
+    *(";tag=", ";branch=", ";rport", ";received=", ";expires=", ";q=", ";lr", ";+sip.instance=", "Digest ", "qop=auth"),
+    *(
+        "nonce=",
+        "m=audio",
+        "a=rtpmap:",
+        "a=fmtp:",
+        "c=IN IP4",
+        "c=IN IP6",
+        "v=0",
+        "o=-",
+        "telephone-event",
+        "\\x0d\\x0a",
+    ),
+)
+
+
+def fuzz(name: str, seconds: int, corpus: Path) -> None:
+    """Fuzz one target in this process; ends it, with 0 when nothing was found."""
+    import atheris
+
+    with atheris.instrument_imports(include=["sipcore", "pbx", "websockets"]):
+        for module in [module for module in sys.modules if module.split(".")[0] in ("sipcore", "pbx", "tests")]:
+            del sys.modules[module]
+        from tests.fuzz.targets import TARGETS as instrumented
+    target = instrumented[name]
+
+    def one(data: bytes) -> None:
+        begun = time.process_time()
+        target(data)
+        assert time.process_time() - begun < MOST_S, f"{len(data)} octets take too long"
+
+    found = FINDINGS / name
+    found.mkdir(parents=True, exist_ok=True)
+    words = corpus.with_suffix(".dict")
+    words.write_text("\n".join(f'"{word}"' for word in WORDS))
+    options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0"]
+    options += [f"-artifact_prefix={found}/", f"-dict={words}", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one)
+    atheris.Fuzz()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run")
+    parser.add_argument("targets", nargs="*", default=list(TARGETS))
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--corpus", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.corpus is not None:
+        fuzz(given.targets[0], given.seconds, given.corpus)
+        return 0
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in given.targets:
+            corpus = Path(folder) / name
+            corpus.mkdir()
+            for count, data in enumerate(seeds(name)):
+                (corpus / str(count)).write_bytes(data)
+            print(f"fuzzing {name} for {given.seconds} s", flush=True)
+            command = [sys.executable, "-m", "tests.fuzz.run", name, "--seconds", str(given.seconds)]
+            done = subprocess.run(
+                [*command, "--corpus", str(corpus)], capture_output=True, text=True, errors="replace", check=False
+            )
+            runs = next((line for line in done.stderr.splitlines() if "number_of_executed_units" in line), "")
+            print(f"  {runs.rpartition(':')[2].strip() or 'no'} inputs tried", flush=True)
+            if done.returncode:
+                failed.append(name)
+                said = [line for line in done.stderr.splitlines() if "INFO:" not in line]
+                print(done.stdout[-3000:], *said[-60:], sep="\n", flush=True)
+    print(f"findings: {', '.join(failed)}; kept in {FINDINGS}" if failed else "no findings")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

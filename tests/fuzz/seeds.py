@@ -1,0 +1,73 @@
+"""What fuzzing starts from: the torture vectors cut to the parts that each target reads, and everything ever found."""
+
+import re
+import struct
+from functools import lru_cache
+from pathlib import Path
+
+from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+FINDINGS = VECTORS / "fuzz"
+HEADERS = {
+    "replaces": b"98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff;early-only",
+    "session-expires": b"1800;refresher=uac",
+    "min-se": b"90",
+    "event": b"dialog;id=7",
+    "subscription-state": b"terminated;reason=timeout;retry-after=5",
+    "reason": b'Q.850;cause=16;text="Normal call clearing"',
+    "privacy": b"id;critical",
+    "rack": b"776656 1 INVITE",
+    "rseq": b"988789",
+    "retry-after": b"18000 (busy);duration=3600",
+    "warning": b'307 isi.edu "Session parameter \\"foo\\" not understood"',
+    "timestamp": b"54.2 0.5",
+    "diversion": b'"a" <sip:1@h>;reason=user-busy;counter=1',
+    "remote-party-id": b'"a" <sip:1@h>;party=calling;privacy=full',
+    "www-authenticate": b'Digest realm="zvon", nonce="84a4", stale=FALSE, algorithm=MD5, qop="auth,auth-int"',
+    "authorization": b'Digest username="101", realm="zvon", nonce="dcd98b", uri="sip:zvon", qop=auth, nc=00000001, '
+    b'cnonce="0a4f113b", response="6629fae49393a05397450978507c4ef1", opaque="5ccc069c403ebaf9f0171e9517f40e41"',
+}
+FRAME = bytes([0x81, 0x85]) + bytes(4) + b"hello"
+
+
+def messages() -> list[bytes]:
+    """The torture messages of RFC 4475 and RFC 5118."""
+    return [path.read_bytes() for path in sorted((VECTORS / "torture").rglob("*.dat"))]
+
+
+def _fields() -> list[tuple[str, bytes]]:
+    pattern = re.compile(rb"^([A-Za-z-]+)[ \t]*:[ \t]*((?:[^\r\n]|\r\n[ \t])*)\r?$", re.MULTILINE)
+    found = [(name.decode().lower(), value) for data in messages() for name, value in pattern.findall(data)]
+    return found + list(HEADERS.items())
+
+
+def _headers() -> list[bytes]:
+    names: dict[str, list[int]] = {}
+    for index, kind in enumerate(KINDS):
+        names.setdefault(kind.NAME.lower(), []).append(index)
+    return [bytes([index]) + value[:200] for name, value in _fields() for index in names.get(name, ())]
+
+
+@lru_cache
+def seeds(target: str) -> list[bytes]:
+    """Good and bad examples for a target, then its findings."""
+    whole = messages()
+    digests = [value for name, value in _fields() if "auth" in name]
+    made: dict[str, list[bytes]] = {
+        "stream": [bytes([size]) + data for data in whole for size in (0, 30)],
+        "uri": [uri for data in whole for uri in re.findall(rb"[a-z]+:[^\s<>]+", data)],
+        "header": _headers(),
+        "params": [value for data in whole for value in re.findall(rb";[^\r\n,<>]+", data)],
+        "sdp": [data[data.index(b"v=0") :] for data in whole if b"v=0" in data],
+        "digest": digests,
+        "websocket": [b"\0" + HANDSHAKE, b"\0" + HANDSHAKE + FRAME, b"\1" + FRAME, b"\1" + FRAME[:3]]
+        + [b"\1\x82" + struct.pack("!BH", 0x80 | 126, len(data)) + bytes(4) + data for data in whole[:8]],
+    }
+    return [*dict.fromkeys(made.get(target, whole)), *findings(target)]
+
+
+def findings(target: str) -> list[bytes]:
+    """Inputs that once broke the target."""
+    assert target in TARGETS
+    return [path.read_bytes() for path in sorted((FINDINGS / target).glob("*")) if path.is_file()]

@@ -1,0 +1,250 @@
+"""One target for each parser: octets in; a value or a ParseError (or what else is promised) out, nothing else ever.
+
+A target looks at what it got as call control would: it prints values, asks for every decoded part, parses again.
+"""
+
+import contextlib
+from collections.abc import Callable
+
+import sipcore.headers as headers
+from pbx.gate import Gate
+from pbx.refusal import sketch, top_of, unavailable
+from pbx.sipmask import call_id_of, masked
+from sipcore import usual as compiled
+from sipcore import usual_ref
+from sipcore.auth.digest import answer, choose, ha1, verify
+from sipcore.auth.nonce import NonceMaker
+from sipcore.build import response_to
+from sipcore.dialog.referral import Referral
+from sipcore.errors import FramingError, ParseError, RemoteProtocolError
+from sipcore.flow import Flow
+from sipcore.framing import Ping, StreamFramer
+from sipcore.headers import Authorization, Contact, ProxyAuthenticate, WwwAuthenticate
+from sipcore.message import Message, Request
+from sipcore.overload import OverloadReport
+from sipcore.params import Params
+from sipcore.parse import MalformedMessage, parse_any, parse_message
+from sipcore.sdp.model import Direction
+from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer, revise
+from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.write import write_sdp
+from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
+from sipcore.uri import SipUri, parse_uri
+from tests.sipcore.test_usual import outcome
+from tests.support.builders import FORMATS
+from tests.support.stranger import Bench
+
+Target = Callable[[bytes], object]
+KINDS: tuple[type[headers.Header], ...] = tuple(
+    value
+    for name in headers.__all__
+    if isinstance(value := getattr(headers, name), type) and hasattr(value, "NAME") and value is not headers.Header
+)
+FLOW = Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.9", 5060))
+OURS = tuple(FORMATS.values())
+LOCAL = LocalMedia("10.0.0.1", 4000)
+SECRET = ha1("101", "zvon", "secret")
+NONCES = NonceMaker(bytes(32))
+GATE = Gate(lambda: 0.0, lambda key: False, ("friendly-scanner",), now=lambda: 0.0)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def message(data: bytes) -> object:
+    """A datagram, every header that we know in it, and the answer to it."""
+    try:
+        found = parse_message(data)
+    except MalformedMessage as error:
+        return (error.reason, error.status, len(error.headers))
+    _look_at(found)
+    again = parse_message(bytes(found))
+    assert (again.from_, again.to, again.cseq, again.call_id) == (found.from_, found.to, found.cseq, found.call_id)
+    assert again.body == found.body
+    return found
+
+
+def _look_at(found: Message) -> None:
+    _ = (found.via, found.from_.tag, found.to.tag, found.cseq, found.call_id, found.content_type)
+    for kind in KINDS:
+        with contextlib.suppress(ParseError):
+            for value in found.headers.all(kind):
+                assert not set("\r\n\0") & set(str(value))
+    if isinstance(found, Request):
+        bytes(response_to(found, 400, to_tag="t"))
+        found.note_source("192.0.2.1", 5060)
+        with contextlib.suppress(ParseError):
+            Referral.of(found)
+        with contextlib.suppress(ParseError):
+            for each in found.headers.all(Contact):
+                _ = (each.q, each.expires, each.instance, each.reg_id, each.is_star)
+
+
+def stream(data: bytes) -> object:
+    """Octets of a connection: the same messages and the same end however they are cut. The first octet says how."""
+    if not data:
+        return None
+    size, data = data[0] + 1, data[1:]
+    whole = _framed([data])
+    assert _framed([data[at : at + size] for at in range(0, len(data), size)]) == whole
+    return whole
+
+
+def _framed(parts: list[bytes]) -> tuple[list[bytes | Ping], str]:
+    framer, found = StreamFramer(), list[bytes | Ping]()
+    try:
+        for part in parts:
+            found.extend(framer.feed(part))
+    except FramingError as error:
+        MalformedMessage.of_head(error)
+        return found, error.reason
+    return found, ""
+
+
+def stack(data: bytes) -> object:
+    """The whole stack: an event, a response, a counted drop."""
+    bench = Bench()
+    bench.stack.receive(data, FLOW, bench.now)
+    for sent, _ in bench.stack.outgoing():
+        assert sent.startswith(b"SIP/2.0 "), "nothing but a response comes of what a stranger sends"
+    return bench.events()
+
+
+def uri(data: bytes) -> object:
+    text = _text(data)
+    try:
+        found = parse_uri(text)
+    except ParseError:
+        return None
+    printed = str(found)
+    assert not set("\r\n\0") & set(printed)
+    again = parse_uri(printed)
+    assert str(again) == printed
+    assert again.equivalent(again)
+    if isinstance(found, SipUri):
+        _ = (found.aor(), found.transport, found.secure, found.equivalent(again))
+    return found
+
+
+def header(data: bytes) -> object:
+    """The first octet chooses the header, the rest is its value."""
+    if not data:
+        return None
+    kind, text = KINDS[data[0] % len(KINDS)], _text(data[1:])
+    try:
+        found = kind.parse(text)
+    except ParseError:
+        return None
+    printed = str(found)
+    assert not set("\r\n\0") & set(printed)
+    printed.encode()
+    again = kind.parse(printed)
+    assert str(kind.parse(str(again))) == str(again)
+    return found
+
+
+def params(data: bytes) -> object:
+    try:
+        found = Params.parse(_text(data))
+    except ParseError:
+        return None
+    for name, _ in found:
+        _ = found.get(name)
+    return Params.parse(str(found))
+
+
+def sdp(data: bytes) -> object:
+    """A description, as an offer, as an answer, as a later offer."""
+    try:
+        found = parse_sdp(data)
+    except ParseError:
+        return None
+    written = write_sdp(found)
+    assert parse_sdp(written) == parse_sdp(write_sdp(parse_sdp(written)))
+    for section in found.media:
+        _ = (section.formats, section.direction, section.ptime_ms, section.maxptime_ms, section.rtcp, section.rtcp_mux)
+    accepted = make_answer(found, LOCAL, OURS, session_id=1)
+    if accepted is not None:
+        parse_sdp(write_sdp(accepted.description))
+    offer = make_offer(LOCAL, OURS, session_id=1, direction=Direction.SENDRECV, previous=found)
+    parse_sdp(write_sdp(revise(found, offer)))
+    with contextlib.suppress(RemoteProtocolError):
+        read_answer(offer, found)
+    return found
+
+
+def digest(data: bytes) -> object:
+    """Credentials are judged; a challenge is answered, and the answer is understood."""
+    text = _text(data)
+    with contextlib.suppress(ParseError):
+        given = Authorization.parse(text)
+        verify(given, SECRET, "REGISTER")
+        NONCES.check(given.nonce, 1e9)
+        _ = given.count
+    found = []
+    for kind in (WwwAuthenticate, ProxyAuthenticate):
+        with contextlib.suppress(ParseError):
+            found.append(kind.parse(text))
+    challenge = choose(found)
+    if challenge is None:
+        return None
+    made = answer(challenge, "101", "secret", "INVITE", "sip:102@10.0.0.1", "c", 1)
+    return Authorization.parse(str(made))
+
+
+def gate(data: bytes) -> object:
+    """What looks at octets before the parser does; a refusal made there is a response."""
+    GATE.judge(data, FLOW)
+    request = sketch(data)
+    top = top_of(request, FLOW, OverloadReport(30, 1.0)) if request is not None else None
+    if request is None or top is None:
+        return None
+    with contextlib.suppress(MalformedMessage):  # a From that no parser takes stands in it as it came
+        return parse_message(unavailable(request, top, 5))
+    return None
+
+
+def trace(data: bytes) -> object:
+    """What is kept for people: secrets are covered, nothing moves."""
+    covered = masked(data)
+    assert len(covered) == len(data)
+    assert masked(covered) == covered
+    return call_id_of(data)
+
+
+def usual(data: bytes) -> object:
+    """The compiled reader, its reference and the parser of all forms are of one opinion."""
+    found = compiled.read(data, 16384, 256)
+    assert found == usual_ref.read(data, 16384, 256)
+    if found is None:
+        return None
+    assert outcome(parse_message, data) == outcome(parse_any, data)
+    text, fields = data[:60].decode("latin-1"), found[2]
+    assert compiled.write(text, fields, data) == usual_ref.write(text, fields, data)
+    return found
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: pbx\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+)
+
+
+def websocket(data: bytes) -> object:
+    """A browser's connection: from its first octet, or from the end of a good handshake (first octet odd)."""
+    layer = WebSocketLayer(OriginPolicy())
+    found = []
+    for part in [HANDSHAKE, data[1:]] if data[:1] and data[0] & 1 else [data[1:]]:
+        if part and not layer.is_over and layer.broken is None:
+            found += list(layer.receive(part))
+            layer.take()
+    layer.end()
+    layer.take()
+    return found
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target
+    for target in (message, usual, stream, stack, uri, header, params, sdp, digest, gate, trace, websocket)
+}
