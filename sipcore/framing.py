@@ -5,12 +5,14 @@ Partial input is a value, not an error: feed bytes, take what is complete. What 
 trusted again: `FramingError`, after which the connection has to be closed.
 """
 
+import re
 from collections.abc import Iterator
 
 from sipcore.errors import FramingError
 from sipcore.parse import DEFAULT_LIMITS, ParseLimits
 
 PONG = b"\r\n"
+_LINE_ENDS = re.compile(rb"(?:\r\n)+")
 
 
 class Ping:
@@ -68,10 +70,12 @@ class StreamFramer:
         return self._total
 
     def _blank_lines(self) -> Ping | None:
-        """CRLFCRLF between messages is a ping; a lone CRLF is nothing (RFC 3261 §7.5)."""
+        """CRLFCRLF between messages is a ping, several at once are one; a lone CRLF is nothing (RFC 3261 §7.5)."""
         buffer = self._buffer
         if buffer[:4] == b"\r\n\r\n":
-            del buffer[:4]
+            run = _LINE_ENDS.match(buffer)
+            assert run is not None
+            del buffer[: run.end() // 4 * 4]
             return PING
         if len(buffer) == 2 or bytes(buffer[2:4]) == b"\r":
             return None  # could become a ping

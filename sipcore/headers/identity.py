@@ -45,6 +45,8 @@ class Privacy:
 
     @classmethod
     def parse(cls, text: str) -> Self:
+        if text.count(";") > _MOST_VALUES:
+            raise ParseError("the Privacy value is too long")
         tokens = tuple([token for part in text.split(";") if (token := part.strip(" \t").lower())])
         if not 0 < len(tokens) <= _MOST_VALUES or not all(map(is_token, tokens)):
             raise ParseError("the Privacy value is malformed")

@@ -12,6 +12,7 @@ from sipcore.sdp.model import Attributes, MediaSection, Origin, SessionDescripti
 
 _MOST_SECTIONS = 32
 _MOST_LINES = 2000
+_MOST_PAYLOADS = 256  # an RTP payload type has seven bits
 _CACHED_LENGTH = 80
 
 
@@ -92,6 +93,8 @@ def _media_line(line: str) -> tuple[str, int, int, str, tuple[str, ...]]:
     if len(words) < 3:
         raise ParseError("an m= line is malformed")
     media, ports, protocol, *payloads = words
+    if len(payloads) > _MOST_PAYLOADS:
+        raise ParseError("an m= line names too many formats", 488)
     port, _, count = ports.partition("/")
     if not _is_number(port, 5) or int(port) > 65535 or (count and not _is_number(count, 3)):
         raise ParseError("the port of an m= line is malformed")

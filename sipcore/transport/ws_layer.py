@@ -21,6 +21,8 @@ from sipcore.parse import DEFAULT_LIMITS, ParseLimits
 PATHS = ("/", "/ws")
 SUBPROTOCOL = Subprotocol("sip")  # RFC 7118 §4.1
 ANY_ORIGIN = "*"
+_SLICE = 4096  # of what came is looked at together,
+_MOST_FRAMES = 128  # and may be so many frames: a SIP message has hundreds of octets
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
@@ -66,10 +68,20 @@ class WebSocketLayer:
 
     def receive(self, data: bytes) -> Iterator[bytes]:
         """The SIP messages that are complete with `data`: one in each WebSocket message (RFC 7118 §5)."""
+        for at in range(0, len(data), _SLICE):
+            yield from self._received(data[at : at + _SLICE])
+            if self.broken is not None:
+                return
+
+    def _received(self, data: bytes) -> Iterator[bytes]:
         protocol = self._protocol
         protocol.receive_data(data)
         events = protocol.events_received()
         self._is_waiting = not events
+        if len(events) > _MOST_FRAMES:
+            self.broken = DropReason.WS_FRAME
+            self.end(CloseCode.POLICY_VIOLATION)
+            return
         for event in events:
             if isinstance(event, Request):
                 self._answer(event)

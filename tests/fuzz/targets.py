@@ -91,11 +91,14 @@ def stream(data: bytes) -> object:
     return whole
 
 
-def _framed(parts: list[bytes]) -> tuple[list[bytes | Ping], str]:
-    framer, found = StreamFramer(), list[bytes | Ping]()
+def _framed(parts: list[bytes]) -> tuple[list[bytes], str]:
+    """The messages, and what broke the stream; pings depend on the cuts."""
+    framer, found = StreamFramer(), list[bytes]()
     try:
         for part in parts:
-            found.extend(framer.feed(part))
+            for item in framer.feed(part):
+                if not isinstance(item, Ping):
+                    found.append(item)
     except FramingError as error:
         MalformedMessage.of_head(error)
         return found, error.reason

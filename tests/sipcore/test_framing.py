@@ -63,7 +63,14 @@ def test_a_double_line_end_is_a_ping_and_a_single_one_is_nothing() -> None:
     assert feed(StreamFramer(), b"\r\n" + FIRST) == [FIRST]
     assert feed(StreamFramer(), b"\r\n", b"\r\n") == [PING]
     assert feed(StreamFramer(), b"\r\n\r\n\r\n" + FIRST) == [PING, FIRST]
-    assert feed(StreamFramer(), b"\r\n\r\n" * 3) == [PING] * 3
+    assert feed(StreamFramer(), *[b"\r\n\r\n"] * 3) == [PING] * 3
+
+
+def test_pings_that_come_at_once_are_one() -> None:
+    """Whoever sends thousands in one segment is answered once."""
+    assert feed(StreamFramer(), b"\r\n" * 30_000 + FIRST) == [PING, FIRST]
+    assert feed(StreamFramer(), b"\r\n" * 5 + FIRST + b"\r\n\r\n") == [PING, FIRST, PING]
+    assert feed(StreamFramer(), b"\r\n" * 5, b"\r\n" + FIRST) == [PING, PING, FIRST]
 
 
 @pytest.mark.parametrize("half", [b"\r", b"\r\n", b"\r\n\r"])
