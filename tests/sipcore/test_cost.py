@@ -163,9 +163,9 @@ def core_without(name: str) -> str:
 
 def messages(size: int) -> Iterable[tuple[str, bytes]]:
     """Long in all that a head may hold; a head of allowed length is a quarter of `size`."""
-    for head in (size, size // 4 - 400):
+    for length in (size, size // 4 - 400):
         for line in LINES:
-            yield f"{line!r} to {head}", _octets(START + core_without("") + fill(line, head) + "\r\n\r\n")
+            yield f"{line!r} to {length}", _octets(START + core_without("") + fill(line, length) + "\r\n\r\n")
     for name in NAMES:
         for head in ("", "<sip:a@b>", "SIP/2.0/UDP a", '"'):
             for unit in UNITS:
