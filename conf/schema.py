@@ -66,6 +66,9 @@ class SipSettings(Section):
     wss: Listeners = ()
     # Pages that may connect. Empty: those of the very host that they connect to, whatever the port.
     ws_origins: Origins = ()
+    # To each listener from one address (of IPv6: one /64): room for a branch office behind one router, or all browsers
+    # behind a reverse proxy; a flood from one machine ends here.
+    connections_per_source: Annotated[int, PlainValidator(whole_number(1, 100_000))] = 200
     # PEM files, relative to the data folder. Empty: the server makes its own at the first start.
     certificate: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     key: Annotated[str, PlainValidator(text_up_to(4096))] = ""

@@ -36,9 +36,9 @@ class Listeners:
         """Raises `ControlError`; what is open then has to be closed."""
         sip, driver, addresses = self._sip, self._driver, self._addresses
         await self._each("udp", sip.udp, lambda host, port: UdpListener.open(driver, addresses, host, port))
-        await self._each("tcp", sip.tcp, lambda host, port: TcpListener.open(driver, addresses, host, port))
+        await self._streams("tcp", sip.tcp, lambda: TcpListener(driver, addresses))
         origins = OriginPolicy(sip.ws_origins)
-        await self._each("ws", sip.ws, lambda host, port: WsListener(driver, addresses, origins).listen(host, port))
+        await self._streams("ws", sip.ws, lambda: WsListener(driver, addresses, origins))
         if sip.tls or sip.wss:
             await self._open_secure(origins)
 
@@ -46,15 +46,17 @@ class Listeners:
         driver, addresses = self._driver, self._addresses
         self._certificate = ServerCertificate.open(self._sip, self._data)
         identity = self._certificate.identity
-        await self._each(
-            "tls", self._sip.tls, lambda host, port: TlsListener(driver, addresses, identity).listen(host, port)
-        )
-        await self._each(
-            "wss",
-            self._sip.wss,
-            lambda host, port: WssListener(driver, addresses, origins, identity).listen(host, port),
-        )
+        await self._streams("tls", self._sip.tls, lambda: TlsListener(driver, addresses, identity))
+        await self._streams("wss", self._sip.wss, lambda: WssListener(driver, addresses, origins, identity))
         self._watch = asyncio.ensure_future(self._watch_files(self._certificate))
+
+    async def _streams(self, transport: str, wanted: Sequence[Listen], make: Callable[[], TcpListener]) -> None:
+        async def opener(host: str, port: int) -> TcpListener:
+            listener = make()
+            listener.per_source = self._sip.connections_per_source
+            return await listener.listen(host, port)
+
+        await self._each(transport, wanted, opener)
 
     async def _each(self, transport: str, wanted: Sequence[Listen], opener: Opener) -> None:
         opened = self._open.setdefault(transport.upper(), [])

@@ -8,6 +8,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 _CACHE_LIMIT = 10_000
 
 
+def source_of(host: str) -> str:
+    """Who is behind an address, for limits: the address itself; of IPv6 the network of a site, which has millions."""
+    return str(ip_network((host.partition("%")[0], 64), strict=False)) if ":" in host else host
+
+
 class AdvertisedAddress:
     """Answers per peer, cached. `external` is told to peers outside `local_networks` (REG-6); an address only to those
     of its own family, a host name to all (REG-7). An IPv6 peer that is not global is local in any case."""

@@ -1,6 +1,7 @@
 """SIP over TCP (RFC 3261 §18, RFC 5923): connections are used in both directions, whoever opened them."""
 
 import asyncio
+import socket
 from collections import Counter
 from typing import Self, cast
 
@@ -8,17 +9,25 @@ from sipcore.errors import DropReason, FramingError
 from sipcore.flow import Flow
 from sipcore.framing import PONG, Ping, StreamFramer
 from sipcore.parse import MalformedMessage
-from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.addresses import AdvertisedAddress, source_of
 from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tls_layer import TlsBroken, TlsLayer
 
 # Precedents: Kamailio keeps an idle connection 120 s and has 10 s for a message; phones send keep-alives every 30 s.
 MESSAGE_TIMEOUT_S = 10.0
+FIRST_MESSAGE_TIMEOUT_S = 60.0  # who connects has something to say
 IDLE_TIMEOUT_S = 3700.0  # longer than the longest registration
 CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 10.0
 PER_SOURCE = 200
 SEND_BUFFER_BYTES = 1 << 20
+# REG-22: the kernel finds out that a peer is gone without a word, within two minutes.
+KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 LINGER_S = 5.0  # for a peer to read what was sent before the end
 
 
@@ -34,6 +43,7 @@ class TcpConnection(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self._watch_at = self._close_at = 0.0
         self._is_partial = self._is_ending = False
+        self._idle_s = IDLE_TIMEOUT_S if flow is not None else FIRST_MESSAGE_TIMEOUT_S
         self._others: list[Flow] = []
         self._layer: TlsLayer | None = None
         self.flow = flow
@@ -60,7 +70,7 @@ class TcpConnection(asyncio.Protocol):
 
     def _opened(self) -> None:
         """Messages can be exchanged."""
-        self._wait(IDLE_TIMEOUT_S)
+        self._wait(self._idle_s)
 
     def carry(self, flow: Flow) -> None:
         """Be the path of another flow to the same peer as well."""
@@ -106,13 +116,14 @@ class TcpConnection(asyncio.Protocol):
                 if isinstance(item, Ping):
                     self._write(PONG)
                 else:
+                    self._idle_s = IDLE_TIMEOUT_S
                     self._driver.feed(item, self.flow)
         except FramingError as error:
             self._broken(error)
             return
         is_partial = self._framer.pending > 0
         if not is_partial:
-            self._wait(IDLE_TIMEOUT_S)
+            self._wait(self._idle_s)
         elif has_ended or not self._is_partial:
             self._wait(MESSAGE_TIMEOUT_S)
         self._is_partial = is_partial
@@ -120,6 +131,7 @@ class TcpConnection(asyncio.Protocol):
     def _broken(self, error: FramingError) -> None:
         """The next message cannot be found any more: a last answer, then the end."""
         assert self.flow is not None
+        self._driver.stack.drops[DropReason.STREAM_BROKEN] += 1
         malformed = MalformedMessage.of_head(error)
         if malformed.request:
             self._driver.stack.refuse(error.head, malformed, self.flow)
@@ -152,6 +164,8 @@ class TcpConnection(asyncio.Protocol):
 
     def _timed_out(self) -> None:
         """Nothing came for too long."""
+        if self._is_partial:
+            self._driver.stack.drops[DropReason.STREAM_SLOW] += 1
         self.close()
 
     def send(self, data: bytes, remote: tuple[str, int]) -> None:
@@ -162,6 +176,7 @@ class TcpConnection(asyncio.Protocol):
         if transport is None or transport.is_closing() or self._is_ending:
             return
         if transport.get_write_buffer_size() > SEND_BUFFER_BYTES:
+            self._driver.stack.drops[DropReason.STREAM_NOT_READ] += 1
             transport.abort()  # the peer does not read: better a new connection than old news
             return
         if self._layer is None:
@@ -213,6 +228,7 @@ class TcpListener:
 
     def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
         self.driver, self._addresses = driver, addresses
+        self.per_source = PER_SOURCE
         self._server: asyncio.Server | None = None
         self._connections: dict[TcpConnection, Flow] = {}
         self._by_peer: dict[tuple[str, int], TcpConnection] = {}
@@ -230,7 +246,10 @@ class TcpListener:
         """Listen; OSError when that cannot be done."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self.connection, host, port, backlog=1024)
-        self.bound = self._server.sockets[0].getsockname()[:2]
+        (listening,) = self._server.sockets
+        for option in KEEP_ALIVE:
+            listening.setsockopt(*option)  # accepted sockets inherit it
+        self.bound = listening.getsockname()[:2]
         self.driver.set_opener(self.TRANSPORT, self.reach, is_ipv6=":" in host)
         return self
 
@@ -253,10 +272,11 @@ class TcpListener:
 
     def admit(self, connection: TcpConnection, flow: Flow) -> bool:
         """False when the peer's host has too many connections already."""
-        host = flow.remote[0]
-        if self._per_source[host] >= PER_SOURCE:
+        source = source_of(flow.remote[0])
+        if self._per_source[source] >= self.per_source:
+            self.driver.stack.drops[DropReason.TOO_MANY_CONNECTIONS] += 1
             return False
-        self._per_source[host] += 1
+        self._per_source[source] += 1
         self._connections[connection] = flow
         self._by_peer[flow.remote] = connection
         return True
@@ -267,10 +287,10 @@ class TcpListener:
             return
         if self._by_peer.get(flow.remote) is connection:
             del self._by_peer[flow.remote]
-        host = flow.remote[0]
-        self._per_source[host] -= 1
-        if not self._per_source[host]:
-            del self._per_source[host]
+        source = source_of(flow.remote[0])
+        self._per_source[source] -= 1
+        if not self._per_source[source]:
+            del self._per_source[source]
 
     def reach(self, flow: Flow, data: bytes) -> None:
         """Send on a flow whose connection is not open: over another one to the same peer, or a new one."""

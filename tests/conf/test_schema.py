@@ -21,6 +21,7 @@ tls = ["0.0.0.0:5061"]
 ws  = ["127.0.0.1:8088"]
 wss = ["[::]:8089"]
 ws_origins = ["https://phone.example.com"]
+connections_per_source = 500
 certificate = "pbx.pem"
 key = "/etc/zvon/key.pem"
 external = "pbx.example.net"
@@ -87,6 +88,7 @@ def test_every_key_is_read() -> None:
     assert settings.sip.tcp == ()
     assert settings.sip.tls == (Listen("0.0.0.0", 5061),)
     assert (settings.sip.ws, settings.sip.wss) == ((Listen("127.0.0.1", 8088),), (Listen("::", 8089),))
+    assert settings.sip.connections_per_source == 500
     assert settings.sip.ws_origins == ("https://phone.example.com",)
     assert (settings.sip.certificate, settings.sip.key) == ("pbx.pem", "/etc/zvon/key.pem")
     assert settings.sip.external == "pbx.example.net"

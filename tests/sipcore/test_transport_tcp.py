@@ -4,19 +4,21 @@ Time is virtual where waiting is the point; the same basic exchange runs on real
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from sipcore.build import response_to
+from sipcore.errors import DropReason
 from sipcore.events import RequestArrived, ResponseArrived, StackEvent
 from sipcore.ids import CountingIds
 from sipcore.message import Request
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport import tcp
-from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.addresses import AdvertisedAddress, source_of
 from sipcore.transport.driver import SipDriver
 from sipcore.transport.tcp import TcpListener
 from tests.support.stranger import text
@@ -188,6 +190,7 @@ async def test_a_sender_too_slow_for_one_message_is_closed() -> None:
         dripping = asyncio.create_task(drip())
         await peer.until_closed()
         assert made.driver.now() - begun == pytest.approx(tcp.MESSAGE_TIMEOUT_S, abs=0.1)
+        assert made.driver.stack.drops[DropReason.STREAM_SLOW] == 1
         dripping.cancel()
         await peer.close()
 
@@ -207,6 +210,8 @@ async def test_who_sends_message_after_message_is_not_slow() -> None:
 async def test_an_idle_connection_is_kept_longer_than_a_registration_lasts() -> None:
     async with office() as made:
         peer = await connect(made)
+        peer.send(FIRST)
+        await peer.receive()
         peer.send(b"\r\n")  # half a ping is no slow message
         await asyncio.sleep(3600.0)
         assert made.listener._connections
@@ -215,17 +220,63 @@ async def test_an_idle_connection_is_kept_longer_than_a_registration_lasts() -> 
         last = made.driver.now()
         await peer.until_closed()
         assert made.driver.now() - last == pytest.approx(tcp.IDLE_TIMEOUT_S, abs=0.1)
+        assert not made.driver.stack.drops
         await peer.close()
 
 
-async def test_one_address_may_not_hold_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "PER_SOURCE", 3)
+async def test_who_has_nothing_to_say_does_not_hold_a_connection() -> None:
     async with office() as made:
+        begun = made.driver.now()
+        peer = await connect(made)
+        assert await peer.until_closed() == b""
+        assert made.driver.now() - begun == pytest.approx(tcp.FIRST_MESSAGE_TIMEOUT_S, abs=0.1)
+        await peer.close()
+
+
+async def options_of_accepted() -> None:
+    async with office() as made:
+        peer = await connect(made)
+        await wait_for(lambda: made.listener._connections)
+        (connection,) = made.listener._connections
+        assert connection._transport is not None
+        accepted = connection._transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        await peer.close()
+        await wait_for(lambda: not made.listener._connections)
+
+
+@pytest.mark.real_loop
+async def test_the_kernel_watches_over_silent_peers() -> None:
+    await options_of_accepted()
+
+
+@pytest.mark.real_loop("uvloop")
+async def test_the_kernel_watches_over_silent_peers_on_uvloop() -> None:
+    await options_of_accepted()
+
+
+@pytest.mark.parametrize(
+    ("host", "source"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_who_is_behind_an_address(host: str, source: str) -> None:
+    assert source_of(host) == source
+
+
+async def test_one_address_may_not_hold_all_connections() -> None:
+    async with office() as made:
+        made.listener.per_source = 3
         peers = [await connect(made, "127.0.0.2") for _ in range(4)]
         await turns()
         other = await connect(made, "127.0.0.3")
         await turns()
         assert made.listener._per_source == {"127.0.0.2": 3, "127.0.0.3": 1}
+        assert made.driver.stack.drops[DropReason.TOO_MANY_CONNECTIONS] == 1
         other.send(FIRST)
         assert (await other.receive()).startswith(STATUS)
         await peers[0].close()
@@ -250,6 +301,7 @@ async def test_who_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> 
             if not made.listener._connections:
                 break
         assert not made.listener._connections
+        assert made.driver.stack.drops[DropReason.STREAM_NOT_READ] == 1
         await peer.close()
 
 
