@@ -14,7 +14,6 @@ HOST = r"(?:\[[0-9A-Fa-f:.]{2,45}+\]|[A-Za-z0-9_.\-]++)"
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _ITEM = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*')
-_HEAD = re.compile(rf'(?:[^;"<]++|{QUOTED}|<[^>]*+>)*')
 _MOST_ITEMS = 512  # no office sends more; a message may have half as many headers
 _MOST_QUOTES = 4 * _MOST_ITEMS
 _NEEDS_PAIR = re.compile(r'["\\]')
@@ -73,19 +72,6 @@ def split_list(text: str) -> list[str]:
             items.append(item)
         at = stop + 1
     return items
-
-
-def split_params(text: str) -> tuple[str, str]:
-    """The value before the first `;` outside quotes and brackets, and the rest from that `;` on."""
-    if '"' not in text and "<" not in text:
-        head, separator, rest = text.partition(";")
-        return head.strip(" \t"), separator + rest
-    match = _HEAD.match(text)
-    assert match is not None
-    stop = match.end()
-    if stop < len(text) and text[stop] != ";":
-        raise ParseError("a quote or an angle bracket is not closed")
-    return text[:stop].strip(" \t"), text[stop:]
 
 
 def parse_number(text: str, what: str, most: int) -> int:

@@ -70,14 +70,6 @@ def verify(credentials: Credentials, secret: Ha1, method: str, body: bytes = b""
     return compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "replace"))
 
 
-def verify_password(credentials: Credentials, password: str, method: str, body: bytes = b"") -> bool:
-    """`verify` with the password itself, for the user, realm and algorithm that the credentials name."""
-    base, _ = _split_algorithm(credentials.algorithm)
-    if base not in _HASHES:
-        return False
-    return verify(credentials, ha1(credentials.username, credentials.realm, password, base), method, body)
-
-
 def answer(
     challenge: Challenge,
     username: str,

@@ -13,14 +13,26 @@ _CALL_ID = re.compile(r'[A-Za-z0-9\-.!%*_+`\'~()<>:\\"/\[\]?{}@]++')
 
 
 @dataclass(frozen=True, slots=True)
-class SessionExpires:
-    NAME: ClassVar[str] = "Session-Expires"
+class _Seconds:
+    """A number of seconds with parameters."""
+
+    NAME: ClassVar[str] = ""
     value: int
     params: Params = NO_PARAMS
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        return cls(*_seconds_and_params(text, cls.NAME))
+        number, separator, params = text.partition(";")
+        seconds = parse_number(number.strip(" \t"), f"the {cls.NAME}", MAX_EXPIRES_S)
+        return cls(seconds, Params.parse(separator + params))
+
+    def __str__(self) -> str:
+        return f"{self.value}{self.params}"
+
+
+class SessionExpires(_Seconds):
+    __slots__ = ()
+    NAME: ClassVar[str] = "Session-Expires"
 
     @property
     def refresher(self) -> str | None:
@@ -28,22 +40,10 @@ class SessionExpires:
         value = (self.params.get("refresher") or "").lower()
         return value if value in ("uac", "uas") else None
 
-    def __str__(self) -> str:
-        return f"{self.value}{self.params}"
 
-
-@dataclass(frozen=True, slots=True)
-class MinSE:
+class MinSE(_Seconds):
+    __slots__ = ()
     NAME: ClassVar[str] = "Min-SE"
-    value: int
-    params: Params = NO_PARAMS
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        return cls(*_seconds_and_params(text, cls.NAME))
-
-    def __str__(self) -> str:
-        return f"{self.value}{self.params}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,3 @@ class Replaces:
     def __str__(self) -> str:
         early = ";early-only" if self.early_only else ""
         return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}{self.params}"
-
-
-def _seconds_and_params(text: str, name: str) -> tuple[int, Params]:
-    number, separator, params = text.partition(";")
-    return parse_number(number.strip(" \t"), f"the {name}", MAX_EXPIRES_S), Params.parse(separator + params)

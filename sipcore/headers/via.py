@@ -17,7 +17,6 @@ _SENT = re.compile(
     rf"({HOST}){_LWS}(?::{_LWS}([0-9]{{1,5}}+){_LWS})?",
     re.IGNORECASE,
 )
-_SECURE = ("TLS", "WSS", "TLS-SCTP")
 _CACHED_LENGTH = 96
 
 
@@ -73,16 +72,6 @@ class Via:
         if rport is not None:
             kept.append(("rport", str(port)))
         return type(self)(self.transport, self.host, self.port, Params(tuple(kept)))
-
-    def response_target(self) -> tuple[str, int]:
-        """Where the response goes on an unreliable transport (§18.2.2, RFC 3581 §4)."""
-        port = self.port or (5061 if self.transport in _SECURE else 5060)
-        if maddr := self.params.get("maddr"):
-            return maddr.strip("[]"), port
-        rport = self.rport
-        if rport and rport.isascii() and rport.isdigit() and 0 < int(rport[:6]) < 65536:
-            port = int(rport)
-        return self.received or self.host, port
 
     def __str__(self) -> str:
         return f"SIP/2.0/{self.transport} {self.sent_by}{self.params}"

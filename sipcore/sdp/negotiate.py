@@ -132,16 +132,6 @@ def read_answer(offer: SessionDescription, answer: SessionDescription) -> Negoti
     )
 
 
-def check_new_offer(previous: SessionDescription, offer: SessionDescription) -> bool:
-    """Whether a later offer of the same peer changes anything; RemoteProtocolError when it drops an m= line (§8).
-
-    Peers that forget to raise the version of o= are common, so the content decides.
-    """
-    if len(offer.media) < len(previous.media):
-        raise RemoteProtocolError("the new offer has fewer media sections than the session", 488)
-    return replace(offer, origin=previous.origin) != previous
-
-
 def revise(previous: SessionDescription, new: SessionDescription) -> SessionDescription:
     """`new` as the next revision of `previous`: the same o= line, its version one higher if anything differs (§8)."""
     candidate = replace(new, origin=previous.origin)

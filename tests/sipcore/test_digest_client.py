@@ -3,13 +3,13 @@
 import pytest
 
 from sipcore.auth.client import Account, DigestClient
-from sipcore.auth.digest import verify_password
 from sipcore.build import new_request, response_to
 from sipcore.headers import Authorization, ProxyAuthorization
 from sipcore.headers.auth import Credentials
 from sipcore.ids import CountingIds
 from sipcore.message import Request, Response
 from sipcore.uri import SipUri
+from tests.sipcore.test_digest import proves
 
 PASSWORD = "Secret_1"
 
@@ -49,7 +49,7 @@ def test_the_server_accepts_the_answer(algorithm: str, qop: str) -> None:
     text += f', qop="{qop}"' if qop else ""
     assert digest.challenged(request(), challenge(text)) == ""
     (found,) = credentials(signed(digest, b"body"))
-    assert verify_password(found, PASSWORD, "REGISTER", b"body")
+    assert proves(found, PASSWORD, "REGISTER", b"body")
     assert (found.username, found.opaque, found.uri) == ("74950000001", "o", "sip:provider.test")
     assert found.nc == ("00000001" if qop else "")
 

@@ -13,7 +13,6 @@ from sipcore.grammar import (
     parse_number,
     quote,
     split_list,
-    split_params,
     unescape,
     unquote,
 )
@@ -84,14 +83,6 @@ def test_split_list_sees_commas_outside_quotes_and_brackets_only(text: str, item
 def test_split_list_refuses_what_is_not_closed(text: str) -> None:
     with pytest.raises(ParseError, match="not closed"):
         split_list(text)
-
-
-def test_split_params_finds_the_first_semicolon_outside_quotes_and_brackets() -> None:
-    assert split_params('"a;b" <sip:x;lr> ;tag=1;q') == ('"a;b" <sip:x;lr>', ";tag=1;q")
-    assert split_params("presence ; id=1") == ("presence", "; id=1")
-    assert split_params("active") == ("active", "")
-    with pytest.raises(ParseError):
-        split_params('"a;b')
 
 
 @pytest.mark.parametrize("text", ["", " 1", "1 ", "-1", "+1", "1_0", "١", "²", "0x1", "1" * 21, "256"])

@@ -228,22 +228,6 @@ def test_a_forged_received_does_not_outlive_the_hop() -> None:
     assert Via.parse("SIP/2.0/UDP 1.1.1.1;received=6.6.6.6").with_source("1.1.1.1", 5060).received is None
 
 
-@pytest.mark.parametrize(
-    ("text", "target"),
-    [
-        ("SIP/2.0/UDP 10.1.1.1:4540;received=192.0.2.1;rport=9988", ("192.0.2.1", 9988)),
-        ("SIP/2.0/UDP 10.1.1.1:4540;received=192.0.2.1;rport", ("192.0.2.1", 4540)),
-        ("SIP/2.0/UDP 10.1.1.1;received=192.0.2.1", ("192.0.2.1", 5060)),
-        ("SIP/2.0/TLS pc.example.com", ("pc.example.com", 5061)),
-        ("SIP/2.0/UDP pc.example.com:5070;maddr=224.2.0.1;rport=1", ("224.2.0.1", 5070)),
-        ("SIP/2.0/UDP [2001:db8::1];received=[2001:db8::2]", ("2001:db8::2", 5060)),
-        ("SIP/2.0/UDP 10.1.1.1;rport=99999999999999", ("10.1.1.1", 5060)),
-    ],
-)
-def test_where_a_response_goes(text: str, target: tuple[str, int]) -> None:
-    assert Via.parse(text).response_target() == target
-
-
 def test_cseq_and_the_reliability_headers() -> None:
     assert CSeq.parse("0009   INVITE") == CSeq(9, "INVITE")
     assert CSeq.parse("2147483647 !interesting-Method0123456789_*+`.%indeed'~").number == 2**31 - 1

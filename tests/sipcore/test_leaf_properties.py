@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import sipcore.headers as headers
 from sipcore.errors import ParseError
-from sipcore.grammar import split_list, split_params, unquote
+from sipcore.grammar import split_list, unquote
 from sipcore.params import Params
 from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.write import write_sdp
@@ -33,7 +33,6 @@ PARSERS: dict[str, Parser] = {f"{kind.__module__}.{kind.__qualname__}": kind.par
 PARSERS |= {"uri": parse_uri, "params": Params.parse}
 OTHERS: dict[str, Parser] = {
     "split_list": split_list,
-    "split_params": split_params,
     "unquote": unquote,
     "sdp": parse_sdp,
 }
