@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
-from media.api import EndpointId, Play, PlayId, PlaySource, SetEcho, StopPlay, StreamReport
+from media.api import EndpointId, Play, PlayId, PlaySource, SendDigits, SetEcho, StopPlay, StreamReport
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
+from pbx.digits import Digits
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
@@ -97,6 +98,7 @@ class Leg:
         self.ended_at: float | None = None
         self._plays: dict[PlayId, asyncio.Future[str]] = {}
         self._until_ended: asyncio.Future[None] | None = None
+        self._digits = Digits()
         self._awaits_answer = False
         self._asked_by: Leg | None = None
         self._relocation: Relocation | None = None
@@ -328,9 +330,15 @@ class Leg:
         if not self.is_ended:
             self._end(cause)
 
-    def digit_received(self, digit: str) -> None:
-        """A digit by RFC 4733; kept as the call's digit trail."""
+    def digit_received(self, digit: str, *, by_info: bool = False) -> None:
+        """A digit by RFC 4733 or INFO; kept as the call's digit trail. What came by INFO from a party without RFC 4733
+        is passed on to whom it talks to, as the engine does with the others."""
+        if not self._digits.is_new(digit, by_info=by_info, now=self._services.clock.now()):
+            return
         self.call.digits += digit
+        peer = self.bridge.peer_of(self) if self.bridge is not None else None
+        if by_info and peer is not None and not self.media.has_events and peer.media.has_events:
+            self._services.submit(SendDigits(peer.media.endpoint, digit))
 
     def play_ended(self, play: PlayId, reason: str) -> None:
         done = self._plays.pop(play, None)

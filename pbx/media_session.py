@@ -167,6 +167,11 @@ class MediaSession:
         return next((each for each in self.agreed.send if each.is_audio), None)
 
     @property
+    def has_events(self) -> bool:
+        """The peer takes and sends digits by RFC 4733."""
+        return self.agreed is not None and any(each.name.lower() == "telephone-event" for each in self.agreed.send)
+
+    @property
     def offered_formats(self) -> tuple[RtpFormat, ...]:
         """What the peer offered, any codec that can be sent back to it; our own basics when it left that to us."""
         if self.peer_offer is None:

@@ -7,6 +7,7 @@ from pbx.identity import Fields, answering, from_value
 from pbx.party import Party, PartyKind
 from sipcore.dialog.session_table import Role
 from sipcore.events import (
+    InfoDigit,
     OfferReceived,
     SessionAnswered,
     SessionConfirmed,
@@ -152,6 +153,8 @@ def tell(leg: "Leg", event: SessionEvent) -> None:
             leg.offered(event.sdp)
         case SessionModified():
             leg.modified(event.status, event.sdp)
+        case InfoDigit():
+            leg.digit_received(event.digit, by_info=True)
         case SessionRefreshed():
             leg.refreshed(event.sdp)
         case SessionEnded():

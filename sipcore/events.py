@@ -120,6 +120,14 @@ class SessionRefreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class InfoDigit:
+    """The peer sent a digit by INFO, `0-9*#A-D`."""
+
+    session: "InviteSession"
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReferReceived:
     """The peer asks us to call somebody else: answer with `SipStack.accept_refer` or `respond(key, …)`."""
 
@@ -164,6 +172,7 @@ SessionEvent = (
     | SessionRefreshed
     | SessionUpdated
     | UpdateReceived
+    | InfoDigit
     | ReferReceived
     | SessionEnded
 )

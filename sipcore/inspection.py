@@ -48,6 +48,17 @@ def _refusal_of_invite(request: Request, config: StackConfig) -> tuple[int, Extr
     return 0, ()
 
 
+def is_cancel_of(cancel: Request, invite: Request) -> bool:
+    """Whether it was made of that INVITE: the same Call-ID, tags and CSeq number (§9.1). A branch alone may be guessed
+    or used twice."""
+    return (cancel.call_id, cancel.from_tag, cancel.to_tag, cancel.cseq.number) == (
+        invite.call_id,
+        invite.from_tag,
+        invite.to_tag,
+        invite.cseq.number,
+    )
+
+
 def reply_flow(via: Via, flow: Flow) -> Flow:
     """Where responses go: to the source (RFC 3581 §4), which also serves phones behind NAT that do not ask for it; a
     peer that is not behind NAT, does not ask and listens elsewhere is answered at its sent-by port (§18.2.2)."""

@@ -25,7 +25,7 @@ from sipcore.events import (
 )
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
-from sipcore.inspection import refusal
+from sipcore.inspection import is_cancel_of, refusal
 from sipcore.layer import Tap, TransactionLayer
 from sipcore.message import Request, Response
 from sipcore.stack_config import KNOWN_METHODS, StackConfig
@@ -238,13 +238,17 @@ class SipStack(TransactionLayer):
     def _cancel_received(self, key: Key, cancel: Request, flow: Flow, now: float) -> None:
         """§9.2: 200 to the CANCEL whatever the INVITE's state, 481 when there is none. A CANCEL is never challenged."""
         invite = self._servers.get(server_key(cancel, "INVITE"))
+        if invite is not None and not is_cancel_of(cancel, invite.request):
+            invite = None
         transaction = self._start_server(key, cancel, flow, now)
         status = 481 if not isinstance(invite, InviteServerTransaction) else 200
         owner = invite.owner if invite is not None else None
         tag = owner.local_tag if isinstance(owner, InviteSession) else self.stateless_tag(cancel)
-        self._run(transaction, transaction.respond(response_to(cancel, status, to_tag=tag), now), now)
+        response = response_to(cancel, status, to_tag=tag)
         if not isinstance(invite, InviteServerTransaction):
+            self.respond(key, response, now, keep=False)  # what is kept would swallow the right one
             return
+        self._run(transaction, transaction.respond(response, now), now)
         reason = cancel.headers.get("reason") or ""
         if isinstance(owner, InviteSession):
             self.perform(owner, owner.cancelled(invite.key, reason, now), now)

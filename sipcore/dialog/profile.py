@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sipcore.build import Extra
 from sipcore.timers import DEFAULT_TIMERS, TimerConfig
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, UPDATE, PRACK"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, UPDATE, PRACK, INFO"
 
 
 @dataclass(frozen=True, slots=True)

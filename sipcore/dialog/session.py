@@ -24,15 +24,15 @@ from sipcore.actions import (
     Tell,
 )
 from sipcore.build import Extra, response_to
+from sipcore.dialog import info, offer_answer, session_timer
 from sipcore.dialog import modify as changes
-from sipcore.dialog import offer_answer, session_timer
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
 from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session_base import request_via
 from sipcore.dialog.session_early import EarlySession
 from sipcore.dialog.session_table import On, Role, State
 from sipcore.errors import LocalProtocolError
-from sipcore.events import ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded
+from sipcore.events import InfoDigit, ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded
 from sipcore.flow import Flow
 from sipcore.headers import CSeq
 from sipcore.ids import IdSource
@@ -198,10 +198,17 @@ class InviteSession(EarlySession):
                 return (Respond(key, response_to(request, 481)),)
             case "OPTIONS":
                 return (Respond(key, response_to(request, 200, extra=self.profile.response_extra(b""))),)
+            case "INFO":
+                return self._informed(key, request)
             case "REFER":
                 return (Tell(ReferReceived(self, key, request)),)
             case _:
                 return (Respond(key, response_to(request, 405, extra=[("Allow", ALLOW)])),)
+
+    def _informed(self, key: Key, request: Request) -> Actions:
+        status, extra, digit = info.answer_to(request)
+        answered = Respond(key, response_to(request, status, extra=[("Server", self.profile.agent), *extra]))
+        return (answered, Tell(InfoDigit(self, digit))) if digit else (answered,)
 
     def receive_ack(self, ack: Request, now: float) -> Actions:
         if self._success is None or not self._success.acknowledged(ack.cseq.number):
