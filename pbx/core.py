@@ -25,6 +25,7 @@ from pbx.location import Location, Target
 from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
 from pbx.notifier import Notifier
 from pbx.party import Party
+from pbx.publisher import Publisher
 from pbx.registrar import Registrar
 from pbx.replace import Replacements
 from pbx.services import Services
@@ -58,7 +59,7 @@ from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
-_ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE"  # outside sessions
+_ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE, PUBLISH"  # outside sessions
 
 
 class Pbx:
@@ -91,15 +92,25 @@ class Pbx:
         self._notifier: Notifier | None = None
         self._texts: TextRelay | None = None
         self._summaries: UnaskedSummaries | None = None
+        self._publisher: Publisher | None = None
 
     def attach(self, driver: SipDriver, registrar: Registrar, storage: Storage, texts: TextPolicy) -> None:
         self._driver, self._registrar = driver, registrar
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
+        self._publisher = Publisher(driver, clock, bus)
         accounts = MessageAccounts()
         accounts.add(MessageContext.PAGER, self._texts.box.counts)
         self._notifier = Notifier(
-            driver, admission, self.location, accounts, storage.subscriptions, bus, clock, self._applications
+            driver,
+            admission,
+            self.location,
+            accounts,
+            self._publisher.state,
+            storage.subscriptions,
+            bus,
+            clock,
+            self._applications,
         )
         self._summaries = UnaskedSummaries(
             driver, self.location, lambda: admission.directory, accounts, self._notifier.summarises, bus
@@ -119,6 +130,11 @@ class Pbx:
     def texts(self) -> TextRelay:
         assert self._texts is not None
         return self._texts
+
+    @property
+    def publisher(self) -> Publisher:
+        assert self._publisher is not None
+        return self._publisher
 
     # --- events of the stack ----------------------------------------------------------------------------------
 
@@ -163,8 +179,10 @@ class Pbx:
                 self.notifier.subscribe(event, verdict.terminal)
             elif isinstance(verdict, Admitted) and request.method == "MESSAGE" and not request.to_tag:
                 self.texts.receive(event, verdict.terminal)
+            elif isinstance(verdict, Admitted) and request.method == "PUBLISH" and not request.to_tag:
+                self.publisher.receive(event, verdict.terminal)
             elif isinstance(verdict, Admitted):
-                self.answer(event, 489 if request.method == "PUBLISH" else 405, [("Allow", _ALLOW)])
+                self.answer(event, 405, [("Allow", _ALLOW)])
             else:
                 self._deny(event, verdict)
 
@@ -384,6 +402,7 @@ class Pbx:
 
     async def sweep(self) -> None:
         """What is due every few seconds."""
+        self.publisher.sweep()
         await self.texts.box.sweep()
 
     def office_changed(self, directory: Directory) -> None:
@@ -391,6 +410,7 @@ class Pbx:
         self.directory = self.admission.directory = directory
         self.notifier.office_changed()
         self.texts.office_changed()
+        self.publisher.keep_only([terminal.number for terminal in directory.office.terminals if not terminal.disabled])
 
     async def end_all(self) -> None:
         """End every call; texts and subscriptions wait for the next start."""

@@ -167,6 +167,14 @@ class ProviderChanged:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PresencePublished:
+    """The devices of `number` say something else of their user than before."""
+
+    at: float
+    number: str
+
+
 CallEvent = (
     CallStarted
     | CallLinked
@@ -179,4 +187,4 @@ CallEvent = (
     | BridgeEnded
     | CallEnded
 )
-BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged | ProviderChanged
+BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged | PresencePublished | ProviderChanged

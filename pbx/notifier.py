@@ -6,7 +6,7 @@ is answered 481, and the phone subscribes anew.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from pbx.accounts import MessageAccounts
@@ -14,7 +14,7 @@ from pbx.addressing import contact, dialled
 from pbx.admission import Admission
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import BusEvent, MessagesChanged, RegistrationChange, RegistrationChanged
+from pbx.events import BusEvent, MessagesChanged, PresencePublished, RegistrationChange, RegistrationChanged
 from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
 from pbx.packages import Package, Packages
@@ -26,6 +26,7 @@ from sipcore.events import DocumentWanted, RequestArrived, SubscriptionEvent
 from sipcore.flow import Flow
 from sipcore.headers import Accept, Event
 from sipcore.message import Request
+from sipcore.presence.pidf_read import PublishedPresence
 from sipcore.transport.driver import SipDriver
 from sipcore.uri import SipUri
 from storage.ports import SubscriptionStore
@@ -59,6 +60,7 @@ class Notifier:
         admission: Admission,
         location: Location,
         accounts: MessageAccounts,
+        published: Callable[[str], PublishedPresence],
         store: SubscriptionStore,
         bus: Bus,
         clock: Clock,
@@ -66,13 +68,14 @@ class Notifier:
     ) -> None:
         self._driver, self._admission, self._applications = driver, admission, applications
         self._presence = Presence(bus, self._lines_changed)
-        self._packages = Packages(lambda: admission.directory, self._presence, location, accounts, clock)
+        self._packages = Packages(lambda: admission.directory, self._presence, location, accounts, published, clock)
         self._keeper = LampKeeper(store, driver, location, lambda: admission.directory, clock)
         self._topics: dict[Topic, dict[Subscription, _Watch]] = {}
         self._counts: Counter[str] = Counter()
         self._busy: set[str] = set()
         bus.subscribe([RegistrationChanged], self._registration_changed)
         bus.subscribe([MessagesChanged], self._messages_changed)
+        bus.subscribe([PresencePublished], self._presence_published)
 
     @property
     def packages(self) -> str:
@@ -180,6 +183,10 @@ class Notifier:
     def _messages_changed(self, event: BusEvent) -> None:
         assert isinstance(event, MessagesChanged)
         self._changed(("message-summary", event.number))
+
+    def _presence_published(self, event: BusEvent) -> None:
+        assert isinstance(event, PresencePublished)
+        self._changed(("presence", event.number))
 
     def _changed(self, topic: Topic) -> None:
         now = self._driver.now()

@@ -1,6 +1,6 @@
 """The event packages that may be subscribed to, and the document each makes of what is known now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,6 +14,9 @@ from pbx.party import Party
 from pbx.presence import Line, Presence
 from sipcore.presence import dialog_info, mwi, pidf, reginfo
 from sipcore.presence.dialog_info import DialogParty, DialogView
+from sipcore.presence.pidf_read import PublishedPresence
+
+ON_THE_PHONE = "on-the-phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,11 @@ class Packages:
         presence: Presence,
         location: Location,
         accounts: MessageAccounts,
+        published: Callable[[str], PublishedPresence],
         clock: Clock,
     ) -> None:
         self._directory, self._presence, self._location, self._clock = directory, presence, location, clock
-        self._accounts = accounts
+        self._accounts, self._published = accounts, published
         known = (
             Package("dialog", dialog_info.CONTENT_TYPE, False, self._dialogs),
             Package("presence", pidf.CONTENT_TYPE, False, self._presence_of),
@@ -59,11 +63,17 @@ class Packages:
         return dialog_info.dialog_info(uri_of(number, host), version, views)
 
     def _presence_of(self, number: str, host: str, _: int) -> bytes:
-        terminal = self._directory().terminal(number)
-        is_open = terminal is None or bool(self._location.targets(terminal))
-        is_busy = self._presence.is_busy(number)
-        note = "On the phone" if is_busy else "Ready" if is_open else "Not registered"
-        return pidf.pidf(uri_of(number, host), is_open=is_open, is_on_the_phone=is_busy, note=note)
+        """What the server knows, and what the user's devices say: reachable means both."""
+        terminal, published = self._directory().terminal(number), self._published(number)
+        is_reachable = terminal is None or bool(self._location.targets(terminal))
+        activities, note = published.activities, published.note
+        if self._presence.is_busy(number):
+            activities, note = (ON_THE_PHONE, *(each for each in activities if each != ON_THE_PHONE)), ""
+        if not note:
+            note = _in_words(activities) or ("Ready" if published.is_open is not False else "Not available")
+        is_open = is_reachable and published.is_open is not False
+        note = note if is_reachable else "Not registered"
+        return pidf.pidf(uri_of(number, host), is_open=is_open, activities=activities, note=note)
 
     def _messages(self, number: str, host: str, _: int) -> bytes:
         return mwi.message_summary(uri_of(number, host), self._accounts.waiting(number))
@@ -84,6 +94,11 @@ def _visible(party: Party, host: str) -> DialogParty:
     if party.is_private:
         return DialogParty("sip:anonymous@anonymous.invalid", "Anonymous")
     return DialogParty(uri_of(party.shown_number, host), party.name)
+
+
+def _in_words(activities: Sequence[str]) -> str:
+    """The first activity as people read it."""
+    return activities[0].replace("-", " ").capitalize() if activities else ""
 
 
 def _view(line: Line, me: Party, host: str) -> DialogView:

@@ -193,6 +193,7 @@ class Server:
             "registrations": sum(1 for _ in self.location),
             "calls": self.pbx.describe(),
             "subscriptions": self.pbx.notifier.describe(),
+            "publications": self.pbx.publisher.describe(),
             "texts": self.pbx.texts.box.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},

@@ -62,6 +62,7 @@ class Softphone:
         transport: str = "",
         watches: str = "",
         mwi: bool = False,
+        publishes: bool = False,
     ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
@@ -81,11 +82,13 @@ class Softphone:
         if watches:  # the presence of that number
             config += "module_app contact.so\nmodule_app presence.so\n"
             (folder / "contacts").write_text(f'"Friend" <sip:{watches}@{server[0]}:{server[1]}>;presence=p2p\n')
+        if publishes:
+            config += "module_app presence.so\n"
         if mwi:
             config += "module_app mwi.so\n"
         (folder / "config").write_text(config)
         uri = f"sip:{number}@{bracketed(server[0])}:{server[1]}" + (f";transport={transport}" if transport else "")
-        account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu"
+        account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu" + ";pubint=60" * publishes
         (folder / "accounts").write_text(f"{account}\n")
         command = ["baresip", "-f", str(folder), "-v", *(["-6"] if ":" in host else [])]
         with (folder / "baresip.log").open("wb") as log:
@@ -193,8 +196,9 @@ def softphone(
     watches: str = "",
     *,
     mwi: bool = False,
+    publishes: bool = False,
 ) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says, transport, watches, mwi)
+    phone = Softphone(folder, server, number, password, says, transport, watches, mwi, publishes)
     try:
         yield phone
     finally:

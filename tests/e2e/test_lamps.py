@@ -179,3 +179,38 @@ def test_sipp_sees_its_lamp_go_on_over_a_crash(tmp_path: Path) -> None:
         server.kill()
     with running(site):
         phone.finish()
+
+
+def test_a_watcher_sees_what_sipp_publishes(server: Server, tmp_path: Path) -> None:
+    with registered(server.address, "205", password_of("205")) as watcher:
+        lamp = Lamp(watcher, "302", "presence")
+        assert lamp.subscribe().status == 200
+        lamp.notified()
+        plan = Plan("phone_publishes_its_presence", server.address, CALLER, keys={"from": "302"}, talk_ms=1000)
+        phone = Sipp(plan, tmp_path)
+        while "<rpid:meeting/>" not in lamp.notified().body:
+            pass
+        while "<rpid:unknown/>" not in lamp.notified().body:
+            pass
+        phone.finish()
+        assert lamp.subscribe(0).status == 200
+
+
+def test_a_watcher_sees_what_baresip_publishes(server: Server, tmp_path: Path) -> None:
+    silence = tone(440, 0.1)
+    with (
+        registered(server.address, "205", password_of("205")) as watcher,
+        softphone(tmp_path / "b", server.address, "211", password_of("211"), silence, publishes=True) as phone,
+    ):
+        phone.wait_until_registered()
+        lamp = Lamp(watcher, "211", "presence")
+        assert lamp.subscribe().status == 200
+        assert "<basic>open</basic>" in lamp.notified().body
+        phone.command("presence_offline")
+        while "<basic>closed</basic>" not in lamp.notified().body:
+            pass
+        phone.command("presence_online")
+        while "<basic>open</basic>" not in lamp.notified().body:
+            pass
+        assert server.json("status")["publications"] == 1
+        assert lamp.subscribe(0).status == 200

@@ -64,7 +64,7 @@ def test_presence_says_open_or_closed(is_open: bool, basic: str) -> None:
 
 
 def test_presence_says_who_is_on_the_phone() -> None:
-    root = ElementTree.fromstring(pidf("sip:102@h", is_open=True, is_on_the_phone=True))
+    root = ElementTree.fromstring(pidf("sip:102@h", is_open=True, activities=("on-the-phone",)))
     assert root.find(f".//{RPID}on-the-phone") is not None
     assert root.find(f"{PIDF}tuple/{PIDF}note") is None
 
