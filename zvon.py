@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from media.api import MediaEngine
     from media.config import EngineConfig
     from pbx.control.place import DataFolderLock
+    from pbx.proxy import EdgeServer
     from pbx.runtime import Server
     from storage.ports import Storage
     from storage.records import Office
@@ -35,6 +36,8 @@ def run_server(options: RunOptions) -> int:
     try:
         lock = DataFolderLock.acquire(data_folder(settings, options.data))
         try:
+            if settings.sip.role == "proxy":
+                return uvloop.run(_run_edge(settings, lock))
             return uvloop.run(_run(settings, lock, options.office))
         finally:
             lock.release()
@@ -62,6 +65,18 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
             await engine.close()
     finally:
         await storage.close()
+    return 0
+
+
+async def _run_edge(settings: "Settings", lock: "DataFolderLock") -> int:
+    from pbx.proxy import EdgeServer
+    from storage.memory import MemoryStorage
+
+    server = EdgeServer(settings, lock, MemoryStorage())
+    listeners = await server.start()
+    _calm_the_collector()
+    print(f"zvon ready sip={listeners} web=", flush=True)
+    await _serve(server, settings.drain_timeout)
     return 0
 
 
@@ -120,7 +135,7 @@ def _server(
     )
 
 
-async def _serve(server: "Server", drain_s: float) -> None:
+async def _serve(server: "Server | EdgeServer", drain_s: float) -> None:
     """Until a signal: SIGTERM drains, SIGINT or a second signal stops now."""
     import asyncio
     import signal

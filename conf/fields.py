@@ -28,6 +28,18 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Another SIP server: transport, IP address and port."""
+
+    transport: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{Listen(self.host, self.port)}"
+
+
+@dataclass(frozen=True, slots=True)
 class PortRange:
     """Ports `first` to `last`, both included."""
 
@@ -156,6 +168,35 @@ def server(value: object) -> Listen:
     if not found.port:
         raise ValueError("port 0 reaches nobody; give the port on which the server listens")
     return found
+
+
+def sip_server(value: object) -> Server:
+    """`udp:10.0.0.5:5060`, as the ready line of that server has it; `10.0.0.5:5060` is udp."""
+    found = text(value)
+    transport, colon, where = found.partition(":")
+    if not colon or transport not in ("udp", "tcp", "tls"):
+        transport, where = "udp", found
+    try:
+        listen = listen_address(where)
+    except ValueError:
+        listen = Listen("", 0)
+    if listen.host in ("", "0.0.0.0", "::") or not listen.port:
+        raise ValueError(f'must be a transport, an IP address and a port such as "udp:10.0.0.5:5060", not "{found}"')
+    return Server(transport, listen.host, listen.port)
+
+
+_ROUTE = re.compile(
+    r"sips?:(?:[A-Za-z0-9_.~*+-]{1,64}@)?(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:;[a-z]+(?:=[a-z0-9]+)?)*"
+)
+
+
+def route(value: object) -> str:
+    """A SIP URI of a proxy that routes loosely, as a name-addr: `sip:10.0.0.4:5060;lr`."""
+    found = text(value)
+    if not _ROUTE.fullmatch(found) or "lr" not in found.split(";")[1:]:
+        raise ValueError(f'must be the SIP URI of a proxy such as "sip:10.0.0.4:5060;lr", not "{found}"')
+    return f"<{found}>"
 
 
 def port_range(value: object) -> PortRange:

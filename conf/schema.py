@@ -9,6 +9,7 @@ from conf.fields import (
     Listen,
     Network,
     PortRange,
+    Server,
     ascii_text,
     choice,
     host_or_empty,
@@ -17,9 +18,11 @@ from conf.fields import (
     only,
     origin,
     port_range,
+    route,
     server,
     server_or_none,
     signature,
+    sip_server,
     storage_url,
     text_up_to,
     whole_number,
@@ -43,6 +46,7 @@ Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261
 Digests = Annotated[tuple[Annotated[str, PlainValidator(choice("MD5", "SHA-256"))], ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
+Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
 NoText = Annotated[str, PlainValidator(only(""))]
 
 
@@ -55,6 +59,13 @@ SCANNERS = (
 
 class SipSettings(Section):
     """`[sip]`: listeners, what peers are told, limits of registrations."""
+
+    # A phone server by itself; "proxy" is an edge that keeps the flows of phones in front of such servers.
+    role: Annotated[str, PlainValidator(choice("server", "proxy"))] = "server"
+    # Of an edge: the servers behind it, the first that answers gets the requests.
+    nodes: Servers = ()
+    # Of a server: where its edges are. They are believed where a phone really is; nobody else is.
+    edges: Networks = ()
 
     # Phones find a server on 5060 of either transport (RFC 3261 §19.1.2); a phone outside UDP's packet size needs TCP.
     udp: Listeners = (Listen("0.0.0.0", 5060),)
@@ -82,6 +93,11 @@ class SipSettings(Section):
     min_expires: Lifetime = 60
     default_expires: Lifetime = 120
     max_expires: Lifetime = 3600
+    # s; phones that keep several flows (RFC 5626) are told to be heard of as often, 0 = they choose; §4.4.1 recommends
+    # two minutes for connections, and most routers forget one after no less than that.
+    flow_timer: Annotated[int, PlainValidator(whole_number(0, 3600))] = 120
+    # RFC 3608: what phones are told to put into the Route of their own requests. Empty: they know the way already.
+    service_route: Annotated[tuple[Annotated[str, PlainValidator(route)], ...], Field(strict=False)] = ()
     # REG-15: empty = made at the first start and kept in the data folder, so it names neither product nor machine.
     realm: Annotated[str, PlainValidator(ascii_text)] = ""
     # Challenges offered, the preferred one first (RFC 8760 §2.4). MD5 alone: many phones give up at a challenge they do
@@ -109,6 +125,15 @@ class SipSettings(Section):
     scanners: Scanners = SCANNERS
     # SEC-9: requests a second that begin something, from an address that has not authenticated yet; 0 = any number.
     source_rate: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 300
+
+    @model_validator(mode="after")
+    def _in_its_role(self) -> Self:
+        if (self.role == "proxy") != bool(self.nodes):
+            raise ValueError('nodes are the servers behind an edge: role = "proxy" needs them, other roles have none')
+        for node in self.nodes:
+            if not getattr(self, node.transport):
+                raise ValueError(f"node {node} cannot be reached: {node.transport} has no address to listen on")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

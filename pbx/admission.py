@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.guard import GuessingGuard
+from pbx.source import Sources
 from pbx.source_rate import SourceRate
 from sipcore.auth.digest import ha1, verify
 from sipcore.auth.nonce import NonceCounts, NonceMaker, NonceVerdict
@@ -65,7 +66,9 @@ class Admission:
         offered: Sequence[str] = ALGORITHMS,
         *,
         source_rate: int = 0,
+        sources: Sources | None = None,
     ) -> None:
+        self.sources = sources or Sources()
         self._offered = tuple(offered)
         self.directory, self._clock = directory, clock
         self._nonces = NonceMaker(nonce_key)
@@ -76,7 +79,10 @@ class Admission:
 
     def check(self, request: Request, flow: Flow) -> Admitted | Denied:
         """Decide on one request; only the terminal named by the result may be acted for."""
+        edge, flow = flow, self.sources.of(request, flow)
         source = flow.remote[0]
+        if flow is not edge:
+            self.rate.proved(edge.remote[0])  # it speaks for many
         from_uri = request.from_.uri
         number = from_uri.user or "" if isinstance(from_uri, SipUri) else ""
         trusted = self.directory.trusted(source, number)

@@ -16,6 +16,7 @@ from pbx.events import CallEnded, CallId, CallLinked, CallStarted, LegMoved
 from pbx.media_session import MediaRefused
 from pbx.party import Party
 from pbx.services import Services
+from sipcore.register.gruu import Addressee
 
 if TYPE_CHECKING:
     from pbx.dial import Attempt
@@ -37,6 +38,7 @@ class Call:
         near = near or origin
         self._media_group: int = services.new_id() if near is None else near.media_group
         self.referred_by: Party | None = None
+        self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""
         self.stage = "dial"

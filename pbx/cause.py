@@ -123,6 +123,7 @@ BY_STATUS: dict[int, Cause] = {
     405: replace(SERVER_ERROR, name="not_available", q850=63),
     408: TIMEOUT,
     410: NUMBER_CHANGED,
+    430: UNAVAILABLE,  # the flow to the phone is gone (RFC 5626 §5.3)
     480: replace(NO_ANSWER, name="not_responding", q850=18),
     481: SERVER_ERROR,
     484: INCOMPLETE,

@@ -19,6 +19,7 @@ from pbx.clock import Clock
 from pbx.dial import Attempt, DialOutcome
 from pbx.directory import Directory
 from pbx.events import Direction
+from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, asserting, calling, from_value, shown_number
 from pbx.leg import Leg
 from pbx.location import Location, Target
@@ -43,6 +44,7 @@ from sipcore.events import (
     ReferReceived,
     RequestArrived,
     ResponseArrived,
+    SessionEnded,
     SessionEvent,
     StackEvent,
     SubscriptionEvent,
@@ -86,6 +88,7 @@ class Pbx:
         self._count = 0
         self.calls: dict[str, Call] = {}
         self._transfers, self._replacements = Transfers(self), Replacements(self)
+        self._flows = FlowFailover(location.lost)
         self.draining = False
         self._driver: SipDriver | None = None
         self._registrar: Registrar | None = None
@@ -158,7 +161,9 @@ class Pbx:
         leg = event.session.user
         if not isinstance(leg, Leg):
             return
-        if isinstance(event, ReferReceived):
+        if isinstance(event, SessionEnded) and (target := self._flows.next(leg, event)) is not None:
+            self._try_again(leg, target)
+        elif isinstance(event, ReferReceived):
             self._transfers.refer(leg, event)
         else:
             tell(leg, event)
@@ -223,14 +228,15 @@ class Pbx:
         except PrivacyUnavailable:
             self.answer(event, 500)
             return
-        number = dialled(request)
-        to, app = self.route(number)
+        only = self.location.addressee(request.uri)
+        to, app = self.route(dialled(request) if only is None else only.number)
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
-        call = self.new_call(to, near=self._near(terminal.number, number))
+        call = self.new_call(to, near=self._near(terminal.number, to.number))
+        call.only = only
         call.begin(caller)
-        media = self.media_for(call, flow)
+        media = self.media_for(call, flow, self.admission.sources.of(request, flow).remote[0])
         side = SipSide(self.driver, session, is_trusted=admitted.by_address)
         leg = Leg(call, caller, Direction.INCOMING, side, media, self.services)
         session.user = leg
@@ -307,7 +313,7 @@ class Pbx:
         """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7)."""
         if self.services.active.count(terminal.number) >= terminal.max_calls:
             return DialOutcome(None, BUSY)
-        targets = self.location.targets(terminal)
+        targets = self.location.targets(terminal, call.only)
         if not targets:
             return DialOutcome(None, UNAVAILABLE)
         legs = await self._ring_all(call, terminal, targets)
@@ -315,7 +321,7 @@ class Pbx:
 
     async def _ring_all(self, call: Call, terminal: Terminal, targets: Sequence[Target]) -> list[Leg]:
         """The terminal counts as taken from now on, also while the engine is asked for ports."""
-        callees = [_Callee(self.media_for(call, target.flow), target) for target in targets]
+        callees = [_Callee(self.media_for(call, target.flow, target.peer_host), target) for target in targets]
         with self.services.active.reserved(terminal.number, call.id):
             await self.create_media(call.caller, *[callee.media for callee in callees])
             party = self.directory.party(terminal)
@@ -323,11 +329,28 @@ class Pbx:
             return [self._ring_one(call, party, callee, is_trusted=is_trusted) for callee in callees]
 
     def _ring_one(self, call: Call, party: Party, callee: "_Callee", *, is_trusted: bool) -> Leg:
-        target, caller = callee.target, call.caller
+        side = self._send_invite(call, party, callee.media, callee.target, is_trusted=is_trusted)
+        leg = Leg(call, party, Direction.OUTGOING, side, callee.media, self.services)
+        side.owned_by(leg)
+        self._flows.begin(leg, callee.target)
+        return leg
+
+    def _try_again(self, leg: Leg, target: Target) -> None:
+        """Ring the same phone over another flow."""
+        terminal = self.directory.terminal(leg.party.number)
+        is_trusted = terminal is not None and bool(terminal.trust)
+        side = self._send_invite(leg.call, leg.party, leg.media, target, is_trusted=is_trusted)
+        leg.side = side
+        side.owned_by(leg)
+
+    def _send_invite(
+        self, call: Call, party: Party, offering: MediaSession, target: Target, *, is_trusted: bool
+    ) -> SipSide:
+        caller = call.caller
         formats = self.formats_for(caller)
         stack, host = self.driver.stack, target.flow.local[0]
         from_ = from_value(caller.party, host)
-        extra = asserting(caller.party, host, is_trusted=is_trusted)
+        extra = [*target.route_fields, *asserting(caller.party, host, is_trusted=is_trusted)]
         if call.referred_by is not None:
             extra.append(("Referred-By", from_value(call.referred_by, host)))
         request = new_request(
@@ -338,16 +361,13 @@ class Pbx:
             call_id=stack.ids.call_id(),
             cseq=1,
             extra=extra,
-            body=callee.media.offer(formats),
+            body=offering.offer(formats),
         )
         session = stack.invite(
             request, target.flow, contact(shown_number(caller.party), target.flow), self.driver.now()
         )
-        side = SipSide(self.driver, session, is_trusted=is_trusted)
-        leg = Leg(call, party, Direction.OUTGOING, side, callee.media, self.services)
-        session.user = leg
         self.driver.kick()
-        return leg
+        return SipSide(self.driver, session, is_trusted=is_trusted)
 
     def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
         """What the party that shall talk to the caller may use."""
@@ -356,10 +376,12 @@ class Pbx:
 
     # --- media ------------------------------------------------------------------------------------------------
 
-    def media_for(self, call: Call, flow: Flow) -> MediaSession:
-        """Media of a leg on that path; all legs of a call are on one media worker."""
-        address = MediaAddress(self._addresses.bind_for(flow.local[0], flow.remote[0]), flow.local[0])
-        return MediaSession(self.services.new_id(), address, (flow.remote[0],), group=call.media_group)
+    def media_for(self, call: Call, flow: Flow, peer: str) -> MediaSession:
+        """Media of a leg on that path; all legs of a call are on one media worker. A phone at `peer` behind an edge
+        sends its audio to us directly."""
+        local = flow.local[0] if peer == flow.remote[0] else self._addresses.towards(peer, "")
+        address = MediaAddress(self._addresses.bind_for(local, peer), local)
+        return MediaSession(self.services.new_id(), address, (peer,), group=call.media_group)
 
     async def create_media(self, caller: Leg, *others: MediaSession) -> None:
         """Ports for all of them in one exchange with the engine; raises `MediaRefused`."""

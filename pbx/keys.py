@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from dataclasses import asdict, dataclass
+from hashlib import blake2s
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
@@ -49,6 +50,10 @@ class ServerKeys:
     @property
     def nonce_bytes(self) -> bytes:
         return bytes.fromhex(self.nonce_key)
+
+    def derived(self, purpose: str) -> bytes:
+        """A key for something else, which says nothing of the one it comes from."""
+        return blake2s(purpose.encode(), key=self.nonce_bytes).digest()
 
 
 def _write(path: Path, text: str) -> None:

@@ -89,6 +89,10 @@ class Listeners:
         """Transport and host of every listener."""
         return [(transport, each.bound[0]) for transport, listeners in self._open.items() for each in listeners]
 
+    def has_port(self, port: int) -> bool:
+        """Whether one of the listeners has that port."""
+        return any(listener.bound[1] == port for listeners in self._open.values() for listener in listeners)
+
     def waiting(self) -> float:
         """About how many datagrams wait to be received."""
         return sum(listener.waiting() for listener in self.of("UDP") if isinstance(listener, UdpListener))

@@ -1,6 +1,7 @@
 """Where terminals are: contact bindings in memory, written behind to storage (RFC 3261 §10, REG-5)."""
 
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
@@ -10,27 +11,42 @@ from pbx.events import RegistrationChange, RegistrationChanged
 from sipcore.flow import Flow
 from sipcore.headers import Path
 from sipcore.register.binding import Binding, RegisterResult
-from sipcore.uri import SipUri
+from sipcore.register.gruu import Addressee, Gruus
+from sipcore.uri import SipUri, Uri
 from storage.ports import LocationStore
 from storage.records import Registration, Terminal
 
 FlowMaker = Callable[[str, str, int], Flow | None]
 SWEEP_S = 5.0
 DEFAULT_PORT, SECURE_PORT = 5060, 5061  # RFC 3261 §19.1.2
+FLOW_FAILED = 430  # RFC 5626 §5.3: an element on the way has no flow to the phone any more
 BROWSERS = ("WS", "WSS")  # transports whose connections only the peer can open
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request to a terminal goes: its Request-URI and the path (the phone's own flow, REG-5)."""
+    """Where a request to a terminal goes: its Request-URI, the path (the phone's own flow, REG-5), the Route over the
+    elements in between (RFC 3327). `peer_host`: the phone itself, where its audio comes from. `others` are further
+    ways to the same phone (RFC 5626)."""
 
     uri: SipUri
     flow: Flow
+    routes: tuple[str, ...] = ()
+    peer_host: str = ""
+    others: tuple["Target", ...] = ()
+
+    @property
+    def route_fields(self) -> list[tuple[str, str]]:
+        """The Route as header fields of a request."""
+        return [("Route", each) for each in self.routes]
+
+    def with_reserve(self, others: tuple["Target", ...]) -> "Target":
+        return replace(self, others=others) if others else self
 
 
 class Location:
     """All bindings by number. `flow_to` finds a path for a transport, host and port; `is_open` says whether the
-    connection of a path stands."""
+    connection of a path stands; `gruus` makes and reads the URIs of single phones."""
 
     def __init__(
         self,
@@ -39,7 +55,9 @@ class Location:
         bus: Bus,
         flow_to: FlowMaker,
         is_open: Callable[[Flow], bool] = lambda _: True,
+        gruus: Gruus | None = None,
     ) -> None:
+        self.gruus = gruus or Gruus(secrets.token_bytes(32))
         self._store, self._clock, self._bus, self._flow_to = store, clock, bus, flow_to
         self._is_open = is_open
         self._bindings: dict[str, tuple[Binding, ...]] = {}
@@ -96,17 +114,31 @@ class Location:
         """Remove every binding: the terminal is gone from the office."""
         self._remove(number, self.bindings(number), RegistrationChange.REMOVED)
 
-    def targets(self, terminal: Terminal) -> list[Target]:
-        """Where the terminal can be rung now; the trusted address of one that does not register (EXT-16)."""
+    def addressee(self, uri: Uri) -> Addressee | None:
+        """The phone that a GRUU names (RFC 5627 §5.5), its number empty when it is a false one; None for a URI that
+        names no phone in particular."""
+        if not isinstance(uri, SipUri) or "gr" not in uri.params:
+            return None
+        found = self.gruus.read(uri) or Addressee("")
+        return None if found.number and found.is_any else found
+
+    def targets(self, terminal: Terminal, only: Addressee | None = None) -> list[Target]:
+        """Where the terminal can be rung now; the trusted address of one that does not register (EXT-16). `only` the
+        instance that a GRUU names."""
         now = self._clock.now()
         alive = [b for b in self.bindings(terminal.number) if b.expires_at > now and b.reachable]
-        targets = [Target(b.contact, flow) for b in alive if (flow := self._path(b)) is not None]
-        if not targets and terminal.trust and "/" not in terminal.trust:
+        if only is not None:
+            alive = [b for b in alive if only.fits(b.instance, b.call_id)]
+        alive.sort(key=lambda binding: -binding.expires_at)  # of several flows the one that was heard of last
+        targets = one_a_phone(
+            [(_phone(b), self._target(b, flow)) for b in alive if (flow := self._path(b)) is not None]
+        )
+        if not targets and terminal.trust and "/" not in terminal.trust and only is None:
             transport = "UDP" if terminal.transport == "any" else terminal.transport.upper()
             port = SECURE_PORT if transport == "TLS" else DEFAULT_PORT
             flow = self._flow_to(transport, terminal.trust, port)
             if flow is not None:
-                targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow))
+                targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow, (), terminal.trust))
         return targets
 
     def path_again(self, terminal: Terminal, old: Flow) -> Flow | None:
@@ -117,10 +149,23 @@ class Location:
         alike = (flow for flow in flows if (flow.transport, flow.remote[0]) == (old.transport, old.remote[0]))
         return next(filter(self._is_open, alike), None)
 
+    def lost(self, number: str, target: Target) -> None:
+        """An element on the way has no flow to that phone any more: 430 (RFC 5626 §5.3)."""
+        routes = target.routes
+        gone = [b for b in self.bindings(number) if b.contact == target.uri and tuple(map(str, b.path)) == routes]
+        self._remove(number, tuple(gone), RegistrationChange.EXPIRED)
+
+    @staticmethod
+    def _target(binding: Binding, flow: Flow) -> Target:
+        peer = binding.received[0] if binding.path and binding.received is not None else flow.remote[0]
+        return Target(binding.contact, flow, tuple(map(str, binding.path)), peer)
+
     def _path(self, binding: Binding) -> Flow | None:
         """The phone's own flow (REG-5); when its connection is closed, also by a restart of ours, a new one to the
         Contact, since nobody listens at the port that the phone had connected from. None behind NAT."""
         flow, contact = binding.flow, binding.contact
+        if binding.path:
+            return self._towards(binding.path[0]) or flow
         if flow is None or not flow.reliable or self._is_open(flow):
             return flow
         if binding.natted:
@@ -128,6 +173,14 @@ class Location:
         return self._flow_to(
             flow.transport, contact.host, contact.port or (SECURE_PORT if flow.secure else DEFAULT_PORT)
         )
+
+    def _towards(self, hop: Path) -> Flow | None:
+        """A flow to the first element of a Path; None when it does not name an address."""
+        uri = hop.sip_uri
+        if uri is None or not _is_address(uri.host):
+            return None
+        transport = (uri.transport or "udp").upper()
+        return self._flow_to(transport, uri.host, uri.port or (SECURE_PORT if transport == "TLS" else DEFAULT_PORT))
 
     def sweep(self) -> None:
         """Drop what has expired; called every few seconds."""
@@ -179,7 +232,7 @@ class Location:
 
     def _thaw(self, stored: Registration) -> Binding | None:
         """The binding of a stored registration, None for a damaged one and for a browser, whose connection is gone."""
-        if stored.transport.upper() in BROWSERS:
+        if stored.transport.upper() in BROWSERS and not stored.path:
             return None
         host, _, port = stored.received.partition(" ")
         try:
@@ -198,7 +251,29 @@ class Location:
             reg_id=stored.reg_id or None,
             path=path,
             received=received,
-            flow=self._flow_to(stored.transport.upper(), *received),
+            flow=self._towards(path[0]) if path else self._flow_to(stored.transport.upper(), *received),
             user_agent=stored.user_agent,
             registered_at=self._clock.moment_at(stored.registered_at),
         )
+
+
+def one_a_phone(targets: Sequence[tuple[str, Target]]) -> list[Target]:
+    """Targets with the phone that each belongs to ("": its own), best first: one target a phone, its others kept in
+    reserve (RFC 5626 §7)."""
+    phones: dict[str, list[Target]] = {}
+    for at, (phone, target) in enumerate(targets):
+        phones.setdefault(phone or f"#{at}", []).append(target)
+    return [first.with_reserve(tuple(rest)) for first, *rest in phones.values()]
+
+
+def _phone(binding: Binding) -> str:
+    """What the flows of one phone have in common."""
+    return binding.instance if binding.instance is not None and binding.reg_id is not None else ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

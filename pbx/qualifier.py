@@ -16,7 +16,7 @@ import structlog
 from pbx.bus import Bus
 from pbx.events import BusEvent, RegistrationChange, RegistrationChanged
 from pbx.health import Health
-from pbx.location import Location
+from pbx.location import FLOW_FAILED, Location, Target
 from sipcore.build import new_request
 from sipcore.events import ResponseArrived
 from sipcore.flow import Flow
@@ -134,7 +134,7 @@ class Qualifier:
 
     def _ping(self, binding: Binding, flow: Flow) -> None:
         data = _PINGS.get(flow.transport)
-        if binding.natted and data is not None and self._driver.is_open(flow):
+        if binding.natted and not binding.path and data is not None and self._driver.is_open(flow):
             self.pings += 1
             self._driver.send(data, flow)
 
@@ -145,6 +145,8 @@ class Qualifier:
         def heard(event: ResponseArrived) -> None:
             if event.response is None:
                 self._missed(number, binding, health)
+            elif event.status == FLOW_FAILED:
+                self._location.lost(number, Target(binding.contact, flow, tuple(map(str, binding.path))))
             elif event.status >= 200:
                 self._answered(number, binding, health, self._driver.now() - began)
 

@@ -1,6 +1,6 @@
 """The registrar: RFC 3261 §10.3 as a service around `apply_register`."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pbx.admission import Admission, Admitted
 from pbx.clock import Clock
@@ -11,19 +11,39 @@ from sipcore.events import RequestArrived
 from sipcore.headers import Contact, Expires
 from sipcore.message import Request, Response
 from sipcore.register.binding import Binding, RegisterPolicy, apply_register
+from sipcore.register.outbound import Way, supports, way_of
 from sipcore.stack import SipStack
 from sipcore.uri import SipUri
 from storage.records import Terminal
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationExtras:
+    """What phones are told besides their contacts: how often to be heard of (RFC 5626 §4.4.1, 0 = nothing), which way
+    their own calls shall take (RFC 3608)."""
+
+    flow_timer_s: int = 0
+    service_routes: tuple[str, ...] = ()
+
+
+OF_REGISTRAR = frozenset(("gruu", "outbound", "path"))  # RFC 5627, 5626, 3327
+NO_EXTRAS = RegistrationExtras()
+
+
 class Registrar:
-    """Answers REGISTER requests."""
+    """Answers REGISTER requests. `extras` are what a phone is told besides its contacts."""
 
     def __init__(
-        self, stack: SipStack, admission: Admission, location: Location, policy: RegisterPolicy, clock: Clock
+        self,
+        stack: SipStack,
+        admission: Admission,
+        location: Location,
+        policy: RegisterPolicy,
+        clock: Clock,
+        extras: RegistrationExtras = NO_EXTRAS,
     ) -> None:
         self._stack, self._admission, self._location = stack, admission, location
-        self._policy, self._clock = policy, clock
+        self._policy, self._clock, self._extras = policy, clock, extras
         self._policies = {policy.max_contacts: policy}
 
     def receive(self, event: RequestArrived) -> None:
@@ -45,10 +65,14 @@ class Registrar:
             return response_to(request, 400, to_tag=tag, reason="To is no SIP URI")
         if to.user != terminal.number:
             return response_to(request, 403, to_tag=tag)
+        source = self._admission.sources.of(request, event.flow)
         try:
             contacts, expires = request.headers.all(Contact), _expires(request)
+            way = way_of(request, contacts, is_trusted=source is not event.flow)
         except ParseError as error:
             return response_to(request, error.status, to_tag=tag)
+        if way.status:
+            return response_to(request, way.status, to_tag=tag, extra=way.extra)
         result = apply_register(
             self._location.bindings(terminal.number),
             contacts=contacts,
@@ -57,16 +81,18 @@ class Registrar:
             cseq=request.cseq.number,
             now=now,
             policy=self._policy_of(terminal),
-            received=event.flow.remote,
+            received=source.remote,
             flow=event.flow,
             user_agent=(request.headers.get("user-agent") or "")[:200],
+            path=way.path,
+            is_outbound=way.is_outbound,
         )
         if result.status != 200:
             extra = [("Min-Expires", self._policy.min_expires)] if result.status == 423 else ()
             return response_to(request, result.status, to_tag=tag, reason=result.reason, extra=extra)
         if contacts:
             self._location.update(terminal.number, result)
-        return self._accepted(request, result.bindings, tag, now)
+        return self._accepted(request, to, result.bindings, way, tag)
 
     def _policy_of(self, terminal: Terminal) -> RegisterPolicy:
         most = terminal.max_contacts
@@ -75,9 +101,27 @@ class Registrar:
             found = self._policies[most] = replace(self._policy, max_contacts=most)
         return found
 
-    def _accepted(self, request: Request, bindings: tuple[Binding, ...], tag: str, now: float) -> Response:
-        extra: list[tuple[str, object]] = [("Contact", binding.to_contact(now)) for binding in bindings]
+    def _accepted(self, request: Request, aor: SipUri, bindings: tuple[Binding, ...], way: Way, tag: str) -> Response:
+        extras, wants_gruus = self._extras, supports(request, "gruu")
+        extra: list[tuple[str, object]] = [("Contact", self._contact(each, aor, wants_gruus)) for each in bindings]
+        extra += [("Path", each) for each in way.path]
+        extra += [("Service-Route", each) for each in extras.service_routes]
+        extra.append(("Supported", ", ".join(sorted(OF_REGISTRAR))))
+        if way.is_outbound:
+            extra.append(("Require", "outbound"))
+            if way.is_first_hop and extras.flow_timer_s:
+                extra.append(("Flow-Timer", extras.flow_timer_s))
         return response_to(request, 200, to_tag=tag, extra=extra)
+
+    def _contact(self, binding: Binding, aor: SipUri, wants_gruus: bool) -> Contact:
+        """As registered, with its GRUUs for a phone that knows them (RFC 5627 §5.1)."""
+        contact, gruus = binding.to_contact(self._clock.now()), self._location.gruus
+        if not wants_gruus or binding.instance is None:
+            return contact
+        public = gruus.public(aor, binding.instance)
+        temporary = gruus.temporary(aor, binding.instance, binding.call_id, self._stack.ids.tag())
+        params = contact.params.with_quoted("pub-gruu", str(public)).with_quoted("temp-gruu", str(temporary))
+        return replace(contact, params=params)
 
 
 def _expires(request: Request) -> int | None:

@@ -41,7 +41,8 @@ class Replacements:
         if session is None:
             return
         call, party = leg.call, self._pbx.directory.party(terminal)
-        media = self._pbx.media_for(call, event.flow)
+        peer = self._pbx.admission.sources.of(event.request, event.flow).remote[0]
+        media = self._pbx.media_for(call, event.flow, peer)
         side = SipSide(self._pbx.driver, session)
         new = Leg(call, party, Direction.INCOMING, side, media, self._pbx.services, is_callee=leg is not call.caller)
         session.user = new

@@ -31,15 +31,17 @@ from pbx.location import SWEEP_S, Location
 from pbx.outward import Outward
 from pbx.providers import Providers
 from pbx.qualifier import Qualifier
-from pbx.registrar import Registrar
+from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
+from pbx.source import Sources
 from pbx.textbox import TextPolicy
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
 from pbx.views import call_view, plan_view, registration_view
 from sipcore.flow import Flow
 from sipcore.register.binding import RegisterPolicy
+from sipcore.register.gruu import Gruus
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
@@ -72,9 +74,11 @@ class Server:
         keys = ServerKeys.load(lock.data)
         self._realm = sip.realm or keys.realm
         directory = Directory(office, self._realm)
-        self.admission = Admission(directory, keys.nonce_bytes, self.clock, sip.digest, source_rate=sip.source_rate)
+        self.admission = _admission(sip, directory, keys, self.clock)
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
-        self.location = Location(storage.locations, self.clock, self.bus, self._flow_to, self._is_open)
+        self.location = Location(
+            storage.locations, self.clock, self.bus, self._flow_to, self._is_open, Gruus(keys.derived("gruu"))
+        )
         self._cdrs = CdrRecorder(storage.cdrs.append)
         self._cdrs.attach(self.bus)
         self.stack = SipStack(_stack_config(sip), RandomIds())
@@ -99,7 +103,8 @@ class Server:
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
         self.gate = self._stand_before_the_stack(sip)
         self.driver.on_closed = self.location.flow_closed
-        registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock)
+        extras = RegistrationExtras(sip.flow_timer, sip.service_route)
+        registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
         self._resolver = Resolver(LazyDns([(each.host, each.port) for each in sip.dns]), self.stack.ids.fraction)
@@ -273,10 +278,16 @@ class Server:
         self.providers.apply(office)
 
 
+def _admission(sip: SipSettings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:
+    sources = Sources(sip.edges)
+    return Admission(directory, keys.nonce_bytes, clock, sip.digest, source_rate=sip.source_rate, sources=sources)
+
+
 def _stack_config(sip: SipSettings) -> StackConfig:
     return StackConfig(
         agent=sip.user_agent,
         extensions=EXTENSIONS | {"100rel"} if sip.prack else EXTENSIONS,
+        of_registrar=OF_REGISTRAR,
         session_expires_s=sip.session_expires,
         min_se_s=sip.min_se,
     )

@@ -35,6 +35,10 @@ class SipSide:
         self._stack = driver.stack
         self.early_tags: list[str] = []
 
+    def owned_by(self, leg: "Leg") -> None:
+        """What the session tells is for `leg` from now on."""
+        self._session.user = leg
+
     @property
     def sip_call_id(self) -> str:
         return self._session.request.call_id

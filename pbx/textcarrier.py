@@ -55,7 +55,7 @@ class TextCarrier:
     def _send(self, text: StoredText, target: Target, delivery: Delivery, is_late: bool) -> None:
         stack, host = self._driver.stack, target.flow.local[0]
         sender = Party(PartyKind.TERMINAL, text.sender, text.sender_name)
-        extra = [("User-Agent", stack.config.agent)]
+        extra = [*target.route_fields, ("User-Agent", stack.config.agent)]
         extra += [("Date", formatdate(text.sent_at, usegmt=True))] if is_late else []
         extra += [("Content-Type", text.content_type)] if text.body else []
         request = new_request(

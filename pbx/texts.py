@@ -54,7 +54,8 @@ class TextRelay:
 
     def receive(self, event: RequestArrived, sender: Terminal) -> None:
         """Relay a MESSAGE of `sender`, keep it, or say why not."""
-        addressee = self._directory().terminal(dialled(event.request))
+        only = self._location.addressee(event.request.uri)
+        addressee = self._directory().terminal(dialled(event.request) if only is None else only.number)
         status, extra = _refusal(event.request)
         if status == 0 and addressee is None:
             status = 404
@@ -64,7 +65,7 @@ class TextRelay:
             self._answer(event, status, extra)
             return
         text = self._text(event.request, sender, addressee)
-        targets = () if self.box.is_before(addressee.number) else self._location.targets(addressee)
+        targets = () if self.box.is_before(addressee.number) else self._location.targets(addressee, only)
         delivery = self._carrier.send(text, targets) if targets else None
         self._under_way[sender.number] += 1
         self._start(self._relay(event, text, delivery))

@@ -18,12 +18,14 @@ KNOWN_METHODS = frozenset(
 class StackConfig:
     """`agent` goes into Server and User-Agent; `stateless_tag` makes the To tag of responses sent without keeping
     state: equal for a retransmission (RFC 3261 §8.2.7). `session_expires_s` is the session interval we ask for
-    (RFC 4028), 0 for none; a shorter one than `min_se_s` is refused."""
+    (RFC 4028), 0 for none; a shorter one than `min_se_s` is refused. `of_registrar` are further option tags that a
+    REGISTER may require."""
 
     agent: str = "Zvon"
     timers: TimerConfig = DEFAULT_TIMERS
     limits: ParseLimits = DEFAULT_LIMITS
     extensions: frozenset[str] = frozenset()
+    of_registrar: frozenset[str] = frozenset()
     session_expires_s: int = 0
     min_se_s: int = LEAST_MIN_SE_S
 

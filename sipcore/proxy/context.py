@@ -37,6 +37,7 @@ class On(IntEnum):
     DECLINED = 3
     CANCEL = 4
     EXHAUSTED = 5
+    DECIDED = 6
 
 
 S, I = State, On  # noqa: E741
@@ -50,11 +51,13 @@ TABLE = Table(
         Row(S.OPEN, I.SUCCESS, S.ANSWERED, "_succeed", "RFC 3261 §16.7"),
         Row(S.OPEN, I.FAILURE, S.OPEN, "_collect", "RFC 3261 §16.7"),
         Row(S.OPEN, I.DECLINED, S.CLOSING, "_give_up", "RFC 3261 §16.7"),
+        Row(S.OPEN, I.DECIDED, S.ANSWERED, "_decide", "RFC 3261 §16.7"),
         Row(S.OPEN, I.CANCEL, S.CLOSING, "_give_up", "RFC 3261 §16.10"),
         Row(S.OPEN, I.EXHAUSTED, S.ANSWERED, "_answer", "RFC 3261 §16.7"),
         Row(S.CLOSING, I.SUCCESS, S.ANSWERED, "_succeed", "RFC 3261 §16.7"),
         Row(S.CLOSING, I.FAILURE, S.CLOSING, "_collect", "RFC 3261 §16.7"),
         Row(S.CLOSING, I.DECLINED, S.CLOSING, "_collect", "RFC 3261 §16.7"),
+        Row(S.CLOSING, I.DECIDED, S.CLOSING, "_collect", "RFC 3261 §16.7"),
         Row(S.CLOSING, I.EXHAUSTED, S.ANSWERED, "_answer", "RFC 3261 §16.7"),
         Row(S.ANSWERED, I.SUCCESS, S.ANSWERED, "_repeat", "RFC 6026 §7.2"),
         Row(S.ANSWERED, I.EXHAUSTED, S.ANSWERED, "_finish", "RFC 3261 §16.7"),
@@ -62,7 +65,7 @@ TABLE = Table(
     [
         Ignored(S.CLOSING, (I.PROVISIONAL,), "nobody waits for it to ring"),
         Ignored(S.CLOSING, (I.CANCEL,), "every branch is being cancelled"),
-        Ignored(S.ANSWERED, (I.PROVISIONAL, I.FAILURE, I.DECLINED), "the final response is out"),
+        Ignored(S.ANSWERED, (I.PROVISIONAL, I.FAILURE, I.DECLINED, I.DECIDED), "the final response is out"),
         Ignored(S.ANSWERED, (I.CANCEL,), "too late (§9.2)"),
     ],
 )
@@ -132,6 +135,8 @@ class ResponseContext:
             return self._settled((*branch.progress(status, now), *self._step(On.PROVISIONAL, response, now)), now)
         actions = branch.end(Outcome(status, response), now)
         on = On.SUCCESS if status < 300 else On.FAILURE if status < 600 else On.DECLINED
+        if self._plan.failover and status >= 300 and status not in _NEXT_ON:
+            on = On.DECIDED
         return self._settled((*actions, *self._step(on, response, now)), now)
 
     def failed(self, branch_id: str, status: int, now: float) -> Actions:
@@ -182,6 +187,11 @@ class ResponseContext:
         return (Respond(self.key, without_our_via(response)),)
 
     def _succeed(self, response: Response, now: float) -> Actions:
+        self._groups.clear()
+        return (Respond(self.key, without_our_via(response)), *self._cancel_pending(ELSEWHERE, now))
+
+    def _decide(self, response: Response, now: float) -> Actions:
+        """A server has spoken; those that were asked because it took its time need not."""
         self._groups.clear()
         return (Respond(self.key, without_our_via(response)), *self._cancel_pending(ELSEWHERE, now))
 

@@ -106,6 +106,11 @@ class _Update:
     user_agent: str
     path: tuple[Path, ...]
     node: str
+    is_outbound: bool
+
+    def reg_id(self, contact: Contact) -> int | None:
+        """RFC 5626 §6: it counts only beside an instance, in a registration that is outbound."""
+        return contact.reg_id if self.is_outbound and contact.instance is not None else None
 
 
 def apply_register(
@@ -122,12 +127,14 @@ def apply_register(
     user_agent: str = "",
     path: tuple[Path, ...] = (),
     node: str = "",
+    is_outbound: bool = True,
 ) -> RegisterResult:
-    """Apply an authenticated REGISTER, all of it or nothing. Without contacts it is a query."""
+    """Apply an authenticated REGISTER, all of it or nothing. Without contacts it is a query. `is_outbound`: reg-id
+    tells flows apart (RFC 5626)."""
     live = tuple([binding for binding in current if binding.expires_at > now])
     if not contacts:
         return RegisterResult(live)
-    update = _Update(expires, call_id, cseq, now, policy, received, flow, user_agent, path, node)
+    update = _Update(expires, call_id, cseq, now, policy, received, flow, user_agent, path, node, is_outbound)
     try:
         if any(contact.is_star for contact in contacts):
             return _remove_all(live, contacts, update)
@@ -205,7 +212,7 @@ def _lifetime(contact: Contact, update: _Update) -> int:
 
 def _find(bindings: list[Binding], uri: SipUri, contact: Contact, update: _Update) -> int | None:
     """The place of the binding that this contact refreshes: the same instance and reg-id, or an equivalent URI."""
-    instance, reg_id = contact.instance, contact.reg_id
+    instance, reg_id = contact.instance, update.reg_id(contact)
     if instance is not None and reg_id is not None:
         for at, binding in enumerate(bindings):
             if binding.reg_id == reg_id and binding.instance == instance:
@@ -242,7 +249,7 @@ def _new_binding(uri: SipUri, contact: Contact, lifetime_s: int, old: Binding | 
         update.now + lifetime_s,
         contact.q,
         contact.instance,
-        contact.reg_id,
+        update.reg_id(contact),
         update.path,
         update.received,
         update.flow,

@@ -15,6 +15,11 @@ data = "/srv/zvon"
 drain_timeout = 0
 
 [sip]
+role = "server"
+nodes = []
+edges = ["10.0.0.4"]
+flow_timer = 0
+service_route = ["sip:10.0.0.4;lr", "sip:[::1]:5060;transport=tcp;lr"]
 udp = ["127.0.0.1:0", "[::1]:5060"]
 tcp = []
 tls = ["0.0.0.0:5061"]

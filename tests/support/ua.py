@@ -331,6 +331,22 @@ class Phone:
         self._send_invite(call, call.invite)
         return call
 
+    def dial_uri(self, text: str) -> PhoneCall:
+        """Call a URI as it is written."""
+        call = PhoneCall(self)
+        call.invite = new_request(
+            "INVITE",
+            SipUri.parse(text),
+            from_=f"{self.aor};tag={self.stack.ids.tag()}",
+            to=f"<{text}>",
+            call_id=self.stack.ids.call_id(),
+            cseq=1,
+            body=sdp(self.host, self.rtp_port, self.codecs),
+        )
+        self.calls.append(call)
+        self._send_invite(call, call.invite)
+        return call
+
     def _send_invite(self, call: PhoneCall, request: Request) -> None:
         fresh = Request(request.method, request.uri, request.headers.copy(), request.body)
         call.session = self.stack.invite(fresh, self.flow, self.contact, self.driver.now(), user=call)
