@@ -57,6 +57,13 @@ SCANNERS = (
 )
 
 
+class CertificateSettings(Section):
+    """One of `[[sip.more_certificates]]`: PEM files, relative to the data folder."""
+
+    certificate: Annotated[str, PlainValidator(text_up_to(4096, at_least=1))]
+    key: Annotated[str, PlainValidator(text_up_to(4096, at_least=1))]
+
+
 class SipSettings(Section):
     """`[sip]`: listeners, what peers are told, limits of registrations."""
 
@@ -83,6 +90,11 @@ class SipSettings(Section):
     # PEM files, relative to the data folder. Empty: the server makes its own at the first start.
     certificate: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     key: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    # For further host names by which the server is reached; the names stand in the certificates (SNI).
+    more_certificates: Annotated[tuple[CertificateSettings, ...], Field(strict=False)] = ()
+    # A PEM file of authorities: phones on `tls` must show a certificate signed by one of them. Empty: none is
+    # asked for; browsers, which have none as a rule, are never asked.
+    client_ca: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     # Empty: peers are told the address of the interface that reaches them, right for every site without NAT.
     external: Annotated[str, PlainValidator(host_or_empty)] = ""
     # Private (RFC 1918) and loopback addresses never need the external address.

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conf.schema import SipSettings
 from pbx.control.messages import ControlError
-from sipcore.transport.tls_layer import TlsIdentity
+from sipcore.transport.tls_layer import KeyPair, TlsIdentity
 
 CERTIFICATE_FILE, KEY_FILE = "certificate.pem", "key.pem"
 POLL_S = 2.0
@@ -30,22 +30,28 @@ log = structlog.get_logger("tls")
 
 
 class ServerCertificate:
-    """Certificate and key in force. `poll` from time to time takes over what has changed in the files."""
+    """Certificates and keys in force. `poll` from time to time takes over what has changed in the files. `identity` is
+    shown to phones, who may have to show a certificate themselves, `web_identity` to browsers."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._files = (certificate, key)
-        check_pair(certificate, key, dt.datetime.now(dt.UTC))
+    def __init__(
+        self, certificate: Path, key: Path, more: Sequence[tuple[Path, Path]] = (), client_ca: Path | None = None
+    ) -> None:
+        self._files, self._more, self._client_ca = (certificate, key), tuple(more), client_ca
+        others = self._checked()
         self._state = self._stamps()
         try:
-            self.identity = TlsIdentity(certificate, key)
+            self.identity = TlsIdentity(certificate, key, others, client_ca)
+            self.web_identity = TlsIdentity(certificate, key, others)
         except OSError as error:
             raise ControlError(_unusable(certificate, error)) from None
 
     @classmethod
     def open(cls, sip: SipSettings, data: Path) -> "ServerCertificate":
         """The configured files, or those in the data folder, made when they are missing; raises `ControlError`."""
+        more = [(data / each.certificate, data / each.key) for each in sip.more_certificates]
+        client_ca = data / sip.client_ca if sip.client_ca else None
         if sip.certificate:
-            return cls(data / sip.certificate, data / sip.key)
+            return cls(data / sip.certificate, data / sip.key, more, client_ca)
         certificate, key = data / CERTIFICATE_FILE, data / KEY_FILE
         if not certificate.exists() and not key.exists():
             try:
@@ -53,7 +59,7 @@ class ServerCertificate:
             except OSError as error:
                 raise ControlError(f"{error.filename or certificate} cannot be written: {error.strerror}") from None
             log.info("a self-signed certificate was made", file=str(certificate))
-        return cls(certificate, key)
+        return cls(certificate, key, more, client_ca)
 
     def poll(self) -> bool:
         """True when a changed pair is in force now; of a broken one the log tells, and the old one stays."""
@@ -61,10 +67,11 @@ class ServerCertificate:
         if state == self._state:
             return False
         self._state = state
-        certificate, key = self._files
+        certificate, _ = self._files
         try:
-            check_pair(certificate, key, dt.datetime.now(dt.UTC))
-            self.identity.reload()
+            others = self._checked()
+            self.identity.reload(others)
+            self.web_identity.reload(others)
         except ControlError as error:
             log.error("the new certificate is not used, the old one stays", why=str(error))
             return False
@@ -75,7 +82,18 @@ class ServerCertificate:
         return True
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
-        return [_stamp(path) for path in self._files]
+        pairs = (self._files, *self._more)
+        authorities = [self._client_ca] if self._client_ca is not None else []
+        return [_stamp(path) for path in (*(path for pair in pairs for path in pair), *authorities)]
+
+    def _checked(self) -> list[KeyPair]:
+        """The pairs besides the first; raises `ControlError` for any file that is not right."""
+        now = dt.datetime.now(dt.UTC)
+        for pair in (self._files, *self._more):
+            check_pair(*pair, now)
+        if self._client_ca is not None:
+            _read_certificate(self._client_ca, "[sip] client_ca")
+        return [KeyPair(certificate, key, names_in(certificate)) for certificate, key in self._more]
 
 
 def check_pair(certificate: Path, key: Path, now: dt.datetime) -> None:
@@ -90,6 +108,17 @@ def check_pair(certificate: Path, key: Path, now: dt.datetime) -> None:
     if shown.not_valid_before_utc > now:
         begins = shown.not_valid_before_utc.date()
         raise ControlError(f"the certificate {certificate} is valid from {begins} only: set the clock, or {_WHERE}")
+
+
+def names_in(certificate: Path) -> tuple[str, ...]:
+    """The host names that a certificate stands for."""
+    try:
+        found = _read_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        raise ControlError(
+            f"{certificate} names no host to be shown for: get one with subject alternative names"
+        ) from None
+    return tuple(found.value.get_values_for_type(x509.DNSName))
 
 
 def make_self_signed(certificate: Path, key: Path, names: Sequence[str], now: dt.datetime) -> None:
@@ -131,12 +160,12 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _read_certificate(path: Path) -> x509.Certificate:
+def _read_certificate(path: Path, keys: str = "[sip] certificate and key") -> x509.Certificate:
     """The first certificate of the file: the one that is shown."""
     try:
         return x509.load_pem_x509_certificates(_read(path, "certificate"))[0]
     except ValueError:
-        raise ControlError(f"{path} holds no certificate in PEM form: {_WHERE}") from None
+        raise ControlError(f"{path} holds no certificate in PEM form: change {keys} in the settings") from None
 
 
 def _read_key(path: Path) -> PrivateKeyTypes:

@@ -45,9 +45,9 @@ class Listeners:
     async def _open_secure(self, origins: OriginPolicy) -> None:
         driver, addresses = self._driver, self._addresses
         self._certificate = ServerCertificate.open(self._sip, self._data)
-        identity = self._certificate.identity
+        identity, web_identity = self._certificate.identity, self._certificate.web_identity
         await self._streams("tls", self._sip.tls, lambda: TlsListener(driver, addresses, identity))
-        await self._streams("wss", self._sip.wss, lambda: WssListener(driver, addresses, origins, identity))
+        await self._streams("wss", self._sip.wss, lambda: WssListener(driver, addresses, origins, web_identity))
         self._watch = asyncio.ensure_future(self._watch_files(self._certificate))
 
     async def _streams(self, transport: str, wanted: Sequence[Listen], make: Callable[[], TcpListener]) -> None:

@@ -7,6 +7,8 @@ so that the certificate can be changed under live ones.
 
 import contextlib
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sipcore.errors import DropReason
@@ -23,30 +25,58 @@ class TlsBroken(Exception):
         self.reason = reason
 
 
-class TlsIdentity:
-    """The certificate that new connections are shown. What the server opens itself is encrypted but not verified:
-    phones have no certificate anyone could check."""
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A certificate with its key, for the host `names` that stand in it (`*.example.com` is one label more)."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._files = (certificate, key)
-        self._accepting = self._loaded(certificate, key)
+    certificate: Path
+    key: Path
+    names: tuple[str, ...] = ()
+
+
+class TlsIdentity:
+    """The certificates that new connections are shown: of `others` the one for the host name that the client asks for
+    (SNI, RFC 6066 §3), else the first. With `client_ca` a client has to show one that those authorities have signed.
+
+    What the server opens itself is encrypted but not verified: phones have no certificate anyone could check."""
+
+    def __init__(
+        self, certificate: Path, key: Path, others: Sequence[KeyPair] = (), client_ca: Path | None = None
+    ) -> None:
+        self._first, self._client_ca = KeyPair(certificate, key), client_ca
+        self.reload(others)
         self._opening = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._opening.check_hostname, self._opening.verify_mode = False, ssl.CERT_NONE
         self._opening.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    def reload(self) -> None:
-        """Show what is in the files now; raises OSError (ssl.SSLError) and keeps the old for a pair that is broken."""
-        self._accepting = self._loaded(*self._files)
+    def reload(self, others: Sequence[KeyPair] = ()) -> None:
+        """Show what is in the files now; raises OSError (ssl.SSLError) and keeps the old when a pair is broken."""
+        accepting = self._loaded(self._first)
+        by_name: dict[str, ssl.SSLContext] = {}
+        for pair in others:
+            by_name |= dict.fromkeys((name.lower() for name in pair.names), self._loaded(pair))
+        accepting.sni_callback = self._choose
+        self._accepting, self._by_name = accepting, by_name
 
     def layer(self, *, is_server: bool) -> "TlsLayer":
         return TlsLayer(self._accepting if is_server else self._opening, is_server=is_server)
 
-    @staticmethod
-    def _loaded(certificate: Path, key: Path) -> ssl.SSLContext:
+    def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        if not name:
+            return
+        name = name.lower()
+        found = self._by_name.get(name) or self._by_name.get("*." + name.partition(".")[2])
+        if found is not None:
+            connection.context = found
+
+    def _loaded(self, pair: KeyPair) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-        context.load_cert_chain(certificate, key, password=_no_password)
+        context.load_cert_chain(pair.certificate, pair.key, password=_no_password)
+        if self._client_ca is not None:
+            context.load_verify_locations(self._client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 

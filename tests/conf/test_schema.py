@@ -29,6 +29,8 @@ ws_origins = ["https://phone.example.com"]
 connections_per_source = 500
 certificate = "pbx.pem"
 key = "/etc/zvon/key.pem"
+more_certificates = [{ certificate = "shop.pem", key = "shop.key" }]
+client_ca = "phones.pem"
 external = "pbx.example.net"
 local_networks = ["192.0.2.0/24", "2001:db8::/32", "192.0.2.1"]
 min_expires = 30
@@ -93,6 +95,8 @@ def test_every_key_is_read() -> None:
     assert settings.sip.tcp == ()
     assert settings.sip.tls == (Listen("0.0.0.0", 5061),)
     assert (settings.sip.ws, settings.sip.wss) == ((Listen("127.0.0.1", 8088),), (Listen("::", 8089),))
+    (more,) = settings.sip.more_certificates
+    assert (more.certificate, more.key, settings.sip.client_ca) == ("shop.pem", "shop.key", "phones.pem")
     assert settings.sip.connections_per_source == 500
     assert settings.sip.ws_origins == ("https://phone.example.com",)
     assert (settings.sip.certificate, settings.sip.key) == ("pbx.pem", "/etc/zvon/key.pem")

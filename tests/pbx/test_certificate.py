@@ -11,7 +11,15 @@ from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 
 from conf.schema import SipSettings
-from pbx.certificate import CERTIFICATE_FILE, KEY_FILE, ServerCertificate, check_pair, make_self_signed, own_names
+from pbx.certificate import (
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    ServerCertificate,
+    check_pair,
+    make_self_signed,
+    names_in,
+    own_names,
+)
 from pbx.control.messages import ControlError
 
 NOW = dt.datetime.now(dt.UTC)
@@ -143,3 +151,30 @@ def test_a_broken_pair_is_told_once_and_a_later_good_one_is_taken(
     assert "cannot be read" in logs[0]["why"]
     place(tmp_path, *pairs[1])
     assert certificate.poll()
+
+
+def test_further_pairs_are_shown_for_the_names_in_them_and_watched(
+    tmp_path: Path, pairs: list[tuple[Path, Path]]
+) -> None:
+    place(tmp_path, *pairs[0])
+    assert names_in(pairs[1][0]) == ("two",)
+    sip = SipSettings.model_validate({"more_certificates": [{"certificate": "shop.pem", "key": "shop.key"}]})
+    with pytest.raises(ControlError, match=r"shop\.pem"):
+        ServerCertificate.open(sip, tmp_path)
+    for source, name in zip(pairs[1], ("shop.pem", "shop.key"), strict=True):
+        (tmp_path / name).write_bytes(source.read_bytes())
+    found = ServerCertificate.open(sip, tmp_path)
+    assert not found.poll()
+    os.replace(tmp_path / KEY_FILE, tmp_path / "shop.key")
+    with capture_logs() as logs:
+        assert not found.poll()
+    assert "key.pem" in str(logs)
+
+
+def test_authorities_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
+    sip = SipSettings.model_validate({"client_ca": "phones.pem"})
+    with pytest.raises(ControlError, match="cannot be read"):
+        ServerCertificate.open(sip, tmp_path)
+    (tmp_path / "phones.pem").write_text("nonsense")
+    with pytest.raises(ControlError, match=r"phones\.pem holds no certificate.*change \[sip\] client_ca"):
+        ServerCertificate.open(sip, tmp_path)

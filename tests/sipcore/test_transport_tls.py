@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from sipcore.errors import DropReason
 from sipcore.transport import tcp
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.tls import TlsListener
-from sipcore.transport.tls_layer import TlsIdentity
+from sipcore.transport.tls_layer import KeyPair, TlsIdentity
 from tests.sipcore.test_transport_tcp import FIRST, SECOND, STATUS, Office, Peer, turns, wait_for
 
 NOW = dt.datetime.now(dt.UTC)
@@ -46,9 +47,9 @@ def copy(source: tuple[Path, Path], target: tuple[Path, Path]) -> None:
 class SecureOffice(Office):
     """The office of the TCP tests behind TLS."""
 
-    def __init__(self, files: tuple[Path, Path]) -> None:
+    def __init__(self, identity: TlsIdentity) -> None:
         super().__init__()
-        self.identity = TlsIdentity(*files)
+        self.identity = identity
         self.listener = TlsListener(self.driver, AdvertisedAddress(), self.identity)
 
     def dropped(self, reason: DropReason) -> int:
@@ -56,8 +57,8 @@ class SecureOffice(Office):
 
 
 @asynccontextmanager
-async def secure_office(files: tuple[Path, Path]) -> AsyncIterator[SecureOffice]:
-    made = SecureOffice(files)
+async def secure_office(files: tuple[Path, Path], identity: TlsIdentity | None = None) -> AsyncIterator[SecureOffice]:
+    made = SecureOffice(identity or TlsIdentity(*files))
     await made.listener.listen("127.0.0.1", 0)
     try:
         yield made
@@ -262,3 +263,81 @@ async def test_a_peer_without_tls_is_unreachable(files: tuple[Path, Path]) -> No
         await wait_for(lambda: made.outcomes() == [503])
         assert made.dropped(DropReason.TLS_HANDSHAKE) == 1
     server.close()
+
+
+# --- several host names, certificates of clients ---------------------------------------------------------------------
+
+
+async def shown_to(made: SecureOffice, name: str) -> bytes:
+    """The certificate that a client sees who asks for that host name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection(*made.listener.bound, ssl=context, server_hostname=name)
+    found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    await turns()
+    return bytes(found)
+
+
+@pytest.mark.real_loop
+async def test_each_host_name_has_its_certificate(pairs: list[tuple[Path, Path]], files: tuple[Path, Path]) -> None:
+    first, second = (ssl.PEM_cert_to_DER_cert(pair[0].read_text()) for pair in pairs)
+    other = KeyPair(*pairs[1], ("two.test", "*.shops.test"))
+    async with secure_office(files, TlsIdentity(*files, [other])) as made:
+        for name, expected in {
+            "one.test": first,
+            "two.test": second,
+            "TWO.Test": second,
+            "a.shops.test": second,
+            "a.b.shops.test": first,
+            "shops.test": first,
+            "": first,
+        }.items():
+            assert await shown_to(made, name) == expected, name
+        made.identity.reload([KeyPair(*pairs[1], ("new.test",))])
+        assert await shown_to(made, "two.test") == first
+        assert await shown_to(made, "new.test") == second
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize(
+    ("shows", "name"), [("ours", "one.test"), ("ours", "two.test"), ("foreign", "one.test"), ("", "two.test")]
+)
+async def test_phones_may_have_to_show_a_certificate(
+    tmp_path: Path, pairs: list[tuple[Path, Path]], files: tuple[Path, Path], shows: str, name: str
+) -> None:
+    authority, phone = make_phone_certificate(tmp_path / "ours")
+    _, foreign = make_phone_certificate(tmp_path / "foreign")
+    identity = TlsIdentity(*files, [KeyPair(*pairs[1], ("two.test",))], authority)
+    async with secure_office(files, identity) as made:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if shows:
+            context.load_cert_chain(*(phone if shows == "ours" else foreign))
+        peer = Peer(*await asyncio.open_connection(*made.listener.bound, ssl=context, server_hostname=name))
+        peer.send(FIRST)
+        if shows == "ours":
+            assert (await peer.receive()).startswith(STATUS)
+        else:
+            with pytest.raises(ssl.SSLError, match=r"(?i)certificate|unknown ca"):
+                await peer.receive()
+            assert made.dropped(DropReason.TLS_HANDSHAKE) == 1
+            assert made.told == []
+        peer.writer.transport.abort()
+        await turns()
+
+
+def make_phone_certificate(folder: Path) -> tuple[Path, tuple[Path, Path]]:
+    """An authority, and a phone's certificate and key that it has signed; made by openssl."""
+    folder.mkdir()
+    authority, request, phone, key = (folder / name for name in ("ca.pem", "phone.csr", "phone.pem", "phone.key"))
+    signing = ["-CA", authority, "-CAkey", folder / "ca.key", "-CAcreateserial"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    commands: list[list[object]] = [
+        ["req", "-x509", *curve, "-subj", f"/CN={folder.name}", "-out", authority, "-keyout", folder / "ca.key"],
+        ["req", *curve, "-subj", "/CN=desk 201", "-out", request, "-keyout", key],
+        ["x509", "-req", "-in", request, *signing, "-out", phone],
+    ]
+    for command in commands:
+        subprocess.run(["openssl", *map(str, command)], capture_output=True, check=True)
+    return authority, (phone, key)
