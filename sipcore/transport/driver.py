@@ -42,7 +42,7 @@ class LayerDriver:
         self.on_closed: Callable[[Flow], None] | None = None  # told of connections that are gone
         self._paths: dict[int, Path] = {}
         self._openers: dict[tuple[str, bool], Opener] = {}
-        self._next_id = 0
+        self._next_id = self._failed_events = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._lag_s = self._lag_at = 0.0
@@ -126,6 +126,7 @@ class LayerDriver:
         try:
             self._handler(event)
         except Exception:
+            self._failed_events += 1
             log.exception("an event could not be handled", sip_event=type(event).__name__)
 
     def _send(self, data: bytes, flow: Flow) -> None:
@@ -184,6 +185,7 @@ class LayerDriver:
             "received": {transport.lower(): count for transport, count in self._received.items()},
             "sent": {transport.lower(): count for transport, count in self._sent.items()},
             "lag_ms": round(self.lag_s * 1e3, 1),
+            "failed_events": self._failed_events,
         }
 
     async def close(self) -> None:

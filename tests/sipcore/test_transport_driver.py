@@ -123,6 +123,7 @@ async def test_a_handler_that_fails_stops_nothing() -> None:
     desk.driver.feed(text("REFER", branch="z9hG4bK-bad", call_id="bad").encode(), desk.flow)
     desk.driver.feed(text().encode(), desk.flow)
     assert desk.wire.starts() == [(0.0, b"SIP/2.0 200 OK")]
+    assert desk.driver.describe()["failed_events"] == 1
     await desk.driver.close()
 
 
@@ -185,7 +186,13 @@ async def test_a_gate_lets_in_answers_or_keeps_silent() -> None:
         desk.driver.feed(text(via=f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{branch};rport").encode(), desk.flow)
     assert [first for _, first in desk.wire.starts()] == [b"SIP/2.0 200 OK", b"SIP/2.0 503 Service Unavailable"]
     assert len(desk.told) == 1
-    assert desk.driver.describe() == {"paths": 1, "received": {"udp": 3}, "sent": {"udp": 2}, "lag_ms": 0.0}
+    assert desk.driver.describe() == {
+        "paths": 1,
+        "received": {"udp": 3},
+        "sent": {"udp": 2},
+        "lag_ms": 0.0,
+        "failed_events": 0,
+    }
     await desk.driver.close()
 
 
