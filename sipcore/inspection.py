@@ -38,10 +38,10 @@ def _refusal(request: Request, config: StackConfig, extensions: frozenset[str]) 
         unknown = [token for token in headers.values("require") if token.strip().lower() not in extensions]
         if unknown:
             return 420, [("Unsupported", ", ".join(unknown))]
-    return _refusal_of_invite(request, config) if request.method == "INVITE" else (0, ())
+    return _refusal_of_refresh(request, config) if request.method in ("INVITE", "UPDATE") else (0, ())
 
 
-def _refusal_of_invite(request: Request, config: StackConfig) -> tuple[int, Extra]:
+def _refusal_of_refresh(request: Request, config: StackConfig) -> tuple[int, Extra]:
     headers = request.headers
     _ = request.contact, headers.all(RecordRoute)  # what a dialog is made of has to be readable
     least = config.min_se_s

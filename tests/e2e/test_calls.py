@@ -24,7 +24,18 @@ PAIRS = [
     ("caller_is_answered_and_hangs_up", "callee_loses_the_first_ack"),
     ("caller_is_answered_and_hangs_up", "callee_gives_reliable_early_media"),
     ("caller_acknowledges_early_media", "callee_gives_reliable_early_media"),
+    ("caller_asks_for_too_short_an_interval", "callee_refreshes"),
+    ("caller_is_answered_and_hangs_up", "callee_is_refreshed_by_update"),
+    ("caller_is_answered_and_hangs_up", "callee_is_refreshed_by_reinvite"),
+    ("caller_is_answered_and_callee_hangs_up", "callee_vanishes"),
+    ("caller_sends_digits_by_info", "callee_answers"),
 ]
+TALK_MS = {  # beyond 300
+    "callee_loses_the_first_ack": 3000,
+    "callee_refreshes": 1500,
+    "callee_is_refreshed_by_update": 7500,
+    "callee_is_refreshed_by_reinvite": 7500,
+}
 DEAF = {"caller_loses_the_first_200", "callee_loses_the_first_ack"}  # these play lost messages: no retransmission
 
 
@@ -50,7 +61,7 @@ def _play_both(caller: Plan, callees: list[Plan], folder: Path) -> None:
 
 @pytest.mark.parametrize(("caller", "callee"), PAIRS, ids=[f"{caller}-{callee}" for caller, callee in PAIRS])
 def test_a_call_goes_as_both_sides_play_it(server: Server, tmp_path: Path, caller: str, callee: str) -> None:
-    talk_ms = 3000 if callee == "callee_loses_the_first_ack" else 300
+    talk_ms = TALK_MS.get(callee, 300)
     with registered_port(server.address, "401", CALLEE) as port:
         plan = replace(_caller(server, caller, "401"), talk_ms=talk_ms)
         _play_both(plan, [_callee(server, callee, "401", port)], tmp_path)

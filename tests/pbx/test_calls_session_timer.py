@@ -10,6 +10,7 @@ from tests.support.builders import direction_of, sdp, terminal
 from tests.support.callers import without_update
 from tests.support.office import open_office
 from tests.support.ua import Phone, PhoneCall
+from tests.support.wire import PERFECT, Faults
 
 TIMERS = StackConfig(session_expires_s=1800)
 
@@ -86,3 +87,25 @@ async def test_a_phone_that_moved_says_so_when_it_is_refreshed() -> None:
         assert spec.direction is Direction.SENDRECV
         call.hangup()
         await ring.until_over()
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_long_call_survives_a_network_that_loses_every_fifth_packet(seed: int, method: str) -> None:
+    faults = Faults(loss=0.2, copies=0.1, delay_s=(0.001, 0.2))
+    async with open_office(terminal("101"), terminal("102"), stack=TIMERS, seed=seed) as office:
+        a, b = await office.registered("101"), await office.registered("102")
+        if method == "INVITE":
+            without_update(a.stack, b.stack)
+        call, ring = await office.connect(a, b)
+        office.wire.faults = faults
+        await talk_for(8, call, ring)
+        assert len(refreshes(a)) >= 15
+        assert len(refreshes(b)) >= 15
+        assert (office.hears("101"), office.hears("102")) == ("102", "101")
+        office.wire.faults = PERFECT
+        await asyncio.sleep(120)
+        call.hangup()
+        await ring.until_over()
+    assert office.row.disposition == "ANSWERED"
+    assert office.row.talk_seconds >= 8 * 3600

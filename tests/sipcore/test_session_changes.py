@@ -336,7 +336,7 @@ def test_a_change_of_one_who_is_about_to_be_hung_up_on_is_put_off() -> None:
 
 @both_ways
 def test_a_change_that_meets_a_bye_is_over(by_caller: bool) -> None:
-    """RFC 5407 §3.2.3."""
+    """RFC 5407 §3.2.2."""
     pair = Pair().established()
     asks, leaves = sides(pair, by_caller)
     asks.perform(pair.of(asks), "modify", HOLD)

@@ -494,3 +494,16 @@ def test_a_damaged_retry_after_is_no_wait_of_the_peers(value: str) -> None:
     pair.alice.perform(pair.a, "update", extra=[WHO])
     pair.net.step_until(80.0)
     assert updated(pair.alice) == [200]
+
+
+@pytest.mark.parametrize(("supported", "status"), [("timer", 422), ("100rel", 200)])
+def test_a_refresh_by_update_that_is_too_frequent_is_refused_to_who_understands_it(supported: str, status: int) -> None:
+    """RFC 4028 §9."""
+    pair = Pair(bob=ON).established()
+    pair.alice.perform(pair.a, "update", extra=[("Supported", supported), ("Session-Expires", "30;refresher=uac")])
+    pair.net.step_until(2.0)
+    (answer,) = [each for code in (200, 422) for each in pair.responses(code) if each.cseq.method == "UPDATE"]
+    assert answer.status == status
+    if status == 422:
+        assert answer.headers.get("min-se") == "90"
+        assert pair.b.state.name == "CONFIRMED"
