@@ -85,6 +85,13 @@ class Listeners:
                 return listener.flow_to(host, port)
         return None
 
+    def readdress(self) -> None:
+        """What we tell peers may be another address from now on."""
+        self._addresses.forget()
+        for listener in self.of("UDP"):
+            if isinstance(listener, UdpListener):
+                listener.readdress()
+
     def bound(self) -> list[tuple[str, str]]:
         """Transport and host of every listener."""
         return [(transport, each.bound[0]) for transport, listeners in self._open.items() for each in listeners]

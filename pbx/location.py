@@ -103,6 +103,16 @@ class Location:
             self._tell(number, new, RegistrationChange.REACHABLE if is_reachable else RegistrationChange.UNREACHABLE)
         return bool(changed)
 
+    def readdress(self) -> None:
+        """Our address is another one: requests to phones name it from now on."""
+        for number, bindings in list(self._bindings.items()):
+            self._bindings[number] = tuple(self._readdressed(binding) for binding in bindings)
+
+    def _readdressed(self, binding: Binding) -> Binding:
+        if binding.flow is None or binding.flow.reliable:
+            return binding
+        return replace(binding, flow=self._flow_to(binding.flow.transport, *binding.flow.remote))
+
     def flow_closed(self, flow: Flow) -> None:
         """The connection of `flow` is gone. A browser behind it cannot be reached again; a phone may be, by its
         Contact."""

@@ -29,6 +29,7 @@ from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.outward import Outward
+from pbx.own_address import OwnAddress
 from pbx.providers import Providers
 from pbx.qualifier import Qualifier
 from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
@@ -40,6 +41,7 @@ from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
 from pbx.views import call_view, plan_view, registration_view
 from sipcore.flow import Flow
+from sipcore.locate import is_address
 from sipcore.register.binding import RegisterPolicy
 from sipcore.register.gruu import Gruus
 from sipcore.stack import SipStack, StackConfig
@@ -75,7 +77,8 @@ class Server:
         self._realm = sip.realm or keys.realm
         directory = Directory(office, self._realm)
         self.admission = _admission(sip, directory, keys, self.clock)
-        self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
+        external = sip.external if is_address(sip.external) else ""
+        self._addresses = AdvertisedAddress(external, [str(network) for network in sip.local_networks])
         self.location = Location(
             storage.locations, self.clock, self.bus, self._flow_to, self._is_open, Gruus(keys.derived("gruu"))
         )
@@ -111,6 +114,7 @@ class Server:
         outward = Outward(self.driver, self._resolver, self._listeners.flow_to, self._listeners.bound)
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
+        self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress)
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,6 +137,7 @@ class Server:
         """Open listeners, restore registrations; returns the listeners as the ready line names them."""
         try:
             await self._listeners.open()
+            await self._own_address.start()
             restored = await self.location.restore()
             await self.pbx.restore()
             await self._control.start()
@@ -169,12 +174,19 @@ class Server:
         for task in self._tasks:
             task.cancel()
         self.qualifier.stop()
+        self._own_address.stop()
         await self._control.close()
         await self._resolver.close()
         await self.driver.close()
         self._listeners.close()
         if self._hep is not None:
             self._hep.close()
+
+    def _readdress(self) -> None:
+        """Peers have another address of ours to use."""
+        self._listeners.readdress()
+        self.location.readdress()
+        self.providers.renew()
 
     async def _sweep(self) -> None:
         while True:
@@ -206,6 +218,7 @@ class Server:
             "transport": self.driver.describe(),
             "lines": self.providers.describe(),
             "phones": self.qualifier.describe(),
+            "address": self._own_address.describe(),
             "dns": self._resolver.describe(),
             "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),

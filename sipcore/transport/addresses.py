@@ -1,6 +1,5 @@
 """Which of our addresses a peer should see: the one the kernel would send from, or the external one."""
 
-import contextlib
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -14,15 +13,23 @@ def source_of(host: str) -> str:
 
 
 class AdvertisedAddress:
-    """Answers per peer, cached. `external` is told to peers outside `local_networks` (REG-6); an address only to those
-    of its own family, a host name to all (REG-7). An IPv6 peer that is not global is local in any case."""
+    """Answers per peer, cached. The external address is told to peers outside `local_networks` (REG-6), and only to
+    those of its own family. An IPv6 peer that is not global is local in any case."""
 
     def __init__(self, external: str = "", local_networks: Sequence[str] = ()) -> None:
-        self._external = external
-        self._external_version = 0
-        with contextlib.suppress(ValueError):
-            self._external_version = ip_address(external).version
+        self._external: dict[int, str] = {}
+        self._told: set[str] = set()  # also what was true before: flows of old calls name it
+        self.set_external((external,) if external else ())
         self._networks = [ip_network(network, strict=False) for network in local_networks]
+
+    def set_external(self, addresses: Sequence[str]) -> None:
+        """What our router is called outside from now on: one address of each family at most (REG-7)."""
+        self._external = {ip_address(each).version: each for each in reversed(addresses)}
+        self._told.update(addresses)
+        self.forget()
+
+    def forget(self) -> None:
+        """Find out anew what to tell to whom: an address of this machine may be another one."""
         self._cache: dict[tuple[str, str], str] = {}
 
     def towards(self, remote_host: str, bound_host: str) -> str:
@@ -35,21 +42,21 @@ class AdvertisedAddress:
         return found
 
     def _find(self, remote_host: str, bound_host: str) -> str:
-        if self._external and not self._is_local(ip_address(remote_host)):
-            return self._external
+        address = ip_address(remote_host)
+        external = self._external.get(address.version)
+        if external is not None and not self._is_local(address):
+            return external
         return self.local_towards(remote_host, bound_host)
 
     def _is_local(self, address: IPv4Address | IPv6Address) -> bool:
         """Our own address is right for this peer."""
-        if self._external_version not in (0, address.version):
-            return True
         if address.version == 6 and (address.is_private or address.is_link_local):
             return True
         return any(address in network for network in self._networks if network.version == address.version)
 
     def bind_for(self, advertised: str, remote_host: str) -> str:
         """The local address to bind media ports on for a peer that is told `advertised`."""
-        if advertised != self._external:
+        if advertised not in self._told:
             return advertised
         found = self._cache.get(("bind", remote_host))
         if found is None:

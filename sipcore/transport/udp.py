@@ -78,6 +78,10 @@ class UdpListener(asyncio.DatagramProtocol):
         flow = self._flows[host, port] = Flow("UDP", local, (host, port), self.id)
         return flow
 
+    def readdress(self) -> None:
+        """What we tell peers may be another address from now on."""
+        self._flows.clear()
+
     def waiting(self) -> float:
         """About how many datagrams wait in the receive queue; 0 where the system does not tell."""
         if self._socket is None:

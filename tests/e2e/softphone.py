@@ -63,6 +63,7 @@ class Softphone:
         watches: str = "",
         mwi: bool = False,
         publishes: bool = False,
+        host: str = "",
     ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
@@ -70,7 +71,7 @@ class Softphone:
         (folder / "heard").mkdir(parents=True)
         write_wav(folder / "says.wav", says)
         control = free_port()
-        host = "[::1]" if ":" in server[0] else "127.0.0.1"
+        host = host or ("[::1]" if ":" in server[0] else "127.0.0.1")
         config = CONFIG.format(
             sip=free_port(),
             control=control,
@@ -197,8 +198,9 @@ def softphone(
     *,
     mwi: bool = False,
     publishes: bool = False,
+    host: str = "",
 ) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says, transport, watches, mwi, publishes)
+    phone = Softphone(folder, server, number, password, says, transport, watches, mwi, publishes, host)
     try:
         yield phone
     finally:

@@ -87,7 +87,7 @@ class Phone:
         try:
             if self.transport == "udp":
                 raw, source = self._socket.recvfrom(65535)
-                return Message.parse(raw, source)
+                return Message.parse(raw, source) if raw.strip(b"\0\r\n") else None  # a keep-alive
             return self._read_stream()
         except TimeoutError:
             return None

@@ -165,3 +165,24 @@ async def test_a_browser_is_not_registered_any_more_after_a_restart() -> None:
     again = Location(setting.store, setting.clock, Bus(), setting.flow_to)
     assert await again.restore() == 1
     assert [str(binding.contact) for binding in again.bindings("101")] == ["sip:101@10.0.0.3"]
+
+
+async def test_requests_to_phones_name_our_new_address_after_it_changed() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2")
+    setting.flow_to = lambda transport, host, port: Flow(transport, ("10.0.0.77", 5060), (host, port))  # type: ignore[method-assign]
+    setting.location._flow_to = setting.flow_to
+    setting.location.readdress()
+    (target,) = setting.location.targets(terminal("101"))
+    assert target.flow == Flow("UDP", ("10.0.0.77", 5060), ("10.0.0.2", 5060))
+
+
+async def test_a_contact_that_does_not_answer_is_no_target_until_it_does() -> None:
+    setting = Setting()
+    setting.register("101", "10.0.0.2", "10.0.0.3")
+    contact = SipUri("sip", "101", "10.0.0.2")
+    assert setting.location.set_reachable("101", contact, False)
+    assert not setting.location.set_reachable("101", contact, False)
+    assert [target.flow.remote[0] for target in setting.location.targets(terminal("101"))] == ["10.0.0.3"]
+    assert setting.location.set_reachable("101", contact, True)
+    assert len(setting.location.targets(terminal("101"))) == 2

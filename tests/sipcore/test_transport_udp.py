@@ -108,12 +108,23 @@ def test_peers_outside_the_local_networks_are_told_the_external_address() -> Non
         ("2001:db8::4", "fd00::9", "::1"),
         ("2001:db8::4", "fe80::9", "::1"),
         ("2001:db8::4", "::1", "::1"),
-        ("pbx.example.net", "2a00:1450::9", "pbx.example.net"),
     ],
 )
 def test_the_external_address_is_told_to_its_own_family_only(external: str, remote: str, told: str) -> None:
     bound = "::1" if ":" in remote else "127.0.0.1"
     assert AdvertisedAddress(external, ["127.0.0.0/8"]).towards(remote, bound) == told
+
+
+def test_an_external_address_that_changes_is_told_from_then_on() -> None:
+    addresses = AdvertisedAddress("", ["10.0.0.0/8"])
+    assert addresses.towards("203.0.113.9", "10.0.0.1") == "10.0.0.1"
+    addresses.set_external(("198.51.100.4", "2001:db8::4"))
+    assert addresses.towards("203.0.113.9", "10.0.0.1") == "198.51.100.4"
+    assert addresses.towards("2a00:1450::9", "::1") == "2001:db8::4"
+    assert addresses.towards("10.9.9.9", "10.0.0.1") == "10.0.0.1"
+    addresses.set_external(("198.51.100.5",))
+    assert addresses.towards("203.0.113.9", "10.0.0.1") == "198.51.100.5"
+    assert addresses.bind_for("198.51.100.4", "127.0.0.9") == "127.0.0.1"  # of a call that began before
 
 
 def test_media_is_bound_to_an_address_of_ours_not_to_the_external_one() -> None:

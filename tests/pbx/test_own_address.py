@@ -1,0 +1,115 @@
+"""Our address outside, found by a name that changes; the machine's own address, when that changes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from pbx.own_address import OwnAddress
+from sipcore.locate import Kind, Target
+from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.resolver import Located
+
+FAR = "203.0.113.9"
+
+
+class Dns:
+    """One name with addresses that may change; `None` is a server that never answers."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses: tuple[str, ...] | None = addresses
+        self.asked = 0
+
+    async def addresses_of(self) -> tuple[str, ...]:
+        self.asked += 1
+        if self.addresses is None:
+            await asyncio.sleep(5)
+        return self.addresses or ()
+
+
+class Finder:
+    def __init__(self, dns: Dns) -> None:
+        self.dns = dns
+
+    async def addresses(self, host: str, families: Sequence[Kind]) -> Located:
+        found = await self.dns.addresses_of()
+        return Located(
+            tuple(Target("", each, 0, host) for each in found), "" if found else f'there is no host "{host}"'
+        )
+
+
+class World:
+    def __init__(self, external: str, dns: Dns) -> None:
+        self.dns, self.news = dns, 0
+        self.addresses = AdvertisedAddress("", ["127.0.0.0/8"])
+        self.own = OwnAddress(external, self.addresses, Finder(dns), self._changed)
+
+    def _changed(self) -> None:
+        self.news += 1
+
+    @property
+    def told(self) -> str:
+        return self.addresses.towards(FAR, "127.0.0.1")
+
+
+@asynccontextmanager
+async def watching(external: str, *addresses: str, is_silent: bool = False) -> AsyncIterator[World]:
+    world = World(external, Dns(*addresses))
+    if is_silent:
+        world.dns.addresses = None
+    await world.own.start()
+    yield world
+    world.own.stop()
+
+
+async def test_a_host_name_is_told_as_the_address_it_has() -> None:
+    async with watching("pbx.example.net", "198.51.100.4") as world:
+        assert (world.told, world.news) == ("198.51.100.4", 0)
+        await asyncio.sleep(100)
+        assert world.news == 0
+        world.dns.addresses = ("198.51.100.5", "2001:db8::5")
+        await asyncio.sleep(31)
+        assert (world.told, world.news) == ("198.51.100.5", 1)
+        assert world.addresses.towards("2a00:1450::9", "::1") == "2001:db8::5"
+
+
+async def test_the_start_waits_a_second_for_dns_and_no_longer() -> None:
+    began = asyncio.get_running_loop().time()
+    with capture_logs() as logs:
+        async with watching("pbx.example.net", is_silent=True) as world:
+            assert asyncio.get_running_loop().time() - began == 1.0
+            assert world.told == "127.0.0.1"
+            assert [entry["why"] for entry in logs] == ["DNS did not answer in time"]
+            world.dns.addresses = ("198.51.100.4",)
+            await asyncio.sleep(31)
+            assert (world.told, world.news) == ("198.51.100.4", 1)
+
+
+async def test_while_the_name_has_no_address_the_last_one_holds() -> None:
+    async with watching("pbx.example.net", "198.51.100.4") as world:
+        world.dns.addresses = ()
+        with capture_logs() as logs:
+            await asyncio.sleep(300)
+        assert (world.told, world.news, len(logs)) == ("198.51.100.4", 0, 1)
+        assert world.own.describe()["why"] == 'there is no host "pbx.example.net"'
+
+
+async def test_an_address_needs_no_dns() -> None:
+    async with watching("198.51.100.4") as world:
+        await asyncio.sleep(100)
+        assert (world.dns.asked, world.own.describe()) == (0, {})
+
+
+async def test_a_machine_with_another_address_tells_its_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = ["192.168.1.7"]
+    monkeypatch.setattr(AdvertisedAddress, "local_towards", staticmethod(lambda *_: own[0]))
+    async with watching("") as world:
+        await asyncio.sleep(100)
+        assert world.news == 0
+        own[0] = "192.168.1.8"
+        await asyncio.sleep(31)
+        assert world.news == 1
+        await asyncio.sleep(100)
+        assert world.news == 1
