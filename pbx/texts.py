@@ -28,6 +28,7 @@ from storage.records import StoredText, Terminal
 MOST_BODY_BYTES = 800  # with headers no more than the 1300 bytes of RFC 3428 §8
 MOST_UNDER_WAY = 20  # of one sender
 PATIENCE_S = 20.0  # the sender's own transaction gives up after 32 s
+T2_REACHED = 7  # times T1: Timer E of the sender has grown to T2, and RFC 4320 §4.1 wants a 100
 FLEETING = "application/im-iscomposing+xml"  # of the moment: never kept
 TYPES = ("text/plain", "text/html", "message/cpim", FLEETING)
 
@@ -104,7 +105,7 @@ class TextRelay:
 
     async def _relay(self, event: RequestArrived, text: StoredText, delivery: Delivery | None) -> None:
         try:
-            status = ABSENT if delivery is None else await _patiently(delivery)
+            status = ABSENT if delivery is None else await self._outcome(event, delivery)
             if status >= 300 and status not in OF_THE_TEXT and await self.box.keep(text, delivery):
                 status = 202
         finally:
@@ -112,6 +113,15 @@ class TextRelay:
             if not self._under_way[text.sender]:
                 del self._under_way[text.sender]
         self._answer(event, status)
+
+    async def _outcome(self, event: RequestArrived, delivery: Delivery) -> int:
+        """As far as it is known while the sender waits; a sender that waits is told that we are at it."""
+        at_it_s = T2_REACHED * self._driver.stack.config.timers.t1
+        status = await _within(at_it_s, delivery)
+        if status is None:
+            self._answer(event, 100)
+            status = await _within(PATIENCE_S - at_it_s, delivery)
+        return ABSENT if status is None else status
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -125,13 +135,13 @@ class TextRelay:
         self._driver.kick()
 
 
-async def _patiently(delivery: Delivery) -> int:
-    """The outcome, as far as it is known while the sender waits."""
+async def _within(seconds: float, delivery: Delivery) -> int | None:
+    """The outcome, None while there is none."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(seconds):
             return await asyncio.shield(delivery.outcome)
     except TimeoutError:
-        return ABSENT
+        return None
 
 
 def _wanted_s(request: Request) -> float:

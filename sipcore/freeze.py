@@ -310,6 +310,7 @@ _SUBSCRIPTION = _Form(
     (_DIALOG.codec, "dialog"),
     (_TEXT, "event contact agent _reason"),
     (_POLICY, "policy"),
+    (_NUMBER, "interval_s"),
     (_INT, "version _retry_after_s"),
     (_BOOL, "_changed"),
     (_maybe(_MOMENT), "_expires_at _rest_at"),

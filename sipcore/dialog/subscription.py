@@ -143,10 +143,18 @@ class SubscriptionPolicy:
             return None
         return min(asked.value, self.max_s)
 
+    def interval(self, event: Event | None) -> float:
+        """The pause that a subscriber asks for with `min-interval` (RFC 6446 §4.1), ours when it asks for less or for
+        nothing that can be read; never so long that it would hear nothing during a lifetime."""
+        asked = event.params.get("min-interval") if event is not None else None
+        if asked is None or not asked.isascii() or not asked.isdigit() or len(asked) > 9:
+            return self.rest_s
+        return max(self.rest_s, float(min(int(asked), self.min_s)))
+
 
 class Subscription:
-    """One subscription at us. `event` is the Event value as subscribed (with its id); `user` is whatever its user
-    keeps there; `version` counts the documents sent."""
+    """One subscription at us. `event` is the Event value as subscribed (with its id); `interval_s` is the least time
+    between two of its NOTIFYs; `user` is whatever its user keeps there; `version` counts the documents sent."""
 
     __slots__ = (
         "_changed",
@@ -160,6 +168,7 @@ class Subscription:
         "contact",
         "dialog",
         "event",
+        "interval_s",
         "policy",
         "queued_at",
         "state",
@@ -174,6 +183,7 @@ class Subscription:
         self.event = request.headers.get("event") or ""
         self.contact, self.agent, self.policy, self._ids = contact, agent, policy, ids
         self.state = State.ASKING
+        self.interval_s = policy.interval(request.headers.first(Event))
         self.version = 0
         self.user: object = None
         self.queued_at: float | None = None
@@ -252,6 +262,7 @@ class Subscription:
             return self._answer(key, request, 489, [("Allow-Events", mine.package)])
         if lifetime_s is None:
             return self._answer(key, request, 423, [("Min-Expires", self.policy.min_s)])
+        self.interval_s = self.policy.interval(event)
         self.dialog.refresh_target(request)
         self.dialog.flow = flow
         return self._step(On.REFRESH if lifetime_s else On.UNSUBSCRIBE, now, key, request, lifetime_s)
@@ -318,7 +329,7 @@ class Subscription:
         return (Tell(DocumentWanted(self)),)
 
     def _rest(self, now: float) -> Actions:
-        self._rest_at = max(now, self._sent_at + self.policy.rest_s)
+        self._rest_at = max(now, self._sent_at + self.interval_s)
         return ()
 
     def _rest_as_told(self, now: float, _: int, seconds: int) -> Actions:
@@ -355,7 +366,8 @@ class Subscription:
     def _state_value(self, now: float) -> str:
         if self._expires_at is not None:
             left_s = ceil(self._expires_at - now - 0.001)  # a sum of floats may be a hair beyond the whole second
-            return f"active;expires={max(0, left_s)}"
+            paced = f";min-interval={self.interval_s:g}" if self.interval_s > self.policy.rest_s else ""
+            return f"active;expires={max(0, left_s)}{paced}"
         later = f";retry-after={self._retry_after_s}" if self._retry_after_s else ""
         return f"terminated;reason={self._reason}{later}"
 

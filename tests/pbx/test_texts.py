@@ -121,6 +121,16 @@ async def test_a_device_that_went_away_is_not_waited_for_longer_than_the_sender_
         assert asyncio.get_running_loop().time() - started == pytest.approx(PATIENCE_S)
 
 
+@pytest.mark.parametrize(("after_s", "trying"), [(1.0, 0), (3.4, 0), (3.6, 1), (15.0, 1)])
+async def test_a_sender_that_waits_hears_100_once_its_copies_have_become_rare(after_s: float, trying: int) -> None:
+    async with open_office(SENDER, terminal("102")) as office:
+        answering(await office.registered("102"), 200, after_s=after_s)
+        raw = office.raw("101", "10.0.7.1")
+        text(raw, "102")
+        await raw.expect(200)
+        assert [each.status for each in raw.received] == [100] * trying + [200]  # type: ignore[union-attr]
+
+
 async def test_a_sender_has_only_so_many_under_way() -> None:
     async with open_office(SENDER, terminal("102")) as office:
         office.unplug(await office.registered("102"))

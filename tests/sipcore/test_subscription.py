@@ -326,3 +326,33 @@ def test_one_that_was_ending_is_not_resumed() -> None:
     watch = settled().end("noresource")
     assert watch.machine.resume(UDP, watch.now) == ()
     assert watch.machine.is_ending
+
+
+@pytest.mark.parametrize(
+    ("event", "interval_s"),
+    [
+        ("dialog", 0.5),
+        ("dialog;min-interval=10", 10.0),
+        ("dialog;min-interval=0", 0.5),
+        ("dialog;min-interval=99999", 60.0),
+        ("dialog;min-interval=soon", 0.5),
+        ("dialog;min-interval=-1", 0.5),
+        ("dialog;min-interval=٣", 0.5),
+        ("dialog;min-interval", 0.5),
+    ],
+)
+def test_a_subscriber_may_ask_for_a_slower_pace(event: str, interval_s: float) -> None:
+    watch = Watch(event=event).give()
+    paced = f";min-interval={interval_s:g}" if interval_s > 0.5 else ""
+    assert watch.state == f"active;expires=600{paced}"
+    watch.answered().change().change()
+    assert watch.at(interval_s - 0.01).told == ["wanted"]
+    assert watch.at(interval_s).told == ["wanted"] * 2
+    assert thaw(freeze(watch.machine), ids=CountingIds()).interval_s == interval_s
+
+
+def test_a_refresh_may_change_the_pace_and_is_answered_with_state_at_once() -> None:
+    watch = Watch(event="dialog;min-interval=30").give().answered()
+    watch.at(5.0).refresh(event="dialog").give()
+    assert watch.state == "active;expires=600"
+    assert watch.answered().change().at(5.6).told == ["wanted"] * 3
