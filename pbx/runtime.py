@@ -110,15 +110,19 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
+        self._look_outside(sip, keys)
+        self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
+        self._control = ControlServer(lock, self)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started_at = self.clock.wall()
+
+    def _look_outside(self, sip: SipSettings, keys: ServerKeys) -> None:
+        """Names, providers, and what we are called out there."""
         self._resolver = Resolver(LazyDns([(each.host, each.port) for each in sip.dns]), self.stack.ids.fraction)
         outward = Outward(self.driver, self._resolver, self._listeners.flow_to, self._listeners.bound)
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
         self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress)
-        self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
-        self._control = ControlServer(lock, self)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._started_at = self.clock.wall()
 
     def _stand_before_the_stack(self, sip: SipSettings) -> Gate:
         gate = Gate(
