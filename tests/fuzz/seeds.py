@@ -5,6 +5,7 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
+from sipcore.presence.pidf import pidf
 from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -28,6 +29,12 @@ HEADERS = {
     "authorization": b'Digest username="101", realm="zvon", nonce="dcd98b", uri="sip:zvon", qop=auth, nc=00000001, '
     b'cnonce="0a4f113b", response="6629fae49393a05397450978507c4ef1", opaque="5ccc069c403ebaf9f0171e9517f40e41"',
 }
+DOCUMENTS = (
+    b'<!DOCTYPE p [<!ENTITY a "x"><!ENTITY b "&a;&a;">]><presence xmlns="urn:ietf:params:xml:ns:pidf">&b;</presence>',
+    b'<?xml version="1.0" encoding="utf-16"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@b"/>',
+    b'<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf"><p:tuple id="1"><p:status><p:basic>closed</p:basic></p:status>'
+    b"<p:note xml:lang='en'><![CDATA[<x>]]>&#1;&amp;</p:note></p:tuple></p:presence>",
+)
 FRAME = bytes([0x81, 0x85]) + bytes(4) + b"hello"
 
 
@@ -56,6 +63,7 @@ def seeds(target: str) -> list[bytes]:
     digests = [value for name, value in _fields() if "auth" in name]
     made: dict[str, list[bytes]] = {
         "stream": [bytes([size]) + data for data in whole for size in (0, 30)],
+        "presence": [pidf("sip:1@h", is_open=True, activities=("away", "busy"), note="Обед <1>"), *DOCUMENTS],
         "uri": [uri for data in whole for uri in re.findall(rb"[a-z]+:[^\s<>]+", data)],
         "header": _headers(),
         "params": [value for data in whole for value in re.findall(rb";[^\r\n,<>]+", data)],

@@ -24,6 +24,8 @@ from sipcore.message import Message, Request
 from sipcore.overload import OverloadReport
 from sipcore.params import Params
 from sipcore.parse import MalformedMessage, parse_any, parse_message
+from sipcore.presence.pidf import pidf
+from sipcore.presence.pidf_read import parse_pidf
 from sipcore.sdp.model import Direction
 from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
@@ -177,6 +179,18 @@ def sdp(data: bytes) -> object:
     return found
 
 
+def presence(data: bytes) -> object:
+    """What a phone publishes, and what its watchers get of it."""
+    try:
+        found = parse_pidf(data)
+    except ParseError:
+        return None
+    made = pidf("sip:102@10.0.0.1", is_open=found.is_open is not False, activities=found.activities, note=found.note)
+    told = parse_pidf(made)
+    assert told.activities == found.activities
+    return told
+
+
 def digest(data: bytes) -> object:
     """Credentials are judged; a challenge is answered, and the answer is understood."""
     text = _text(data)
@@ -249,5 +263,5 @@ def websocket(data: bytes) -> object:
 
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (message, usual, stream, stack, uri, header, params, sdp, digest, gate, trace, websocket)
+    for target in (message, usual, stream, stack, uri, header, params, sdp, presence, digest, gate, trace, websocket)
 }

@@ -161,3 +161,17 @@ def test_a_subscribe_with_a_foreign_tag_belongs_to_nobody() -> None:
     lamp.net.step_until(2.0)
     assert lamp.statuses[-1] == 481
     assert lamp.server.stack.describe()["subscriptions"] == 1
+
+
+def test_only_a_subscription_whose_end_is_to_be_told_is_waited_for_at_a_stop() -> None:
+    lamp = Lamp()
+    lamp.subscribe()
+    lamp.net.step_until(1.0)
+    assert lamp.server.stack.usages_alive == 0
+    (found,) = [each for each in lamp.server.stack.machines() if isinstance(each, Subscription)]
+    now = lamp.server.now
+    lamp.server.stack.perform(found, found.end(now, "noresource"), now)
+    assert lamp.server.stack.usages_alive == 1
+    lamp.net.settle()
+    lamp.net.step_until(2.0)
+    assert lamp.server.stack.usages_alive == 0
