@@ -207,8 +207,10 @@ class SessionBase:
 
 
 def via_value(flow: Flow, branch: str) -> str:
-    """Our Via on a path, asking for the source port to be noted (RFC 3581 §3)."""
-    return f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport"
+    """Our Via on a path, asking for the source port to be noted (RFC 3581 §3) and, over a connection, for requests to
+    us to come the same way (RFC 5923 §5)."""
+    alias = ";alias" if flow.transport in ("TCP", "TLS") else ""
+    return f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport{alias}"
 
 
 def request_via(request: Request, flow: Flow, branch: str, *, owner: bool = True) -> SendRequest:

@@ -1,17 +1,20 @@
 """SIP over TCP (RFC 3261 §18, RFC 5923): connections are used in both directions, whoever opened them."""
 
 import asyncio
+import re
 import socket
 from collections import Counter
 from typing import Self, cast
 
-from sipcore.errors import DropReason, FramingError
+from sipcore.errors import DropReason, FramingError, ParseError
 from sipcore.flow import Flow
 from sipcore.framing import PONG, Ping, StreamFramer
+from sipcore.headers import Via
 from sipcore.parse import MalformedMessage
 from sipcore.transport.addresses import AdvertisedAddress, source_of
 from sipcore.transport.driver import LayerDriver
 from sipcore.transport.tls_layer import TlsBroken, TlsLayer
+from sipcore.uri import same_host
 
 # Precedents: Kamailio keeps an idle connection 120 s and has 10 s for a message; phones send keep-alives every 30 s.
 MESSAGE_TIMEOUT_S = 10.0
@@ -28,7 +31,21 @@ KEEP_ALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
+ALIAS = b";alias"
+_FIRST_VIA = re.compile(rb"\n(?:via|v)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 LINGER_S = 5.0  # for a peer to read what was sent before the end
+
+
+def alias_via(message: bytes) -> Via | None:
+    """The first Via of a request when it says `alias`."""
+    found = _FIRST_VIA.search(message)
+    if found is None or message.startswith(b"SIP/"):
+        return None
+    try:
+        via = Via.parse(found[1].partition(b",")[0].decode())
+    except (ParseError, UnicodeDecodeError):
+        return None
+    return via if "alias" in via.params else None
 
 
 class TcpConnection(asyncio.Protocol):
@@ -49,6 +66,7 @@ class TcpConnection(asyncio.Protocol):
         self.flow = flow
         self.is_outgoing = flow is not None
         self.is_admitted = False
+        self.alias: tuple[str, int] | None = None  # another address at which this peer is reached (RFC 5923)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's classes
@@ -117,6 +135,8 @@ class TcpConnection(asyncio.Protocol):
                     self._write(PONG)
                 else:
                     self._idle_s = IDLE_TIMEOUT_S
+                    if ALIAS in item:
+                        self._endpoint.alias(self, item)
                     self._driver.feed(item, self.flow)
         except FramingError as error:
             self._broken(error)
@@ -281,12 +301,23 @@ class TcpListener:
         self._by_peer[flow.remote] = connection
         return True
 
+    def alias(self, connection: TcpConnection, message: bytes) -> None:
+        """Requests to the sent-by address of a peer that asks for it go over its connection (RFC 5923 §5). What it
+        claims is believed for the very host that it is connected from, so that nobody takes another's calls."""
+        flow, via = connection.flow, alias_via(message)
+        if flow is None or via is None or connection.alias is not None or not same_host(via.host, flow.remote[0]):
+            return
+        address = (flow.remote[0], via.port or (5061 if flow.secure else 5060))
+        if self._by_peer.setdefault(address, connection) is connection:
+            connection.alias = address
+
     def forget(self, connection: TcpConnection, flow: Flow) -> None:
         """The connection is closed."""
         if self._connections.pop(connection, None) is None:
             return
-        if self._by_peer.get(flow.remote) is connection:
-            del self._by_peer[flow.remote]
+        for address in (flow.remote, connection.alias):
+            if address is not None and self._by_peer.get(address) is connection:
+                del self._by_peer[address]
         source = source_of(flow.remote[0])
         self._per_source[source] -= 1
         if not self._per_source[source]:

@@ -407,3 +407,55 @@ async def test_a_port_in_use_is_an_os_error() -> None:
     async with office() as made:
         with pytest.raises(OSError, match="in use"):
             await TcpListener.open(made.driver, AdvertisedAddress(), *made.listener.bound)
+
+
+# --- connections used in the other direction as well (RFC 5923) ------------------------------------------------------
+
+
+def with_via(via: str) -> bytes:
+    return text(via=f"SIP/2.0/TCP {via};branch=z9hG4bK-{via}", call_id=f"c{via}").encode()
+
+
+@pytest.mark.parametrize(
+    ("via", "port"), [("127.0.0.7:5070;alias", 5070), ("127.0.0.7;alias", 5060), ("127.0.0.7:5070;rport;alias", 5070)]
+)
+async def test_a_peer_that_asks_for_it_is_called_at_its_own_address_over_its_connection(via: str, port: int) -> None:
+    async with office() as made:
+        peer = await connect(made, "127.0.0.7")
+        peer.send(with_via(via))
+        await peer.receive()
+        made.ask("127.0.0.7", port)
+        data = await peer.receive()
+        assert data.startswith(b"OPTIONS sip:")
+        assert b";rport;alias" in data
+        await peer.close()
+        assert made.listener._by_peer == {}
+
+
+@pytest.mark.parametrize(
+    "via", ["127.0.0.8:5070;alias", "pbx.test:5070;alias", "127.0.0.7:5070", "127.0.0.7:5070;alias2"]
+)
+async def test_nobody_is_believed_to_be_another_host(via: str) -> None:
+    async with office() as made:
+        peer = await connect(made, "127.0.0.7")
+        peer.send(with_via(via))
+        await peer.receive()
+        assert len(made.listener._by_peer) == 1
+        await peer.close()
+
+
+async def test_the_first_connection_keeps_an_address_and_a_connection_has_one_at_most() -> None:
+    async with office() as made:
+        first, second = await connect(made, "127.0.0.7"), await connect(made, "127.0.0.7")
+        first.send(with_via("127.0.0.7:5070;alias"))
+        await first.receive()
+        first.send(with_via("127.0.0.7:5071;alias"))
+        await first.receive()
+        second.send(with_via("127.0.0.7:5070;alias").replace(b"Call-ID: c", b"Call-ID: d"))
+        await second.receive()
+        assert ("127.0.0.7", 5071) not in made.listener._by_peer
+        made.ask("127.0.0.7", 5070)
+        assert (await first.receive()).startswith(b"OPTIONS sip:")
+        await first.close()
+        assert ("127.0.0.7", 5070) not in made.listener._by_peer
+        await second.close()
