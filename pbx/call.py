@@ -58,13 +58,22 @@ class Call:
         return self._caller
 
     @property
+    def has_caller(self) -> bool:
+        """False while who wants to call is being rung."""
+        return self._caller is not None
+
+    def called_back(self, leg: "Leg") -> None:
+        """Who wants to call has answered."""
+        self._caller, leg.is_caller = leg, False
+
+    @property
     def media_group(self) -> int:
         """The group of media that other legs of this call have to be in, so that they can meet the caller's."""
         return self._media_group if self._caller is None else self._caller.media.group
 
     def adopt(self, leg: "Leg") -> None:
-        """A leg becomes ours; the first one is the caller's."""
-        if self._caller is None:
+        """A leg becomes ours; the first one is the caller's, unless the caller is still being rung."""
+        if self._caller is None and not leg.is_caller:
             self._caller = leg
         self.legs.append(leg)
         self._open.add(leg.id)

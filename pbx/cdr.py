@@ -15,7 +15,6 @@ from pbx.events import (
     CallEvent,
     CallLinked,
     CallStarted,
-    Direction,
     LegAnswered,
     LegCreated,
     LegEnded,
@@ -55,7 +54,7 @@ class CallStory:
         self._quality: dict[LegId, dict[str, float]] = {}
 
     def leg_created(self, event: LegCreated) -> None:
-        if event.direction is Direction.INCOMING and not event.is_callee:
+        if event.is_of_caller:
             self._of_leg[event.leg] = None
             self._caller_call_ids.append(event.sip_call_id)
             return

@@ -202,6 +202,29 @@ def hangup(call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a
     typer.echo(f"call {call} ended")
 
 
+def originate(
+    caller: Annotated[str, typer.Argument(metavar="FROM", help="The terminal whose phone is rung first.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The number that it calls then.")],
+    ring: Annotated[bool, typer.Option("--ring", help="Let the phone ring; otherwise a single one answers.")] = False,
+    data: Data = VAR,
+) -> None:
+    """Start a call for a phone: it answers by itself if it can, then TO is called."""
+    with _server(data) as server:
+        call = server.originate(caller, to, by_itself=not ring)
+    typer.echo(f"call {call} started")
+
+
+def transfer(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a call.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="Where its caller goes on to.")],
+    data: Data = VAR,
+) -> None:
+    """Send the caller of a conversation on to another number."""
+    with _server(data) as server:
+        onward = server.transfer(call, to)
+    typer.echo(f"the caller of {call} goes on to {to} in call {onward}")
+
+
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "check": (check, "zvon check zvon.toml office.toml"),
     "plan": (plan, "zvon plan office.toml"),
@@ -213,7 +236,9 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "lines": (lines, "zvon lines --json"),
     "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
     "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),
+    "originate": (originate, "zvon originate 101 102"),
     "hangup": (hangup, "zvon hangup 1f3a-7"),
+    "transfer": (transfer, "zvon transfer zvon-1764000000.7 103"),
 }
 
 

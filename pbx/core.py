@@ -4,38 +4,40 @@ It owns every live call and answers every request that no session owns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
 from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
-from pbx.addressing import bracketed, contact, dialled
+from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
-from pbx.cause import BUSY, NOT_FOUND, OPERATOR, SHUTDOWN, UNAVAILABLE, UNSUPPORTED_BODY, UNWANTED_ANSWER, Cause
+from pbx.cause import NOT_FOUND, OPERATOR, SHUTDOWN, UNSUPPORTED_BODY, UNWANTED_ANSWER, Cause
 from pbx.clock import Clock
-from pbx.dial import Attempt, DialOutcome
+from pbx.dial import DialOutcome
 from pbx.directory import Directory
 from pbx.events import Direction
 from pbx.flows import FlowFailover
-from pbx.identity import PrivacyUnavailable, asserting, calling, from_value, shown_number
+from pbx.identity import PrivacyUnavailable, calling
 from pbx.leg import Leg
-from pbx.location import Location, Target
+from pbx.location import Location
 from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
 from pbx.notifier import Notifier
+from pbx.originate import Originator
 from pbx.party import Party
 from pbx.publisher import Publisher
 from pbx.registrar import Registrar
 from pbx.replace import Replacements
+from pbx.ringing import Ringer
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
 from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
 from pbx.transfer import Transfers
-from sipcore.build import new_request, response_to
+from sipcore.build import response_to
 from sipcore.dialog.profile import ALLOW
 from sipcore.errors import ParseError
 from sipcore.events import (
@@ -87,8 +89,8 @@ class Pbx:
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
-        self._transfers, self._replacements = Transfers(self), Replacements(self)
-        self._flows = FlowFailover(location.lost)
+        self.transfers, self._replacements = Transfers(self), Replacements(self)
+        self.ringer, self.originator = Ringer(self, FlowFailover(location.lost)), Originator(self)
         self.draining = False
         self._driver: SipDriver | None = None
         self._registrar: Registrar | None = None
@@ -161,10 +163,10 @@ class Pbx:
         leg = event.session.user
         if not isinstance(leg, Leg):
             return
-        if isinstance(event, SessionEnded) and (target := self._flows.next(leg, event)) is not None:
-            self._try_again(leg, target)
-        elif isinstance(event, ReferReceived):
-            self._transfers.refer(leg, event)
+        if isinstance(event, SessionEnded) and self.ringer.rings_again(leg, event):
+            return
+        if isinstance(event, ReferReceived):
+            self.transfers.refer(leg, event)
         else:
             tell(leg, event)
 
@@ -233,7 +235,7 @@ class Pbx:
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
-        call = self.new_call(to, near=self._near(terminal.number, to.number))
+        call = self.new_call(to, near=self.near(terminal.number, to.number))
         call.only = only
         call.begin(caller)
         media = self.media_for(call, flow, self.admission.sources.of(request, flow).remote[0])
@@ -255,7 +257,7 @@ class Pbx:
         self.calls[call.id] = call
         return call
 
-    def _near(self, *numbers: str) -> Call | None:
+    def near(self, *numbers: str) -> Call | None:
         """A call that one of these terminals takes part in: its next one goes to the same media worker, so that a
         transfer can join both. Not for gateways, whose many calls are spread over all workers."""
         for number in numbers:
@@ -307,67 +309,10 @@ class Pbx:
         return self.directory.terminal(number)
 
     async def prepare(self, call: Call) -> None:
-        await self.create_media(call.caller)
+        await self.create_media(call)
 
     async def ring(self, call: Call, terminal: Terminal, on_ringing: Callable[[], None] | None = None) -> DialOutcome:
-        """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7)."""
-        if self.services.active.count(terminal.number) >= terminal.max_calls:
-            return DialOutcome(None, BUSY)
-        targets = self.location.targets(terminal, call.only)
-        if not targets:
-            return DialOutcome(None, UNAVAILABLE)
-        legs = await self._ring_all(call, terminal, targets)
-        return await Attempt(call.caller, legs, on_ringing).outcome()
-
-    async def _ring_all(self, call: Call, terminal: Terminal, targets: Sequence[Target]) -> list[Leg]:
-        """The terminal counts as taken from now on, also while the engine is asked for ports."""
-        callees = [_Callee(self.media_for(call, target.flow, target.peer_host), target) for target in targets]
-        with self.services.active.reserved(terminal.number, call.id):
-            await self.create_media(call.caller, *[callee.media for callee in callees])
-            party = self.directory.party(terminal)
-            is_trusted = bool(terminal.trust)
-            return [self._ring_one(call, party, callee, is_trusted=is_trusted) for callee in callees]
-
-    def _ring_one(self, call: Call, party: Party, callee: "_Callee", *, is_trusted: bool) -> Leg:
-        side = self._send_invite(call, party, callee.media, callee.target, is_trusted=is_trusted)
-        leg = Leg(call, party, Direction.OUTGOING, side, callee.media, self.services)
-        side.owned_by(leg)
-        self._flows.begin(leg, callee.target)
-        return leg
-
-    def _try_again(self, leg: Leg, target: Target) -> None:
-        """Ring the same phone over another flow."""
-        terminal = self.directory.terminal(leg.party.number)
-        is_trusted = terminal is not None and bool(terminal.trust)
-        side = self._send_invite(leg.call, leg.party, leg.media, target, is_trusted=is_trusted)
-        leg.side = side
-        side.owned_by(leg)
-
-    def _send_invite(
-        self, call: Call, party: Party, offering: MediaSession, target: Target, *, is_trusted: bool
-    ) -> SipSide:
-        caller = call.caller
-        formats = self.formats_for(caller)
-        stack, host = self.driver.stack, target.flow.local[0]
-        from_ = from_value(caller.party, host)
-        extra = [*target.route_fields, *asserting(caller.party, host, is_trusted=is_trusted)]
-        if call.referred_by is not None:
-            extra.append(("Referred-By", from_value(call.referred_by, host)))
-        request = new_request(
-            "INVITE",
-            target.uri,
-            from_=f"{from_};tag={stack.ids.tag()}",
-            to=f"<sip:{party.number}@{bracketed(host)}>",
-            call_id=stack.ids.call_id(),
-            cseq=1,
-            extra=extra,
-            body=offering.offer(formats),
-        )
-        session = stack.invite(
-            request, target.flow, contact(shown_number(caller.party), target.flow), self.driver.now()
-        )
-        self.driver.kick()
-        return SipSide(self.driver, session, is_trusted=is_trusted)
+        return await self.ringer.ring(call, terminal, on_ringing)
 
     def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
         """What the party that shall talk to the caller may use."""
@@ -383,9 +328,10 @@ class Pbx:
         address = MediaAddress(self._addresses.bind_for(local, peer), local)
         return MediaSession(self.services.new_id(), address, (peer,), group=call.media_group)
 
-    async def create_media(self, caller: Leg, *others: MediaSession) -> None:
-        """Ports for all of them in one exchange with the engine; raises `MediaRefused`."""
-        sessions = [media for media in (caller.media, *others) if not media.is_created]
+    async def create_media(self, call: Call, *others: MediaSession) -> None:
+        """Ports for the caller and the others in one exchange with the engine; raises `MediaRefused`."""
+        callers = (call.caller.media,) if call.has_caller else ()
+        sessions = [media for media in (*callers, *others) if not media.is_created]
         try:
             replies = await self.services.engine.execute(*(media.creating() for media in sessions))
         except asyncio.CancelledError:  # the caller gave up; commands are carried out in order, so none is left
@@ -399,7 +345,7 @@ class Pbx:
                 refused = reply.why
         if refused:
             self.services.submit(*(media.destroying() for media in others if media.is_created))
-            caller.call.log.error("no media ports for the call", why=refused)
+            call.log.error("no media ports for the call", why=refused)
             raise MediaRefused(refused, 503)
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -454,15 +400,6 @@ class Pbx:
 
     def describe(self) -> dict[str, object]:
         return {"calls": len(self.calls), "legs": len(self.services.legs), "draining": self.draining}
-
-
-class _Callee:
-    """A contact that is about to ring."""
-
-    __slots__ = ("media", "target")
-
-    def __init__(self, media: MediaSession, target: Target) -> None:
-        self.media, self.target = media, target
 
 
 def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:

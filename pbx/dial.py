@@ -7,10 +7,16 @@ outcome is the best of the refusals: declined ends it for all phones, busy says 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from media.api import ToneSource
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
 from pbx.leg import Leg, LegState
 
+if TYPE_CHECKING:
+    from pbx.call import Call
+
+RINGBACK = ToneSource((((425.0,), 1000), ((), 4000)), loop=True, level_db=-18.0)
 RING_CAP_S = 600.0  # FWD-4
 _BEST_FIRST = (DECLINED, BUSY, NO_ANSWER, NOT_ACCEPTABLE)  # a 6xx before all others: RFC 3261 §16.7 step 6
 
@@ -24,11 +30,12 @@ class DialOutcome:
 
 
 class Attempt:
-    """Watches the legs that ring together. A caller who talks already (a transfer) hears nothing of the ringing by
-    itself: `on_ringing` is called instead."""
+    """Watches the legs that ring together. A caller who is answered already is played a ringing tone, unless
+    `on_ringing` is called instead."""
 
-    def __init__(self, caller: Leg, legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None) -> None:
-        self._caller, self._legs, self._on_ringing = caller, list(legs), on_ringing
+    def __init__(self, call: "Call", legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None) -> None:
+        self._call, self._legs, self._on_ringing = call, list(legs), on_ringing
+        self._plays = False
         self._early: Leg | None = None
         self._decided: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
         for leg in legs:
@@ -41,8 +48,7 @@ class Attempt:
 
     async def outcome(self, ring_s: float = RING_CAP_S) -> DialOutcome:
         """Wait for the first answer, the last refusal, or the end of the ringing time."""
-        call = self._caller.call
-        call.attempt = self
+        self._call.attempt = self
         try:
             for leg in self._legs:
                 self._changed(leg)
@@ -52,10 +58,12 @@ class Attempt:
             winner = None
             self._give_up(NO_ANSWER, None)
         except asyncio.CancelledError:
-            self._give_up(self._caller.cause or NO_ANSWER, None)
+            self._give_up((self._call.caller.cause if self._call.has_caller else None) or NO_ANSWER, None)
             raise
         finally:
-            call.attempt = None
+            self._call.attempt = None
+            if self._plays:
+                self._call.caller.stop_plays()
             for leg in self._legs:
                 leg.watch = None
         cause = best_cause([leg.cause for leg in self._legs if leg.cause is not None])
@@ -76,12 +84,17 @@ class Attempt:
     def _caller_hears(self, leg: Leg) -> None:
         if self._on_ringing is not None:
             self._on_ringing()
-        elif leg.has_early_media and self._early is None:
+            return
+        caller = self._call.caller
+        if leg.has_early_media and self._early is None:
             self._early = leg
-            self._caller.ring(like=leg.media.codec, early_media=True)
-            self._caller.call.connect(self._caller, leg)
+            caller.ring(like=leg.media.codec, early_media=True)
+            self._call.connect(caller, leg)
+        elif caller.is_answered and self._early is None and not self._plays:
+            self._plays = True
+            caller.start_play(RINGBACK)
         else:
-            self._caller.ring()
+            caller.ring()
 
     def _give_up(self, cause: Cause, winner: Leg | None) -> None:
         """Stop what still rings; the early media of a leg that lost ends with it."""

@@ -47,7 +47,8 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class LegCreated:
-    """`is_callee`: an incoming leg that takes the place of who was called (RFC 3891)."""
+    """`is_callee`: an incoming leg that takes the place of who was called (RFC 3891); `is_caller`: an outgoing one to
+    who wants to call (RFC 3725)."""
 
     at: float
     call: CallId
@@ -56,6 +57,12 @@ class LegCreated:
     direction: Direction
     sip_call_id: str
     is_callee: bool = False
+    is_caller: bool = False
+
+    @property
+    def is_of_caller(self) -> bool:
+        """On the side of who calls."""
+        return self.is_caller or (self.direction is Direction.INCOMING and not self.is_callee)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ Watcher = Callable[["Leg"], None]
 
 class Leg:
     """`party` and `direction` never change; `call` does on transfer. `is_callee`: an incoming leg that takes the place
-    of who was called."""
+    of who was called; `is_caller`: one to who wants to call, until it has answered."""
 
     def __init__(
         self,
@@ -84,10 +84,12 @@ class Leg:
         services: Services,
         *,
         is_callee: bool = False,
+        is_caller: bool = False,
     ) -> None:
         self.id: LegId = services.new_id()
         self.call, self.party, self.direction = call, party, direction
         self.side, self.media, self._services = side, media, services
+        self.is_caller = is_caller
         self.state = LegState.NEW
         self.bridge: Bridge | None = None
         self.watch: Watcher | None = None
@@ -105,10 +107,10 @@ class Leg:
         self._earlier: list[StreamReport] = []
         services.legs[media.endpoint] = self
         at = services.clock.wall()
-        services.publish(LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee))
+        services.publish(LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller))
         services.active.enter(party.number, call.id, self.id)
         call.adopt(self)
-        self.shown = call.to if call.caller is self else call.caller.party
+        self.shown = call.to if not call.has_caller or call.caller is self else call.caller.party
         self._is_told = True
         side.show(self.shown)
 

@@ -109,7 +109,7 @@ class Presence:
 
     def _leg_created(self, event: LegCreated) -> None:
         caller, to = self._calls.get(event.call, (event.party, event.party))
-        remote = to if event.direction is Direction.INCOMING and not event.is_callee else caller
+        remote = to if event.is_of_caller else caller
         self._enter(event.leg, _Device(event.call, event.party, event.direction, remote, event.sip_call_id))
 
     def _leg_ringing(self, event: LegRinging) -> None:

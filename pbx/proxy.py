@@ -148,6 +148,12 @@ class EdgeServer:
     async def hangup(self, call_id: str) -> bool:
         _ask_a_node()
 
+    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
+        _ask_a_node()
+
+    async def transfer(self, call_id: str, to_number: str) -> str:
+        _ask_a_node()
+
     async def plan(self, text: str, source_name: str) -> PlanView:
         _ask_a_node()
 

@@ -77,7 +77,7 @@ class Replacements:
         try:
             if request.body:
                 new.media.take_offer(request.body)
-            await self._pbx.create_media(new)
+            await self._pbx.create_media(new.call, new.media)
             if new.is_ended:  # given up meanwhile, by either side
                 self._pbx.services.submit(new.media.destroying())
             else:

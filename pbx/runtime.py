@@ -256,6 +256,12 @@ class Server:
     async def hangup(self, call_id: str) -> bool:
         return self.pbx.hangup(call_id)
 
+    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
+        return self.pbx.originator.originate(from_number, to_number, by_itself=by_itself)
+
+    async def transfer(self, call_id: str, to_number: str) -> str:
+        return self.pbx.originator.transfer(call_id, to_number)
+
     async def plan(self, text: str, source_name: str) -> PlanView:
         return plan_view(make_plan(self.office, self._parsed(text, source_name)))
 

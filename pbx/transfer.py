@@ -58,6 +58,13 @@ class Transfers:
         driver.kick()
         self._follow(Conversation(transferor, transferee), referral, Reports(self._pbx, refer))
 
+    def send(self, transferor: "Leg", transferee: "Leg", number: str) -> "Call | None":
+        """Transfer at somebody else's wish, without reports: the call in which it goes on; None when one of them is
+        being transferred already."""
+        if self._busy & {transferor.id, transferee.id}:
+            return None
+        return self._blind(Conversation(transferor, transferee), number, Reports(self._pbx, None))
+
     def _refusal(self, transferor: "Leg", transferee: "Leg | None", referral: Referral, request: "Request") -> int:
         """The status to refuse with, 0 to go on."""
         if transferee is None or referral.method != "INVITE":
@@ -110,7 +117,7 @@ class Transfers:
         else:
             self._attended(held, Conversation(consulting, target), reports)
 
-    def _blind(self, held: Conversation, number: str, reports: Reports, instead_of: "Call | None" = None) -> None:
+    def _blind(self, held: Conversation, number: str, reports: Reports, instead_of: "Call | None" = None) -> "Call":
         party, app = self._pbx.route(number)
         call = self._call(held, party)
         marks = {held.mine.id, held.other.id}
@@ -118,6 +125,7 @@ class Transfers:
             self._pbx, *held, reports, lambda: self._free(marks), number=number, app=app, instead_of=instead_of
         )
         self._run(call, transfer, marks)
+        return call
 
     def _attended(self, held: Conversation, consulted: Conversation, reports: Reports) -> None:
         self._link(held.other.call, consulted.mine.call)

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from media.api import ToneSource
 from pbx.cause import NORMAL, Cause
-from pbx.dial import DialOutcome
+from pbx.dial import RINGBACK, DialOutcome
 from pbx.media_session import MediaRefused
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from storage.records import Terminal
 
 RETURN_AFTER_S = 2.0  # FEAT-8
-RINGBACK = ToneSource((((425.0,), 1000), ((), 4000)), loop=True, level_db=-18.0)
 
 
 class Reports:

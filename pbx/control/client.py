@@ -23,12 +23,14 @@ from pbx.control.messages import (
     HangUp,
     Hello,
     LineView,
+    Originate,
     PlanOffice,
     PlanView,
     RegistrationView,
     Request,
     TraceCall,
     TraceView,
+    TransferCall,
     Welcome,
     decode_body,
     decode_frame,
@@ -102,6 +104,12 @@ class ControlClient:
 
     def hangup(self, call_id: str) -> bool:
         return self._ask(HangUp(call_id), bool)
+
+    def originate(self, from_number: str, to_number: str, *, by_itself: bool = True) -> str:
+        return self._ask(Originate(from_number, to_number, by_itself), str)
+
+    def transfer(self, call_id: str, to_number: str) -> str:
+        return self._ask(TransferCall(call_id, to_number), str)
 
     def plan(self, text: str, source_name: str) -> PlanView:
         return self._ask(PlanOffice(text, source_name), PlanView)

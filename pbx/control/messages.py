@@ -203,6 +203,23 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Originate:
+    """→ str: the id of the call. `by_itself`: a single phone of `from_number` is asked to answer at once."""
+
+    from_number: str
+    to_number: str
+    by_itself: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCall:
+    """→ str: the id of the call in which the caller goes on to `to_number`."""
+
+    call_id: str
+    to_number: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanOffice:
     """→ `PlanView`. `source_name` is the name of the document in sentences about it."""
 
@@ -234,6 +251,8 @@ Request = (
     | GetHistory
     | TraceCall
     | HangUp
+    | Originate
+    | TransferCall
     | PlanOffice
     | ApplyOffice
     | ExportOffice
@@ -248,6 +267,8 @@ REQUESTS: dict[str, type[Request]] = {
     "history": GetHistory,
     "trace": TraceCall,
     "hangup": HangUp,
+    "originate": Originate,
+    "transfer": TransferCall,
     "plan": PlanOffice,
     "apply": ApplyOffice,
     "export": ExportOffice,
@@ -271,6 +292,10 @@ class Operator(Protocol):
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView: ...
 
     async def hangup(self, call_id: str) -> bool: ...
+
+    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str: ...
+
+    async def transfer(self, call_id: str, to_number: str) -> str: ...
 
     async def plan(self, text: str, source_name: str) -> PlanView: ...
 

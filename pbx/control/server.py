@@ -28,9 +28,11 @@ from pbx.control.messages import (
     HangUp,
     Hello,
     Operator,
+    Originate,
     PlanOffice,
     Request,
     TraceCall,
+    TransferCall,
     Welcome,
     decode_frame,
     decode_request,
@@ -145,6 +147,10 @@ class ControlServer:
                 return await operator.trace(wanted, with_secrets)
             case HangUp(call_id):
                 return await operator.hangup(call_id)
+            case Originate(from_number, to_number, by_itself):
+                return await operator.originate(from_number, to_number, by_itself)
+            case TransferCall(call_id, to_number):
+                return await operator.transfer(call_id, to_number)
             case PlanOffice(text, source_name):
                 return await operator.plan(text, source_name)
             case ApplyOffice(text, source_name):

@@ -392,3 +392,27 @@ def test_the_command_line_starts_fast_because_it_imports_late() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     imported = set(done.stdout.split())
     assert not imported & {"asyncio", "sqlalchemy", "numpy", "uvloop", "rich.console"}
+
+
+@pytest.mark.real_loop
+async def test_a_call_is_started_for_a_phone(tmp_path: Path) -> None:
+    operator = FakeOperator()
+    result = await asked(tmp_path, "originate", "101", "102", operator=operator)
+    assert (result.exit_code, result.stdout) == (0, "call zvon-1.9 started\n")
+    await asked(tmp_path, "originate", "101", "102", "--ring", operator=operator)
+    assert operator.originated == [("101", "102", True), ("101", "102", False)]
+
+
+@pytest.mark.real_loop
+async def test_a_call_that_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
+    result = await asked(tmp_path, "originate", "101", "999")
+    assert (result.exit_code, result.stderr) == (1, "zvon: nobody has the number 999\n")
+
+
+@pytest.mark.real_loop
+async def test_the_caller_of_a_call_is_sent_on(tmp_path: Path) -> None:
+    operator = FakeOperator()
+    result = await asked(tmp_path, "transfer", CALL.id, "103", operator=operator)
+    assert (result.exit_code, operator.transferred) == (0, [(CALL.id, "103")])
+    assert "goes on to 103 in call zvon-1.10" in result.stdout
+    assert (await asked(tmp_path, "transfer", "none", "103")).exit_code == 1

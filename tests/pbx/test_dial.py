@@ -17,7 +17,7 @@ async def ringing(n: int) -> tuple[FakePbx, list[Leg], "asyncio.Task[DialOutcome
     pbx = FakePbx("102")
     await pbx.prepare(pbx.call)
     legs = [await pbx.callee(answered=False) for _ in range(n)]
-    task = asyncio.create_task(Attempt(pbx.caller, legs).outcome(60))
+    task = asyncio.create_task(Attempt(pbx.call, legs).outcome(60))
     await asyncio.sleep(0)
     return pbx, legs, task
 
@@ -48,7 +48,7 @@ async def test_a_leg_that_ended_or_answered_before_anybody_watched_counts() -> N
     legs = [await pbx.callee(answered=False) for _ in range(2)]
     legs[0].hung_up(cause.BUSY)
     answer(pbx, legs[1])
-    outcome = await Attempt(pbx.caller, legs).outcome(60)
+    outcome = await Attempt(pbx.call, legs).outcome(60)
     assert outcome.answered is legs[1]
 
 

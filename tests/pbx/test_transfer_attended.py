@@ -105,7 +105,7 @@ async def apart(office: VirtualOffice) -> Three:
     """The same with both conversations on different media workers: 102 and 103 had other calls when they began."""
     it = Three(office, [await office.registered(number) for number in ("101", "102", "103")])
     await it.talk()
-    office.pbx._near = lambda *_: None  # type: ignore[method-assign]
+    office.pbx.near = lambda *_: None  # type: ignore[method-assign]
     office.engine.workers = 2
     await it.consult()
     assert office.leg_of("102").media.worker != office.leg_of("103").media.worker

@@ -53,6 +53,8 @@ class FakeOperator:
     queries: list[HistoryQuery] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
+    originated: list[tuple[str, str, bool]] = field(default_factory=list)
+    transferred: list[tuple[str, str]] = field(default_factory=list)
     traces: dict[str, TraceView] = field(default_factory=dict)
     traced: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -81,6 +83,18 @@ class FakeOperator:
     async def hangup(self, call_id: str) -> bool:
         self.hung_up.append(call_id)
         return any(call.id == call_id for call in self.calls_now)
+
+    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
+        if to_number == "999":
+            raise ControlError("nobody has the number 999")
+        self.originated.append((from_number, to_number, by_itself))
+        return "zvon-1.9"
+
+    async def transfer(self, call_id: str, to_number: str) -> str:
+        if call_id != CALL.id:
+            raise ControlError(f"there is no call {call_id} now; `zvon calls` lists them")
+        self.transferred.append((call_id, to_number))
+        return "zvon-1.10"
 
     async def plan(self, text: str, source_name: str) -> PlanView:
         if "refused" in text:
