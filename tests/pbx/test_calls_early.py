@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from sipcore.build import response_to
+from sipcore.message import Request, Response
 from sipcore.stack import StackConfig
-from tests.support.builders import direction_of, terminal
+from tests.support.builders import direction_of, sdp, terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import Phone, PhoneCall
 from tests.support.wire import Faults
@@ -109,3 +111,59 @@ async def test_an_answer_while_early_media_is_unacknowledged_comes_through_after
         assert (office.hears("101"), office.hears("102")) == ("102", "101")
         call.hangup()
         await ring.until_over()
+
+
+def said(office: VirtualOffice, request: Request, status: int, tag: str, port: int, *extra: str) -> bytes:
+    """A response of one of the phones behind a proxy, with a description; `port` says which one is heard."""
+    headers = request.headers.copy()
+    for name in ("content-type", "contact", "allow", "supported", "session-expires", "max-forwards"):
+        headers.remove(name)
+    headers.set("to", f"{request.headers.get('to')};tag={tag}")
+    headers.set("contact", f"<sip:{tag}@10.0.9.9>")
+    for line in extra:
+        name, _, value = line.partition(": ")
+        headers.set(name.lower(), value)
+    if port:
+        headers.set("content-type", "application/sdp")
+    return bytes(Response(status, "Said", headers, sdp("10.0.9.9", port) if port else b""))
+
+
+@pytest.mark.parametrize("winner", ["one", "two"])
+@pytest.mark.parametrize("reliable", [False, True])
+async def test_of_several_phones_behind_a_proxy_the_first_with_media_is_heard_until_one_answers(
+    winner: str, reliable: bool
+) -> None:
+    async with open_office(terminal("101"), terminal("102", trust="10.0.9.9"), stack=STACK) as office:
+        a = await office.registered("101", extensions=RELIABLE)
+        proxy = office.raw("102", "10.0.9.9")
+        proxy.send(proxy.request("REGISTER", "102", 1, "Expires: 600"))
+        await proxy.expect(200)
+        call = a.dial("102")
+        invite = await proxy.expect_request("INVITE")
+        for tag, port in (("none", 0), ("two", 42000), ("one", 41000)):
+            extra = ["Require: 100rel", "RSeq: 5"] if reliable else []
+            proxy.send(said(office, invite, 183, tag, port, *extra))
+            if reliable:
+                prack = await proxy.expect_request("PRACK")
+                assert prack.to_tag == tag
+                proxy.send(bytes(response_to(prack, 200)))
+        await call.until_ringing()
+        await asyncio.sleep(1)
+        assert remote_port(office) == 42000
+        proxy.send(said(office, invite, 200, winner, 0 if reliable else 41000 if winner == "one" else 42000))
+        await call.until_answered()
+        ack = await proxy.expect_request("ACK")
+        assert ack.to_tag == winner
+        await asyncio.sleep(1)
+        assert remote_port(office) == (41000 if winner == "one" else 42000)
+        call.hangup()
+        bye = await proxy.expect_request("BYE")
+        assert bye.to_tag == winner
+        assert bye.cseq.number == (3 if reliable else 2)
+        proxy.send(bytes(response_to(bye, 200)))
+
+
+def remote_port(office: VirtualOffice) -> int:
+    spec = office.endpoint_of("102").spec
+    assert spec is not None
+    return spec.remote.port
