@@ -14,6 +14,7 @@ from media.api import CreateEndpoint, DestroyEndpoint, EngineFailed, MediaSilent
 from pbx.call import Call
 from pbx.events import CallEnded, CallStarted, LegCreated, LegEnded
 from sipcore.errors import LocalProtocolError
+from sipcore.stack import StackConfig
 from storage.records import CdrRow
 from tests.support.builders import terminal
 from tests.support.office import VirtualOffice, open_office
@@ -28,6 +29,7 @@ CODECS = (
     ("PCMA",),
     ("opus", "PCMU", "telephone-event"),
 )
+RELIABLE = frozenset({"100rel"})
 SEEDS_A_TEST = 10
 CALLS_A_SEED = 6
 
@@ -42,7 +44,9 @@ class Life:
 
     def phone(self, number: str, n: int) -> Phone:
         codecs, transport = self.random.choice(CODECS), self.random.choice(("UDP", "UDP", "UDP", "TCP"))
-        phone = self.office.phone(number, f"10.0.{int(number)}.{n}", codecs=codecs, transport=transport)
+        extensions = self.random.choice((frozenset[str](), RELIABLE))
+        where = f"10.0.{int(number)}.{n}"
+        phone = self.office.phone(number, where, codecs=codecs, transport=transport, extensions=extensions)
         phone.on_ring = self.rang
         return phone
 
@@ -98,8 +102,9 @@ class Life:
             await self.pause(2)
             if call.is_over:
                 return
-            step = self.random.choice((call.hold, call.resume, lambda: call.modify(call.my_offer("G722", "PCMU"))))
-            self.act(step)
+            other_codecs = lambda: call.modify(call.my_offer("G722", "PCMU"))  # noqa: E731
+            by_update = lambda: call._do(lambda now: call.on.update(now, sdp=call.my_offer(direction="sendonly")))  # noqa: E731
+            self.act(self.random.choice((call.hold, call.resume, other_codecs, by_update)))
         await self.pause()
         if self.random.random() < 0.1:
             self.office.pbx.hangup(self.random.choice([*self.office.pbx.calls, "none"]))
@@ -143,7 +148,8 @@ async def live(seed: int) -> None:
     terminals = [
         terminal(number, max_calls=random.choice((1, 2, 5)), trust=f"10.0.{number}.0/24") for number in NUMBERS
     ]
-    async with open_office(*terminals, faults=faults, seed=seed) as office:
+    stack = StackConfig(extensions=random.choice((frozenset[str](), RELIABLE, RELIABLE)))
+    async with open_office(*terminals, faults=faults, seed=seed, stack=stack) as office:
         office.may_log.add("a media worker died, its calls end")
         office.engine.answer_after_s = random.choice((0.0, 0.0, 0.3))
         people = Life(office, random)

@@ -330,19 +330,27 @@ def restart(pair: Pair, node: Node, shift_s: float) -> None:
                 pair.bobs[0] = machine
 
 
+def early_media(node: Node, session: InviteSession) -> None:
+    node.perform(session, "progress", 183, sdp=ANSWER)
+
+
 class Story:
     """A call with two changes and an end, on a seeded network, perhaps with restarts in the middle."""
 
     def __init__(self, seed: int, restarts: list[tuple[float, str]]) -> None:
         self.chance = random.Random(seed)
-        timers = {"session_expires_s": 20, "min_se_s": 10} if seed % 2 else {}
-        self.pair = Pair(impaired(seed, loss=0.15, copies=0.1, spread_s=0.3), taken=ring, alice=timers, bob=timers)
+        config: dict[str, Any] = {"session_expires_s": 20, "min_se_s": 10} if seed % 2 else {}
+        self.reliable = seed % 3 == 0
+        taken = ring
+        if self.reliable:
+            config["extensions"], taken = frozenset({"100rel"}), early_media
+        self.pair = Pair(impaired(seed, loss=0.15, copies=0.1, spread_s=0.3), taken=taken, alice=config, bob=config)
         pair, net = self.pair, self.pair.net
         for node in (pair.alice, pair.bob):
             node.handler = self._watch(node.handler)
         pair.dial()
         net.at(1.5, lambda: self._use(pair.bob, "answer", ANSWER))
-        for at, node in ((5.0, pair.alice), (9.0, pair.bob), (9.01, pair.alice)):
+        for at, node in ((0.6, pair.bob), (5.0, pair.alice), (9.0, pair.bob), (9.01, pair.alice)):
             net.at(at + self.chance.random(), lambda node=node: self._change(node))  # type: ignore[misc]
         leaver = self.chance.choice((pair.alice, pair.bob))
         net.at(self.chance.choice((0.5, 6.0, 20.0)), lambda: self._use(leaver, "end"))
@@ -368,8 +376,12 @@ class Story:
 
     def _change(self, node: Node) -> None:
         sessions = [self.pair.call] if node is self.pair.alice else self.pair.bobs
-        if sessions and sessions[0] is not None and sessions[0].may_modify:
-            node.perform(sessions[0], "modify", OFFER)
+        found = sessions[0] if sessions else None
+        if found is not None and self.reliable and found.may_update_offer:
+            node.perform(found, "update", sdp=OFFER)
+            node.perform(found, "update", extra=[("Subject", "news")])
+        elif found is not None and found.may_modify:
+            node.perform(found, "modify", OFFER)
 
     def told(self) -> list[list[str]]:
         events = [[event for event in node.events if hasattr(event, "session")] for node in self._nodes]
@@ -408,3 +420,4 @@ def test_both_sides_may_restart_again_and_again() -> None:
 def test_the_stories_hold_what_a_restart_could_break() -> None:
     labels = {packet.label for seed in range(12) for packet in Story(seed, []).pair.net.log}
     assert {"INVITE", "CANCEL", "ACK", "BYE", "200 INVITE", "487 INVITE", "491 INVITE", "100 INVITE"} <= labels
+    assert {"PRACK", "200 PRACK", "UPDATE", "200 UPDATE", "183 INVITE"} <= labels
