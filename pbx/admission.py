@@ -21,6 +21,7 @@ from sipcore.errors import ParseError
 from sipcore.flow import Flow
 from sipcore.headers import Authorization
 from sipcore.message import Request
+from sipcore.transport.addresses import source_of
 from sipcore.uri import SipUri
 from storage.records import Terminal
 
@@ -92,14 +93,14 @@ class Admission:
         credentials = self._credentials(request)
         if credentials is None:
             return self._challenge()
-        now = self._clock.now()
-        if not self.guard.may_try(source, now, credentials.username):
+        now, guesser = self._clock.now(), source_of(source)
+        if not self.guard.may_try(guesser, now, credentials.username):
             return _SLOW_DOWN
         terminal = self._proven(credentials, request)
         if terminal is None or not self._reachable(terminal, flow):
-            self.guard.failed(source, now, credentials.username)
+            self.guard.failed(guesser, now, credentials.username)
             return self._challenge()
-        self.guard.succeeded(source, now, credentials.username)
+        self.guard.succeeded(guesser, now, credentials.username)
         self.rate.proved(source)
         if not self._is_fresh(credentials):
             return self._challenge(stale=True)

@@ -5,10 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from pbx.admission import Denied
 from sipcore.auth.digest import answer
 from sipcore.auth.nonce import NonceMaker
+from sipcore.flow import Flow
 from sipcore.headers import WwwAuthenticate
-from sipcore.message import Response
+from sipcore.message import Request, Response
+from sipcore.parse import parse_message
 from storage.records import Terminal
 from tests.support.builders import sdp, terminal
 from tests.support.office import REALM, VirtualOffice, open_office
@@ -216,6 +219,25 @@ async def test_options_are_answered_for_anybody_without_naming_anything() -> Non
         raw.send(raw.request("OPTIONS", "101", 1))
         response = await raw.expect(200)
         assert response.headers.get("accept") == "application/sdp"
+
+
+async def test_a_guesser_with_a_whole_ipv6_network_is_one_source() -> None:
+    async with open_office(terminal("101")) as office:
+        guesser = Client(office)
+        await guesser.challenged()
+
+        def attempt(host: str) -> int:
+            guesser.cseq += 1
+            data = guesser.raw.request("REGISTER", "101", guesser.cseq, guesser.credentials("wrong"), to_tag="")
+            request = parse_message(data)
+            assert isinstance(request, Request)
+            verdict = office.admission.check(request, Flow("UDP", ("2001:db8::10", 5060), (host, 5060)))
+            assert isinstance(verdict, Denied)
+            return verdict.status
+
+        assert {attempt(f"2001:db8:7::{number}") for number in range(1, 11)} == {401}
+        assert attempt("2001:db8:7:0:1::99") == 503
+        assert attempt("2001:db8:7:1::1") == 401
 
 
 async def test_guessing_slows_down_the_source_to_a_try_a_second_while_others_are_served() -> None:
