@@ -185,6 +185,14 @@ def sip_server(value: object) -> Server:
     return Server(transport, listen.host, listen.port)
 
 
+def web_address_or_empty(value: object) -> str:
+    """Nothing, or an http or https URL."""
+    found = text(value)
+    if found and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[!-~]*)?", found):
+        raise ValueError(f'must be a web address such as "https://push.example.com/wake", not "{found}"')
+    return found
+
+
 _ROUTE = re.compile(
     r"sips?:(?:[A-Za-z0-9_.~*+-]{1,64}@)?(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
     r"(?:;[a-z]+(?:=[a-z0-9]+)?)*"

@@ -25,6 +25,7 @@ from conf.fields import (
     sip_server,
     storage_url,
     text_up_to,
+    web_address_or_empty,
     whole_number,
 )
 from conf.model import Section
@@ -110,6 +111,10 @@ class SipSettings(Section):
     flow_timer: Annotated[int, PlainValidator(whole_number(0, 3600))] = 120
     # RFC 3608: what phones are told to put into the Route of their own requests. Empty: they know the way already.
     service_route: Annotated[tuple[Annotated[str, PlainValidator(route)], ...], Field(strict=False)] = ()
+    # Asked by HTTP to wake phones that sleep (RFC 8599); empty: nobody is asked, and they are rung as any phone.
+    push_gateway: Annotated[str, PlainValidator(web_address_or_empty)] = ""
+    # s that a call waits for such a phone; a notification takes a second or two, the phone's network as long again.
+    push_wait: Annotated[int, PlainValidator(whole_number(1, 60))] = 15
     # REG-15: empty = made at the first start and kept in the data folder, so it names neither product nor machine.
     realm: Annotated[str, PlainValidator(ascii_text)] = ""
     # Challenges offered, the preferred one first (RFC 8760 §2.4). MD5 alone: many phones give up at a challenge they do

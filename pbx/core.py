@@ -28,6 +28,7 @@ from pbx.notifier import Notifier
 from pbx.originate import Originator
 from pbx.party import Party
 from pbx.publisher import Publisher
+from pbx.push import Waker
 from pbx.registrar import Registrar
 from pbx.replace import Replacements
 from pbx.ringing import Ringer
@@ -80,6 +81,7 @@ class Pbx:
         terminal_app: App,
         applications: Mapping[str, App],
         clock: Clock,
+        waker: Waker | None = None,
         system: str = "zvon",
     ) -> None:
         self.directory, self.admission, self.location = directory, admission, location
@@ -90,6 +92,7 @@ class Pbx:
         self._count = 0
         self.calls: dict[str, Call] = {}
         self.transfers, self._replacements = Transfers(self), Replacements(self)
+        self.waker = waker or Waker(None, services.bus, 0.0)
         self.ringer, self.originator = Ringer(self, FlowFailover(location.lost)), Originator(self)
         self.draining = False
         self._driver: SipDriver | None = None

@@ -33,8 +33,11 @@ class Attempt:
     """Watches the legs that ring together. A caller who is answered already is played a ringing tone, unless
     `on_ringing` is called instead."""
 
-    def __init__(self, call: "Call", legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, call: "Call", legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None, *, to_come: int = 0
+    ) -> None:
         self._call, self._legs, self._on_ringing = call, list(legs), on_ringing
+        self._to_come = to_come  # phones that are being woken
         self._plays = False
         self._early: Leg | None = None
         self._decided: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
@@ -45,6 +48,18 @@ class Attempt:
         """A phone that was not rung is about to answer instead of those that are."""
         self._legs.append(leg)
         leg.watch = self._changed
+
+    def has_come(self, *legs: Leg) -> None:
+        """A phone has been woken and rings now; without a leg, it did not wake."""
+        self._to_come -= 1
+        for leg in legs:
+            self.enter(leg)
+            self._changed(leg)
+        if not legs and not self._decided.done() and self._nobody_left():
+            self._decided.set_result(None)
+
+    def _nobody_left(self) -> bool:
+        return not self._to_come and all(each.is_ended for each in self._legs)
 
     async def outcome(self, ring_s: float = RING_CAP_S) -> DialOutcome:
         """Wait for the first answer, the last refusal, or the end of the ringing time."""
@@ -76,7 +91,7 @@ class Attempt:
         if leg.is_answered:
             self._decided.set_result(leg)
         elif leg.is_ended:
-            if leg.cause == DECLINED or all(each.is_ended for each in self._legs):
+            if leg.cause == DECLINED or self._nobody_left():
                 self._decided.set_result(None)
         elif leg.state is LegState.RINGING:
             self._caller_hears(leg)

@@ -8,6 +8,7 @@ from pbx.location import Location
 from sipcore.build import response_to
 from sipcore.errors import ParseError
 from sipcore.events import RequestArrived
+from sipcore.grammar import TOKEN
 from sipcore.headers import Contact, Expires
 from sipcore.message import Request, Response
 from sipcore.register.binding import Binding, RegisterPolicy, apply_register
@@ -20,10 +21,11 @@ from storage.records import Terminal
 @dataclass(frozen=True, slots=True)
 class RegistrationExtras:
     """What phones are told besides their contacts: how often to be heard of (RFC 5626 §4.4.1, 0 = nothing), which way
-    their own calls shall take (RFC 3608)."""
+    their own calls shall take (RFC 3608), that we wake them when they are called (RFC 8599)."""
 
     flow_timer_s: int = 0
     service_routes: tuple[str, ...] = ()
+    wakes_phones: bool = False
 
 
 OF_REGISTRAR = frozenset(("gruu", "outbound", "path"))  # RFC 5627, 5626, 3327
@@ -111,6 +113,8 @@ class Registrar:
             extra.append(("Require", "outbound"))
             if way.is_first_hop and extras.flow_timer_s:
                 extra.append(("Flow-Timer", extras.flow_timer_s))
+        if extras.wakes_phones:
+            extra += [("Feature-Caps", f'*;+sip.pns="{each}"') for each in _push_services(request)]
         return response_to(request, 200, to_tag=tag, extra=extra)
 
     def _contact(self, binding: Binding, aor: SipUri, wants_gruus: bool) -> Contact:
@@ -122,6 +126,13 @@ class Registrar:
         temporary = gruus.temporary(aor, binding.instance, binding.call_id, self._stack.ids.tag())
         params = contact.params.with_quoted("pub-gruu", str(public)).with_quoted("temp-gruu", str(temporary))
         return replace(contact, params=params)
+
+
+def _push_services(request: Request) -> list[str]:
+    """What may wake the phone that registers, to be confirmed to it (RFC 8599 §5.1)."""
+    uris = [each.sip_uri for each in request.headers.all(Contact)]
+    found = [uri.params.get("pn-provider") or "" for uri in uris if uri is not None]
+    return [each for each in dict.fromkeys(found) if TOKEN.fullmatch(each)]
 
 
 def _expires(request: Request) -> int | None:

@@ -1,17 +1,19 @@
 """How the phones of a terminal are rung: one INVITE to each contact, with our offer and who is calling."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
 from pbx.cause import BUSY, UNAVAILABLE
-from pbx.dial import Attempt, DialOutcome
+from pbx.dial import RING_CAP_S, Attempt, DialOutcome
 from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import Fields, asserting, from_value, shown_number
 from pbx.leg import Leg
-from pbx.media_session import BASIC
+from pbx.media_session import BASIC, MediaRefused
+from pbx.push import prid_of
 from pbx.sip_leg import SipSide
 from sipcore.build import new_request
 
@@ -40,8 +42,7 @@ class Ringer:
         targets = self._targets(call, terminal)
         if isinstance(targets, DialOutcome):
             return targets
-        legs = await self._invite_all(call, terminal, targets)
-        return await Attempt(call, legs, on_ringing).outcome()
+        return await self._attempt(call, terminal, targets, on_ringing)
 
     async def ring_caller(self, call: "Call", terminal: "Terminal", *, by_itself: bool) -> DialOutcome:
         """Ring who wants to call (RFC 3725 §4.1): the leg that answers is the caller's. `by_itself`: a single phone is
@@ -50,8 +51,55 @@ class Ringer:
         if isinstance(targets, DialOutcome):
             return targets
         extra = auto_answer(targets[0].flow.local[0]) if by_itself and len(targets) == 1 else []
-        legs = await self._invite_all(call, terminal, targets, extra, is_caller=True)
-        return await Attempt(call, legs, lambda: None).outcome(OWN_PHONE_S)
+        return await self._attempt(call, terminal, targets, lambda: None, OWN_PHONE_S, extra, is_caller=True)
+
+    async def _attempt(
+        self,
+        call: "Call",
+        terminal: "Terminal",
+        targets: "Sequence[Target]",
+        on_ringing: Callable[[], None] | None,
+        ring_s: float = RING_CAP_S,
+        extra: Sequence[tuple[str, str]] = (),
+        *,
+        is_caller: bool = False,
+    ) -> DialOutcome:
+        """Those that are awake ring at once, the others as soon as they are."""
+        asleep = self._pbx.waker.asleep(targets)
+        awake = [each for each in targets if each not in asleep]
+        legs = await self._invite_all(call, terminal, awake, extra, is_caller=is_caller) if awake else []
+        attempt = Attempt(call, legs, on_ringing, to_come=len(asleep))
+        wakings = [
+            asyncio.ensure_future(self._wake(call, terminal, each, attempt, extra, is_caller=is_caller))
+            for each in asleep
+        ]
+        try:
+            return await attempt.outcome(ring_s)
+        finally:
+            for waking in wakings:
+                waking.cancel()
+
+    async def _wake(
+        self,
+        call: "Call",
+        terminal: "Terminal",
+        target: "Target",
+        attempt: Attempt,
+        extra: Sequence[tuple[str, str]],
+        *,
+        is_caller: bool,
+    ) -> None:
+        """Wake a phone and ring it when it has registered again (RFC 8599 §5.3)."""
+        legs: Sequence[Leg] = ()
+        other = call.to if is_caller else call.caller.party
+        try:
+            if await self._pbx.waker.wake(target, terminal.number, shown_number(other), call.id):
+                prid = prid_of(target.uri)
+                again = [each for each in self._pbx.location.targets(terminal) if prid_of(each.uri) == prid]
+                legs = await self._invite_all(call, terminal, again[:1], extra, is_caller=is_caller)
+        except MediaRefused:
+            pass  # logged already
+        attempt.has_come(*legs)
 
     def _targets(self, call: "Call", terminal: "Terminal") -> "Sequence[Target] | DialOutcome":
         if self._pbx.services.active.count(terminal.number) >= terminal.max_calls:

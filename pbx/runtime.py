@@ -31,6 +31,7 @@ from pbx.location import SWEEP_S, Location
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.providers import Providers
+from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
 from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
 from pbx.services import Services
@@ -100,13 +101,14 @@ class Server:
             terminal_app=terminal_app,
             applications=applications,
             clock=self.clock,
+            waker=Waker(HttpPushSender(sip.push_gateway) if sip.push_gateway else None, self.bus, sip.push_wait),
         )
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self._listeners = Listeners(sip, lock.data, self.driver, self._addresses)
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
         self.gate = self._stand_before_the_stack(sip)
         self.driver.on_closed = self.location.flow_closed
-        extras = RegistrationExtras(sip.flow_timer, sip.service_route)
+        extras = RegistrationExtras(sip.flow_timer, sip.service_route, bool(sip.push_gateway))
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
@@ -216,6 +218,7 @@ class Server:
             "subscriptions": self.pbx.notifier.describe(),
             "publications": self.pbx.publisher.describe(),
             "texts": self.pbx.texts.box.describe(),
+            "push": self.pbx.waker.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
             "hep": self._hep.describe() if self._hep is not None else {},

@@ -218,10 +218,19 @@ def _find(bindings: list[Binding], uri: SipUri, contact: Contact, update: _Updat
             if binding.reg_id == reg_id and binding.instance == instance:
                 return at
     for at, binding in enumerate(bindings):
+        if _same_push(binding.contact, uri) and not _other_flow(binding, instance, reg_id):
+            return at
         same = binding.contact == uri or binding.contact.equivalent(uri)
         if same and not _other_flow(binding, instance, reg_id) and not _other_device(binding, update):
             return at
     return None
+
+
+def _same_push(one: SipUri, other: SipUri) -> bool:
+    """RFC 8599 §4: a notification service knows a phone by its pn-prid, wherever it wakes up."""
+    names = ("pn-provider", "pn-prid", "pn-param")
+    push = [one.params.get(name) for name in names]
+    return bool(push[0] and push[1]) and push == [other.params.get(name) for name in names]
 
 
 def _other_flow(binding: Binding, instance: str | None, reg_id: int | None) -> bool:

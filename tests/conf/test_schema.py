@@ -19,6 +19,8 @@ role = "server"
 nodes = []
 edges = ["10.0.0.4"]
 flow_timer = 0
+push_gateway = "http://127.0.0.1:8000/wake"
+push_wait = 5
 service_route = ["sip:10.0.0.4;lr", "sip:[::1]:5060;transport=tcp;lr"]
 udp = ["127.0.0.1:0", "[::1]:5060"]
 tcp = []
