@@ -68,8 +68,9 @@ class CertificateSettings(Section):
 class SipSettings(Section):
     """`[sip]`: listeners, what peers are told, limits of registrations."""
 
-    # A phone server by itself; "proxy" is an edge that keeps the flows of phones in front of such servers.
-    role: Annotated[str, PlainValidator(choice("server", "proxy"))] = "server"
+    # A phone server by itself; "proxy" is an edge that keeps the flows of phones in front of such servers; "redirect"
+    # tells callers where the phones are and stays out of their calls.
+    role: Annotated[str, PlainValidator(choice("server", "proxy", "redirect"))] = "server"
     # Of an edge: the servers behind it, the first that answers gets the requests.
     nodes: Servers = ()
     # Of a server: where its edges are. They are believed where a phone really is; nobody else is.

@@ -29,6 +29,7 @@ from pbx.originate import Originator
 from pbx.party import Party
 from pbx.publisher import Publisher
 from pbx.push import Waker
+from pbx.redirect import Redirection, Redirector
 from pbx.registrar import Registrar
 from pbx.replace import Replacements
 from pbx.ringing import Ringer
@@ -82,6 +83,7 @@ class Pbx:
         applications: Mapping[str, App],
         clock: Clock,
         waker: Waker | None = None,
+        redirector: Redirector | None = None,
         system: str = "zvon",
     ) -> None:
         self.directory, self.admission, self.location = directory, admission, location
@@ -92,6 +94,7 @@ class Pbx:
         self._count = 0
         self.calls: dict[str, Call] = {}
         self.transfers, self._replacements = Transfers(self), Replacements(self)
+        self._redirector = redirector
         self.waker = waker or Waker(None, services.bus, 0.0)
         self.ringer, self.originator = Ringer(self, FlowFailover(location.lost)), Originator(self)
         self.draining = False
@@ -220,8 +223,13 @@ class Pbx:
             self.answer(event, 503, [("Retry-After", "10")])
         elif "replaces" in event.request.headers or "join" in event.request.headers:
             self._replacements.invite(event, verdict.terminal)
+        elif (found := self._redirection(event.request)) is not None:
+            self.answer(event, *found)
         else:
             self._start_call(event, verdict)
+
+    def _redirection(self, request: Request) -> Redirection | None:
+        return self._redirector.answer(request, self.directory) if self._redirector is not None else None
 
     def _start_call(self, event: InviteArrived, admitted: Admitted) -> None:
         request, flow, terminal = event.request, event.flow, admitted.terminal

@@ -23,7 +23,7 @@ _ALLOW = "INVITE, ACK, CANCEL, OPTIONS, BYE, REGISTER, SUBSCRIBE, NOTIFY, MESSAG
 
 class EdgeRouter:
     """`is_open`: the connection of a flow stands; `datagrams`: our flow to a peer from one of our addresses;
-    `is_our_port`: something of ours listens there."""
+    `is_our_port`: something of ours listens there; `proved` is told of hosts that have a dialog through us."""
 
     def __init__(
         self,
@@ -34,7 +34,9 @@ class EdgeRouter:
         is_open: Callable[[Flow], bool],
         datagrams: Callable[[tuple[str, int], tuple[str, int]], Flow | None],
         is_our_port: Callable[[int], bool],
+        proved: Callable[[str], None],
     ) -> None:
+        self._proved = proved
         self._nodes, self._tokens, self._external = nodes, tokens, external
         self._is_open, self._datagrams, self._is_our_port = is_open, datagrams, is_our_port
         self._our_hosts: dict[str, bool] = {}
@@ -55,6 +57,8 @@ class EdgeRouter:
             return Answer(200, [("Allow", _ALLOW), ("Supported", "path, outbound")])
         if self._nodes.sent(flow):
             return self._to_phone(request, flow, own)
+        if any(_is_same(self._flow_of(each.uri), flow) for each in own):
+            self._proved(flow.remote[0])
         if self.is_draining and not request.to.tag:
             return DRAINING
         return self._to_nodes(request, flow)
@@ -139,6 +143,13 @@ class EdgeRouter:
                 self._our_hosts.clear()
             found = self._our_hosts[host] = _is_local(host)
         return found
+
+
+def _is_same(sealed: Flow | None, flow: Flow) -> bool:
+    """Whether a token names the very flow on which it came: only who has a dialog through us was given it."""
+    if sealed is None or (sealed.transport, sealed.local, sealed.remote) != (flow.transport, flow.local, flow.remote):
+        return False
+    return not flow.reliable or sealed.id == flow.id
 
 
 def _is_local(host: str) -> bool:

@@ -22,6 +22,7 @@ from pbx.keys import ServerKeys
 from pbx.listeners import Listeners
 from pbx.nodes import Nodes
 from pbx.siptrace import CallBook, MessageRing, joined
+from pbx.source_rate import SourceRate
 from pbx.trace_query import TraceQuery
 from sipcore.flow import Flow
 from sipcore.proxy.proxy import SipProxy
@@ -47,6 +48,7 @@ class EdgeServer:
         self.clock = Clock(asyncio.get_running_loop())
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
         tokens = FlowTokens(ServerKeys.load(lock.data).derived("flow tokens"), secrets.token_hex(4))
+        self._rate = SourceRate(sip.source_rate)
         self.nodes = Nodes(sip.nodes, lambda *peer: self._listeners.flow_to(*peer))
         self.router = EdgeRouter(
             self.nodes,
@@ -55,6 +57,7 @@ class EdgeServer:
             is_open=lambda flow: self.driver.is_open(flow),
             datagrams=self._datagrams,
             is_our_port=lambda port: self._listeners.has_port(port),
+            proved=self._rate.proved,
         )
         self.proxy = SipProxy(StackConfig(agent=sip.user_agent), RandomIds(), self.router, EXTENSIONS)
         self.driver = LayerDriver(self.proxy, self.nodes.handle)
@@ -64,8 +67,10 @@ class EdgeServer:
         self._hep = HepExporter((sip.hep.host, sip.hep.port), self.clock, book.correlation) if sip.hep else None
         self.proxy.tap = joined(*(each.tap for each in (self._ring, self._hep) if each is not None))
         self._traces = TraceQuery(self._ring, book, nothing, self.clock)
-        self.gate = Gate(self._listeners.waiting, self.proxy.holds, sip.scanners, lag=lambda: self.driver.lag_s)
-        self.driver.gate = self.gate.judge
+        self.gate = Gate(
+            self._listeners.waiting, self.proxy.holds, sip.scanners, rate=self._rate, lag=lambda: self.driver.lag_s
+        )
+        self.proxy.overload, self.driver.gate = self.gate.report, self.gate.judge
         self._control = ControlServer(lock, self)
         self._started_at = self.clock.wall()
 

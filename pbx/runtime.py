@@ -33,6 +33,7 @@ from pbx.own_address import OwnAddress
 from pbx.providers import Providers
 from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
+from pbx.redirect import Redirector
 from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
@@ -101,7 +102,8 @@ class Server:
             terminal_app=terminal_app,
             applications=applications,
             clock=self.clock,
-            waker=Waker(HttpPushSender(sip.push_gateway) if sip.push_gateway else None, self.bus, sip.push_wait),
+            redirector=Redirector(self.location, self.clock) if sip.role == "redirect" else None,
+            waker=_waker(sip, self.bus),
         )
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self._listeners = Listeners(sip, lock.data, self.driver, self._addresses)
@@ -307,6 +309,10 @@ class Server:
 def _admission(sip: SipSettings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:
     sources = Sources(sip.edges)
     return Admission(directory, keys.nonce_bytes, clock, sip.digest, source_rate=sip.source_rate, sources=sources)
+
+
+def _waker(sip: SipSettings, bus: Bus) -> Waker:
+    return Waker(HttpPushSender(sip.push_gateway) if sip.push_gateway else None, bus, sip.push_wait)
 
 
 def _stack_config(sip: SipSettings) -> StackConfig:
