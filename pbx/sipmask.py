@@ -2,6 +2,8 @@
 
 import re
 
+from sipcore.parse import DEFAULT_LIMITS
+
 _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _CREDENTIALS = re.compile(
     rb"^(?:(?:proxy-)?authorization|(?:proxy-)?authentication-info)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*",
@@ -13,6 +15,8 @@ _SECRETS = re.compile(
 )
 _MEDIA_KEY = re.compile(rb"(^a=crypto:[^\r\n]*?\binline:)([^|\s]+)", re.MULTILINE)
 _SIGN = b"*"
+_LONGEST_HEAD = DEFAULT_LIMITS.header_bytes
+_COVERED = bytes(octet if octet in b"\r\n" else _SIGN[0] for octet in range(256))
 
 
 def call_id_of(data: bytes) -> bytes:
@@ -24,11 +28,12 @@ def call_id_of(data: bytes) -> bytes:
 
 def masked(data: bytes) -> bytes:
     """The message with digest responses (RFC 7616 §3.4), other credentials and SDES keys (RFC 4568) covered by
-    asterisks; its length stays."""
+    asterisks; its length stays. Of a head longer than any that is taken the rest is covered whole."""
     if b"uthoriz" in data or b"UTHORIZ" in data or b"uthentic" in data or b"UTHENTIC" in data:
         end = data.find(b"\r\n\r\n")
         head, rest = (data[:end], data[end:]) if end >= 0 else (data, b"")
-        data = _CREDENTIALS.sub(lambda found: _SECRETS.sub(_cover, found[0]), head) + rest
+        beyond = head[_LONGEST_HEAD:].translate(_COVERED)
+        data = _CREDENTIALS.sub(lambda found: _SECRETS.sub(_cover, found[0]), head[:_LONGEST_HEAD]) + beyond + rest
     return _MEDIA_KEY.sub(lambda found: found[1] + _SIGN * len(found[2]), data) if b"inline:" in data else data
 
 

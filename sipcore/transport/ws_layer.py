@@ -21,8 +21,8 @@ from sipcore.parse import DEFAULT_LIMITS, ParseLimits
 PATHS = ("/", "/ws")
 SUBPROTOCOL = Subprotocol("sip")  # RFC 7118 §4.1
 ANY_ORIGIN = "*"
-_SLICE = 4096  # of what came is looked at together,
-_MOST_FRAMES = 128  # and may be so many frames: a SIP message has hundreds of octets
+_SLICE = 1024  # of what came is looked at together,
+_MOST_FRAMES = 48  # and may be so many frames: a SIP message has hundreds of octets
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 

@@ -29,7 +29,14 @@ HEADERS = {
     "authorization": b'Digest username="101", realm="zvon", nonce="dcd98b", uri="sip:zvon", qop=auth, nc=00000001, '
     b'cnonce="0a4f113b", response="6629fae49393a05397450978507c4ef1", opaque="5ccc069c403ebaf9f0171e9517f40e41"',
 }
+PIDF = b"""<?xml version="1.0" encoding="UTF-8"?>
+<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"
+ xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:101@zvon.test"><tuple id="t"><status><basic>open</basic>
+</status><note>here &amp; there</note></tuple><dm:person id="p"><rpid:activities><rpid:meeting/></rpid:activities>
+<dm:note>M\xc3\xbcnchen</dm:note></dm:person></presence>"""
+STUN = struct.pack("!HHI12s", 1, 0, 0x2112A442, b"transaction1")
 DOCUMENTS = (
+    PIDF,
     b'<!DOCTYPE p [<!ENTITY a "x"><!ENTITY b "&a;&a;">]><presence xmlns="urn:ietf:params:xml:ns:pidf">&b;</presence>',
     b'<?xml version="1.0" encoding="utf-16"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@b"/>',
     b'<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf"><p:tuple id="1"><p:status><p:basic>closed</p:basic></p:status>'
@@ -72,6 +79,8 @@ def seeds(target: str) -> list[bytes]:
         "websocket": [b"\0" + HANDSHAKE, b"\0" + HANDSHAKE + FRAME, b"\1" + FRAME, b"\1" + FRAME[:3]]
         + [b"\1\x82" + struct.pack("!BH", 0x80 | 126, len(data)) + bytes(4) + data for data in whole[:8]],
     }
+    made["stun"] = [STUN, STUN[:2] + b"\0\x08" + STUN[4:] + b"\x80\x22\0\4zvon", STUN + bytes(4)]
+    made["digit"] = [b"Signal=5\r\nDuration=160\r\n", b"11", b"signal = *", b"!"]
     return [*dict.fromkeys(made.get(target, whole)), *findings(target)]
 
 

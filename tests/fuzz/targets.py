@@ -15,6 +15,7 @@ from sipcore import usual_ref
 from sipcore.auth.digest import answer, choose, ha1, verify
 from sipcore.auth.nonce import NonceMaker
 from sipcore.build import response_to
+from sipcore.dialog.info import digit_of
 from sipcore.dialog.referral import Referral
 from sipcore.errors import FramingError, ParseError, RemoteProtocolError
 from sipcore.flow import Flow
@@ -30,6 +31,7 @@ from sipcore.sdp.model import Direction
 from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.write import write_sdp
+from sipcore.stun import binding_response
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
 from sipcore.uri import SipUri, parse_uri
 from tests.sipcore.test_usual import outcome
@@ -261,7 +263,29 @@ def websocket(data: bytes) -> object:
     return found
 
 
+def stun(data: bytes) -> object:
+    """A keep-alive; an answer is no longer than a packet and none to an answer."""
+    found = binding_response(data, "192.0.2.1", 5060)
+    if found is not None:
+        assert len(found) <= 548
+        assert binding_response(found, "192.0.2.1", 5060) is None
+    return found
+
+
+def digit(data: bytes) -> object:
+    """The body of an INFO."""
+    try:
+        found = digit_of(data)
+    except ParseError:
+        return None
+    assert found in ("", *"0123456789*#ABCD")
+    return found
+
+
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (message, usual, stream, stack, uri, header, params, sdp, presence, digest, gate, trace, websocket)
+    for target in (
+        *(message, usual, stream, stack, uri, header, params, sdp),
+        *(presence, digest, gate, trace, websocket, stun, digit),
+    )
 }

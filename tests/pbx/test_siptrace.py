@@ -233,3 +233,12 @@ def test_one_tap_for_several() -> None:
     assert both is not None
     both(message("one"), FLOW, True)
     assert len(ring.snapshot()) == 2
+
+
+def test_of_a_head_that_nobody_takes_the_rest_is_covered_whole() -> None:
+    head = b"OPTIONS sip:a SIP/2.0\r\n" + b"X: y\r\n" * 2726 + b'Authorization: Digest response="secret"\r\n' * 9
+    shown = masked(head + b"\r\nbody")
+    assert len(shown) == len(head) + 6
+    assert b"secret" not in shown
+    assert shown.startswith(b"OPTIONS sip:a SIP/2.0\r\nX: y\r\n")
+    assert shown.endswith(b"**\r\n\r\nbody")
