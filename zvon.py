@@ -104,6 +104,7 @@ def _calm_the_collector() -> None:
 
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)  # transactions live for half a minute: 700 new objects are no reason to look through them
 
 
 def _engine_config(settings: "Settings") -> "EngineConfig":

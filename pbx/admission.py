@@ -8,6 +8,7 @@ not let in. Sources that guess are slowed down, one by one.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from pbx.clock import Clock
 from pbx.directory import Directory
@@ -73,6 +74,7 @@ class Admission:
         self._offered = tuple(offered)
         self.directory, self._clock = directory, clock
         self._nonces = NonceMaker(nonce_key)
+        self._salts = count(secrets.randbits(32))  # another each time is enough: the nonce is signed
         self._counts = NonceCounts()
         self.guard = GuessingGuard()
         self.rate = SourceRate(source_rate)
@@ -84,9 +86,7 @@ class Admission:
         source = flow.remote[0]
         if flow is not edge:
             self.rate.proved(edge.remote[0])  # it speaks for many
-        from_uri = request.from_.uri
-        number = from_uri.user or "" if isinstance(from_uri, SipUri) else ""
-        trusted = self.directory.trusted(source, number)
+        trusted = self._trusted(source, request) if self.directory.trusts(source) else None
         if trusted is not None and self._reachable(trusted, flow):
             self.rate.proved(source)
             return Admitted(trusted, by_address=True)
@@ -105,6 +105,10 @@ class Admission:
         if not self._is_fresh(credentials):
             return self._challenge(stale=True)
         return Admitted(terminal)
+
+    def _trusted(self, source: str, request: Request) -> Terminal | None:
+        uri = request.from_.uri
+        return self.directory.trusted(source, uri.user or "" if isinstance(uri, SipUri) else "")
 
     def _credentials(self, request: Request) -> Authorization | None:
         """The credentials meant for us: those of our realm."""
@@ -134,15 +138,15 @@ class Admission:
         wall = self._clock.wall()
         if self._nonces.check(credentials.nonce, wall) is not NonceVerdict.FRESH:
             return False
-        count = credentials.count
-        return count is not None and self._counts.accept(credentials.nonce, count, wall)
+        used = credentials.count
+        return used is not None and self._counts.accept(credentials.nonce, used, wall)
 
     def _reachable(self, terminal: Terminal, flow: Flow) -> bool:
         """Network filter and transport of the account allow this path (EXT-10, EXT-11)."""
         return flow.transport in _TRANSPORTS[terminal.transport] and self.directory.may_use(terminal, flow.remote[0])
 
     def _challenge(self, *, stale: bool = False) -> Denied:
-        nonce = self._nonces.make(self._clock.wall(), secrets.token_hex(4))
+        nonce = self._nonces.make(self._clock.wall(), f"{next(self._salts):x}")
         tail = ", stale=true" if stale else ""
         realm = self.directory.realm
         extra = tuple(

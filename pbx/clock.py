@@ -9,18 +9,13 @@ class Clock:
     """Monotonic time is the event loop's, so that a virtual loop moves both."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, wall: Callable[[], float] = time.time) -> None:
-        self._loop, self._wall = loop, wall
-
-    def now(self) -> float:
-        return self._loop.time()
-
-    def wall(self) -> float:
-        return self._wall()
+        self.now: Callable[[], float] = loop.time
+        self.wall: Callable[[], float] = wall
 
     def wall_at(self, moment: float) -> float:
         """The wall-clock time of a monotonic moment."""
-        return self._wall() + moment - self._loop.time()
+        return self.wall() + moment - self.now()
 
     def moment_at(self, wall: float) -> float:
         """The monotonic moment of a wall-clock time."""
-        return self._loop.time() + wall - self._wall()
+        return self.now() + wall - self.wall()

@@ -51,18 +51,23 @@ class Directory:
             found = self._parties[terminal.number] = Party.of_terminal(terminal, owner, self.office.language)
         return found
 
-    def trusted(self, source: str, number: str) -> Terminal | None:
-        """The terminal that may use this source address without a password: the one named `number`, or the only one
-        that trusts the source. Who gives the number of another terminal has to prove it: behind one proxy there are
-        phones with passwords and gateways."""
+    def trusts(self, source: str) -> dict[str, Terminal]:
+        """The terminals that trust a source address, by number; not to be changed."""
         if not self._trusts:
-            return None
+            return {}
         found = self._trusting.get(source)
         if found is None:
             address = ip_address(source)
             if len(self._trusting) >= _SOURCES_KEPT:
                 self._trusting.clear()
             found = self._trusting[source] = {t.number: t for network, t in self._trusts if address in network}
+        return found
+
+    def trusted(self, source: str, number: str) -> Terminal | None:
+        """The terminal that may use this source address without a password: the one named `number`, or the only one
+        that trusts the source. Who gives the number of another terminal has to prove it: behind one proxy there are
+        phones with passwords and gateways."""
+        found = self.trusts(source)
         if number in found or number in self._terminals:
             return found.get(number)
         return next(iter(found.values())) if len(found) == 1 else None

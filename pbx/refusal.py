@@ -95,11 +95,12 @@ def _read_top(request: Sketch, flow: Flow, report: OverloadReport) -> Top | None
         via = Via.parse(text.decode())
     except ParseError:
         return None
-    branch = via.branch or ""
-    if not branch.startswith(MAGIC_COOKIE) or len(branch) == len(MAGIC_COOKIE) or reply_flow(via, flow) is not flow:
+    host, port, branch = via.host, str(via.port or ""), via.branch or ""
+    sent = (host, port, branch, via.rport)
+    if not branch.startswith(MAGIC_COOKIE) or len(branch) == len(MAGIC_COOKIE) or reply_flow(sent, flow) is not flow:
         return None
     value = str(with_overload(via.with_source(*flow.remote), report)).encode()
-    return Top((branch, via.host, str(via.port or ""), request.method), value)
+    return Top((branch, host, port, request.method), value)
 
 
 def unavailable(request: Sketch, top: Top, retry_after_s: int) -> bytes:

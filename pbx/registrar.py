@@ -30,6 +30,7 @@ class RegistrationExtras:
 
 OF_REGISTRAR = frozenset(("gruu", "outbound", "path"))  # RFC 5627, 5626, 3327
 NO_EXTRAS = RegistrationExtras()
+_SUPPORTED = ", ".join(sorted(OF_REGISTRAR))
 
 
 class Registrar:
@@ -108,7 +109,7 @@ class Registrar:
         extra: list[tuple[str, object]] = [("Contact", self._contact(each, aor, wants_gruus)) for each in bindings]
         extra += [("Path", each) for each in way.path]
         extra += [("Service-Route", each) for each in extras.service_routes]
-        extra.append(("Supported", ", ".join(sorted(OF_REGISTRAR))))
+        extra.append(("Supported", _SUPPORTED))
         if way.is_outbound:
             extra.append(("Require", "outbound"))
             if way.is_first_hop and extras.flow_timer_s:
@@ -117,11 +118,11 @@ class Registrar:
             extra += [("Feature-Caps", f'*;+sip.pns="{each}"') for each in _push_services(request)]
         return response_to(request, 200, to_tag=tag, extra=extra)
 
-    def _contact(self, binding: Binding, aor: SipUri, wants_gruus: bool) -> Contact:
+    def _contact(self, binding: Binding, aor: SipUri, wants_gruus: bool) -> Contact | str:
         """As registered, with its GRUUs for a phone that knows them (RFC 5627 §5.1)."""
-        contact, gruus = binding.to_contact(self._clock.now()), self._location.gruus
         if not wants_gruus or binding.instance is None:
-            return contact
+            return binding.printed(self._clock.now())
+        contact, gruus = binding.to_contact(self._clock.now()), self._location.gruus
         public = gruus.public(aor, binding.instance)
         temporary = gruus.temporary(aor, binding.instance, binding.call_id, self._stack.ids.tag())
         params = contact.params.with_quoted("pub-gruu", str(public)).with_quoted("temp-gruu", str(temporary))
@@ -140,6 +141,8 @@ def _expires(request: Request) -> int | None:
     text = request.headers.get("expires")
     if text is None:
         return None
+    if len(text) < 9 and text.isascii() and text.isdigit():
+        return int(text)
     try:
         return Expires.parse(text).value
     except ParseError:

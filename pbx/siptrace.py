@@ -43,8 +43,8 @@ class MessageRing:
         now, ring = self._clock.now(), self._ring
         ring.append(Kept(now, data, flow, inbound))
         self._bytes += len(data) + OVERHEAD_BYTES
-        while self._bytes > self._limit or ring[0].at < now - self._kept_s:
-            self._bytes -= len(ring.popleft().data) + OVERHEAD_BYTES
+        while self._bytes > self._limit or ring[0][0] < now - self._kept_s:
+            self._bytes -= len(ring.popleft()[1]) + OVERHEAD_BYTES
             if not ring:
                 break
 

@@ -7,8 +7,8 @@ from sipcore.dialog.profile import ALLOW
 from sipcore.dialog.session_timer import is_too_brief
 from sipcore.errors import ParseError
 from sipcore.flow import Flow
-from sipcore.headers import RecordRoute, Via
-from sipcore.message import Request
+from sipcore.headers import RecordRoute
+from sipcore.message import Request, Sent
 from sipcore.stack_config import KNOWN_METHODS, StackConfig
 from sipcore.uri import same_host
 
@@ -61,12 +61,13 @@ def is_cancel_of(cancel: Request, invite: Request) -> bool:
     )
 
 
-def reply_flow(via: Via, flow: Flow) -> Flow:
+def reply_flow(sent: Sent, flow: Flow) -> Flow:
     """Where responses go: to the source (RFC 3581 §4), which also serves phones behind NAT that do not ask for it; a
     peer that is not behind NAT, does not ask and listens elsewhere is answered at its sent-by port (§18.2.2)."""
-    if flow.reliable or via.rport is not None or not same_host(via.host, flow.remote[0]):
+    host, given_port, _, rport = sent
+    if rport is not None or flow.reliable or not same_host(host, flow.remote[0]):
         return flow
-    port = via.port or 5060
+    port = int(given_port or 5060)
     return flow if port == flow.remote[1] else replace(flow, remote=(flow.remote[0], port))
 
 

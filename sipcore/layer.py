@@ -172,7 +172,7 @@ class TransactionLayer:
     # --- transactions -----------------------------------------------------------------------------------------
 
     def _start_server(self, key: Key, request: Request, flow: Flow, now: float) -> ServerBase:
-        source, flow = flow.remote, reply_flow(request.via, flow)
+        source, flow = flow.remote, reply_flow(request.sent, flow)
         request.note_source(*source)
         if self.overload is not None and offers_overload_control(request):
             request.replace_via(with_overload(request.via, self.overload()))

@@ -151,11 +151,13 @@ class Headers:
 
     def set_top_value(self, name: str, value: str) -> None:
         """Replace the first value of a list header, leaving the others of its line and the later lines."""
-        self._changed()
+        self._decoded = None
         for i, (key, text) in enumerate(self._items):
             if key == name:
-                rest = split_list(text)[1:] if "," in text else []
-                self._items[i] = (key, ", ".join([value, *rest]))
+                new = ", ".join([value, *split_list(text)[1:]]) if "," in text else value
+                self._items[i] = (key, new)
+                if self._first is not None:
+                    self._first[key] = new
                 return
 
     def remove(self, name: str) -> None:

@@ -43,6 +43,7 @@ class SipUri:
     params: Params = NO_PARAMS
     headers: tuple[tuple[str, str], ...] = ()
     password: str | None = field(default=None, repr=False)
+    _text: str = field(default="", init=False, repr=False, compare=False)  # as printed, once it was
 
     @classmethod
     def parse(cls, text: str) -> "SipUri":
@@ -76,6 +77,13 @@ class SipUri:
         )
 
     def __str__(self) -> str:
+        text = self._text
+        if not text:
+            text = self._printed()
+            object.__setattr__(self, "_text", text)
+        return text
+
+    def _printed(self) -> str:
         text = f"[{self.host}]" if ":" in self.host else self.host
         if self.user is not None:
             text = f"{self._userinfo()}@{text}"
@@ -139,6 +147,8 @@ Uri = SipUri | TelUri | OtherUri
 
 def parse_uri(text: str) -> Uri:
     """Any URI; only text that is no URI at all, or a broken sip, sips or tel URI, raises ParseError."""
+    if text[:4] == "sip:":
+        return SipUri.parse(text)
     if len(text) > LONGEST:
         raise ParseError("the URI is too long", 414)
     head = text[:5].lower()

@@ -3,11 +3,11 @@
 """Messages written in the usual way, read and printed in one pass. Reference: `sipcore/usual_ref.py`."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memcpy
 
-from sipcore.headers import CANONICAL, COMPACT
+from sipcore.header_names import CANONICAL, COMPACT
 
 ctypedef const uint8_t* Text
 
@@ -27,6 +27,7 @@ cdef enum:
     QUOTED = 128  # inside quotes, where nothing needs a backslash
     MOST_PARAMS = 16
     MOST_VALUE = 1024
+    MOST_PAIRS = 32
 
 cdef uint8_t CLASS[256]
 cdef dict KNOWN = {name: name.lower() for name in CANONICAL.values()} | {name: name for name in CANONICAL}
@@ -340,6 +341,55 @@ def read(bytes data, Py_ssize_t most_head, int most_fields):
             return None
     content = PyBytes_FromStringAndSize(<const char*>stop, body)
     return start[0], start[1], fields, first, content, top, (from_tag, to_tag)
+
+
+def pairs(str text):
+    """`name=value` pairs with commas between, names in lower case; None when they are not written in the usual way."""
+    cdef Py_ssize_t size
+    cdef Text at, end, name, value
+    cdef int commas = 0
+    cdef dict found = {}
+    if not PyUnicode_IS_ASCII(text):
+        return None
+    at = <Text>PyUnicode_DATA(text)
+    size = PyUnicode_GET_LENGTH(text)
+    end = at + size
+    if size > MOST_VALUE:
+        return None
+    for index in range(size):
+        commas += at[index] == 44
+    if commas > MOST_PAIRS:
+        return None
+    while True:
+        name = at
+        at = run(at, end, TOKEN)
+        if at == name or at == end or at[0] != 61:  # =
+            return None
+        key = text_of(name, at - name).lower()
+        at += 1
+        if at < end and at[0] == 34:  # "
+            value = at + 1
+            at = run(value, end, QUOTED)
+            if at == end or at[0] != 34:
+                return None
+            content = text_of(value, at - value)
+            at += 1
+        else:
+            value = at
+            at = run(at, end, TOKEN)
+            if at == value:
+                return None
+            content = text_of(value, at - value)
+        if key in found:
+            return None
+        found[key] = content
+        if at == end:
+            return found
+        if at[0] != 44:
+            return None
+        at += 1
+        while at < end and at[0] == 32:
+            at += 1
 
 
 def write(str start, list fields, bytes body):

@@ -31,6 +31,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
 _REQUIRED = {"via", "from", "to", "call-id", "cseq"}
 _MOST_VALUE = 1024
+_MOST_PAIRS = 32
+_PAIR = re.compile(rf'({_TOKEN})=(?:"([ !#-\[\]-~]*)"|({_TOKEN}))')
+_PAIRS = re.compile(rf"{_PAIR.pattern}(?:, *{_PAIR.pattern})*")
 
 
 def read(data: bytes, most_head: int, most_fields: int) -> Facts | None:
@@ -101,6 +104,13 @@ def _sent(value: str) -> Sent | None:
 
 def _is_port(text: str | None) -> bool:
     return text is None or int(text) < 65536
+
+
+def pairs(text: str) -> dict[str, str] | None:
+    if not text.isascii() or len(text) > _MOST_VALUE or text.count(",") > _MOST_PAIRS or not _PAIRS.fullmatch(text):
+        return None
+    found = [(name.lower(), quoted or plain) for name, quoted, plain in _PAIR.findall(text)]
+    return dict(found) if len(dict(found)) == len(found) else None
 
 
 def write(start: str, fields: list[tuple[str, str]], body: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
@@ -14,6 +15,7 @@ _Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _STAR = OtherUri("*", "*")
 MAX_EXPIRES_S = 2**32 - 1
 _MALFORMED_EXPIRES_S = 3600
+_CACHED_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,16 @@ class Contact(NameAddr):
 
     @classmethod
     def parse(cls, text: str) -> Self:
+        return cls._cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+
+    @classmethod
+    @lru_cache(maxsize=8192)
+    def _cached(cls, text: str) -> Self:
+        """A phone registers the same Contact again and again."""
+        return cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> Self:
         if text.strip(" \t") == "*":
             return cls(_STAR)
         return super().parse(text)

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, is_token, quote, readable, unquote
+from sipcore.usual import pairs
 
 _SCHEME = re.compile(rf"[ \t]*+([{TOKEN_CHARS}]++)(?:[ \t]++|$)")
 _PAIR_TEXT = rf'[ \t]*+(?:[{TOKEN_CHARS}]++[ \t]*+=[ \t]*+(?:{QUOTED}|[^\x00-\x20\x7f",\ud800-\udfff]*+)[ \t]*+)?'
@@ -119,7 +120,7 @@ class Credentials:
         scheme, rest = _split_scheme(text)
         if scheme != "Digest":
             return cls(scheme=scheme, other=rest)
-        values = _parse_pairs(rest)
+        values = pairs(rest) or _parse_pairs(rest)
         get = values.get
         return cls(
             get("username", ""),

@@ -7,6 +7,7 @@ A refused request changes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from sipcore.flow import Flow
 from sipcore.headers import Contact, Path
@@ -39,6 +40,12 @@ class Binding:
     def natted(self) -> bool:
         """Whether the request came from another address than the contact names."""
         return self.received is not None and not same_host(self.received[0], self.contact.host)
+
+    def printed(self, now: float) -> str:
+        """`to_contact` as text; most bindings have nothing but a lifetime."""
+        if self.q == 1.0 and self.instance is None and self.reg_id is None:
+            return f"<{self.contact}>;expires={max(0, ceil(self.expires_at - now))}"
+        return str(self.to_contact(now))
 
     def to_contact(self, now: float) -> Contact:
         """The Contact of a REGISTER response: the URI as registered and the seconds left."""
@@ -92,8 +99,7 @@ _Replaced = dict[int, Binding | None]
 """Identity of a binding made by this request: the one it replaces, None when it is new."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Update:
+class _Update(NamedTuple):
     """What is common to all contacts of one request."""
 
     expires: int | None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sipcore import usual, usual_ref
 from sipcore.errors import ParseError
+from sipcore.headers.auth import Credentials, _parse_pairs
 from sipcore.message import Headers, Message, Request, Response
 from sipcore.parse import parse_any, parse_message
 
@@ -159,3 +160,40 @@ def test_the_compiled_writer_prints_what_the_reference_prints(
 def test_a_message_that_is_not_all_ascii_is_printed_too() -> None:
     response = Response(200, "OK", Headers([("subject", "\u0411\u043e\u0431 \udcff")]), b"x")
     assert bytes(response) == b"SIP/2.0 200 OK\r\nSubject: \xd0\x91\xd0\xbe\xd0\xb1 \xff\r\nContent-Length: 1\r\n\r\nx"
+
+
+_PIECES = st.sampled_from(
+    [
+        'a="b"',
+        "a=b",
+        "A=c",
+        "qop=auth",
+        "nc=00000001",
+        ",",
+        ", ",
+        ",  ",
+        "=",
+        '"',
+        "\\",
+        '""',
+        " ",
+        "\t",
+        "x",
+        'u="\u0411"',
+        "%",
+    ]
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(_PIECES, max_size=8).map("".join))
+@example('username="1", realm="a.b", nonce="6-5-4", uri="sip:a", response="0", algorithm=MD5, qop=auth, nc=00000001')
+@example(", ".join(f"a{index}=b" for index in range(33)))
+@example(", ".join(f"a{index}=b" for index in range(34)))
+def test_the_compiled_reader_of_pairs_finds_what_the_reference_and_the_parser_of_all_find(text: str) -> None:
+    found = usual.pairs(text)
+    assert found == usual_ref.pairs(text)
+    if found is not None:
+        credentials = Credentials.parse(f"Digest {text}")
+        assert {**_parse_pairs(text)} == found
+        assert credentials.qop == found.get("qop", "").lower()
