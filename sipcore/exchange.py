@@ -7,14 +7,13 @@ Each attempt is a new request: new branch, next CSeq number, the same Call-ID (R
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 
-from sipcore.auth.client import DigestClient
+from sipcore.auth.client import MOST_CHALLENGES, DigestClient
 from sipcore.errors import ParseError
 from sipcore.flow import Flow
 from sipcore.headers import RetryAfter
 from sipcore.locate import DEAD_S
 from sipcore.message import Request, Response
 
-MOST_CHALLENGES = 4  # a server that changes its nonce each time would keep us for ever
 MOST_RETRY_AFTER_S = 3600
 
 

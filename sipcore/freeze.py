@@ -294,14 +294,14 @@ _SESSION = _Form(
     (_TEXT, "branch local_tag _cancel_reason _change_branch _change_method _followed"),
     (_maybe(_TEXT), "_end_reason"),
     (_BOOL, "_told _by_peer _proceeding _cancel_sent _refreshing _peer_updates _answered_early _hears"),
-    (_INT, "_change_cseq _change_rseq"),
+    (_INT, "_change_cseq _change_rseq _challenges"),
     (_BYTES, "_change_sdp _change_answer _local_sdp _remote_sdp"),
     (_maybe(_TIMER.codec), "_timer"),
     (_UPDATE.codec, "_update"),
     (_FIELDS, "_change_extra _answer_extra"),
     (_dict(_BYTES), "_acks"),
     (_maybe(_MOMENT), "_retry_at"),
-    users="user queued_at _ids",
+    users="user queued_at _ids digest",
 )
 _POLICY = _Form(SubscriptionPolicy, (_INT, "min_s default_s max_s"), (_NUMBER, "rest_s")).codec
 _SUBSCRIPTION = _Form(

@@ -10,6 +10,7 @@ from sipcore.actions import (
     SendRequest,
     Tell,
 )
+from sipcore.auth.client import DigestClient
 from sipcore.build import response_to
 from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.refer import ReferSubscription, accepted
@@ -55,12 +56,22 @@ class SipStack(TransactionLayer):
             contact, config.agent, config.timers, self._supported, config.session_expires_s, config.min_se_s
         )
 
-    def invite(self, request: Request, flow: Flow, contact: str, now: float, *, user: object = None) -> InviteSession:
-        """Start a session with `request` (From with a tag, no Via; Contact, Allow and User-Agent are added)."""
+    def invite(
+        self,
+        request: Request,
+        flow: Flow,
+        contact: str,
+        now: float,
+        *,
+        user: object = None,
+        digest: DigestClient | None = None,
+    ) -> InviteSession:
+        """Start a session with `request` (From with a tag, no Via; Contact, Allow and User-Agent are added); `digest`
+        answers challenges of it and of what follows in its dialog."""
         profile = self.profile(contact)
         for name, value in profile.request_extra(request.body):
             request.headers.add(name, value)
-        session, actions = InviteSession.outgoing(request, flow, profile, self.ids)
+        session, actions = InviteSession.outgoing(request, flow, profile, self.ids, digest)
         session.user = user
         self._usages.add(session)
         self.perform(session, actions, now)

@@ -16,6 +16,7 @@ from sipcore.ids import IdSource
 from sipcore.message import Request, Response
 
 MOST_REALMS = 8
+MOST_CHALLENGES = 4  # to one request: a server that changes its nonce each time would keep us for ever
 _KINDS: dict[int, tuple[type[Challenge], type[Credentials]]] = {
     401: (WwwAuthenticate, Authorization),
     407: (ProxyAuthenticate, ProxyAuthorization),

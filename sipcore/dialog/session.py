@@ -23,6 +23,7 @@ from sipcore.actions import (
     Send,
     Tell,
 )
+from sipcore.auth.client import DigestClient
 from sipcore.build import Extra, response_to
 from sipcore.dialog import info, offer_answer, session_timer
 from sipcore.dialog import modify as changes
@@ -49,10 +50,10 @@ class InviteSession(EarlySession):
 
     @classmethod
     def outgoing(
-        cls, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource
+        cls, request: Request, flow: Flow, profile: SessionProfile, ids: IdSource, digest: DigestClient | None = None
     ) -> tuple["InviteSession", Actions]:
         """A session that sends `request` (no Via yet, From with a tag of ours; its body is the offer, which must be
-        there: the ACK goes out by itself and could carry no answer)."""
+        there: the ACK goes out by itself and could carry no answer). `digest` answers challenges."""
         if not request.body:
             raise LocalProtocolError("an INVITE of ours without an offer")
         session = cls(Role.UAC, request, flow, profile, ids)
@@ -60,6 +61,8 @@ class InviteSession(EarlySession):
         session.offers.on(offer_answer.On.OFFER_SENT)
         session._local_sdp = request.body
         session._ask_interval(request)
+        session.digest = digest
+        session._authorize(request)
         session.branch = ids.branch()
         return session, (request_via(request, flow, session.branch),)
 
@@ -150,6 +153,8 @@ class InviteSession(EarlySession):
             status = response.status
             if status == 422 and self._timer is not None and self._timer.raised_by(response):
                 return self._step(On.TOO_BRIEF, now, status, response)
+            if self._may_prove(request, response):
+                return self._step(On.CHALLENGED, now, status, response)
             if status >= 300:
                 return self._step(On.FAILURE, now, status, response)
             return self._step(On.PROVISIONAL if status < 200 else On.SUCCESS, now, response)
@@ -157,6 +162,8 @@ class InviteSession(EarlySession):
             return self._change_response(request, response, now)
         if request.method == "UPDATE":
             return self._update_response(request, response, now)
+        if request.method == "BYE" and self.dialog is not None and self._may_prove(request, response):
+            return (self._in_dialog(self.dialog, "BYE", reason=request.headers.get("reason") or ""),)
         if request.method == "BYE" and response.status >= 200:
             return self._step(On.BYE_DONE, now)
         return NOTHING
@@ -253,12 +260,21 @@ class InviteSession(EarlySession):
         return (ack, self._in_dialog(self.dialog, "BYE", reason=self._cancel_reason))
 
     def _ask_longer_again(self, now: float, _: int, __: Response) -> Actions:
-        """The same INVITE with a longer interval: same Call-ID, next CSeq number (RFC 4028 §7.4)."""
+        """The same INVITE with a longer interval (RFC 4028 §7.4)."""
+        return self._invite_again()
+
+    def _prove(self, now: float, _: int, __: Response) -> Actions:
+        """The same INVITE with credentials."""
+        return self._invite_again()
+
+    def _invite_again(self) -> Actions:
+        """Same Call-ID, next CSeq number, new branch (RFC 3261 §8.1.3.5)."""
         headers = self.request.headers.copy()
         headers.remove("via")
         headers.set("cseq", CSeq(self.request.cseq.number + 1, "INVITE"))
         self.request = Request("INVITE", self.request.uri, headers, self.request.body)
         self._ask_interval(self.request)
+        self._authorize(self.request)
         self._proceeding, self.branch = False, self._ids.branch()
         self._early, self._followed, self._hears = {}, "", False
         return (request_via(self.request, self.flow, self.branch),)

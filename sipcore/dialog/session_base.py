@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from sipcore.actions import NOTHING, Actions, Send, SendRequest
+from sipcore.auth.client import MOST_CHALLENGES, DigestClient
 from sipcore.build import Extra, response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sipcore.dialog.session import InviteSession
     from sipcore.dialog.session_early import EarlyDialog
 
+_CREDENTIALS = ("authorization", "proxy-authorization")
+
 
 class SessionBase:
     """Fields and pieces; `user` is whatever the session's user keeps there."""
@@ -34,6 +37,7 @@ class SessionBase:
         "_by_peer",
         "_cancel_reason",
         "_cancel_sent",
+        "_challenges",
         "_change",
         "_change_answer",
         "_change_branch",
@@ -63,6 +67,7 @@ class SessionBase:
         "_update",
         "branch",
         "dialog",
+        "digest",
         "flow",
         "key",
         "local_tag",
@@ -85,6 +90,8 @@ class SessionBase:
         self.key: Key = ()
         self.local_tag = ""
         self._ids = ids
+        self.digest: DigestClient | None = None
+        self._challenges = 0
         self._acks: dict[str, bytes] = {}
         self._told = False
         self._by_peer = True
@@ -186,8 +193,29 @@ class SessionBase:
         fields = with_extra(self.profile.response_extra(sdp), extra)
         return response_to(request, status, to_tag=self.local_tag, extra=fields, body=sdp)
 
+    def _may_prove(self, request: Request, response: Response) -> bool:
+        """Whether a challenge is worth an answer (RFC 3261 §22.2)."""
+        if response.status not in (401, 407) or self.digest is None or self._challenges >= MOST_CHALLENGES:
+            return False
+        self._challenges += 1
+        return not self.digest.challenged(request, response)
+
+    def _authorize(self, request: Request) -> None:
+        """Credentials for whoever asked for them before, those of an earlier request taken off."""
+        if self.digest is not None:
+            for name in _CREDENTIALS:
+                request.headers.remove(name)
+            self.digest.authorize(request)
+
     def _acknowledge(self, dialog: Dialog, cseq: int) -> Send:
-        data = bytes(self._with_via(dialog.ack(cseq)))
+        """The ACK of a 2xx has the credentials of its INVITE (RFC 3261 §13.2.2.4)."""
+        ack = self._with_via(dialog.ack(cseq))
+        invites = (each for each in (self._change_request, self.request) if each is not None)
+        invite = next((each for each in invites if each.cseq.number == cseq), None)
+        for name in _CREDENTIALS if invite is not None and self.digest is not None else ():
+            for value in invite.headers.raw(name) if invite is not None else ():
+                ack.headers.add(name, value)
+        data = bytes(ack)
         self._acks[dialog.remote_tag] = data
         return Send(data, self.flow)
 
@@ -195,7 +223,9 @@ class SessionBase:
         self, dialog: Dialog, method: str, *, reason: str = "", extra: Extra = (), body: bytes = b"", owner: bool = True
     ) -> SendRequest:
         fields = [*extra, ("Reason", reason)] if reason else list(extra)
-        return request_via(dialog.request(method, extra=fields, body=body), self.flow, self._ids.branch(), owner=owner)
+        request = dialog.request(method, extra=fields, body=body)
+        self._authorize(request)
+        return request_via(request, self.flow, self._ids.branch(), owner=owner)
 
     def _with_via(self, request: Request) -> Request:
         request.headers.add("via", via_value(self.flow, self._ids.branch()), top=True)

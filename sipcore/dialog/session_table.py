@@ -45,6 +45,7 @@ class On(IntEnum):
     PRACK = 17
     ANSWER_LATER = 18
     UNPRACKED = 19
+    CHALLENGED = 20
 
 
 S, I = State, On  # noqa: E741
@@ -60,6 +61,7 @@ TABLE = Table(
         Row(S.CALLING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
         Row(S.CALLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
         Row(S.CALLING, I.TOO_BRIEF, S.CALLING, "_ask_longer_again", "RFC 4028 §7.4"),
+        Row(S.CALLING, I.CHALLENGED, S.CALLING, "_prove", "RFC 3261 §22.2"),
         Row(S.CALLING, I.END, S.CANCELLING, "_cancel_later", "RFC 3261 §9.1"),
         Row(S.CALLING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
         Row(S.CALLING, I.INVITE, S.CALLING, "_glare", "RFC 3261 §14.2"),
@@ -68,6 +70,7 @@ TABLE = Table(
         Row(S.PROCEEDING, I.SUCCESS, S.CONFIRMED, "_answered", "RFC 3261 §13.2.2.4"),
         Row(S.PROCEEDING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §13.2.2.3"),
         Row(S.PROCEEDING, I.TOO_BRIEF, S.CALLING, "_ask_longer_again", "RFC 4028 §7.4"),
+        Row(S.PROCEEDING, I.CHALLENGED, S.CALLING, "_prove", "RFC 3261 §22.2"),
         Row(S.PROCEEDING, I.END, S.CANCELLING, "_cancel_now", "RFC 3261 §9.1"),
         Row(S.PROCEEDING, I.BYE, S.CANCELLING, "_bye_too_early", "RFC 3261 §15"),
         Row(S.PROCEEDING, I.INVITE, S.PROCEEDING, "_glare", "RFC 3261 §14.2"),
@@ -76,6 +79,7 @@ TABLE = Table(
         Row(S.CANCELLING, I.SUCCESS, S.ENDING, "_answered_too_late", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.FAILURE, S.ENDED, "_refused", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.TOO_BRIEF, S.ENDED, "_refused", "RFC 3261 §9.1"),
+        Row(S.CANCELLING, I.CHALLENGED, S.ENDED, "_refused", "RFC 3261 §9.1"),
         Row(S.CANCELLING, I.BYE, S.CANCELLING, "_bye_again", "RFC 3261 §15"),
         Row(S.CANCELLING, I.INVITE, S.CANCELLING, "_glare", "RFC 3261 §14.2"),
         Row(S.CANCELLING, I.UPDATE, S.CANCELLING, "_over", "RFC 3261 §12.2.2"),
@@ -130,19 +134,23 @@ TABLE = Table(
         Ignored(S.PROCEEDING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, (I.END,), "being cancelled already"),
-        Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF), "the INVITE is not ours"),
+        Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED), "the INVITE is not ours"),
         Ignored(S.INCOMING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.LOST), "no final response is out"),
-        Ignored(S.ACCEPTING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF), "the INVITE is not ours"),
+        Ignored(
+            S.ACCEPTING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED), "the INVITE is not ours"
+        ),
         Ignored(S.ACCEPTING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.LOST), "no final response is out"),
         Ignored(S.ANSWERED, (I.UNPRACKED,), _LATE),
-        Ignored(S.ANSWERED, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF), "the INVITE is not ours"),
+        Ignored(S.ANSWERED, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED), "the INVITE is not ours"),
         Ignored(S.ANSWERED, (I.CANCELLED,), "too late: the 2xx is out (RFC 3261 §9.2)"),
         Ignored(S.ANSWERED, (I.BYE_DONE, I.LOST), "nothing of ours is under way"),
         Ignored(S.ANSWERED, (I.FLOW_FAILED,), "the 2xx is repeated, over another connection if need be"),
-        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CANCELLED, I.BYE_DONE), _LATE),
+        Ignored(S.CONFIRMED, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED, I.CANCELLED, I.BYE_DONE), _LATE),
         Ignored(S.CONFIRMED, (I.UNPRACKED,), _LATE),
         Ignored(S.CONFIRMED, (I.FLOW_FAILED,), "a session outlives its connection (RFC 3261 §18)"),
-        Ignored(S.ENDING, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE),
+        Ignored(
+            S.ENDING, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE
+        ),
         Ignored(S.ENDING, (I.FLOW_FAILED, I.LOST, I.UNPRACKED), _LATE),
         Ignored(S.ENDING, (I.END,), "ending already"),
         Ignored(S.ENDED, tuple(on for on in On if on not in (On.SUCCESS, On.INVITE, On.UPDATE, On.PRACK)), "ended"),
