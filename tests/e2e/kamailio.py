@@ -10,16 +10,18 @@ from bench.wire import Address
 from tests.e2e.harness import free_port
 from tests.e2e.peer import Peer, running_peer
 
-HOST = "127.0.0.5"
+HOST, PEER_HOST = "127.0.0.5", "127.0.0.8"
 CONFIG = Path(__file__).with_suffix(".cfg")
 TABLES = {
     "version": "table_name(string) table_version(int)\nuacreg:5\n",
     "uacreg": "id(int,auto) l_uuid(string) l_username(string) l_domain(string) r_username(string) r_domain(string)"
     " realm(string) auth_username(string) auth_password(string) auth_ha1(string) auth_proxy(string) expires(int)"
-    " flags(int) reg_delay(int) contact_addr(string) socket(string)\n"
-    "1:301:301:{2}:301:{0}:zvon:301:none:d41d8cd98f00b204e9800998ecf8427e"
-    ":sip\\:{0}\\:{1}:60:16:0:{2}\\:{3}:udp\\:{2}\\:{3}\n",
+    " flags(int) reg_delay(int) contact_addr(string) socket(string)\n",
 }
+REGISTRATION = (
+    "1:301:301:{2}:301:{0}:zvon:301:none:d41d8cd98f00b204e9800998ecf8427e"
+    ":sip\\:{0}\\:{1}:60:16:0:{2}\\:{3}:udp\\:{2}\\:{3}\n"
+)
 
 
 def kamailio_path() -> str:
@@ -30,12 +32,14 @@ def kamailio_path() -> str:
     return found
 
 
-def kamailio(folder: Path, server: Address) -> AbstractContextManager[Peer]:
-    """Kamailio beside `server`; at the end its log must hold no complaint."""
-    address = (HOST, free_port(HOST))
+def kamailio(folder: Path, server: Address, host: str = HOST) -> AbstractContextManager[Peer]:
+    """Kamailio in front of `server`; at PEER_HOST beside it, where it registers for 301. At the end its log must hold
+    no complaint."""
+    address = (host, free_port(host))
     (folder / "db").mkdir(parents=True)
     for name, text in TABLES.items():
-        (folder / "db" / name).write_text(text.format(*server, *address))
+        row = REGISTRATION.format(*server, *address) if name == "uacreg" and host == PEER_HOST else ""
+        (folder / "db" / name).write_text(text + row)
     names = {"ZVONHOST": server[0], "ZVONPORT": str(server[1]), "ZVON": f"{server[0]}:{server[1]}"}
     names |= {"HOST": address[0], "PORT": str(address[1]), "FOLDER": str(folder)}
     config = CONFIG.read_text()

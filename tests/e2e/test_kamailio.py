@@ -13,7 +13,7 @@ import pytest
 from bench.wire import Message, audio_of, sdp
 from tests.e2e.audio import tone
 from tests.e2e.harness import Server, Site, password_of, running, terminal
-from tests.e2e.kamailio import HOST, kamailio, kamailio_path
+from tests.e2e.kamailio import HOST, PEER_HOST, kamailio, kamailio_path
 from tests.e2e.peer import Peer
 from tests.e2e.softphone import softphone
 from tests.e2e.test_lamps import Lamp
@@ -30,9 +30,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Pee
     kamailio_path()
     folder = tmp_path_factory.mktemp("kamailio")
     entries = [terminal(number, password=password_of(number), max_calls=4) for number in PEOPLE]
-    entries.append(terminal("301", trust=HOST, max_calls=4))
+    entries.append(terminal("301", trust=PEER_HOST, max_calls=4))
     with (
-        running(Site.write(folder / "zvon", "\n".join(entries))) as server,
+        running(Site.write(folder / "zvon", "\n".join(entries), sip=f'edges = ["{HOST}"]')) as server,
         kamailio(folder / "k", server.address) as k,
     ):
         yield server, k
@@ -125,6 +125,10 @@ def test_a_blind_transfer_passes_the_proxy(server: Server, proxy: Peer) -> None:
             callee.reply(notify, 200)
             states.append(notify.first("subscription-state"))
         incoming.expect_hang_up()
+        told = caller.expect("INVITE")  # with whom it talks now
+        assert "sip:203@" in told.first("p-asserted-identity")
+        caller.reply(told, 200, sdp(HERE, (8, 101)))
+        caller.expect("ACK")
         outgoing.hang_up()
         assert ring is not None
         ring.expect_hang_up()
@@ -201,14 +205,15 @@ def _states(server: Server) -> list[str]:
     return [call["state"] for call in server.json("calls")]
 
 
-def test_a_user_of_the_peers_registrar_is_called_and_calls(server: Server, proxy: Peer) -> None:
-    """Kamailio registers at Zvon for 301 and keeps the phone of 301 itself; its address is trusted."""
-    eventually(lambda: _is_registered(server, "301"), "Kamailio has registered", 20)
+def test_a_user_of_the_peers_registrar_is_called_and_calls(server: Server, proxy: Peer, tmp_path: Path) -> None:
+    """A second Kamailio registers at Zvon for 301 and keeps the phone of 301 itself; its address is trusted."""
     with (
-        Phone(proxy.address, "301", host="127.0.1.99") as peer,
+        kamailio(tmp_path / "peer", server.address, PEER_HOST) as beside,
+        Phone(beside.address, "301", host="127.0.1.99") as peer,
         _phone(proxy, "202") as phone,
     ):
         assert peer.register().status == 200
+        eventually(lambda: _is_registered(server, "301"), "Kamailio has registered", 20)
         outgoing, incoming = connect(phone, peer, (HERE, THERE))
         assert audio_of(incoming.invite.body if incoming.invite else "").address
         incoming.hang_up()
