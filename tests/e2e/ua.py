@@ -324,7 +324,10 @@ class Call:
         self.phone.send(self._request("ACK", cseq=self.cseq, branch=token("z9hG4bK")))
 
     def cancel(self) -> None:
+        """CANCEL of the INVITE, with the To that it had: without the tag of the callee (RFC 3261 §9.1)."""
+        remote, self.remote = self.remote, self.remote.partition(";tag=")[0]
         self.phone.send(self._request("CANCEL", cseq=self.cseq, branch=self.branch))
+        self.remote = remote
 
     # --- as callee ---------------------------------------------------------------------------------------------------
 
