@@ -2,13 +2,18 @@
 
 `status` is what the caller is told when the call ends before an answer. Another side's final answer becomes a cause
 by `Cause.from_status`: what concerns only our own request to that side (a challenge, an extension, a time-out) is
-never passed on as it came. Q.850 values: RFC 3398 §8.2.6.1 and §7.2.4.1, ITU-T Q.850 §2.2.7.
+never passed on as it came. A gateway's own Q.850 cause, in the
+Reason of its answer, is believed before the status. Q.850 values: RFC 3398 §8.2.6.1 and §7.2.4.1, ITU-T Q.850 §2.2.7.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+
+from sipcore.errors import ParseError
+from sipcore.grammar import split_list
+from sipcore.headers import Reason
 
 
 class Disposition(StrEnum):
@@ -24,6 +29,8 @@ ANSWERED, NOANSWER, FAILED = Disposition.ANSWERED, Disposition.NOANSWER, Disposi
 
 Q850_TEXT = {
     1: "Unallocated number",
+    2: "No route to network",
+    3: "No route to destination",
     16: "Normal call clearing",
     17: "User busy",
     18: "No user responding",
@@ -31,20 +38,49 @@ Q850_TEXT = {
     20: "Subscriber absent",
     21: "Call rejected",
     22: "Number changed",
+    23: "Redirection to new destination",
     25: "Exchange routing error",
     26: "Non-selected user clearing",
+    27: "Destination out of order",
     28: "Invalid number format",
+    29: "Facility rejected",
     31: "Normal, unspecified",
+    34: "No circuit available",
     38: "Network out of order",
     41: "Temporary failure",
     42: "Switching equipment congestion",
     47: "Resource unavailable, unspecified",
+    55: "Incoming calls barred within CUG",
+    57: "Bearer capability not authorized",
+    58: "Bearer capability not available",
     63: "Service or option not available",
     65: "Bearer capability not implemented",
+    70: "Only restricted digital information available",
     79: "Service or option not implemented",
+    87: "User not member of CUG",
+    88: "Incompatible destination",
     102: "Recovery on timer expiry",
+    111: "Protocol error, unspecified",
     127: "Interworking, unspecified",
 }
+
+STATUS_OF_Q850 = {
+    **dict.fromkeys((1, 2, 3, 26), 404),
+    17: 486,
+    18: 408,
+    **dict.fromkeys((19, 20, 31), 480),
+    **dict.fromkeys((21, 55, 57, 87), 403),
+    **dict.fromkeys((22, 23), 410),
+    27: 502,
+    28: 484,
+    **dict.fromkeys((29, 63, 79), 501),
+    25: 483,
+    **dict.fromkeys((34, 38, 41, 42, 47, 58, 88), 503),
+    **dict.fromkeys((65, 70), 488),
+    102: 504,
+    **dict.fromkeys((111, 127), 500),
+}
+"""What a gateway's cause means in SIP: RFC 3398 §7.2.4.1; 20, 25 and 63 by their classes (RFC 4497 §8.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +108,21 @@ class Cause:
     def from_status(cls, status: int) -> "Cause":
         """What another side's final answer to our INVITE means to our caller."""
         return _from_status(status)
+
+    @classmethod
+    def from_refusal(cls, status: int, reason: str) -> "Cause":
+        """The same with the Reason of that answer (RFC 3326 §2): the cause of a gateway says more than a status that it
+        had to choose; what a person decided (busy, declined) stands as it is."""
+        q850 = q850_of(reason)
+        if q850 not in STATUS_OF_Q850 or status in _DECIDED:
+            return _from_status(status)
+        return replace(_from_status(STATUS_OF_Q850[q850]), q850=q850)
+
+    @classmethod
+    def of_hang_up(cls, reason: str) -> "Cause":
+        """Why the other side ended a conversation: its Q.850 value goes on to whoever is told next."""
+        q850 = q850_of(reason)
+        return replace(NORMAL, q850=q850) if q850 in Q850_TEXT else NORMAL
 
     @classmethod
     def of_refusal(cls, status: int) -> "Cause":
@@ -105,6 +156,18 @@ SERVER_BUSY = Cause("server_busy", 503, 42, FAILED, may_retry=True)
 SHUTDOWN = Cause("shutdown", 503, 41, FAILED)
 
 OWN_REFUSALS = {400: BAD_REQUEST, 415: UNSUPPORTED_BODY, 488: NOT_ACCEPTABLE, 503: SERVER_BUSY}
+
+
+_DECIDED = frozenset((486, 487, 600, 603, 607, 608))
+
+
+def q850_of(reason: str) -> int:
+    """The Q.850 value of the Reason header fields, 0 when they name none."""
+    try:
+        found = [Reason.parse(text) for text in split_list(reason)]
+    except ParseError:
+        return 0
+    return next((each.cause or 0 for each in found if each.protocol.upper() == "Q.850"), 0)
 
 
 def _statuses(cause: Cause, statuses: Iterable[int]) -> dict[int, Cause]:

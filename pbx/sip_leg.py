@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, NORMAL, UNAVAILABLE, Cause
+from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, UNAVAILABLE, Cause
 from pbx.identity import Fields, answering, from_value
 from pbx.party import Party, PartyKind
 from sipcore.dialog.session_table import Role
@@ -168,7 +168,7 @@ def tell(leg: "Leg", event: SessionEvent) -> None:
 def cause_of(event: SessionEnded) -> Cause:
     """Why a session ended, as a cause."""
     if event.status == 200:
-        return NORMAL
+        return Cause.of_hang_up(event.reason)
     if event.status == 487:
         return ANSWERED_ELSEWHERE if "cause=200" in event.reason else CANCELLED
-    return Cause.from_status(event.status)
+    return Cause.from_refusal(event.status, event.reason)

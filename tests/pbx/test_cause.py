@@ -109,3 +109,58 @@ def test_the_reason_header_carries_q850_or_says_that_the_call_was_answered_elsew
 
 def test_only_a_normal_end_counts_as_answered() -> None:
     assert [named.name for named in NAMED.values() if named.disposition is Disposition.ANSWERED] == ["normal"]
+
+
+@pytest.mark.parametrize(
+    ("q850", "status"),
+    # RFC 3398 §7.2.4.1, in the table's order
+    [
+        *((1, 404), (2, 404), (3, 404), (17, 486), (18, 480), (19, 480), (20, 480), (21, 403), (22, 410), (23, 410)),
+        *((26, 404), (28, 484), (31, 480), (55, 403), (57, 403), (65, 488), (70, 488), (87, 403)),
+    ],
+)
+def test_the_cause_of_a_gateway_is_told_as_rfc_3398_says(q850: int, status: int) -> None:
+    found = Cause.from_refusal(500, f'Q.850;cause={q850};text="x"')
+    assert (found.status, found.q850) == (status, q850)
+    assert f"cause={q850};" in found.reason_header, "and goes on as it came"
+
+
+@pytest.mark.parametrize("q850", sorted(cause.STATUS_OF_Q850))
+def test_every_known_cause_has_a_text_and_a_meaning(q850: int) -> None:
+    found = Cause.from_refusal(503, f"Q.850;cause={q850}")
+    assert found.text
+    assert found.status >= 400
+    assert found.disposition is not Disposition.ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("reason", "q850"),
+    [
+        ("", 0),
+        ("Q.850;cause=17", 17),
+        ("q.850 ; cause=17", 17),
+        ('SIP;cause=480;text="a,b", Q.850;cause=1', 1),
+        ("Q.850", 0),
+        ("Q.850;cause=-1", 0),
+        ("Q.850;cause=99999999999999999999", 0),
+        ("<<>>", 0),
+        (",,,;;;", 0),
+    ],
+)
+def test_a_reason_is_read_or_says_nothing(reason: str, q850: int) -> None:
+    assert cause.q850_of(reason) == q850
+
+
+@pytest.mark.parametrize("status", [486, 487, 600, 603])
+def test_what_a_person_decided_is_not_overruled(status: int) -> None:
+    assert Cause.from_refusal(status, "Q.850;cause=41") == Cause.from_status(status)
+
+
+def test_a_cause_that_nobody_knows_leaves_the_status() -> None:
+    assert Cause.from_refusal(404, "Q.850;cause=200") == Cause.from_status(404)
+
+
+@pytest.mark.parametrize(("reason", "q850"), [("Q.850;cause=31", 31), ("", 16), ("Q.850;cause=500", 16)])
+def test_the_cause_of_a_bye_goes_on_to_the_other_side(reason: str, q850: int) -> None:
+    found = Cause.of_hang_up(reason)
+    assert (found.name, found.q850, found.disposition) == ("normal", q850, Disposition.ANSWERED)
