@@ -176,6 +176,8 @@ def _statuses(cause: Cause, statuses: Iterable[int]) -> dict[int, Cause]:
 
 _REQUEST_REFUSED = replace(SERVER_ERROR, name="request_refused", q850=127)
 _NOT_IMPLEMENTED = replace(SERVER_ERROR, name="not_implemented", q850=79)
+LOOP = Cause("loop", 482, 25, FAILED)
+TOO_MANY_HOPS = Cause("too_many_hops", 483, 25, FAILED)
 _LOOP = replace(SERVER_ERROR, name="loop", q850=25)
 
 BY_STATUS: dict[int, Cause] = {

@@ -18,6 +18,7 @@ from pbx.cause import NOT_FOUND, OPERATOR, SHUTDOWN, UNSUPPORTED_BODY, UNWANTED_
 from pbx.clock import Clock
 from pbx.dial import DialOutcome
 from pbx.directory import Directory
+from pbx.diversion import Way
 from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
@@ -54,7 +55,7 @@ from sipcore.events import (
     SubscriptionEvent,
 )
 from sipcore.flow import Flow
-from sipcore.headers import Accept, Replaces
+from sipcore.headers import Accept, Replaces, Via
 from sipcore.message import Request
 from sipcore.presence.mwi import MessageContext
 from sipcore.sdp.model import RtpFormat
@@ -221,6 +222,8 @@ class Pbx:
             self._deny(event, verdict)
         elif self.draining:
             self.answer(event, 503, [("Retry-After", "10")])
+        elif self._comes_back(event.request):
+            self.answer(event, 482)
         elif "replaces" in event.request.headers or "join" in event.request.headers:
             self._replacements.invite(event, verdict.terminal)
         elif (found := self._redirection(event.request)) is not None:
@@ -230,6 +233,13 @@ class Pbx:
 
     def _redirection(self, request: Request) -> Redirection | None:
         return self._redirector.answer(request, self.directory) if self._redirector is not None else None
+
+    def _comes_back(self, request: Request) -> bool:
+        """An INVITE of ours that others have sent in a circle (RFC 3261 §16.3 item 4, RFC 5393 §4)."""
+        try:
+            return any(self.driver.stack.is_waiting_for(via.branch or "") for via in request.headers.all(Via))
+        except ParseError:
+            return False
 
     def _start_call(self, event: InviteArrived, admitted: Admitted) -> None:
         request, flow, terminal = event.request, event.flow, admitted.terminal
@@ -247,7 +257,7 @@ class Pbx:
         if session is None:
             return
         call = self.new_call(to, near=self.near(terminal.number, to.number))
-        call.only = only
+        call.only, call.way = only, Way.of(request, is_trusted=admitted.by_address)
         call.begin(caller)
         media = self.media_for(call, flow, self.admission.sources.of(request, flow).remote[0])
         side = SipSide(self.driver, session, is_trusted=admitted.by_address)

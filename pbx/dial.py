@@ -23,10 +23,12 @@ _BEST_FIRST = (DECLINED, BUSY, NO_ANSWER, NOT_ACCEPTABLE)  # a 6xx before all ot
 
 @dataclass(frozen=True, slots=True)
 class DialOutcome:
-    """`answered` is the leg that won, or None and `cause` says why nobody did."""
+    """`answered` is the leg that won, or None and `cause` says why nobody did; `redirected` is the leg whose phone
+    sends the call on."""
 
     answered: Leg | None
     cause: Cause
+    redirected: Leg | None = None
 
 
 class Attempt:
@@ -83,7 +85,8 @@ class Attempt:
                 leg.watch = None
         cause = best_cause([leg.cause for leg in self._legs if leg.cause is not None])
         self._give_up(cause if winner is None else ANSWERED_ELSEWHERE, winner)
-        return DialOutcome(winner, cause)
+        redirected = next((leg for leg in self._legs if leg.redirect is not None), None) if winner is None else None
+        return DialOutcome(winner, cause if redirected is None else redirected.cause or cause, redirected)
 
     def _changed(self, leg: Leg) -> None:
         if self._decided.done():
@@ -91,7 +94,7 @@ class Attempt:
         if leg.is_answered:
             self._decided.set_result(leg)
         elif leg.is_ended:
-            if leg.cause == DECLINED or self._nobody_left():
+            if leg.cause == DECLINED or leg.redirect is not None or self._nobody_left():
                 self._decided.set_result(None)
         elif leg.state is LegState.RINGING:
             self._caller_hears(leg)

@@ -17,6 +17,7 @@ from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
 from pbx.relocation import Relocation
 from pbx.services import Services, quality_of
+from sipcore.message import Response
 from sipcore.sdp.model import RtpFormat
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Side(Protocol):
     @property
     def tags(self) -> tuple[str, str]:
         """Of the dialog: ours and the party's, the latter empty while it is not known."""
+
+    @property
+    def host(self) -> str:
+        """The address by which the party knows us."""
 
     @property
     def may_modify(self) -> bool:
@@ -90,6 +95,8 @@ class Leg:
         self.call, self.party, self.direction = call, party, direction
         self.side, self.media, self._services = side, media, services
         self.is_caller = is_caller
+        self.redirect: Response | None = None
+        self.has_rung = False
         self.state = LegState.NEW
         self.bridge: Bridge | None = None
         self.watch: Watcher | None = None
@@ -250,7 +257,7 @@ class Leg:
             except MediaRefused:
                 pass  # what counts is the answer
         if self.state is LegState.NEW:
-            self.state = LegState.RINGING
+            self.state, self.has_rung = LegState.RINGING, True
             self._services.publish(LegRinging(self._services.clock.wall(), self.call.id, self.id, self.side.tags))
         self._changed()
 

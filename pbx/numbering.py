@@ -2,6 +2,8 @@
 
 import re
 
+from sipcore.uri import SipUri, TelUri
+
 _SEPARATORS = re.compile(r"[-.() \t]+")
 _DIALLED = re.compile(r"\+?[0-9*#]+")
 
@@ -14,3 +16,10 @@ def dialled_number(user: str) -> str:
     """
     bare = _SEPARATORS.sub("", user.partition(";")[0])
     return bare if _DIALLED.fullmatch(bare) else user
+
+
+def number_of(uri: object) -> str:
+    """The number that an address names."""
+    if isinstance(uri, SipUri):
+        return dialled_number(uri.user or "")
+    return dialled_number(uri.number) if isinstance(uri, TelUri) else ""

@@ -1,6 +1,6 @@
 """INVITE with Replaces (RFC 3891): a phone takes the place of another in a dialog of ours.
 
-While the other phone rings, any terminal of the office may answer instead (call pickup, RFC 5359 §2.14): its own row
+While the other phone rings, any terminal of the office may answer instead (call pickup, RFC 5359 §2.16): its own row
 in the history. A conversation may only be taken over by another device of the same terminal; whoever is at the other
 end stays where it is.
 """

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
-from pbx.cause import BUSY, UNAVAILABLE
+from pbx.cause import BUSY, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import RING_CAP_S, Attempt, DialOutcome
+from pbx.diversion import Diverted, redirected_to
 from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import Fields, asserting, from_value, shown_number
@@ -38,7 +39,36 @@ class Ringer:
     async def ring(
         self, call: "Call", terminal: "Terminal", on_ringing: Callable[[], None] | None = None
     ) -> DialOutcome:
-        """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7)."""
+        """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7). A phone that redirects
+        decides for all of them."""
+        while True:
+            outcome = await self._ring_once(call, terminal, on_ringing)
+            if outcome.redirected is None:
+                return outcome
+            further = self._follow(call, outcome.redirected)
+            if isinstance(further, Cause):
+                return DialOutcome(None, further)
+            terminal = further
+
+    def _follow(self, call: "Call", leg: Leg) -> "Terminal | Cause":
+        """The terminal that a phone sends the call on to, or why it does not go there."""
+        response, pbx = leg.redirect, self._pbx
+        assert response is not None
+        known = {leg.side.host, pbx.directory.realm}
+        number = redirected_to(response, {host.lower() for host in known})
+        terminal = pbx.terminal(number)
+        if terminal is None:
+            return leg.cause or UNAVAILABLE
+        refusal = call.way.refusal(number, call.to.number)
+        if refusal is not None:
+            return refusal
+        call.only = None  # that named a phone of the number that was dialled
+        call.way = call.way.further(Diverted(leg.party, number, response.status, leg.has_rung))
+        return terminal
+
+    async def _ring_once(
+        self, call: "Call", terminal: "Terminal", on_ringing: Callable[[], None] | None
+    ) -> DialOutcome:
         targets = self._targets(call, terminal)
         if isinstance(targets, DialOutcome):
             return targets
@@ -102,6 +132,8 @@ class Ringer:
         attempt.has_come(*legs)
 
     def _targets(self, call: "Call", terminal: "Terminal") -> "Sequence[Target] | DialOutcome":
+        if call.way.hops < 0:
+            return DialOutcome(None, TOO_MANY_HOPS)
         if self._pbx.services.active.count(terminal.number) >= terminal.max_calls:
             return DialOutcome(None, BUSY)
         return self._pbx.location.targets(terminal, call.only) or DialOutcome(None, UNAVAILABLE)
@@ -180,13 +212,14 @@ class Ringer:
             extra=[*target.route_fields, *self._fields(call, other, host, is_trusted=is_trusted), *extra],
             body=offer,
         )
+        request.headers.set("max-forwards", str(call.way.hops))
         session = stack.invite(request, target.flow, contact(shown_number(other), target.flow), driver.now())
         driver.kick()
         return SipSide(driver, session, is_trusted=is_trusted)
 
     @staticmethod
     def _fields(call: "Call", other: "Party", host: str, *, is_trusted: bool) -> Fields:
-        fields = asserting(other, host, is_trusted=is_trusted)
+        fields = [*asserting(other, host, is_trusted=is_trusted), *call.way.fields(host)]
         if call.referred_by is not None:
             fields.append(("Referred-By", from_value(call.referred_by, host)))
         return fields

@@ -57,6 +57,10 @@ class SipSide:
         return self.early_tags if dialog is None else [dialog.remote_tag or "0"]
 
     @property
+    def host(self) -> str:
+        return self._session.flow.local[0]
+
+    @property
     def may_modify(self) -> bool:
         return self._session.may_modify
 
@@ -162,6 +166,8 @@ def tell(leg: "Leg", event: SessionEvent) -> None:
         case SessionRefreshed():
             leg.refreshed(event.sdp)
         case SessionEnded():
+            if 300 <= event.status < 400:
+                leg.redirect = event.response
             leg.hung_up(cause_of(event))
 
 

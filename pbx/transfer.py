@@ -10,7 +10,7 @@ numbers outside the office (FEAT-10).
 import asyncio
 from typing import TYPE_CHECKING
 
-from pbx.numbering import dialled_number
+from pbx.numbering import number_of
 from pbx.party import Party
 from pbx.transfer_app import Reports, Transfer
 from pbx.transfer_attended import AttendedTransfer, Conversation
@@ -161,13 +161,6 @@ class Transfers:
         for call in self._pbx.calls.values():
             if call.linkedid == old:
                 call.link(new)
-
-
-def number_of(uri: object) -> str:
-    """The number that a Refer-To names."""
-    if isinstance(uri, SipUri):
-        return dialled_number(uri.user or "")
-    return dialled_number(uri.number) if isinstance(uri, TelUri) else ""
 
 
 def who_talks_to(leg: "Leg") -> "Leg | None":

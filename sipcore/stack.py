@@ -115,6 +115,10 @@ class SipStack(TransactionLayer):
         self.perform(refer, refer.accept(key, request, now), now)
         return refer
 
+    def is_waiting_for(self, branch: str) -> bool:
+        """Whether an INVITE of ours with that branch is under way."""
+        return (branch, "INVITE") in self._clients
+
     def session_under(self, call_id: str, local_tag: str) -> InviteSession | None:
         """The session of one of our dialogs, for a Replaces that names it (RFC 3891 §3)."""
         return self._usages.session_under(call_id, local_tag)

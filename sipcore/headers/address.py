@@ -12,6 +12,7 @@ from sipcore.uri import OtherUri, SipUri, Uri, parse_uri
 
 _NAME_ADDR = re.compile(rf'[ \t]*+(?:({QUOTED})|([^"<>,;]*+))[ \t]*+<[ \t]*+([^<> \t]++)[ \t]*+>[ \t]*+(;.*+)?')
 _Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+_INDEX = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,40}")
 _STAR = OtherUri("*", "*")
 MAX_EXPIRES_S = 2**32 - 1
 _MALFORMED_EXPIRES_S = 3600
@@ -209,6 +210,19 @@ class Diversion(NameAddr):
 
     __slots__ = ()
     NAME: ClassVar[str] = "Diversion"
+
+
+class HistoryInfo(NameAddr):
+    """RFC 7044: one address that a request was sent to; `index` says where it stands in the tree of them."""
+
+    __slots__ = ()
+    NAME: ClassVar[str] = "History-Info"
+
+    @property
+    def index(self) -> str:
+        """Such as `1.2.1`; "1" when absent or malformed."""
+        value = self.params.get("index") or ""
+        return value if _INDEX.fullmatch(value) else "1"
 
 
 def _check_words(words: str) -> str:

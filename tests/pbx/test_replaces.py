@@ -42,7 +42,7 @@ async def talking(office: VirtualOffice) -> tuple[PhoneCall, PhoneCall, Phone]:
     return (*await office.connect(a, b), c)
 
 
-async def test_rfc_5359_2_14_call_pickup() -> None:
+async def test_rfc_5359_2_16_call_pickup() -> None:
     async with open_office(*OFFICE, stack=StackConfig(extensions=EXTENSIONS)) as office:
         call, ring, c = await ringing(office)
         await asyncio.sleep(3)

@@ -32,7 +32,7 @@ class ScriptedSide:
     def __init__(self, sip_call_id: str = "call-id") -> None:
         self.sip_call_id = sip_call_id
         self.may_modify = True
-        self.tags = ("ours", "theirs")
+        self.tags, self.host = ("ours", "theirs"), "10.0.0.1"
         self.said: list[tuple[str, object]] = []
 
     @property

@@ -1,0 +1,110 @@
+"""Calls that a phone sends on (3xx): where they may go, how often, and what the next phone is told of it.
+
+A phone redirects to numbers of the office only (FEAT-10). Each number is tried once in a call, and at most `MOST` times
+a call goes on (FWD-17), so that phones which redirect to each other make no loop (RFC 3261 §8.1.3.4, RFC 5806 §7).
+"""
+
+from dataclasses import dataclass, replace
+
+from pbx.addressing import bracketed
+from pbx.cause import LOOP, Cause
+from pbx.identity import Fields, from_value
+from pbx.numbering import number_of
+from pbx.party import Party
+from sipcore.errors import ParseError
+from sipcore.headers import Diversion, HistoryInfo
+from sipcore.message import Request, Response
+from sipcore.uri import SipUri, TelUri, Uri
+
+MOST = 10  # FWD-17
+
+
+@dataclass(frozen=True, slots=True)
+class Diverted:
+    """One step: `party` sent the call on to the number `to` with that status, `had_rung` first or at once."""
+
+    party: Party
+    to: str
+    status: int
+    had_rung: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a call came here: steps before us, as a trusted source tells them (newest first), then ours in order; `hops`
+    are left to it (RFC 3261 §8.1.1.6): a call that runs in circles through others ends one day."""
+
+    diversions: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    steps: tuple[Diverted, ...] = ()
+    hops: int = 70
+
+    @classmethod
+    def of(cls, request: Request, *, is_trusted: bool) -> "Way":
+        """What an INVITE says; only a trusted source is believed, and what cannot be read says nothing."""
+        left = request.headers.get("max-forwards") or "70"
+        hops = min(int(left), 70) - 1
+        if not is_trusted:
+            return cls(hops=hops)
+        try:
+            diversions = tuple(map(str, request.headers.all(Diversion)))
+            history = tuple(map(str, request.headers.all(HistoryInfo)))
+        except ParseError:
+            return cls(hops=hops)
+        return cls(diversions[:MOST], history[: 2 * MOST], hops=hops)
+
+    def refusal(self, number: str, first: str) -> Cause | None:
+        """Why the call may not go on to that number; `first` is the one that was dialled."""
+        is_loop = number in {first, *(step.to for step in self.steps)}
+        return LOOP if is_loop or len(self.diversions) + len(self.steps) >= MOST else None
+
+    def further(self, step: Diverted) -> "Way":
+        return replace(self, steps=(*self.steps, step))
+
+    def fields(self, host: str) -> Fields:
+        """Diversion (RFC 5806), the newest first, and History-Info (RFC 7044), the oldest first."""
+        if not (self.steps or self.diversions or self.history):
+            return []
+        ours = [("Diversion", _diversion(step, host)) for step in reversed(self.steps)]
+        before = [("Diversion", text) for text in self.diversions]
+        return [*ours, *before, *(("History-Info", text) for text in (*self.history, *self._entries(host)))]
+
+    def _entries(self, host: str) -> list[str]:
+        if not self.steps:
+            return []
+        index = HistoryInfo.parse(self.history[-1]).index if self.history else ""
+        entries: list[str] = []
+        for step in self.steps:
+            index = f"{index}.1" if index else "1"
+            mapped = ";mp=" + index.rpartition(".")[0] if "." in index and entries else ""
+            entries.append(f"{_address(step.party, host, step.status)};index={index}{mapped}")
+        last = self.steps[-1]
+        entries.append(f"<sip:{last.to}@{bracketed(host)}>;index={index}.1;mp={index}")
+        return entries
+
+
+def redirected_to(response: Response, hosts: set[str]) -> str:
+    """The number that a 3xx names first, "" when it is none of ours; `hosts` are the names by which we are known."""
+    try:
+        contact = response.contact
+    except ParseError:
+        return ""
+    return _number(contact.uri, hosts) if contact is not None and not contact.is_star else ""
+
+
+def _number(uri: Uri, hosts: set[str]) -> str:
+    is_ours = isinstance(uri, TelUri) or (isinstance(uri, SipUri) and uri.host.lower() in hosts)
+    return number_of(uri) if is_ours else ""
+
+
+def _diversion(step: Diverted, host: str) -> str:
+    privacy = "full" if step.party.is_private else "off"
+    reason = "deflection" if step.had_rung else "unconditional"
+    return f"{from_value(step.party, host)};reason={reason};counter=1;privacy={privacy}"
+
+
+def _address(party: Party, host: str, status: int) -> str:
+    """A History-Info entry: the address with the reason for which it was left (RFC 7044 §10.2)."""
+    if party.is_private:
+        return "<sip:anonymous@anonymous.invalid>"
+    return f"<sip:{party.shown_number}@{bracketed(host)}?Reason=SIP%3Bcause%3D{status}>"
