@@ -32,6 +32,19 @@ def kamailio_path() -> str:
     return found
 
 
+def provider(folder: Path, password: str) -> AbstractContextManager[Peer]:
+    """Kamailio as the registrar of a provider, which knows one password; its log must hold no complaint either."""
+    address = (HOST, free_port(HOST))
+    folder.mkdir(parents=True)
+    config = CONFIG.with_stem("provider").read_text()
+    for name, value in {"HOST": address[0], "PORT": str(address[1]), "PASSWORD": password}.items():
+        config = config.replace(name, value)
+    path = folder / "provider.cfg"
+    path.write_text(config)
+    command = [kamailio_path(), "-f", str(path), "-DD", "-E", "-m", "32", "-M", "4", "-Y", str(folder)]
+    return running_peer(Peer(folder, address, command), 483, "ERROR", "CRITICAL")
+
+
 def kamailio(folder: Path, server: Address, host: str = HOST) -> AbstractContextManager[Peer]:
     """Kamailio in front of `server`; at PEER_HOST beside it, where it registers for 301. At the end its log must hold
     no complaint."""

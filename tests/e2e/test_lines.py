@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import Server, Site, free_port, password_of, running, terminal
+from tests.e2e.kamailio import provider as registrar
 from tests.e2e.sipp import Plan, Sipp
 from tests.e2e.ua import eventually
 from tests.support.dns_server import DnsServer
@@ -119,6 +120,21 @@ def test_a_name_leads_by_srv_to_the_server_that_lives_and_to_another_when_it_die
             assert names.asked["_sip._tcp.telco.test", "SRV"] == 1
             assert server.json("status")["lines"] == {"registered": 1}
             server.stop()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_kamailio_keeps_us_registered_though_its_nonces_grow_old(tmp_path: Path, transport: str) -> None:
+    with registrar(tmp_path / "kamailio", PASSWORD) as telco:
+        host, port = telco.address
+        with running(Site.write(tmp_path, provider(host=host, port=port, transport=transport, qualify=0))) as server:
+            found = wait_for(server, "registered")
+            assert (found["address"], found["transport"]) == (f"{host}:{port}", transport)
+            time.sleep(11)  # longer than one registration
+            later = line(server)
+            assert (later["state"], later["since_at"]) == ("registered", found["since_at"]), f"{later}\n{telco.log}"
+            server.stop()
+        assert telco.log.count("registered 74951234567 for 120") == 2
+        assert "registered 74951234567 for 0" in telco.log
 
 
 def test_a_provider_by_address_is_watched(operator_site: Server, tmp_path: Path) -> None:
