@@ -110,7 +110,9 @@ class Transfers:
         consulting = self._consulting(held.mine, referral)
         target = who_talks_to(consulting) if consulting is not None else None
         if consulting is None:
-            self._blind(held, number_of(referral.uri), reports)
+            only = self._pbx.location.addressee(referral.uri) if isinstance(referral.uri, SipUri) else None
+            call = self._blind(held, number_of(referral.uri) if only is None else only.number, reports)
+            call.only = only  # RFC 5627: one phone of the number
         elif target is None:
             self._link(held.other.call, consulting.call)
             self._blind(held, consulting.call.to.number, reports, consulting.call)

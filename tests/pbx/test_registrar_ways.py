@@ -12,6 +12,7 @@ from sipcore.message import Request, Response
 from storage.memory import MemoryStorage
 from tests.support.builders import terminal
 from tests.support.office import VirtualOffice, open_office
+from tests.support.referrer import Referrer
 from tests.support.ua import Phone, RawPhone
 
 URN = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
@@ -178,6 +179,22 @@ async def test_a_call_to_a_gruu_rings_that_phone_and_no_other() -> None:
         assert await call.until_over() == 480
         call = caller.dial_uri("sip:tgruu.AAAA@10.0.0.1;gr")
         assert await call.until_over() == 404
+
+
+async def test_a_transfer_to_a_gruu_rings_that_phone_and_no_other() -> None:
+    async with open_office(terminal("101", max_contacts=3), terminal("102"), terminal("103")) as office:
+        other, mine = await office.registered("101", "10.0.2.1"), office.phone("101", "10.0.2.2")
+        await mine.register(contact=f'{mine.contact};+sip.instance="<{URN}>"')
+        a, b = await office.registered("102"), await office.registered("103")
+        call, ring = await office.connect(a, b)
+        referrer = Referrer(a)
+        answer = await referrer.refer(call, f"<sip:101@10.0.0.1;gr={URN}>")
+        assert answer.status == 202
+        (await mine.rung()).answer()
+        assert await referrer.until_told() == 200
+        assert not other.is_ringing
+        await asyncio.sleep(1)
+        ring.hangup()
 
 
 async def gruu_register(phone: Phone, contact: str) -> Response:
