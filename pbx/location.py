@@ -148,6 +148,7 @@ class Location:
             port = SECURE_PORT if transport == "TLS" else DEFAULT_PORT
             flow = self._flow_to(transport, terminal.trust, port)
             if flow is not None:
+                flow = replace(flow, by_address=terminal.transport == "any")
                 targets.append(Target(SipUri("sip", terminal.number, terminal.trust), flow, (), terminal.trust))
         return targets
 

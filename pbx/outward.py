@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sipcore.events import ResponseArrived
@@ -54,7 +54,8 @@ class Outward:
         families += [Kind.AAAA] if any(":" in host for _, host in bound) else []
         located = await self._finder.locate(hop, usable, families)
         found = [self._flow_to(each.transport, each.host, each.port) for each in located.targets]
-        flows = list(dict.fromkeys(flow for flow in found if flow is not None))
+        by_address = "TCP" in usable
+        flows = list(dict.fromkeys(replace(flow, by_address=by_address) for flow in found if flow is not None))
         if located.targets and not flows:
             return [], f"no listener of this server reaches the addresses of {hop.host}"
         return flows, located.why

@@ -43,6 +43,7 @@ from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
 from pbx.views import call_view, plan_view, registration_view
 from sipcore.flow import Flow
+from sipcore.large import LargeRequests
 from sipcore.locate import is_address
 from sipcore.register.binding import RegisterPolicy
 from sipcore.register.gruu import Gruus
@@ -137,6 +138,7 @@ class Server:
             lag=lambda: self.driver.lag_s,
         )
         self.stack.overload, self.driver.gate = gate.report, gate.judge
+        self.stack.large = LargeRequests(self._stream_to)
         return gate
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -290,6 +292,9 @@ class Server:
             return parse_office(text, source_name, self.office)
         except ConfInvalid as error:
             raise ControlError(str(error)) from None
+
+    def _stream_to(self, flow: Flow) -> Flow | None:
+        return self._flow_to("TCP", *flow.remote)
 
     def _flow_to(self, transport: str, host: str, port: int) -> Flow | None:
         return self._listeners.flow_to(transport, host, port)

@@ -1,6 +1,6 @@
 """A path that messages take, not a socket: it survives moving the sockets to another process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,13 +8,15 @@ class Flow:
     """Transport, our address as peers on this path should see it, and the peer's address (RFC 5626 §3.3).
 
     `id` tells apart connections between the same addresses (0 for datagrams). `transport` is the token of the Via
-    header: UDP, TCP, TLS, WS, WSS.
+    header: UDP, TCP, TLS, WS, WSS. `by_address`: we chose the path by an address that stands in the settings or in DNS,
+    the peer has not shown it to us; large requests may take another transport there (RFC 3261 §18.1.1).
     """
 
     transport: str
     local: tuple[str, int]
     remote: tuple[str, int]
     id: int = 0
+    by_address: bool = field(default=False, compare=False)
 
     @property
     def reliable(self) -> bool:

@@ -28,6 +28,7 @@ from sipcore.events import ResponseArrived, StackEvent
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
 from sipcore.inspection import KEEPALIVES, phrase, reply_flow
+from sipcore.large import LargeRequests
 from sipcore.message import Request, Response
 from sipcore.overload import OverloadReport, offers_overload_control, with_overload
 from sipcore.parse import MalformedMessage, parse_message
@@ -60,6 +61,7 @@ class TransactionLayer:
         self.counts: Counter[str] = Counter()
         self.tap: Tap | None = None
         self.overload: Callable[[], OverloadReport] | None = None
+        self.large: LargeRequests | None = None
         self._servers: dict[Key, ServerBase] = {}
         self._clients: dict[Key, ClientBase] = {}
         self._timers = TimerQueue()
@@ -167,6 +169,8 @@ class TransactionLayer:
         if transaction is None:
             self.drops[DropReason.STRAY_RESPONSE] += 1
             return
+        if self.large is not None:
+            self.large.forget(*transaction.key)
         self._run(transaction, transaction.receive(response, now), now)
 
     # --- transactions -----------------------------------------------------------------------------------------
@@ -186,6 +190,8 @@ class TransactionLayer:
         return transaction
 
     def _start_client(self, action: SendRequest, owner: object, now: float, patience_s: float = 0.0) -> None:
+        if self.large is not None:
+            action = self.large.fitting(action, now)
         request, timers = action.request, self.config.timers
         if patience_s:
             timers = replace(timers, patience_s=patience_s)
@@ -193,6 +199,19 @@ class TransactionLayer:
         key = (action.branch, request.method)
         transaction = self._clients[key] = kind(key, request, action.flow, owner, timers)
         self._run(transaction, transaction.start(now), now)
+
+    def _sent_as_datagram(self, transaction: Transaction, now: float) -> bool:
+        """Whether the request goes out once more, without the stream that its size had asked for (§18.1.1)."""
+        if self.large is None or not isinstance(transaction, ClientBase):
+            return False
+        branch = transaction.key[0]
+        again = self.large.failed(SendRequest(transaction.request, transaction.flow, branch), now)
+        if again is None:
+            return False
+        successor = transaction.on(again.flow)
+        self._clients[transaction.key] = successor
+        self._run(successor, successor.start(now), now)
+        return True
 
     def _cancel(self, action: CancelInvite, now: float) -> None:
         invite = self._clients.get((action.branch, "INVITE"))
@@ -219,7 +238,8 @@ class TransactionLayer:
                 case TimedOut():
                     self._failed(transaction, 408, now)
                 case FlowFailed():
-                    self._failed(transaction, 503, now)
+                    if not self._sent_as_datagram(transaction, now):
+                        self._failed(transaction, 503, now)
                 case AckMissing():
                     self.counts["ack missing"] += 1
                 case AckReceived():
@@ -231,8 +251,8 @@ class TransactionLayer:
     def _forget(self, transaction: Transaction) -> None:
         if isinstance(transaction, ServerBase):
             self._servers.pop(transaction.key, None)
-        else:
-            self._clients.pop(transaction.key, None)
+        elif self._clients.get(transaction.key) is transaction:
+            del self._clients[transaction.key]
 
     def _send(self, data: bytes, flow: Flow) -> None:
         self._outbox.append(Send(data, flow))

@@ -1,7 +1,7 @@
 """What the four transactions share: a table, a request, a flow, one deadline."""
 
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sipcore.actions import NOTHING, Actions
 from sipcore.flow import Flow
@@ -68,6 +68,14 @@ class ClientBase(Transaction):
     """A request of ours."""
 
     __slots__ = ()
+
+    def on(self, flow: Flow) -> Self:
+        """The same from the beginning, on another path."""
+        return type(self)(self.key, self.request, flow, self.owner, self._timers)
+
+    def start(self, now: float) -> Actions:
+        """Send it for the first time."""
+        raise NotImplementedError
 
     def receive(self, response: Response, now: float) -> Actions:
         raise NotImplementedError
