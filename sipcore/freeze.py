@@ -222,7 +222,7 @@ def _read_address(value: Any, _: float) -> tuple[str, int]:
 
 
 _ADDRESS = _Codec(list, _read_address)
-_FLOW = _Form(Flow, (_TEXT, "transport"), (_ADDRESS, "local remote"), (_INT, "id")).codec
+_FLOW = _Form(Flow, (_TEXT, "transport"), (_ADDRESS, "local remote"), (_INT, "id"), (_BOOL, "by_address")).codec
 _TIMERS = _Form(TimerConfig, (_NUMBER, "t1 t2 t4 patience_s")).codec
 _PROFILE = _Form(
     SessionProfile, (_TEXT, "contact agent supported allow"), (_TIMERS, "timers"), (_INT, "session_expires_s min_se_s")
