@@ -106,13 +106,14 @@ class CreateEndpoint:
     """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`.
 
     Endpoints that shall meet in a room need one media worker: those made by one `execute` are on one, and so are
-    those of one non-zero `group` (a call).
+    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one.
     """
 
     endpoint: EndpointId
     host: str
     spec: StreamSpec | None = None
     group: int = 0
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +264,7 @@ class StreamReport:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """A media worker died; its endpoints are gone until they are created again."""
+    """A media worker died and these of its endpoints could not be brought back: they do not exist any more."""
 
     worker: int
     endpoints: tuple[EndpointId, ...]

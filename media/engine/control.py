@@ -122,7 +122,7 @@ class Control:
             raise Refusal(f"Endpoint {command.endpoint} exists already.")
         check_address(command.host)
         profile = check_spec(command.spec, command.host) if command.spec else None
-        handle = self._open(command.host)
+        handle = self._open(command.host, command.port)
         stream = Stream(command.endpoint, command.host, handle)
         self._streams[command.endpoint] = stream
         self._notices.streams[handle.serial] = stream
@@ -130,20 +130,22 @@ class Control:
             self._apply_spec(stream, command.spec, profile)
         return EndpointCreated(command.endpoint, HostPort(command.host, handle.port), handle.port + 1, handle.ssrc)
 
-    def _open(self, host: str) -> Handle:
-        """The first pair of the queue that nobody else has."""
+    def _open(self, host: str, wanted: int) -> Handle:
+        """The first pair of the queue that nobody else has, or the one that is wanted."""
         queue = self._ports.get(host)
         if queue is None:
             queue = self._ports[host] = PortQueue(
                 self._config.first_port, self._config.last_port, self._config.quarantine_s
             )
         now = time.monotonic()
-        while (port := queue.take(now)) is not None:
+        if wanted and not queue.claim(wanted):
+            raise Refusal(f"RTP port {wanted} of {host} is in use or not of our range.")
+        while (port := wanted or queue.take(now)) is not None:
             try:
                 return self._shard.open(host, port)
             except OSError as error:
                 queue.give_back(port, now)
-                if error.errno != errno.EADDRINUSE:
+                if wanted or error.errno != errno.EADDRINUSE:
                     raise Refusal(_open_failed(host, port, error)) from error
         raise Refusal(
             f"No RTP ports are free on {host} between {self._config.first_port} and {self._config.last_port}."

@@ -27,6 +27,14 @@ class PortQueue:
             return None
         return self._waiting.popleft()[1]
 
+    def claim(self, port: int) -> bool:
+        """Take this very pair, rested or not; False when it is in use or none of ours."""
+        for at, (_, waiting) in enumerate(self._waiting):
+            if waiting == port:
+                del self._waiting[at]
+                return True
+        return False
+
     def give_back(self, port: int, now: float) -> None:
         """A pair that was used, or that turned out to be another program's."""
         self._waiting.append((now + self._quarantine_s, port))

@@ -15,7 +15,7 @@ Worker = int
 
 
 class Placement:
-    """Where everything is; `workers` are those that are alive."""
+    """Where everything is."""
 
     def __init__(self) -> None:
         self.endpoints: dict[EndpointId, Worker] = {}
@@ -26,7 +26,7 @@ class Placement:
         self._room_of: dict[EndpointId, RoomId] = {}
 
     def create(self, command: CreateEndpoint, together: Sequence[Command], workers: Iterable[Worker]) -> Worker:
-        """Place an endpoint that is not placed yet."""
+        """Place an endpoint that is not placed yet; `workers`: which to choose from where there is a choice."""
         worker = self._choose(command, together, set(workers))
         self.endpoints[command.endpoint] = worker
         self._load[worker] += 1
@@ -61,19 +61,12 @@ class Placement:
         if group is not None:
             _remove(self._groups, group, endpoint)
 
-    def lost(self, worker: Worker) -> tuple[EndpointId, ...]:
-        """Forget everything on a worker that died; the endpoints that went with it."""
-        gone = tuple(endpoint for endpoint, place in self.endpoints.items() if place == worker)
-        for endpoint in gone:
-            self.destroy(endpoint)
-        return gone
-
     def _choose(self, command: CreateEndpoint, together: Sequence[Command], workers: set[Worker]) -> Worker:
         if command.group in self._groups:
             return self._groups[command.group][0]
         for other in together:
             worker = self._place_of(other)
-            if worker in workers:
+            if worker >= 0:
                 return worker
         return min(workers, key=lambda worker: (self._load[worker], worker))
 

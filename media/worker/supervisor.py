@@ -1,20 +1,21 @@
-"""Several media workers as one `MediaEngine`: starts them, places endpoints, restarts what dies.
+"""Several media workers as one `MediaEngine`: places endpoints, sends each worker its part.
 
-A worker's death costs its endpoints: listeners get `EngineFailed`, commands to it are refused with a sentence, and a
-new worker takes its place at once, after repeated deaths with growing pauses.
+A worker that dies comes back with what it carried (`kept.py`); listeners get `EngineFailed` only for endpoints that
+did not.
 """
 
 import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from media.api import (
     Command,
     CreateEndpoint,
     DestroyEndpoint,
     EndpointCreated,
+    EndpointId,
     EngineFailed,
     EngineReport,
     JoinRoom,
@@ -25,28 +26,13 @@ from media.api import (
     Reply,
 )
 from media.config import EngineConfig
-from media.worker.client import WorkerEngine, WorkerFailed
+from media.worker.kept import KeptWorker
 from media.worker.placement import Placement
-from media.worker.process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 0.1
-LAST_PAUSE_S = 5.0
-STEADY_S = 30.0  # alive for so long: the next death is the first again
 NOBODY = -1
-DOWN = Refused("The media worker is being started again.")
 APART = "Endpoint {endpoint} and room {room} are on different media workers; create them with one group."
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    index: int
-    config: EngineConfig
-    engine: WorkerEngine | None = None
-    process: WorkerProcess | None = None
-    started_at_s: float = 0.0
-    pause_s: float = 0.0
 
 
 class MediaSupervisor:
@@ -54,16 +40,15 @@ class MediaSupervisor:
 
     def __init__(self, config: EngineConfig) -> None:
         count = config.workers or spare_cores()
-        self._workers = [_Worker(index, part) for index, part in enumerate(split_ports(config, count))]
+        parts = enumerate(split_ports(config, count))
+        self._workers = [KeptWorker(index, part, self._tell, self._gone) for index, part in parts]
         self._placement = Placement()
         self._listeners: list[Listener] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
 
     async def start(self) -> None:
         """Raises `WorkerFailed` when a worker does not come up."""
         try:
-            await asyncio.gather(*map(self._start_one, self._workers))
+            await asyncio.gather(*(worker.start() for worker in self._workers))
         except BaseException:
             await self.close()
             raise
@@ -76,31 +61,25 @@ class MediaSupervisor:
 
     def submit(self, *commands: Command) -> None:
         for command, place in zip(commands, self._place(commands), strict=True):
-            engine = self._workers[place].engine if isinstance(place, int) and place != NOBODY else None
-            if engine is None:
-                log.warning("media command refused: %s", place.why if isinstance(place, Refused) else DOWN.why)
+            if isinstance(place, Refused):
+                log.warning("media command refused: %s", place.why)
             else:
-                engine.submit(command)
+                self._workers[place].submit(command)
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     async def describe(self) -> EngineReport:
         """The sum of the workers that are up; lateness is that of the worst."""
-        engines = [worker.engine for worker in self._workers if worker.engine]
-        reports = await asyncio.gather(*(engine.describe() for engine in engines), return_exceptions=True)
-        return merge_reports([report for report in reports if isinstance(report, EngineReport)])
+        reports = await asyncio.gather(*(worker.describe() for worker in self._workers))
+        return merge_reports([report for report in reports if report is not None])
 
     async def close(self) -> None:
-        self._closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*map(self._stop_one, self._workers))
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
 
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that are up."""
-        return tuple(worker.process.pid for worker in self._workers if worker.process and worker.engine)
+        return tuple(worker.pid for worker in self._workers if worker.pid is not None)
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -113,8 +92,8 @@ class MediaSupervisor:
         if isinstance(command, CreateEndpoint):
             if command.endpoint in placement.endpoints:
                 return Refused(f"Endpoint {command.endpoint} exists already.")
-            alive = [worker.index for worker in self._workers if worker.engine]
-            return placement.create(command, together, alive) if alive else DOWN
+            alive = [worker.index for worker in self._workers if worker.is_up]
+            return placement.create(command, together, alive or range(len(self._workers)))
         place = placement.endpoints.get(command.endpoint, NOBODY)
         if place == NOBODY:
             return Refused(f"There is no endpoint {command.endpoint}.")
@@ -127,10 +106,7 @@ class MediaSupervisor:
         return place
 
     async def _execute_on(self, place: int, commands: Sequence[Command]) -> tuple[Reply, ...]:
-        engine = self._workers[place].engine
-        if engine is None:
-            return tuple(DOWN for _ in commands)
-        replies = await engine.execute(*commands)
+        replies = await self._workers[place].execute(commands)
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, Refused):
                 self._undo(command)
@@ -159,54 +135,12 @@ class MediaSupervisor:
         }
         return tuple(replies[at] for at in range(len(commands)))
 
-    # --- processes --------------------------------------------------------------------------------------------------
+    # --- events -----------------------------------------------------------------------------------------------------
 
-    async def _start_one(self, worker: _Worker) -> None:
-        worker.process = WorkerProcess()
-        engine = WorkerEngine(worker.process.link, lambda: self._lost(worker))
-        engine.listen(self._tell)
-        try:
-            await engine.start(worker.config)
-        except BaseException:
-            await engine.close()
-            await worker.process.ended()
-            raise
-        worker.engine = engine
-        worker.started_at_s = asyncio.get_running_loop().time()
-
-    async def _stop_one(self, worker: _Worker) -> None:
-        if worker.engine:
-            await worker.engine.close()
-            worker.engine = None
-        if worker.process:
-            await worker.process.ended()
-            worker.process = None
-
-    def _lost(self, worker: _Worker) -> None:
-        """The socket closed by itself."""
-        if self._closing or worker.engine is None:
-            return  # one that never came up is told by `start`
-        worker.engine = None
-        endpoints = self._placement.lost(worker.index)
-        log.error("media worker %d died with %d endpoints; starting another", worker.index, len(endpoints))
-        task = asyncio.ensure_future(self._restart(worker))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        self._tell(EngineFailed(worker.index, endpoints))
-
-    async def _restart(self, worker: _Worker) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - worker.started_at_s > STEADY_S:
-            worker.pause_s = 0.0
-        while worker.engine is None:
-            if worker.process:
-                await worker.process.ended()
-            await asyncio.sleep(worker.pause_s)
-            worker.pause_s = min(max(FIRST_PAUSE_S, 2 * worker.pause_s), LAST_PAUSE_S)
-            try:
-                await self._start_one(worker)
-            except (WorkerFailed, OSError) as error:
-                log.error("media worker %d cannot be started: %s", worker.index, error)
+    def _gone(self, worker: int, endpoints: tuple[EndpointId, ...]) -> None:
+        for endpoint in endpoints:
+            self._placement.destroy(endpoint)
+        self._tell(EngineFailed(worker, endpoints))
 
     def _tell(self, event: MediaEvent) -> None:
         for listener in self._listeners:

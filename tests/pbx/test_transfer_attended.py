@@ -231,7 +231,7 @@ async def test_a_worker_that_dies_while_the_target_moves_there_ends_only_its_cal
         gone = tuple(each for each, worker in office.engine.placement.endpoints.items() if worker == place)
         for endpoint in gone:
             del office.engine.endpoints[endpoint]
-        office.engine.placement.lost(place)
+            office.engine.placement.destroy(endpoint)
         office.engine.emit(EngineFailed(place, gone))
         await it.b_leg.until_over()
         await it.held.until_over()
