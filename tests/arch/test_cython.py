@@ -10,6 +10,7 @@ from tests.arch.project import ROOT, SOURCE, files, name_of
 WITHOUT_REFERENCE = {
     "media/engine/shard.pyx": "the engine thread: state and sockets; its algorithms are in the kernels",
     "media/engine/kernels.pyx": "opens each inlined kernel to tests that hold it against its reference in media.rtp",
+    "media/codec/coder.pyx": "chooses among the codecs, each of which has its own reference",
 }
 COMPILED = [name_of(path) for path in files(SOURCE, ".pyx")]
 
