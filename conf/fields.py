@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from conf.model import NOT_AVAILABLE, did_you_mean, kind_of
 
@@ -14,6 +14,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*\.?"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[T]):
+    """A check that can tell what it takes: `schema` is JSON Schema, for editors and scripts."""
+
+    read: Callable[[object], T]
+    schema: Mapping[str, object] = field(hash=False)
+
+    def __call__(self, value: object) -> T:
+        return self.read(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ def text(value: object) -> str:
     return value
 
 
-def text_up_to(limit: int, at_least: int = 0) -> Callable[[object], str]:
+def text_up_to(limit: int, at_least: int = 0) -> Check[str]:
     def check(value: object) -> str:
         found = text(value)
         if len(found) > limit:
@@ -68,7 +79,7 @@ def text_up_to(limit: int, at_least: int = 0) -> Callable[[object], str]:
             raise ValueError("must not be empty" if at_least == 1 else f"must be at least {at_least} characters long")
         return found
 
-    return check
+    return Check(check, {"type": "string", "minLength": at_least, "maxLength": limit})
 
 
 def ascii_text(value: object) -> str:
@@ -79,7 +90,7 @@ def ascii_text(value: object) -> str:
     return found
 
 
-def whole_number(lowest: int, highest: int | None = None) -> Callable[[object], int]:
+def whole_number(lowest: int, highest: int | None = None) -> Check[int]:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             found = value if isinstance(value, float) else kind_of(value)
@@ -90,10 +101,11 @@ def whole_number(lowest: int, highest: int | None = None) -> Callable[[object], 
             raise ValueError(f"must be at most {highest}, not {value}")
         return value
 
-    return check
+    above = {} if highest is None else {"maximum": highest}
+    return Check(check, {"type": "integer", "minimum": lowest, **above})
 
 
-def choice(*available: str, later: tuple[str, ...] = ()) -> Callable[[object], str]:
+def choice(*available: str, later: tuple[str, ...] = ()) -> Check[str]:
     """One of `available`; `later` are words of the public contract whose function does not exist yet."""
     offered = ", ".join(f'"{word}"' for word in available)
 
@@ -105,10 +117,10 @@ def choice(*available: str, later: tuple[str, ...] = ()) -> Callable[[object], s
             raise ValueError(f'must be one of {offered}, not "{found}"' + did_you_mean(found, list(available)))
         return found
 
-    return check
+    return Check(check, {"type": "string", "enum": list(available)})
 
 
-def only(default: T) -> Callable[[object], T]:
+def only(default: T) -> Check[T]:
     """A key of the public contract whose function does not exist yet: nothing but its empty value is accepted."""
     empty = "empty list []" if isinstance(default, tuple) else 'empty text ""'
 
@@ -117,7 +129,7 @@ def only(default: T) -> Callable[[object], T]:
             raise ValueError(f"{NOT_AVAILABLE}; leave the key out, or give the {empty}")
         return default
 
-    return check
+    return Check(check, {"const": list(default) if isinstance(default, tuple) else default})
 
 
 def listen_address(value: object) -> Listen:

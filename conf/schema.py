@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from conf.fields import (
+    Check,
     Listen,
     Network,
     PortRange,
@@ -38,8 +39,11 @@ def _workers(value: object) -> Workers:
         return "embedded"
     if isinstance(value, str):
         raise ValueError(f'must be a whole number or "embedded", not "{value}"')
-    return whole_number(0, 64)(value)
+    return NUMBER_OF_WORKERS(value)
 
+
+NUMBER_OF_WORKERS = whole_number(0, 64)
+WORKERS = Check(_workers, {"anyOf": [NUMBER_OF_WORKERS.schema, {"const": "embedded"}]})
 
 Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
@@ -178,7 +182,7 @@ class MediaSettings(Section):
     # 2,500 calls of two sides with two ports each; below the range from which systems take ports for themselves.
     ports: Annotated[PortRange, PlainValidator(port_range)] = PortRange(10000, 19999)
     # One process per core that signalling leaves free.
-    workers: Annotated[Workers, PlainValidator(_workers)] = 0
+    workers: Annotated[Workers, PlainValidator(WORKERS)] = 0
     # s without a packet after which a party counts as gone (REG-10), 0 = never; phones that suppress silence still
     # send comfort noise or RTCP more often than this.
     silence: Annotated[int, PlainValidator(whole_number(0, 86400))] = 120

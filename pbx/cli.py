@@ -95,6 +95,20 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...")], json:
     raise typer.Exit(1 if any(found.errors for found in findings) else 0)
 
 
+def schema(
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="zvon.toml or office.toml alone; both without it.")
+    ] = "",
+) -> None:
+    """Print the JSON Schema of the two files, for editors and scripts. Needs no server."""
+    from conf.json_schema import DOCUMENTS, schema_of
+    from pbx.cli_output import json_text
+
+    if file and file not in DOCUMENTS:
+        raise typer.BadParameter(f'there is no schema of "{file}"; use one of {", ".join(DOCUMENTS)}')
+    typer.echo(json_text(schema_of(file) if file else {name: schema_of(name) for name in DOCUMENTS}))
+
+
 def plan(office: Document, data: Data = VAR, json: Json = False) -> None:
     """Show what a document would change in the running office. Changes nothing."""
     _office_change("plan", office, data, json)
@@ -227,6 +241,7 @@ def transfer(
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "check": (check, "zvon check zvon.toml office.toml"),
+    "schema": (schema, "zvon schema office.toml"),
     "plan": (plan, "zvon plan office.toml"),
     "apply": (apply, "zvon apply office.toml"),
     "export": (export, "zvon export --with-secrets > office.toml"),

@@ -416,3 +416,12 @@ async def test_the_caller_of_a_call_is_sent_on(tmp_path: Path) -> None:
     assert (result.exit_code, operator.transferred) == (0, [(CALL.id, "103")])
     assert "goes on to 103 in call zvon-1.10" in result.stdout
     assert (await asked(tmp_path, "transfer", "none", "103")).exit_code == 1
+
+
+def test_the_schema_of_one_file_or_of_both_is_printed() -> None:
+    both = json.loads(zvon("schema").stdout)
+    assert set(both) == {"zvon.toml", "office.toml"}
+    assert json.loads(zvon("schema", "office.toml").stdout) == both["office.toml"]
+    refused = zvon("schema", "phones.toml")
+    assert refused.exit_code == 2
+    assert 'there is no schema of "phones.toml"' in refused.stderr
