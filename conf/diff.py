@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from storage.records import Office, Provider, Terminal, User
-
-Entry = User | Terminal | Provider
+from storage.records import OFFICE_LISTS, OFFICE_VALUES, SECRET, Entry, Office
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +23,25 @@ class Plan:
     """Everything that `apply` would change; false when that is nothing."""
 
     office: tuple[str, ...] = ()
-    users: Changes = field(default_factory=Changes)
-    terminals: Changes = field(default_factory=Changes)
-    providers: Changes = field(default_factory=Changes)
+    lists: Mapping[str, Changes] = field(default_factory=dict)  # by what one entry is called: "user", "terminal", …
 
     def __bool__(self) -> bool:
-        return bool(self.office or self.users or self.terminals or self.providers)
+        return bool(self.office or any(self.lists.values()))
 
     def __str__(self) -> str:
         lines = [f"~ office: {', '.join(self.office)}"] if self.office else []
-        lines += _lines("user", self.users) + _lines("terminal", self.terminals) + _lines("provider", self.providers)
+        lines += [line for kind, changes in self.lists.items() for line in _lines(kind, changes)]
         return "\n".join(lines) or "nothing to change"
 
 
 def plan(old: Office, new: Office) -> Plan:
     """What has to change so that `old` becomes `new`; the order of entries has no meaning."""
     return Plan(
-        office=tuple(_value_changes(old, new, leave_out=("users", "terminals", "providers"))),
-        users=_changes({user.id: user for user in old.users}, {user.id: user for user in new.users}),
-        terminals=_changes(
-            {terminal.number: terminal for terminal in old.terminals},
-            {terminal.number: terminal for terminal in new.terminals},
-        ),
-        providers=_changes(
-            {provider.id: provider for provider in old.providers}, {provider.id: provider for provider in new.providers}
-        ),
+        office=tuple(_value_changes(old, new, OFFICE_VALUES)),
+        lists={
+            of.kind: _changes(*({of.key_of(entry): entry for entry in of.of(office)} for office in (old, new)))
+            for of in OFFICE_LISTS
+        },
     )
 
 
@@ -57,19 +49,22 @@ def _changes(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Changes:
     both = [key for key in new if key in old]
     return Changes(
         added=tuple(key for key in new if key not in old),
-        changed={key: tuple(_value_changes(old[key], new[key])) for key in both if old[key] != new[key]},
+        changed={
+            key: tuple(_value_changes(old[key], new[key], [each.name for each in fields(new[key])]))
+            for key in both
+            if old[key] != new[key]
+        },
         removed=tuple(key for key in old if key not in new),
     )
 
 
-def _value_changes(old: Office | Entry, new: Office | Entry, leave_out: Sequence[str] = ()) -> list[str]:
-    names = [each.name for each in fields(old) if each.name not in leave_out]
+def _value_changes(old: Office | Entry, new: Office | Entry, names: Sequence[str]) -> list[str]:
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
     return [_change(name, before, after) for name, before, after in pairs if before != after]
 
 
 def _change(name: str, before: object, after: object) -> str:
-    if name != "password":
+    if name != SECRET:
         return f"{name} {_shown(before)} -> {_shown(after)}"
     if not before:
         return "password set"

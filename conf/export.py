@@ -1,9 +1,10 @@
 """The office as one `office.toml` document that `apply` takes back unchanged."""
 
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
+from typing import Any
 
-from storage.records import Office, Provider, Terminal, User
+from storage.records import OFFICE_LISTS, OFFICE_VALUES, SECRET, Entry, Office
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
@@ -12,9 +13,7 @@ def export_office(office: Office, *, with_secrets: bool = False) -> str:
     """The document. Without secrets passwords are left out, and `apply` keeps the stored ones."""
     blocks = [
         _block("[office]", _office_values(office)),
-        *(_block("[[users]]", _values(user)) for user in office.users),
-        *(_block("[[terminals]]", _account_values(terminal, with_secrets)) for terminal in office.terminals),
-        *(_block("[[providers]]", _account_values(provider, with_secrets)) for provider in office.providers),
+        *(_block(f"[[{of.name}]]", _values(entry, with_secrets)) for of in OFFICE_LISTS for entry in of.of(office)),
     ]
     return "\n".join(blocks)
 
@@ -31,21 +30,20 @@ def toml_value(value: object) -> str:
 
 
 def _office_values(office: Office) -> Iterable[tuple[str, object]]:
-    return ((name, getattr(office, name)) for name in ("name", "language", "timezone", "number_length"))
+    return ((name, getattr(office, name)) for name in OFFICE_VALUES)
 
 
-def _account_values(account: Terminal | Provider, with_secrets: bool) -> Iterable[tuple[str, object]]:
-    """All but defaults; with secrets the password in any case, for an absent one would keep what is stored."""
-    kept = ("password",) if with_secrets else ()
-    return ((name, value) for name, value in _values(account, kept) if with_secrets or name != "password")
-
-
-def _values(entry: User | Terminal | Provider, kept: tuple[str, ...] = ()) -> Iterable[tuple[str, object]]:
-    """Keys and values that are not defaults, in the order of the record."""
+def _values(entry: Entry, with_secrets: bool) -> Iterable[tuple[str, object]]:
+    """Keys and values that are not defaults, in the order of the record; with secrets the password in any case, for an
+    absent one would keep what is stored."""
     for each in fields(entry):
-        value = getattr(entry, each.name)
-        if each.default is MISSING or value != each.default or each.name in kept:
+        value, is_secret = getattr(entry, each.name), each.name == SECRET
+        if with_secrets if is_secret else value != _default(each):
             yield each.name, value
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default if of.default_factory is MISSING else of.default_factory()
 
 
 def _block(header: str, values: Iterable[tuple[str, object]]) -> str:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from conf.errors import ConfError, ConfInvalid
-from conf.model import validated
-from conf.office import OfficeDocument, ProviderSection, TerminalSection
+from conf.model import Section, validated
+from conf.office import OfficeDocument
 from conf.office_rules import problems_between
 from conf.read import Document, parse_document, read_text
 from conf.schema import Settings
-from storage.records import Office, Provider, Terminal, User
+from storage.records import OFFICE_LISTS, SECRET, Entry, Office, OfficeList, office_of
 
 __all__ = ["ConfError", "ConfInvalid", "load_office", "load_settings", "parse_office", "parse_settings"]
 
@@ -41,12 +41,11 @@ def load_office(path: Path, stored: Office | None = NO_OFFICE) -> Office:
 def parse_office(text: str, file: str = "office.toml", stored: Office | None = NO_OFFICE) -> Office:
     """The same from text; `file` is the name that errors carry."""
     document = parse_document(text, file)
+    return _office(_checked(document, stored), stored or NO_OFFICE)
+
+
+def _checked(document: Document, stored: Office | None) -> OfficeDocument:
     passwords = None if stored is None else {terminal.number: terminal.password for terminal in stored.terminals}
-    of_providers = {provider.id: provider.password for provider in stored.providers} if stored is not None else {}
-    return _office(_checked(document, passwords), passwords or {}, of_providers)
-
-
-def _checked(document: Document, passwords: dict[str, str] | None) -> OfficeDocument:
     found = validated(OfficeDocument, document.values)
     problems = found if isinstance(found, list) else []
     problems += problems_between(document.values, passwords)
@@ -55,22 +54,17 @@ def _checked(document: Document, passwords: dict[str, str] | None) -> OfficeDocu
     return found
 
 
-def _office(document: OfficeDocument, passwords: dict[str, str], of_providers: dict[str, str]) -> Office:
-    users = tuple(User(**user.model_dump()) for user in document.users)
-    terminals = tuple(_terminal(terminal, passwords.get(terminal.number, "")) for terminal in document.terminals)
-    providers = tuple(_provider(provider, of_providers.get(provider.id, "")) for provider in document.providers)
-    return Office(**document.office.model_dump(), users=users, terminals=terminals, providers=providers)
+def _office(document: OfficeDocument, stored: Office) -> Office:
+    return office_of(document.office.model_dump(), {of.name: _entries(document, of, stored) for of in OFFICE_LISTS})
 
 
-def _provider(section: ProviderSection, stored_password: str) -> Provider:
-    values = section.model_dump()
-    if section.password is None:
-        values["password"] = stored_password
-    return Provider(**values)
-
-
-def _terminal(section: TerminalSection, stored_password: str) -> Terminal:
-    values = section.model_dump()
-    if section.password is None:
-        values["password"] = stored_password
-    return Terminal(**values)
+def _entries(document: OfficeDocument, of: OfficeList, stored: Office) -> tuple[Entry, ...]:
+    """The records of one list; an absent password is the one that is stored."""
+    known = {of.key_of(entry): getattr(entry, SECRET, "") for entry in of.of(stored)}
+    sections: tuple[Section, ...] = getattr(document, of.name)
+    found = []
+    for values in (section.model_dump() for section in sections):
+        if SECRET in values and values[SECRET] is None:
+            values[SECRET] = known.get(values[of.key], "")
+        found.append(of.record(**values))
+    return tuple(found)

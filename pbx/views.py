@@ -58,7 +58,7 @@ def registration_view(number: str, binding: Binding, clock: Clock, latency_ms: f
 
 def plan_view(plan: Plan, *, applied: bool = False) -> PlanView:
     changes = [ChangeView("change", "office", "", plan.office)] if plan.office else []
-    for kind, found in (("user", plan.users), ("terminal", plan.terminals), ("provider", plan.providers)):
+    for kind, found in plan.lists.items():
         changes += _change_views(kind, found)
     return PlanView(tuple(changes), applied)
 

@@ -3,7 +3,9 @@
 Times named `…_at` are wall clock, UTC, seconds since the epoch as float; encoders at the edges print ISO 8601.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,42 @@ class Office:
     users: tuple[User, ...] = ()
     terminals: tuple[Terminal, ...] = ()
     providers: tuple[Provider, ...] = ()
+
+
+Entry = User | Terminal | Provider
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeList:
+    """One list of the office: its name in `Office` and in the document, what one entry is and is called, and which
+    field tells entries apart."""
+
+    name: str
+    record: type[Entry]
+    kind: str
+    key: str = "number"
+
+    def of(self, office: Office) -> tuple[Entry, ...]:
+        entries: tuple[Entry, ...] = getattr(office, self.name)
+        return entries
+
+    def key_of(self, entry: Entry) -> str:
+        return str(getattr(entry, self.key))
+
+
+# In the order in which they are stored: an entry may refer to those of lists before its own.
+OFFICE_LISTS = (
+    OfficeList("users", User, "user", "id"),
+    OfficeList("terminals", Terminal, "terminal"),
+    OfficeList("providers", Provider, "provider", "id"),
+)
+SECRET = "password"  # of any entry; shown and exported on request only
+OFFICE_VALUES = tuple(each.name for each in fields(Office) if each.name not in {lst.name for lst in OFFICE_LISTS})
+
+
+def office_of(values: Mapping[str, Any], lists: Mapping[str, tuple[Entry, ...]]) -> Office:
+    """The office with these values of its own and these lists, by name."""
+    return Office(**{**values, **lists})
 
 
 @dataclass(frozen=True, slots=True)

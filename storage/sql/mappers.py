@@ -7,10 +7,10 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, Table
 
 from storage.match import number_key
-from storage.records import CdrRow, Provider, Registration, StoredSubscription, StoredText, Terminal, User
+from storage.records import CdrRow, Entry, Registration, StoredSubscription, StoredText
 
 R = TypeVar("R", CdrRow, Registration, StoredSubscription, StoredText)
 RowValues = dict[str, Any]
@@ -115,30 +115,16 @@ def stored_text(columns: RowMapping) -> StoredText:
     return StoredText(**{field.name: columns[field.name] for field in fields(StoredText)})
 
 
-def user_values(users: Iterable[User]) -> list[RowValues]:
-    return [{**asdict(user), "scope": list(user.scope), "ordinal": ordinal} for ordinal, user in enumerate(users)]
-
-
-def terminal_values(terminals: Iterable[Terminal]) -> list[RowValues]:
+def entry_values(table: Table, entries: Iterable[Entry]) -> list[RowValues]:
+    """Rows of a list of the office; a reference to nothing is NULL."""
+    references = [column.name for column in table.columns if column.foreign_keys]
     return [
-        {**asdict(terminal), "owner": terminal.owner or None, "ordinal": ordinal}
-        for ordinal, terminal in enumerate(terminals)
+        {"ordinal": ordinal, **values, **{name: values[name] or None for name in references}}
+        for ordinal, values in enumerate(map(msgspec.to_builtins, entries))
     ]
 
 
-def provider_values(providers: Iterable[Provider]) -> list[RowValues]:
-    return [{**asdict(provider), "ordinal": ordinal} for ordinal, provider in enumerate(providers)]
-
-
-def provider(columns: RowMapping) -> Provider:
-    return Provider(**{field.name: columns[field.name] for field in fields(Provider)})
-
-
-def user(columns: RowMapping) -> User:
-    values = {field.name: columns[field.name] for field in fields(User)}
-    return User(**{**values, "scope": tuple(values["scope"])})
-
-
-def terminal(columns: RowMapping) -> Terminal:
-    values = {field.name: columns[field.name] for field in fields(Terminal)}
-    return Terminal(**{**values, "owner": values["owner"] or ""})
+def entry(record: type[Entry], columns: RowMapping) -> Entry:
+    """One entry of a list of the office."""
+    values = {each.name: columns[each.name] for each in fields(record)}
+    return msgspec.convert({name: "" if value is None else value for name, value in values.items()}, record)

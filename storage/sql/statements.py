@@ -5,9 +5,20 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, Delete, bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
-from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
+from storage.records import (
+    OFFICE_LISTS,
+    OFFICE_VALUES,
+    CdrRow,
+    Entry,
+    Office,
+    OfficeList,
+    Registration,
+    StoredSubscription,
+    StoredText,
+    office_of,
+)
 from storage.sql import mappers
-from storage.sql.tables import locations, offices, providers, subscriptions, terminals, texts, users
+from storage.sql.tables import LIST_TABLES, locations, offices, subscriptions, texts
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
 _INSERT_CDR = (
@@ -94,32 +105,24 @@ def delete_expired_texts(connection: Connection, now_at: float) -> None:
 
 def save_office(connection: Connection, office: Office) -> None:
     """Replace the office; the caller's transaction makes it all or nothing."""
-    for table in (providers, terminals, users, offices):
+    for table in (*reversed(LIST_TABLES.values()), offices):
         connection.execute(delete(table))
-    values = {name: getattr(office, name) for name in ("name", "language", "timezone", "number_length")}
-    connection.execute(insert(offices), {"id": 1, **values})
-    if office.users:
-        connection.execute(insert(users), mappers.user_values(office.users))
-    if office.terminals:
-        connection.execute(insert(terminals), mappers.terminal_values(office.terminals))
-    if office.providers:
-        connection.execute(insert(providers), mappers.provider_values(office.providers))
+    connection.execute(insert(offices), {"id": 1, **{name: getattr(office, name) for name in OFFICE_VALUES}})
+    for of in OFFICE_LISTS:
+        table = LIST_TABLES[of.name]
+        if rows := mappers.entry_values(table, of.of(office)):
+            connection.execute(insert(table), rows)
 
 
 def load_office(connection: Connection) -> Office:
     found = connection.execute(select(offices)).mappings().first()
     if found is None:
         return Office()
-    return Office(
-        name=found["name"],
-        language=found["language"],
-        timezone=found["timezone"],
-        number_length=found["number_length"],
-        users=tuple(map(mappers.user, connection.execute(select(users).order_by(users.c.ordinal)).mappings())),
-        terminals=tuple(
-            map(mappers.terminal, connection.execute(select(terminals).order_by(terminals.c.ordinal)).mappings())
-        ),
-        providers=tuple(
-            map(mappers.provider, connection.execute(select(providers).order_by(providers.c.ordinal)).mappings())
-        ),
-    )
+    lists = {of.name: _load_list(connection, of) for of in OFFICE_LISTS}
+    return office_of({name: found[name] for name in OFFICE_VALUES}, lists)
+
+
+def _load_list(connection: Connection, of: OfficeList) -> tuple[Entry, ...]:
+    table = LIST_TABLES[of.name]
+    rows = connection.execute(select(table).order_by(table.c.ordinal)).mappings()
+    return tuple(mappers.entry(of.record, row) for row in rows)

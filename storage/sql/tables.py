@@ -1,6 +1,11 @@
 """The tables. What changes here needs a migration beside it; a test compares the two."""
 
+from typing import Any, get_type_hints
+
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy.types import TypeEngine
+
+from storage.records import OFFICE_LISTS, OfficeList
 
 metadata = MetaData(
     naming_convention={
@@ -20,54 +25,27 @@ offices = Table(
     Column("number_length", Integer, nullable=False),
 )
 
-users = Table(
-    "users",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("ordinal", Integer, nullable=False),  # the order of the document
-    Column("name", String, nullable=False),
-    Column("email", String, nullable=False),
-    Column("mobile", String, nullable=False),
-    Column("mobile_dial", String, nullable=False),
-    Column("position", String, nullable=False),
-    Column("location", String, nullable=False),
-    Column("role", String, nullable=False),
-    Column("scope", JSON, nullable=False),
-)
+_COLUMN_TYPES: dict[object, type[TypeEngine[Any]]] = {str: String, int: Integer, bool: Boolean}
+_REFERENCES = {"terminals.owner": "users.id"}  # empty text is stored as NULL
 
-terminals = Table(
-    "terminals",
-    metadata,
-    Column("number", String, primary_key=True),
-    Column("ordinal", Integer, nullable=False),
-    Column("owner", String, ForeignKey("users.id")),
-    Column("password", String, nullable=False),
-    Column("max_calls", Integer, nullable=False),
-    Column("max_contacts", Integer, nullable=False),
-    Column("dtmf", String, nullable=False),
-    Column("transport", String, nullable=False),
-    Column("network", String, nullable=False),
-    Column("trust", String, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-)
 
-providers = Table(
-    "providers",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("ordinal", Integer, nullable=False),
-    Column("host", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("port", Integer, nullable=False),
-    Column("transport", String, nullable=False),
-    Column("outbound_proxy", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("login", String, nullable=False),
-    Column("password", String, nullable=False),
-    Column("qualify", Integer, nullable=False),
-    Column("note", String, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-)
+def _list_table(of: OfficeList) -> Table:
+    """The table of one list of the office: a column a field, whatever is no plain value as JSON."""
+    columns = [
+        Column("ordinal", Integer, nullable=False),  # the order of the document
+        *(_list_column(of, name, kind) for name, kind in get_type_hints(of.record).items()),
+    ]
+    return Table(of.name, metadata, *columns)
+
+
+def _list_column(of: OfficeList, name: str, kind: object) -> Column[Any]:
+    target = _REFERENCES.get(f"{of.name}.{name}")
+    if target is not None:
+        return Column(name, String, ForeignKey(target))
+    return Column(name, _COLUMN_TYPES.get(kind, JSON), primary_key=name == of.key, nullable=False)
+
+
+LIST_TABLES = {of.name: _list_table(of) for of in OFFICE_LISTS}
 
 # One row an AOR: a refresh is one update, and nobody asks for single bindings in SQL.
 locations = Table(
