@@ -1,6 +1,6 @@
 """One server for the tests that only make calls; tests that stop, break or starve a server start their own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test leaves calls: they are ended, or terminals of one call would be busy for the tests after it."""
+    report = yield
+    found = item.funcargs.get("server") if isinstance(item, pytest.Function) else None
+    if report.when == "call" and report.failed and isinstance(found, Server) and found.process.poll() is None:
+        found.hang_up_all()
+    return report
 
 
 @pytest.fixture(scope="session")

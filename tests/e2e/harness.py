@@ -1,12 +1,15 @@
 """A real `zvon run` on free loopback ports, its command line, and its end checked."""
 
 import contextlib
+import fcntl
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,22 +21,35 @@ from bench.wire import Address
 ZVON = Path(sys.executable).with_name("zvon")
 READY_S = 15.0
 STOP_S = 10.0
+_ports = list(range(20_000, 32_000, 2))
+random.shuffle(_ports)
+_reserved = os.open(Path(tempfile.gettempdir()) / "zvon-test-ports", os.O_RDWR | os.O_CREAT, 0o666)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for UDP and TCP, with a free one above it."""
-    for _ in range(50):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            tcp.bind((host, 0))
-            port = int(tcp.getsockname()[1])
-            if port < 65000 and all(_is_free(host, port + offset) for offset in (0, 1)):
-                return port
+    """A port that is free for UDP and TCP, with a free one above it. It stays ours until this process ends: it lies
+    below the ports that the system gives away by itself, and no other run of the tests on this machine gets it."""
+    while _ports:
+        port = _ports.pop()
+        if _reserve(port) and _is_free(host, port):
+            return port
     raise AssertionError("no free port found")
 
 
+def _reserve(port: int) -> bool:
+    """A lock on one byte for each port, which the system gives up when this process ends."""
+    try:
+        fcntl.lockf(_reserved, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
 def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
-        udp.bind((host, port))
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            for each in (port, port + 1):
+                stack.enter_context(socket.socket(socket.AF_INET, kind)).bind((host, each))
         return True
     return False
 
@@ -141,6 +157,11 @@ class Server:
     def json(self, *arguments: str) -> Any:
         """What `zvon … --json` prints."""
         return json.loads(self.command(*arguments, "--json").stdout)
+
+    def hang_up_all(self) -> None:
+        """End what a failed test has left, so that it does not count in the next one."""
+        for call in self.json("calls"):
+            zvon("hangup", call["id"], data=self.data)
 
     def stop(self) -> None:
         """SIGTERM; exit 0 in time and no traceback in the log."""

@@ -1,6 +1,8 @@
 """Another SIP server as a process beside Zvon: its log, when it answers, its end."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -28,6 +30,7 @@ class Peer:
                 stderr=log,
                 cwd=folder,
                 env={**os.environ, **(environment or {})},
+                start_new_session=True,
             )
 
     @property
@@ -62,12 +65,13 @@ class Peer:
         assert not wrong, "\n".join(wrong[:10])
 
     def end(self) -> None:
+        """It and all that it started: the processes of Kamailio outlive a main process that is killed."""
         self._process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with contextlib.suppress(ProcessLookupError):  # nobody is left of its process group
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class Phone:
         self._stream = b""
         self._waiting: list[Message] = []
         self._seen: set[bytes] = set()
+        self._over: set[str] = set()
         self.log: list[Message] = []
 
     def _connect(self, host: str, port: int) -> Address:
@@ -125,6 +126,8 @@ class Phone:
             self.log.append(message)
             if message.method == "OPTIONS" and not message.status:
                 self.reply(message, 200)
+            elif message.call_id in self._over:
+                self._answer_for_what_is_over(message)
             elif not is_repeat or repeats:
                 return message
         return None
@@ -141,6 +144,24 @@ class Phone:
         raise AssertionError(
             f"phone {self.number}: expected {wanted}, nothing came in {timeout_s} s; so far: {self.heard}"
         )
+
+    def expect_all(self, *wanted: Expected, passing: tuple[Expected, ...] = (100,)) -> list[Message]:
+        """Messages that belong to different transactions and so may come in any order: each of `wanted` once."""
+        found: dict[Expected, Message] = {}
+        while left := tuple(each for each in wanted if each not in found):
+            message = self.expect(*left, passing=passing)
+            found[message.status or message.method] = message
+        return [found[each] for each in wanted]
+
+    def forget_calls(self) -> None:
+        """All calls so far are over for this phone, however a test left them: what still comes of them meets a phone
+        that knows them no more, and disturbs nobody."""
+        self._over |= {message.call_id for message in self.log}
+        self._waiting.clear()
+
+    def _answer_for_what_is_over(self, message: Message) -> None:
+        if not message.status and message.method != "ACK":
+            self.reply(message, 481)
 
     def expect_silence(self, seconds: float) -> None:
         message = self.receive(seconds)
@@ -328,6 +349,13 @@ class Call:
         remote, self.remote = self.remote, self.remote.partition(";tag=")[0]
         self.phone.send(self._request("CANCEL", cseq=self.cseq, branch=self.branch))
         self.remote = remote
+
+    def give_up(self) -> None:
+        """CANCEL while it rings: 200 to that and 487 to the INVITE, which come in any order (two transactions)."""
+        self.cancel()
+        _, refusal = self.phone.expect_all(200, 487, passing=(100, 180, 183))
+        assert refusal.method == "INVITE", refusal
+        self.acknowledge_refusal(refusal)
 
     # --- as callee ---------------------------------------------------------------------------------------------------
 
