@@ -24,7 +24,11 @@ class WorkerFailed(Exception):
 
 
 class WorkerEngine:
-    """Talks to the worker at the other end of `link`. `lost` is called once when it goes away by itself."""
+    """Talks to the worker at the other end of `link`. `lost` is called once when it goes away by itself.
+
+    Commands that nobody waits for are collected and leave together, after what the event loop has to do at that moment
+    and before the next `execute`: what a call does at once is one frame.
+    """
 
     def __init__(self, link: socket.socket, lost: Callable[[], None] = lambda: None) -> None:
         link.setblocking(False)
@@ -38,6 +42,7 @@ class WorkerEngine:
         self._describing: dict[int, asyncio.Future[EngineReport]] = {}
         self._welcome: asyncio.Future[str] = self._loop.create_future()
         self._outgoing: deque[bytes] = deque()
+        self._submitted: list[Command] = []
         self._listeners: list[Listener] = []
         self._open = True
         self._loop.add_reader(link.fileno(), self._readable)
@@ -53,15 +58,16 @@ class WorkerEngine:
         return tuple(await self._exchange(commands))
 
     def submit(self, *commands: Command) -> None:
-        for part in _parts(commands):
-            if not self._send(protocol.command_frame(0, part)):
-                log.warning("%d media commands were dropped: the media worker does not answer", len(part))
+        if not self._submitted:
+            self._loop.call_soon(self._flush_soon)
+        self._submitted += commands
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     async def describe(self) -> EngineReport:
         """Raises `WorkerFailed` when the worker is gone."""
+        self._flush()
         number, future = self._expect(self._describing)
         if not self._send(protocol.describe_frame(number)):
             del self._describing[number]
@@ -70,12 +76,24 @@ class WorkerEngine:
 
     async def close(self) -> None:
         """Close the socket, which ends the worker."""
+        self._flush()
         self._close("The media engine is closed.")
+
+    def _flush_soon(self) -> None:
+        """Whoever is woken by what happened now may have commands too."""
+        self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        submitted, self._submitted = self._submitted, []
+        for part in _parts(submitted) if submitted else ():
+            if not self._send(protocol.command_frame(0, part)):
+                log.warning("%d media commands were dropped: the media worker does not answer", len(part))
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
         parts = _parts(commands)
         if len(parts) > 1:
             return [reply for part in parts for reply in await self._exchange(part)]
+        self._flush()
         number, future = self._expect(self._waiting)
         frame = protocol.command_frame(number, commands)
         if len(frame) > protocol.MAX_FRAME or not self._send(frame):
@@ -156,6 +174,7 @@ class WorkerEngine:
         if not self._open:
             return
         self._open = False
+        self._submitted.clear()
         self._loop.remove_reader(self._link.fileno())
         if self._outgoing:
             self._loop.remove_writer(self._link.fileno())

@@ -101,6 +101,8 @@ class KeptWorker:
         return replies
 
     async def _is_up_in_time(self) -> bool:
+        if self.is_up:
+            return True
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._up.wait()

@@ -110,7 +110,7 @@ class MediaSupervisor:
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, Refused):
                 self._undo(command)
-        return tuple(replace(each, worker=place) if isinstance(each, EndpointCreated) else each for each in replies)
+        return tuple([each if place == 0 else _of_worker(each, place) for each in replies])
 
     def _undo(self, command: Command) -> None:
         """What was refused did not happen."""
@@ -145,6 +145,11 @@ class MediaSupervisor:
     def _tell(self, event: MediaEvent) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _of_worker(reply: Reply, worker: int) -> Reply:
+    """Workers do not know their number: they say 0."""
+    return replace(reply, worker=worker) if isinstance(reply, EndpointCreated) else reply
 
 
 def spare_cores() -> int:
