@@ -80,10 +80,32 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A WAV file (PCM 16 bit, A-law or µ-law, mono, 8 or 16 kHz). `loop` starts again without a gap."""
+    """A sound file: WAV, MP3, FLAC, Ogg Vorbis or Opus, any rate, up to 128 MiB and an hour. `loop` starts again
+    without a gap; `start_ms` is where it begins the first time."""
 
     path: str
     loop: bool = False
+    gain_db: float = 0.0
+    start_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """Files one after the other without a gap, each with its own gain. Those that cannot be played are left out, and
+    the reason for which the play ends names the first of them."""
+
+    files: tuple[FileSource, ...]
+    loop: bool = False
+    gain_db: float = 0.0
+    start_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSource:
+    """Files that play on for ever, whether or not anybody listens: everybody hears the same position, as of a radio."""
+
+    paths: tuple[str, ...]
+    gain_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +117,7 @@ class ToneSource:
     level_db: float = -10.0
 
 
-PlaySource = FileSource | ToneSource
+PlaySource = FileSource | Playlist | SharedSource | ToneSource
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -168,6 +190,18 @@ class StopPlay:
 
 
 @dataclass(frozen=True, slots=True)
+class AdjustPlay:
+    """Change what plays; None leaves as it is. A paused play is silent and covers the room as before. `position_ms` is
+    counted from the beginning, beyond the end is the end; tones and shared sources have none."""
+
+    endpoint: EndpointId
+    play: PlayId
+    paused: bool | None = None
+    position_ms: int | None = None
+    gain_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SendDigits:
     """Send digits by RFC 4733 (`0-9*#A-D`), each `duration_ms` long with `gap_ms` between."""
 
@@ -178,7 +212,16 @@ class SendDigits:
 
 
 Command = (
-    CreateEndpoint | ConfigureEndpoint | DestroyEndpoint | JoinRoom | LeaveRoom | SetEcho | Play | StopPlay | SendDigits
+    CreateEndpoint
+    | ConfigureEndpoint
+    | DestroyEndpoint
+    | JoinRoom
+    | LeaveRoom
+    | SetEcho
+    | Play
+    | StopPlay
+    | AdjustPlay
+    | SendDigits
 )
 
 

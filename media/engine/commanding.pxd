@@ -3,14 +3,14 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
-from media.engine.generate cimport end_player, queue_digits
+from media.engine.generate cimport adjust_player, end_player, queue_digits
 from media.engine.outbox cimport new_event
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
 from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, CONFIGURE, DIGITS, ECHO, FREED, LINK, PLAY, REMOVE, STOP, STOPPED, UNLINK, Command, Config, Event, Player, Route,
-    Shard, Slot,
+    ADD, ADJUST, CONFIGURE, DIGITS, ECHO, FREED, LINK, PLAY, REMOVE, STOP, STOPPED, UNLINK, Adjustment, Command, Config,
+    Event, Player, Route, Shard, Slot,
 )
 from media.rtp.address cimport same_address
 from media.rtp.latching cimport latch_configure
@@ -140,6 +140,9 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
     elif command.kind == STOP:
         if slot.player != NULL and slot.player.number == command.number:
             end_player(shard, slot, STOPPED)
+    elif command.kind == ADJUST:
+        if slot.player != NULL and slot.player.number == command.number:
+            adjust_player(slot.player, <const Adjustment *>command.data)
     elif command.kind == DIGITS:
         queue_digits(slot, command.digits, command.count, command.duration_ms, command.gap_ms)
         add_busy(shard, slot)
@@ -149,6 +152,6 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
 
 cdef inline void free_command(Command *command) noexcept nogil:
     """A player belongs to its slot by now."""
-    if command.kind in (CONFIGURE, LINK):
+    if command.kind in (ADJUST, CONFIGURE, LINK):
         free(command.data)
     free(command)

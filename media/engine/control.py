@@ -8,10 +8,10 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from media.api import (
+    AdjustPlay,
     Command,
     ConfigureEndpoint,
     CreateEndpoint,
@@ -20,14 +20,11 @@ from media.api import (
     EndpointCreated,
     EndpointId,
     EngineReport,
-    FileSource,
     HostPort,
     JoinRoom,
     LeaveRoom,
     MediaEvent,
     Play,
-    PlayEnded,
-    PlayId,
     Refused,
     Reply,
     RoomId,
@@ -39,17 +36,14 @@ from media.api import (
 from media.config import EngineConfig
 from media.engine.clock import late_percentile_us
 from media.engine.notices import Notices
+from media.engine.plays import Plays
 from media.engine.reasons import NAMES
 from media.engine.shard import Handle, ShardThread
 from media.engine.strategy import MAX_MEMBERS, Profile, route_table
 from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
-from media.engine.tones import BadTone, compile_tone
-from media.files.sounds import Loaded, SoundCache
-from media.files.wav import BadSound
 from media.rtp.ports import PortQueue
 
 DONE = Done()
-STOPPED = "stopped"
 SAMPLES_A_MS = 8
 
 
@@ -59,13 +53,12 @@ class Control:
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._shard = ShardThread(config.silence_s, config.dscp)
-        self._sounds = SoundCache()
+        self._plays = Plays(self._shard, self._tell)
         self._streams: dict[EndpointId, Stream] = {}
         self._rooms: dict[RoomId, list[Stream]] = {}
         self._ports: dict[str, PortQueue] = {}
-        self._notices = Notices(self._give_back_port)
+        self._notices = Notices(self._give_back_port, self._plays.ended)
         self._own_events: deque[MediaEvent] = deque()
-        self._loaded: deque[tuple[Stream, Play, Loaded]] = deque()  # from the loader's thread
 
     def apply(self, commands: Iterable[Command]) -> list[Reply]:
         """Carry out in order."""
@@ -77,8 +70,7 @@ class Control:
     def events(self) -> list[MediaEvent]:
         """Everything that has happened since the last time, in order."""
         drained = self._shard.drain()
-        while self._loaded:
-            self._start_loaded(*self._loaded.popleft())
+        self._plays.start_loaded()
         own = [self._own_events.popleft() for _ in range(len(self._own_events))]
         return own + [event for notice in drained if (event := self._notices.event(notice)) is not None]
 
@@ -96,7 +88,7 @@ class Control:
 
     def close(self) -> None:
         """Stop the engine and close every socket; nothing is reported any more."""
-        self._sounds.close()
+        self._plays.close()
         self._shard.close()
         self._streams.clear()
         self._rooms.clear()
@@ -176,7 +168,7 @@ class Control:
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
         self._leave_room(stream)
-        self._forget_loading(stream)
+        self._plays.forget_loading(stream)
         del self._streams[command.endpoint]
         self._shard.remove(stream.handle)
         return DONE
@@ -229,58 +221,19 @@ class Control:
         return DONE
 
     def _play(self, command: Play) -> Reply:
-        stream = self._stream(command.endpoint)
-        self._forget_loading(stream)
-        if stream.profile and stream.profile.playable is None:
-            self._end_play(stream, command.play, f"Nothing can be played in {stream.codec}: only PCMU and PCMA.")
-        elif isinstance(command.source, FileSource):
-            self._play_file(stream, command, command.source)
-        else:
-            try:
-                steps = compile_tone(command.source)
-            except BadTone as bad:
-                self._end_play(stream, command.play, str(bad))
-            else:
-                self._shard.play_tones(stream.handle, command.play, steps, command.source.loop)
+        self._plays.play(self._stream(command.endpoint), command)
         return DONE
-
-    def _play_file(self, stream: Stream, command: Play, source: FileSource) -> None:
-        samples = self._sounds.find(source.path)
-        if samples is not None:
-            self._shard.play_samples(stream.handle, command.play, samples, source.loop)
-            return
-        stream.loading = command.play
-        self._sounds.load(source.path, partial(self._when_loaded, stream, command))
-
-    def _when_loaded(self, stream: Stream, command: Play, loaded: Loaded) -> None:
-        """On the loader's thread: hand over to the control thread."""
-        self._loaded.append((stream, command, loaded))
-        self._shard.nudge()
-
-    def _start_loaded(self, stream: Stream, command: Play, loaded: Loaded) -> None:
-        if stream.loading != command.play or not isinstance(command.source, FileSource):
-            return  # stopped or replaced meanwhile, and reported then
-        stream.loading = None
-        if isinstance(loaded, BadSound):
-            self._end_play(stream, command.play, str(loaded))
-        else:
-            self._shard.play_samples(stream.handle, command.play, loaded, command.source.loop)
 
     def _stop(self, command: StopPlay) -> Reply:
-        stream = self._stream(command.endpoint)
-        if stream.loading == command.play:
-            self._forget_loading(stream)
-        else:
-            self._shard.stop(stream.handle, command.play)
+        self._plays.stop(self._stream(command.endpoint), command)
         return DONE
 
-    def _forget_loading(self, stream: Stream) -> None:
-        if stream.loading is not None:
-            self._end_play(stream, stream.loading, STOPPED)
-            stream.loading = None
+    def _adjust(self, command: AdjustPlay) -> Reply:
+        self._plays.adjust(self._stream(command.endpoint), command)
+        return DONE
 
-    def _end_play(self, stream: Stream, play: PlayId, reason: str) -> None:
-        self._own_events.append(PlayEnded(stream.endpoint, play, reason))
+    def _tell(self, event: MediaEvent) -> None:
+        self._own_events.append(event)
         self._shard.nudge()
 
     def _digits(self, command: SendDigits) -> Reply:
@@ -302,6 +255,7 @@ HANDLERS: dict[type, Callable[[Control, Any], Reply]] = {
     SetEcho: Control._echo,
     Play: Control._play,
     StopPlay: Control._stop,
+    AdjustPlay: Control._adjust,
     SendDigits: Control._digits,
 }
 

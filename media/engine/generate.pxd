@@ -1,12 +1,12 @@
 """What the tick makes: audio of players and tones, and RFC 4733 digits."""
 
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from media.engine.outbox cimport new_event, post, send_packet, tell
 from media.engine.slots cimport (
-    DIGITS_SENT, ENDING, FINISHED, GAP, IDLE, MAX_DIGITS, NO_ENCODER, PCM, PLAY_ENDED, PRESSED, DigitJob, DigitSender,
-    Event, Player, Shard, Slot, ToneStep,
+    DIGITS_SENT, ENCODED_KEPT, ENDING, FINISHED, GAP, IDLE, MAX_DIGITS, NO_ENCODER, PCM, PLAY_ENDED, PRESSED,
+    SHARED, Adjustment, DigitJob, DigitSender, Encoded, Event, Player, Shard, Slot, ToneStep,
 )
 from media.rtp.header cimport HEADER_SIZE, put16
 from media.rtp.outgoing cimport Stamp, outgoing_stamp
@@ -66,6 +66,46 @@ cdef inline int fill_pcm(Player *p, int16_t *out, int wanted) noexcept nogil:
     return made
 
 
+cdef inline void fill_at(const Player *p, size_t position, int16_t *out, int wanted) noexcept nogil:
+    """Samples from there on, again from the beginning behind the end."""
+    cdef int made = 0, count
+    while made < wanted:
+        count = <int>min(<size_t>(wanted - made), p.length - position)
+        memcpy(out + made, p.pcm + position, count * sizeof(int16_t))
+        made += count
+        position = 0
+
+
+cdef inline void amplify(int16_t *samples, int count, float gain) noexcept nogil:
+    cdef int i
+    for i in range(count):
+        samples[i] = <int16_t>max(-32768.0, min(32767.0, samples[i] * gain))
+
+
+cdef inline int fill(Shard *shard, Player *p, int16_t *out, int wanted) noexcept nogil:
+    """What the player says next; fewer than wanted at its end, which a paused one does not reach."""
+    cdef int made
+    if p.paused:
+        memset(out, 0, wanted * sizeof(int16_t))
+        return wanted
+    if p.kind == PCM:
+        made = fill_pcm(p, out, wanted)
+    else:
+        made = fill_tones(shard, p, out, wanted)
+    if p.gain != 1:
+        amplify(out, made, p.gain)
+    return made
+
+
+cdef inline void adjust_player(Player *p, const Adjustment *change) noexcept nogil:
+    if change.set_paused:
+        p.paused = change.paused
+    if change.set_gain:
+        p.gain = change.gain
+    if change.set_position and p.kind == PCM:
+        p.position = min(change.position, p.length)
+
+
 cdef inline void end_player(Shard *shard, Slot *slot, int how) noexcept nogil:
     """Hand the player back to the control thread."""
     cdef Event *event = new_event(slot, PLAY_ENDED, <int64_t>slot.player.number, how)
@@ -75,12 +115,16 @@ cdef inline void end_player(Shard *shard, Slot *slot, int how) noexcept nogil:
     post(shard, event)
 
 
-cdef inline void send_samples(Shard *shard, Slot *slot, int count, int64_t now_ns) noexcept nogil:
-    cdef Stamp stamp
-    cdef const uint8_t *code = shard.g711.code[slot.config.play_law]
+cdef inline void encode(Shard *shard, int law, const int16_t *samples, int count, uint8_t *out) noexcept nogil:
+    cdef const uint8_t *code = shard.g711.code[law]
     cdef int i
     for i in range(count):
-        shard.buffer[HEADER_SIZE + i] = code[<int>shard.samples[i] + 32768]
+        out[i] = code[<int>samples[i] + 32768]
+
+
+cdef inline void send_made(Shard *shard, Slot *slot, int count, int64_t now_ns) noexcept nogil:
+    """Send the payload that lies in the shard's buffer."""
+    cdef Stamp stamp
     if outgoing_stamp(
         &slot.out, slot.generated_feed, slot.generated_sequence, slot.generated_timestamp, 8000, now_ns, &stamp
     ):
@@ -88,17 +132,50 @@ cdef inline void send_samples(Shard *shard, Slot *slot, int count, int64_t now_n
     slot.generated_sequence += 1
 
 
+cdef inline size_t shared_position(const Shard *shard, const Slot *slot, int count) noexcept nogil:
+    """Where a shared source is by the clock; what the slot has not yet sent of this tick lies behind the packet."""
+    cdef uint64_t end = (shard.first_tick + shard.ticks + 1) * TICK_SAMPLES - slot.credit
+    return (end - count) % slot.player.length
+
+
+cdef inline void encode_shared(Shard *shard, const Slot *slot, int count) noexcept nogil:
+    """Into the shard's buffer; the first listener of a tick pays for all others with the same law and packet time."""
+    cdef const Player *p = slot.player
+    cdef int law = slot.config.play_law
+    cdef size_t position = shared_position(shard, slot, count)
+    cdef Encoded *kept = &shard.encoded[((<size_t>p.pcm >> 6) + position + 2 * count + law) % ENCODED_KEPT]
+    if not (
+        kept.tick == shard.ticks and kept.pcm == p.pcm and kept.position == position and kept.count == count
+        and kept.law == law and kept.gain == p.gain
+    ):
+        fill_at(p, position, shard.samples, count)
+        if p.gain != 1:
+            amplify(shard.samples, count, p.gain)
+        encode(shard, law, shard.samples, count, kept.payload)
+        kept.tick, kept.pcm, kept.position, kept.count = shard.ticks, p.pcm, position, count
+        kept.law, kept.gain = law, p.gain
+    memcpy(shard.buffer + HEADER_SIZE, kept.payload, count)
+
+
+cdef inline bint is_heard(const Slot *slot) noexcept nogil:
+    """Held or covered by a digit, what plays passes unheard."""
+    return slot.config.sends and slot.sender.phase == IDLE and not slot.player.paused
+
+
 cdef inline void play_packet(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
-    """The next packet of the player; held or covered by a digit, it passes unheard."""
+    """The next packet of the player."""
     cdef Player *p = slot.player
-    cdef int wanted = slot.config.ptime_samples, made
-    if p.kind == PCM:
-        made = fill_pcm(p, shard.samples, wanted)
+    cdef int wanted = slot.config.ptime_samples, made = wanted
+    cdef bint heard = is_heard(slot)
+    if p.kind == SHARED:
+        if heard:
+            encode_shared(shard, slot, wanted)
     else:
-        made = fill_tones(shard, p, shard.samples, wanted)
-    if made > 0 and slot.config.sends and slot.sender.phase == IDLE:
+        made = fill(shard, p, shard.samples, wanted)
         memset(shard.samples + made, 0, (wanted - made) * sizeof(int16_t))
-        send_samples(shard, slot, wanted, now_ns)
+        encode(shard, slot.config.play_law, shard.samples, wanted, shard.buffer + HEADER_SIZE)
+    if made > 0 and heard:
+        send_made(shard, slot, wanted, now_ns)
     slot.generated_timestamp += wanted
     if made < wanted:
         end_player(shard, slot, FINISHED)

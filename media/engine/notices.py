@@ -25,9 +25,9 @@ ENDS = ("finished", "stopped")
 class Notices:
     """Serial numbers back to endpoints: they stay valid until the final report, whoever has the id by then."""
 
-    def __init__(self, freed: Callable[[Stream], None]) -> None:
+    def __init__(self, freed: Callable[[Stream], None], play_ended: Callable[[int, PlayEnded], PlayEnded]) -> None:
         self.streams: dict[int, Stream] = {}
-        self._freed = freed
+        self._freed, self._play_ended = freed, play_ended
 
     def event(self, notice: ShardEvent) -> MediaEvent | None:
         stream = self.streams[notice[1]]
@@ -35,8 +35,8 @@ class Notices:
         match notice:
             case ("digit", _, event, duration_ms):
                 return DigitReceived(endpoint, SYMBOLS[event], duration_ms)
-            case ("play_ended", _, play, how):
-                return PlayEnded(endpoint, play, _reason(stream, how))
+            case ("play_ended", serial, play, how):
+                return self._play_ended(serial, PlayEnded(endpoint, play, _reason(stream, how)))
             case ("learned", _, host, port):
                 return SourceLearned(endpoint, HostPort(host, port))
             case ("silent", _, silent_s):

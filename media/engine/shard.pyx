@@ -32,9 +32,9 @@ from media.engine.posix cimport (
 )
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
-    ADD, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, LATE_BUCKETS, LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS, MAX_KINDS,
-    MAX_STEPS, MAX_TONES, PCM, PLAY, PLAY_ENDED, REMOVE, SILENT, STOP, TICK_NS, TONES, UNLINK, Command, Config, Event, Player,
-    Route, Shard, Slot, ToneStep,
+    ADD, ADJUST, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, LATE_BUCKETS, LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS,
+    MAX_KINDS, MAX_STEPS, MAX_TONES, PCM, PLAY, PLAY_ENDED, REMOVE, SHARED, SILENT, STOP, TICK_NS, TONES, UNLINK, Adjustment,
+    Command, Config, Event, Player, Route, Shard, Slot, ToneStep,
 )
 from media.rtp.address cimport address_size, host_text, make_address
 from media.rtp.control cimport CNAME_SIZE
@@ -147,6 +147,7 @@ cdef class ShardThread:
     cdef void _schedule(self):
         cdef itimerspec times
         self.shard.deadline_ns = clock_ns() + TICK_NS
+        self.shard.first_tick = self.shard.deadline_ns // TICK_NS
         times.it_value.tv_sec = self.shard.deadline_ns // 1000000000
         times.it_value.tv_nsec = self.shard.deadline_ns % 1000000000
         times.it_interval.tv_sec = 0
@@ -265,18 +266,23 @@ cdef class ShardThread:
     def echo(self, Handle handle, bint on):
         self._push(ECHO, handle, NULL, on, None)
 
-    def play_samples(self, Handle handle, uint64_t play, samples, bint loop):
-        """Play 16-bit samples at 8000 Hz, any contiguous buffer; it is kept until the player has ended."""
+    def play_samples(
+        self, Handle handle, uint64_t play, samples, bint loop, float gain=1, size_t position=0, bint shared=False
+    ):
+        """Play 16-bit samples at 8000 Hz, any contiguous buffer; it is kept until the player has ended. `shared`: its
+        position is that of the clock."""
         cdef Player *player = <Player *>calloc(1, sizeof(Player))
         cdef Py_buffer view
         if player == NULL:
             raise MemoryError()
         PyObject_GetBuffer(samples, &view, PyBUF_SIMPLE)
-        player.kind = PCM
+        player.kind = SHARED if shared else PCM
         player.loop = loop
+        player.gain = gain
         player.number = play
         player.pcm = <const int16_t *>view.buf
         player.length = view.len // 2
+        player.position = min(position, player.length)
         PyBuffer_Release(&view)
         self.buffers[handle.serial, <uint64_t>player] = samples
         self._push(PLAY, handle, player, 0, None)
@@ -288,6 +294,7 @@ cdef class ShardThread:
         if player == NULL:
             raise MemoryError()
         player.kind = TONES
+        player.gain = 1
         player.loop = loop
         player.number = play
         for increments, samples, amplitude in steps[:MAX_STEPS]:
@@ -302,6 +309,19 @@ cdef class ShardThread:
 
     def stop(self, Handle handle, uint64_t play):
         self._push(STOP, handle, NULL, play, None)
+
+    def adjust(self, Handle handle, uint64_t play, paused, position, gain):
+        """Change what plays; None leaves as it is."""
+        cdef Adjustment *change = <Adjustment *>calloc(1, sizeof(Adjustment))
+        if change == NULL:
+            raise MemoryError()
+        if paused is not None:
+            change.set_paused, change.paused = True, paused
+        if position is not None:
+            change.set_position, change.position = True, position
+        if gain is not None:
+            change.set_gain, change.gain = True, gain
+        self._push(ADJUST, handle, change, play, None)
 
     def digits(self, Handle handle, bytes events, int duration_ms, int gap_ms):
         """At most `MAX_DIGITS` may wait for one endpoint; the caller counts."""

@@ -21,6 +21,8 @@ cdef enum:
     MAX_TONES = 4
     MAX_DIGITS = 64
     MAX_STEPS = 64
+    MAX_ENCODED = 960      # 120 ms
+    ENCODED_KEPT = 16
     LATE_BUCKETS = 96
     MAX_EVENTS = 65536
     MAX_COMMANDS = 262144
@@ -49,6 +51,7 @@ cdef enum Action:
 cdef enum PlayerKind:
     PCM
     TONES
+    SHARED                          # samples whose position is that of the clock
 
 
 cdef struct ToneStep:
@@ -61,6 +64,8 @@ cdef struct ToneStep:
 cdef struct Player:
     int kind
     bint loop
+    bint paused
+    float gain
     uint64_t number                 # PlayId
     const int16_t *pcm
     size_t length
@@ -70,6 +75,25 @@ cdef struct Player:
     uint32_t step_position
     uint32_t phase[MAX_TONES]
     ToneStep steps[MAX_STEPS]
+
+
+cdef struct Adjustment:             # of a player; what is not `set` stays
+    bint set_paused
+    bint set_position
+    bint set_gain
+    bint paused
+    size_t position
+    float gain
+
+
+cdef struct Encoded:                # a packet of a shared source, kept for its next listener
+    const int16_t *pcm
+    size_t position
+    uint64_t tick
+    int law
+    int count
+    float gain
+    uint8_t payload[MAX_ENCODED]
 
 
 cdef enum DigitPhase:
@@ -171,6 +195,7 @@ cdef enum CommandKind:
     ECHO
     PLAY
     STOP
+    ADJUST
     DIGITS
     REMOVE
 
@@ -180,7 +205,7 @@ cdef struct Command:
     int kind
     Slot *slot
     Slot *other
-    void *data                      # Config, Player or two Routes
+    void *data                      # Config, Player, Adjustment or two Routes
     uint64_t number
     int count
     uint16_t duration_ms
@@ -236,6 +261,7 @@ cdef struct Shard:
     int64_t silence_ns
     int64_t deadline_ns
     uint64_t ticks
+    uint64_t first_tick             # that of this shard among all since the machine started
     uint64_t random
     uint64_t feeds                  # numbers given to generated feeds
     uint64_t packets_in
@@ -246,3 +272,4 @@ cdef struct Shard:
     float sine[1025]
     uint8_t buffer[BUFFER_SIZE + 16]
     int16_t samples[960]
+    Encoded encoded[ENCODED_KEPT]

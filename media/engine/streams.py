@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
-from media.api import EndpointId, Payload, PlayId, RoomId, SendDigits, StreamSpec
+from media.api import EndpointId, Payload, RoomId, SendDigits, StreamSpec
 from media.engine.shard import Handle
 from media.engine.strategy import Profile, profile_of
 from media.rtp.telephone_event import SYMBOLS
+
+if TYPE_CHECKING:
+    from media.engine.plays import Loading
 
 MAX_PAYLOADS = 16
 MAX_SOURCES = 8
@@ -29,7 +33,7 @@ class Stream:
     spec: StreamSpec | None = None
     profile: Profile | None = None
     room: RoomId | None = None
-    loading: PlayId | None = None
+    loading: "Loading | None" = None
     digits_waiting: int = 0
 
     @property

@@ -1,65 +1,73 @@
-"""WAV files as the player needs them: 16-bit samples, mono, 8000 Hz.
+"""WAV files: what is in them, and their samples in blocks.
 
-Read: PCM of 16 bits, A-law and µ-law, one or two channels (mixed), 8 or 16 kHz. Everything else is a `BadSound` with a
-sentence. A `data` chunk of length 0 or close to 2^32 is how streaming writers say "until the end of the file".
+Read: PCM of 8 to 32 bits, floating point, A-law and µ-law, up to 8 channels (mixed into one), any usual rate.
+Everything else is a `BadSound` with a sentence. A `data` chunk of length 0 or close to 2^32 is how streaming writers
+say "until the end of the file"; so does a recorder that was cut short.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.codec import g711
+from media.files.bad import BadSound
 
-Samples = NDArray[np.int16]
+Floats = NDArray[np.float32]
 
-MAX_BYTES = 128 * 1024 * 1024
-PCM, ALAW, MULAW, EXTENSIBLE = 1, 6, 7, 0xFFFE
-BITS = {PCM: 16, ALAW: 8, MULAW: 8}
+MAX_CHANNELS = 8
+MIN_RATE, MAX_RATE = 4000, 192_000
+PCM, FLOAT, ALAW, MULAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+BITS = {PCM: (8, 16, 24, 32), FLOAT: (32, 64), ALAW: (8,), MULAW: (8,)}
 UNKNOWN_LENGTHS = (0, 0x7FFFFFFF, 0x7FFFF000)
-
-
-class BadSound(Exception):
-    """The file cannot be played; the message is a sentence that says why."""
+BLOCK_FRAMES = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class _Format:
+class Wav:
+    """A WAV file that can be played: `audio` is what its data chunk holds, whole frames of it."""
+
     coding: int
     channels: int
     rate: int
     bits: int
+    audio: memoryview
+
+    @property
+    def frames(self) -> int:
+        return len(self.audio) // self.frame_bytes
+
+    @property
+    def frame_bytes(self) -> int:
+        return self.channels * self.bits // 8
+
+    def blocks(self) -> Iterator[Floats]:
+        """Its samples between -1 and 1, channels mixed."""
+        size = BLOCK_FRAMES * self.frame_bytes
+        for at in range(0, len(self.audio), size):
+            samples = _linear(self.coding, self.bits, self.audio[at : at + size])
+            yield samples.reshape(-1, self.channels).mean(axis=1, dtype=np.float32) if self.channels > 1 else samples
 
 
-def read_wav(path: str) -> Samples:
-    """The whole file, ready to be played; raises `BadSound`."""
-    data = _load(path)
-    if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise BadSound(f"{path} is not a WAV file.")
+def is_wav(data: bytes) -> bool:
+    return len(data) >= 12 and data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+
+
+def parse_wav(path: str, data: bytes) -> Wav:
+    """The file with the content `data`; raises `BadSound`."""
     chunks = dict(reversed(list(_chunks(data))))  # the first of each name counts
     if b"fmt " not in chunks:
         raise BadSound(f"{path} has no format chunk, or it is cut off.")
-    sound = _check(path, _parse_format(path, data, *chunks[b"fmt "]))
+    coding, channels, rate, bits = _parse_format(path, data, *chunks[b"fmt "])
+    _check(path, coding, channels, rate, bits)
     if b"data" not in chunks:
         raise BadSound(f"{path} has no audio in it.")
-    return _samples(path, sound, _audio(path, data, *chunks[b"data"]))
-
-
-def _load(path: str) -> bytes:
-    file = Path(path)
-    try:
-        size = file.stat().st_size
-        if not file.is_file():
-            raise BadSound(f"{path} is not a file.")
-        if size > MAX_BYTES:
-            raise BadSound(f"{path} has {size >> 20} MiB; more than {MAX_BYTES >> 20} MiB are not played.")
-        return file.read_bytes()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise BadSound(f"{path} cannot be read: {why}.") from error
+    audio = _audio(path, data, *chunks[b"data"])
+    frame = channels * bits // 8
+    return Wav(coding, channels, rate, bits, audio[: len(audio) // frame * frame])
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
@@ -71,67 +79,53 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
         at += 8 + length + length % 2
 
 
-def _parse_format(path: str, data: bytes, start: int, length: int) -> _Format:
+def _parse_format(path: str, data: bytes, start: int, length: int) -> tuple[int, int, int, int]:
     if length < 16 or start + 16 > len(data):
         raise BadSound(f"{path} has no format chunk, or it is cut off.")
     coding, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", data, start)
     if coding == EXTENSIBLE and length >= 26 and start + 26 <= len(data):
         (coding,) = struct.unpack_from("<H", data, start + 24)
-    return _Format(coding, channels, rate, bits)
+    return coding, channels, rate, bits
 
 
-def _check(path: str, sound: _Format) -> _Format:
-    if BITS.get(sound.coding) != sound.bits:
+def _check(path: str, coding: int, channels: int, rate: int, bits: int) -> None:
+    if bits not in BITS.get(coding, ()):
         raise BadSound(
-            f"{path} has coding {sound.coding} with {sound.bits} bits; "
-            "PCM of 16 bits, A-law and µ-law of 8 bits can be played."
+            f"{path} has coding {coding} with {bits} bits; "
+            "PCM of 8 to 32 bits, floating point, A-law and µ-law can be played."
         )
-    if sound.channels not in (1, 2):
-        raise BadSound(f"{path} has {sound.channels} channels; one or two can be played.")
-    if sound.rate not in (8000, 16000):
-        raise BadSound(f"{path} has {sound.rate} samples a second; 8000 or 16000 can be played.")
-    return sound
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise BadSound(f"{path} has {channels} channels; one to {MAX_CHANNELS} can be played.")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise BadSound(f"{path} has {rate} samples a second; {MIN_RATE} to {MAX_RATE} can be played.")
 
 
-def _audio(path: str, data: bytes, start: int, claimed: int) -> bytes:
+def _audio(path: str, data: bytes, start: int, claimed: int) -> memoryview:
     present = len(data) - start
     if claimed in UNKNOWN_LENGTHS or claimed >= 0xFFFFF000:
         claimed = present
     if claimed > present:
         raise BadSound(f"{path} is cut off: it claims {claimed} bytes of audio and has {present}.")
-    return data[start : start + claimed]
+    return memoryview(data)[start : start + claimed]
 
 
-def _samples(path: str, sound: _Format, audio: bytes) -> Samples:
-    audio = audio[: len(audio) // (sound.channels * sound.bits // 8) * (sound.channels * sound.bits // 8)]
-    if not audio:
-        raise BadSound(f"{path} has no audio in it.")
-    mono = _mono(_linear(sound.coding, audio), sound.channels)
-    return _halve_rate(mono) if sound.rate == 16000 else mono
+def _linear(coding: int, bits: int, audio: memoryview) -> Floats:
+    if coding in (ALAW, MULAW):
+        decoded = (g711.decode_alaw if coding == ALAW else g711.decode_ulaw)(bytes(audio))
+        return _scaled(np.frombuffer(decoded, dtype=np.int16), 16)
+    if coding == FLOAT:
+        values = np.frombuffer(audio, dtype="<f4" if bits == 32 else "<f8")
+        clipped: Floats = np.nan_to_num(np.clip(values, -1, 1)).astype(np.float32)  # not a number: silence
+        return clipped
+    if bits == 8:
+        return _scaled(np.frombuffer(audio, dtype=np.uint8).astype(np.int16) - 128, 8)
+    if bits == 24:
+        wide = np.zeros((len(audio) // 3, 4), dtype=np.uint8)
+        wide[:, 1:] = np.frombuffer(audio, dtype=np.uint8).reshape(-1, 3)
+        return _scaled(wide.view("<i4")[:, 0], 32)
+    return _scaled(np.frombuffer(audio, dtype=f"<i{bits // 8}"), bits)
 
 
-def _linear(coding: int, audio: bytes) -> Samples:
-    if coding == PCM:
-        return np.frombuffer(audio, dtype="<i2").astype(np.int16)
-    decoded = g711.decode_alaw(audio) if coding == ALAW else g711.decode_ulaw(audio)
-    return np.frombuffer(decoded, dtype=np.int16)
-
-
-def _mono(samples: Samples, channels: int) -> Samples:
-    if channels == 1:
-        return samples
-    mixed: Samples = (samples.reshape(-1, 2).astype(np.int32).sum(axis=1) // 2).astype(np.int16)
-    return mixed
-
-
-def _half_band(taps: int = 63) -> NDArray[np.float64]:
-    """Low-pass at 3600 Hz for 16 kHz, windowed sinc; unity gain at zero."""
-    n = np.arange(taps) - (taps - 1) / 2
-    kernel = np.sinc(2 * 3600 / 16000 * n) * np.blackman(taps)
-    unity: NDArray[np.float64] = kernel / kernel.sum()
-    return unity
-
-
-def _halve_rate(samples: Samples) -> Samples:
-    filtered = np.convolve(samples.astype(np.float64), _half_band(), mode="same")[: len(samples)]
-    return np.clip(np.rint(filtered[::2]), -32768, 32767).astype(np.int16)
+def _scaled(samples: NDArray[Any], bits: int) -> Floats:
+    scaled: Floats = samples.astype(np.float32) / np.float32(2 ** (bits - 1))
+    return scaled

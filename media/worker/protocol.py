@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from media.api import (
+    AdjustPlay,
     Command,
     ConfigureEndpoint,
     CreateEndpoint,
@@ -30,10 +31,12 @@ from media.api import (
     Play,
     PlayEnded,
     PlayId,
+    Playlist,
     Refused,
     Reply,
     SendDigits,
     SetEcho,
+    SharedSource,
     SourceLearned,
     StopPlay,
     StreamReport,
@@ -68,6 +71,28 @@ class _PlayTone:
     source: ToneSource
 
 
+@dataclass(frozen=True, slots=True)
+class _PlayPlaylist:
+    endpoint: EndpointId
+    play: PlayId
+    source: Playlist
+
+
+@dataclass(frozen=True, slots=True)
+class _PlayShared:
+    endpoint: EndpointId
+    play: PlayId
+    source: SharedSource
+
+
+_PLAYS: dict[type, type[Any]] = {
+    FileSource: _PlayFile,
+    ToneSource: _PlayTone,
+    Playlist: _PlayPlaylist,
+    SharedSource: _PlayShared,
+}
+
+
 class _Tagged(Generic[T]):
     """Records of several classes, told apart by their place in a list."""
 
@@ -100,6 +125,9 @@ _COMMANDS: _Tagged[Any] = _Tagged(
     _PlayTone,
     StopPlay,
     SendDigits,
+    _PlayPlaylist,
+    _PlayShared,
+    AdjustPlay,
 )
 _REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused)
 _EVENTS: _Tagged[MediaEvent] = _Tagged(DigitReceived, PlayEnded, SourceLearned, MediaSilent, StreamReport, EngineFailed)
@@ -138,7 +166,7 @@ def command_frame(number: int, commands: Sequence[Command]) -> bytes:
 
 def read_commands(body: msgspec.Raw) -> list[Command]:
     return [
-        Play(command.endpoint, command.play, command.source) if type(command) in (_PlayFile, _PlayTone) else command
+        Play(command.endpoint, command.play, command.source) if type(command) in _PLAYS.values() else command
         for command in _COMMANDS.unpack(body)
     ]
 
@@ -171,7 +199,5 @@ def read_report(body: msgspec.Raw) -> EngineReport:
     return _REPORT.decode(body)
 
 
-def _split_play(command: Play) -> _PlayFile | _PlayTone:
-    if isinstance(command.source, FileSource):
-        return _PlayFile(command.endpoint, command.play, command.source)
-    return _PlayTone(command.endpoint, command.play, command.source)
+def _split_play(command: Play) -> Any:
+    return _PLAYS[type(command.source)](command.endpoint, command.play, command.source)

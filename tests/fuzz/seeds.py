@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sipcore.presence.pidf import pidf
 from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
+from tests.media.sounds import wav
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 FINDINGS = VECTORS / "fuzz"
@@ -80,6 +81,10 @@ def seeds(target: str) -> list[bytes]:
         + [b"\1\x82" + struct.pack("!BH", 0x80 | 126, len(data)) + bytes(4) + data for data in whole[:8]],
     }
     made["stun"] = [STUN, STUN[:2] + b"\0\x08" + STUN[4:] + b"\x80\x22\0\4zvon", STUN + bytes(4)]
+    made["wav"] = [
+        wav(bytes(range(48)), coding=coding, bits=bits, channels=channels, rate=rate)
+        for coding, bits, channels, rate in ((1, 16, 1, 8000), (6, 8, 2, 8000), (3, 32, 2, 48000), (1, 24, 2, 44100))
+    ] + [b"RIFF\x04\0\0\0WAVE", wav(b"abcd", claimed=0xFFFFFFFF)]
     made["digit"] = [b"Signal=5\r\nDuration=160\r\n", b"11", b"signal = *", b"!"]
     return [*dict.fromkeys(made.get(target, whole)), *findings(target)]
 

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable
 
 import sipcore.headers as headers
+from media.files.bad import BadSound
+from media.files.wav import is_wav, parse_wav
 from pbx.gate import Gate
 from pbx.refusal import sketch, top_of, unavailable
 from pbx.sipmask import call_id_of, masked
@@ -282,10 +284,26 @@ def digit(data: bytes) -> object:
     return found
 
 
+def wav(data: bytes) -> object:
+    """A sound file: samples between -1 and 1, or a sentence."""
+    if not is_wav(data):
+        return None
+    try:
+        sound = parse_wav("fuzz.wav", data)
+    except BadSound:
+        return None
+    frames = 0
+    for block in sound.blocks():
+        assert abs(block).max() <= 1
+        frames += len(block)
+    assert frames == sound.frames
+    return frames
+
+
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         *(message, usual, stream, stack, uri, header, params, sdp),
-        *(presence, digest, gate, trace, websocket, stun, digit),
+        *(presence, digest, gate, trace, websocket, stun, digit, wav),
     )
 }

@@ -7,12 +7,14 @@ import pytest
 
 from media import EngineConfig, open_engine
 from media.api import (
+    AdjustPlay,
     ConfigureEndpoint,
     CreateEndpoint,
     DestroyEndpoint,
     Direction,
     Done,
     EndpointCreated,
+    FileSource,
     HostPort,
     JoinRoom,
     LeaveRoom,
@@ -20,8 +22,11 @@ from media.api import (
     Payload,
     Play,
     PlayEnded,
+    Playlist,
+    PlaySource,
     SendDigits,
     SetEcho,
+    SharedSource,
     StopPlay,
     StreamReport,
     StreamSpec,
@@ -111,6 +116,7 @@ async def test_an_unknown_endpoint_is_refused_with_a_sentence(opener: Opener) ->
             SetEcho(7),
             Play(7, 1, TONE),
             StopPlay(7, 1),
+            AdjustPlay(7, 1, paused=True),
             SendDigits(7, "1"),
         ):
             (reply,) = await engine.execute(command)
@@ -197,6 +203,27 @@ async def test_a_new_play_replaces_the_old_one(opener: Opener) -> None:
         assert await events.wait(PlayEnded) == PlayEnded(1, 11, "stopped")
         await accept(engine, StopPlay(1, 12))
         assert await events.wait(PlayEnded, lambda event: event.play == 12) == PlayEnded(1, 12, "stopped")
+
+
+async def test_a_play_is_paused_and_goes_on_but_has_no_place_before_its_beginning(opener: Opener) -> None:
+    async with opener() as engine:
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC), Play(1, 11, TONE), AdjustPlay(1, 11, paused=True))
+        await accept(engine, AdjustPlay(1, 11, paused=False, gain_db=-6.0), AdjustPlay(1, 12, paused=True))
+        (reply,) = await engine.execute(AdjustPlay(1, 11, position_ms=-1))
+        assert refused(reply) == "A sound has no position -1 ms."
+
+
+async def test_every_kind_of_source_is_accepted_and_a_missing_file_ends_with_a_sentence(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        missing = FileSource("/nowhere/a.wav")
+        sources: list[PlaySource] = [missing, Playlist((missing,)), SharedSource(("/nowhere/a.wav",))]
+        for play, source in enumerate(sources):
+            await accept(engine, CreateEndpoint(play, LOCAL, SPEC), Play(play, play, source))
+            if isinstance(engine, FakeMedia):
+                engine.finish_play(play, "/nowhere/a.wav cannot be read: No such file or directory.")
+            event = await events.wait(PlayEnded, lambda event, play=play: event.play == play)  # type: ignore[misc]
+            assert event.reason == "/nowhere/a.wav cannot be read: No such file or directory."
 
 
 async def test_a_codec_that_cannot_be_encoded_ends_the_play_with_a_sentence(opener: Opener) -> None:

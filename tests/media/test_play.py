@@ -147,17 +147,19 @@ async def test_a_looped_file_has_no_gap_at_its_seam(tmp_path: Path) -> None:
 
 
 BAD_FILES = {
-    "empty.wav": (b"", "is not a WAV file"),
-    "text.wav": (b"this is no audio, whatever the name says", "is not a WAV file"),
+    "empty.wav": (b"", "is empty"),
+    "text.wav": (b"this is no audio, whatever the name says", "is not a sound that can be played: WAV, MP3"),
     "headless.wav": (b"RIFF\x04\0\0\0WAVE", "has no format chunk"),
     "no-data.wav": (FILES["pcm.wav"][:44], "has no audio"),
     "nothing.wav": (wav(b""), "has no audio"),
     "truncated.wav": (wav(sine(1000, 0.1).tobytes(), claimed=99999), "is cut off: it claims 99999 bytes"),
     "mp3-inside.wav": (wav(b"\xff" * 400, coding=85, bits=0), "coding 85"),
-    "24-bit.wav": (wav(b"\1" * 300, bits=24), "with 24 bits"),
-    "surround.wav": (wav(b"\1" * 1200, channels=6), "has 6 channels"),
+    "12-bit.wav": (wav(b"\1" * 300, bits=12), "with 12 bits"),
+    "many.wav": (wav(b"\1" * 1200, channels=9), "has 9 channels"),
     "no-channel.wav": (wav(b"\1" * 1200, channels=0), "has 0 channels"),
-    "cd.wav": (wav(b"\1" * 400, rate=44100), "44100 samples a second"),
+    "slow.wav": (wav(b"\1" * 400, rate=3999), "3999 samples a second"),
+    "no-rate.wav": (wav(b"\1" * 400, rate=0), "0 samples a second"),
+    "damaged.mp3": (b"ID3" + bytes(500), "is damaged"),
 }
 
 

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from media.api import (
+    AdjustPlay,
     Command,
     ConfigureEndpoint,
     CreateEndpoint,
@@ -221,6 +222,12 @@ class FakeMedia:
             self._end_play(found)
         return Done()
 
+    def _adjust(self, command: AdjustPlay) -> Reply:
+        self._find(command.endpoint)
+        if command.position_ms is not None and command.position_ms < 0:
+            raise _Refusal(f"A sound has no position {command.position_ms} ms.")
+        return Done()
+
     def _end_play(self, found: FakeEndpoint) -> None:
         if found.play is not None:
             self._later(PlayEnded(found.endpoint, found.play, "stopped"))
@@ -246,6 +253,7 @@ _HANDLERS: dict[type, Callable[[FakeMedia, Any], Reply]] = {
     SetEcho: FakeMedia._echo,
     Play: FakeMedia._play,
     StopPlay: FakeMedia._stop,
+    AdjustPlay: FakeMedia._adjust,
     SendDigits: FakeMedia._digits,
 }
 

@@ -1,0 +1,188 @@
+"""What plays to whom: sources become players of the engine thread, files by way of the loader's thread."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from media.api import (
+    AdjustPlay,
+    FileSource,
+    MediaEvent,
+    Play,
+    PlayEnded,
+    PlayId,
+    Playlist,
+    SharedSource,
+    StopPlay,
+    ToneSource,
+)
+from media.engine.shard import ShardThread
+from media.engine.streams import Refusal, Stream
+from media.engine.tones import BadTone, compile_tone
+from media.files.bad import BadSound
+from media.files.sounds import Loaded, Sound, SoundCache, Wanted
+
+STOPPED = "stopped"
+RATE = 8000
+MAX_GAIN_DB = 40.0
+MAX_FILES = 1000
+Files = FileSource | Playlist | SharedSource
+
+
+@dataclass(slots=True)
+class Loading:
+    """A play whose files are being read, and what was asked of it meanwhile."""
+
+    command: Play
+    paused: bool | None = None
+    position_ms: int | None = None
+    gain_db: float | None = None
+
+
+class Plays:
+    """`tell` takes events for call control and wakes whoever reads them."""
+
+    def __init__(self, shard: ShardThread, tell: Callable[[MediaEvent], None]) -> None:
+        self._shard, self._tell = shard, tell
+        self._sounds = SoundCache()
+        self._loaded: deque[tuple[Stream, Loading, Loaded]] = deque()  # from the loader's thread
+        self._problems: dict[tuple[int, PlayId], str] = {}  # of files that were left out, told at the end
+
+    def close(self) -> None:
+        self._sounds.close()
+
+    def play(self, stream: Stream, command: Play) -> None:
+        """Begin, or tell why not; what played before is stopped."""
+        self.forget_loading(stream)
+        if stream.profile and stream.profile.playable is None:
+            self.end(stream, command.play, f"Nothing can be played in {stream.codec}: only PCMU and PCMA.")
+        elif isinstance(command.source, ToneSource):
+            self._play_tone(stream, command, command.source)
+        else:
+            self._play_files(stream, command, command.source)
+
+    def stop(self, stream: Stream, command: StopPlay) -> None:
+        if stream.loading is not None and stream.loading.command.play == command.play:
+            self.forget_loading(stream)
+        else:
+            self._shard.stop(stream.handle, command.play)
+
+    def adjust(self, stream: Stream, command: AdjustPlay) -> None:
+        """Change what plays, or what will when it has been read; raises `Refusal`."""
+        if command.gain_db is not None:
+            _check_gain(command.gain_db)
+        if command.position_ms is not None and command.position_ms < 0:
+            raise Refusal(f"A sound has no position {command.position_ms} ms.")
+        loading = stream.loading
+        if loading is not None and loading.command.play == command.play:
+            for name in ("paused", "position_ms", "gain_db"):
+                if (value := getattr(command, name)) is not None:
+                    setattr(loading, name, value)
+        else:
+            self._adjust(stream, command.play, command)
+
+    def start_loaded(self) -> None:
+        """Begin what has been read meanwhile."""
+        while self._loaded:
+            self._start(*self._loaded.popleft())
+
+    def forget_loading(self, stream: Stream) -> None:
+        """What is still being read shall not be played any more."""
+        if stream.loading is not None:
+            self.end(stream, stream.loading.command.play, STOPPED)
+            stream.loading = None
+
+    def end(self, stream: Stream, play: PlayId, reason: str) -> None:
+        self._tell(PlayEnded(stream.endpoint, play, reason))
+
+    def ended(self, serial: int, event: PlayEnded) -> PlayEnded:
+        """The event as it is told: with what had to be left out."""
+        problem = self._problems.pop((serial, event.play), "")
+        return PlayEnded(event.endpoint, event.play, problem) if problem and event.reason == "finished" else event
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _play_tone(self, stream: Stream, command: Play, source: ToneSource) -> None:
+        try:
+            steps = compile_tone(source)
+        except BadTone as bad:
+            self.end(stream, command.play, str(bad))
+        else:
+            self._shard.play_tones(stream.handle, command.play, steps, source.loop)
+
+    def _play_files(self, stream: Stream, command: Play, source: Files) -> None:
+        wanted = _wanted(source)
+        loading = Loading(command)
+        found = self._sounds.find(wanted)
+        if found is not None:
+            self._begin(stream, loading, found)
+            return
+        stream.loading = loading
+        self._sounds.load(wanted, partial(self._when_loaded, stream, loading))
+
+    def _when_loaded(self, stream: Stream, loading: Loading, loaded: Loaded) -> None:
+        """On the loader's thread: hand over to the control thread."""
+        self._loaded.append((stream, loading, loaded))
+        self._shard.nudge()
+
+    def _start(self, stream: Stream, loading: Loading, loaded: Loaded) -> None:
+        if stream.loading is not loading:
+            return  # stopped or replaced meanwhile, and reported then
+        stream.loading = None
+        if isinstance(loaded, BadSound):
+            self.end(stream, loading.command.play, str(loaded))
+        else:
+            self._begin(stream, loading, loaded)
+
+    def _begin(self, stream: Stream, loading: Loading, sound: Sound) -> None:
+        command, source = loading.command, loading.command.source
+        assert not isinstance(source, ToneSource)
+        if sound.problem:
+            self._problems[stream.handle.serial, command.play] = sound.problem
+        shared = isinstance(source, SharedSource)
+        loop, start_ms = (True, 0) if isinstance(source, SharedSource) else (source.loop, source.start_ms)
+        gain_db = 0.0 if isinstance(source, FileSource) else source.gain_db
+        self._shard.play_samples(
+            stream.handle, command.play, sound.samples, loop, _factor(gain_db), _samples(start_ms), shared
+        )
+        self._adjust(stream, command.play, loading)
+
+    def _adjust(self, stream: Stream, play: PlayId, change: AdjustPlay | Loading) -> None:
+        position = None if change.position_ms is None else _samples(change.position_ms)
+        gain = None if change.gain_db is None else _factor(change.gain_db)
+        if (change.paused, position, gain) != (None, None, None):
+            self._shard.adjust(stream.handle, play, change.paused, position, gain)
+
+
+def _wanted(source: Files) -> Wanted:
+    """The files to read; raises `Refusal`."""
+    if isinstance(source, FileSource):
+        files: tuple[tuple[str, float], ...] = ((source.path, source.gain_db),)
+    elif isinstance(source, Playlist):
+        files = tuple((each.path, each.gain_db) for each in source.files)
+        _check_gain(source.gain_db)
+    else:
+        files = tuple((path, 0.0) for path in source.paths)
+        _check_gain(source.gain_db)
+    if not 1 <= len(files) <= MAX_FILES:
+        raise Refusal(f"Between 1 and {MAX_FILES} files can be played one after the other, not {len(files)}.")
+    for _, gain_db in files:
+        _check_gain(gain_db)
+    if not isinstance(source, SharedSource) and source.start_ms < 0:
+        raise Refusal(f"A sound has no position {source.start_ms} ms.")
+    return Wanted(files, RATE)
+
+
+def _check_gain(gain_db: float) -> None:
+    if not math.isfinite(gain_db) or gain_db > MAX_GAIN_DB:
+        raise Refusal(f"A gain of {gain_db:g} dB is not possible; {MAX_GAIN_DB:g} dB is the most.")
+
+
+def _factor(gain_db: float) -> float:
+    return float(10 ** (gain_db / 20)) if gain_db else 1.0
+
+
+def _samples(position_ms: int) -> int:
+    return position_ms * RATE // 1000
