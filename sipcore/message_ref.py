@@ -1,4 +1,4 @@
-"""SIP messages: ordered raw headers, decoded when asked.
+"""What `sipcore/message.pyx` does, in plain Python: ordered raw headers, decoded when asked.
 
 A header is kept as (lower-case long name, value text). What a message is mostly asked for (top Via, tags, CSeq,
 Call-ID) has a property that decodes once. Headers built by us may hold header objects as well as text.
