@@ -178,6 +178,7 @@ _REQUEST_REFUSED = replace(SERVER_ERROR, name="request_refused", q850=127)
 _NOT_IMPLEMENTED = replace(SERVER_ERROR, name="not_implemented", q850=79)
 LOOP = Cause("loop", 482, 25, FAILED)
 TOO_MANY_HOPS = Cause("too_many_hops", 483, 25, FAILED)
+TOO_BROAD = Cause("too_many_phones_at_once", 440, 25, FAILED)
 _LOOP = replace(SERVER_ERROR, name="loop", q850=25)
 
 BY_STATUS: dict[int, Cause] = {
@@ -208,7 +209,7 @@ BY_STATUS: dict[int, Cause] = {
     **_statuses(NOT_ACCEPTABLE, (415, 488, 606)),
     **_statuses(_REQUEST_REFUSED, (413, 414, 416, 420, 421, 422, 423, 494, 505, 513)),
     **_statuses(_NOT_IMPLEMENTED, (406, 501)),
-    **_statuses(_LOOP, (482, 483)),
+    **_statuses(_LOOP, (440, 482, 483)),
 }
 
 BY_CLASS = {

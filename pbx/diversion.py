@@ -32,31 +32,46 @@ class Diverted:
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a call came here: steps before us, as a trusted source tells them (newest first), then ours in order; `hops`
-    are left to it (RFC 3261 §8.1.1.6): a call that runs in circles through others ends one day."""
+    are left to it (RFC 3261 §8.1.1.6): a call that runs in circles through others ends one day. `breadth`: how many
+    phones may ring at once for it, where somebody before us counts (RFC 5393 §5.3), and `share` what each is told."""
 
     diversions: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     steps: tuple[Diverted, ...] = ()
     hops: int = 70
+    breadth: int | None = None
+    share: int | None = None
 
     @classmethod
     def of(cls, request: Request, *, is_trusted: bool) -> "Way":
         """What an INVITE says; only a trusted source is believed, and what cannot be read says nothing."""
         left = request.headers.get("max-forwards") or "70"
         hops = min(int(left), 70) - 1
+        breadth = _breadth(request.headers.get("max-breadth"))
         if not is_trusted:
-            return cls(hops=hops)
+            return cls(hops=hops, breadth=breadth)
         try:
             diversions = tuple(map(str, request.headers.all(Diversion)))
             history = tuple(map(str, request.headers.all(HistoryInfo)))
         except ParseError:
-            return cls(hops=hops)
-        return cls(diversions[:MOST], history[: 2 * MOST], hops=hops)
+            return cls(hops=hops, breadth=breadth)
+        return cls(diversions[:MOST], history[: 2 * MOST], hops=hops, breadth=breadth)
 
     def refusal(self, number: str, first: str) -> Cause | None:
         """Why the call may not go on to that number; `first` is the one that was dialled."""
         is_loop = number in {first, *(step.to for step in self.steps)}
         return LOOP if is_loop or len(self.diversions) + len(self.steps) >= MOST else None
+
+    def spread(self, phones: int) -> "Way | None":
+        """The way on to so many phones at once; None when those are too many."""
+        if self.breadth is None:
+            return self
+        return replace(self, share=self.breadth // phones) if phones <= self.breadth else None
+
+    def limits(self) -> Fields:
+        """Max-Forwards, and Max-Breadth where somebody counts."""
+        limits = [("Max-Forwards", str(self.hops))]
+        return limits if self.share is None else [*limits, ("Max-Breadth", str(self.share))]
 
     def further(self, step: Diverted) -> "Way":
         return replace(self, steps=(*self.steps, step))
@@ -90,6 +105,11 @@ def redirected_to(response: Response, hosts: set[str]) -> str:
     except ParseError:
         return ""
     return _number(contact.uri, hosts) if contact is not None and not contact.is_star else ""
+
+
+def _breadth(text: str | None) -> int | None:
+    """What cannot be read counts nothing."""
+    return int(text[:3]) if text and text.isascii() and text.isdigit() else None
 
 
 def _number(uri: Uri, hosts: set[str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
-from pbx.cause import BUSY, TOO_MANY_HOPS, UNAVAILABLE, Cause
+from pbx.cause import BUSY, TOO_BROAD, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import RING_CAP_S, Attempt, DialOutcome
 from pbx.diversion import Diverted, redirected_to
 from pbx.events import Direction
@@ -136,7 +136,14 @@ class Ringer:
             return DialOutcome(None, TOO_MANY_HOPS)
         if self._pbx.services.active.count(terminal.number) >= terminal.max_calls:
             return DialOutcome(None, BUSY)
-        return self._pbx.location.targets(terminal, call.only) or DialOutcome(None, UNAVAILABLE)
+        targets = self._pbx.location.targets(terminal, call.only)
+        if not targets:
+            return DialOutcome(None, UNAVAILABLE)
+        way = call.way.spread(len(targets))
+        if way is None:
+            return DialOutcome(None, TOO_BROAD)
+        call.way = way
+        return targets
 
     async def _invite_all(
         self,
@@ -212,7 +219,8 @@ class Ringer:
             extra=[*target.route_fields, *self._fields(call, other, host, is_trusted=is_trusted), *extra],
             body=offer,
         )
-        request.headers.set("max-forwards", str(call.way.hops))
+        for name, value in call.way.limits():
+            request.headers.set(name.lower(), value)
         session = stack.invite(request, target.flow, contact(shown_number(other), target.flow), driver.now())
         driver.kick()
         return SipSide(driver, session, is_trusted=is_trusted)

@@ -30,6 +30,7 @@ class On(IntEnum):
     END = 10
     TOO_BRIEF = 11
     UPDATE = 12
+    CHALLENGED = 13
 
 
 S, I = State, On  # noqa: E741
@@ -45,7 +46,8 @@ TABLE = Table(
         Row(S.SENT, I.SUCCESS, S.IDLE, "_modified", "RFC 3261 §14.1"),
         Row(S.SENT, I.REFUSED, S.IDLE, "_not_modified", "RFC 6141 §3.4"),
         Row(S.SENT, I.PENDING, S.WAITING, "_wait", "RFC 3261 §14.1"),
-        Row(S.SENT, I.TOO_BRIEF, S.SENT, "_ask_longer", "RFC 4028 §7.4"),
+        Row(S.SENT, I.TOO_BRIEF, S.SENT, "_offer_again", "RFC 4028 §7.4"),
+        Row(S.SENT, I.CHALLENGED, S.SENT, "_offer_again", "RFC 3261 §22.2"),
         Row(S.SENT, I.INVITE, S.SENT, "_glare", "RFC 3261 §14.2"),
         Row(S.SENT, I.UPDATE, S.SENT, "_glare", "RFC 3311 §5.2"),
         Row(S.SENT, I.LOST, S.IDLE, "_dialog_lost", "RFC 3261 §14.1"),
@@ -62,16 +64,24 @@ TABLE = Table(
         Row(S.RECEIVED, I.END, S.IDLE, "_withdrawn", "RFC 3261 §15.1.2"),
     ],
     [
-        Ignored(S.IDLE, (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST, I.TOO_BRIEF), "the change was over before"),
+        Ignored(
+            S.IDLE,
+            (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST, I.TOO_BRIEF, I.CHALLENGED),
+            "the change was over before",
+        ),
         Ignored(S.IDLE, (I.RETRY, I.CANCELLED, I.END), "nothing is under way"),
         Ignored(S.IDLE, (I.ACCEPT, I.REFUSE), "the peer withdrew its offer meanwhile"),
         Ignored(S.SENT, (I.RETRY, I.CANCELLED, I.ACCEPT, I.REFUSE), "the change under way is ours"),
         Ignored(
-            S.WAITING, (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST, I.TOO_BRIEF), "copies of what was already reported"
+            S.WAITING,
+            (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST, I.TOO_BRIEF, I.CHALLENGED),
+            "copies of what was already reported",
         ),
         Ignored(S.WAITING, (I.CANCELLED, I.ACCEPT, I.REFUSE), "the change under way is ours"),
         Ignored(
-            S.RECEIVED, (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST, I.TOO_BRIEF), "copies of what was already reported"
+            S.RECEIVED,
+            (I.SUCCESS, I.REFUSED, I.PENDING, I.LOST, I.TOO_BRIEF, I.CHALLENGED),
+            "copies of what was already reported",
         ),
         Ignored(S.RECEIVED, (I.RETRY,), "given up for the peer's offer"),
     ],

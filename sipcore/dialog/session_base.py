@@ -209,15 +209,16 @@ class SessionBase:
 
     def _acknowledge(self, dialog: Dialog, cseq: int) -> Send:
         """The ACK of a 2xx has the credentials of its INVITE (RFC 3261 §13.2.2.4)."""
-        ack = self._with_via(dialog.ack(cseq))
-        invites = (each for each in (self._change_request, self.request) if each is not None)
-        invite = next((each for each in invites if each.cseq.number == cseq), None)
-        for name in _CREDENTIALS if invite is not None and self.digest is not None else ():
-            for value in invite.headers.raw(name) if invite is not None else ():
-                ack.headers.add(name, value)
-        data = bytes(ack)
+        data = bytes(self._with_via(self._proving_as(self.request, dialog.ack(cseq))))
         self._acks[dialog.remote_tag] = data
         return Send(data, self.flow)
+
+    def _proving_as(self, invite: Request, ack: Request) -> Request:
+        """The ACK with the credentials of its INVITE."""
+        for name in _CREDENTIALS if self.digest is not None else ():
+            for value in invite.headers.raw(name):
+                ack.headers.add(name, value)
+        return ack
 
     def _in_dialog(
         self, dialog: Dialog, method: str, *, reason: str = "", extra: Extra = (), body: bytes = b"", owner: bool = True

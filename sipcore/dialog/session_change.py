@@ -66,6 +66,8 @@ class ChangingSession(SessionBase):
             return self._change_step(changes.On.PENDING, now)
         if status == 422 and self._timer is not None and self._timer.raised_by(response):
             return self._change_step(changes.On.TOO_BRIEF, now)
+        if self._change is changes.State.SENT and self._may_prove(request, response):
+            return self._change_step(changes.On.CHALLENGED, now)
         return self._change_step(changes.On.REFUSED, now, status)
 
     def _change_progressed(self, response: Response) -> Actions:
@@ -88,7 +90,7 @@ class ChangingSession(SessionBase):
         number = request.cseq.number
         if request.method == "UPDATE":
             return self._change_step(changes.On.SUCCESS, now, response) if number == self._change_cseq else NOTHING
-        ack = Send(bytes(self._with_via(self._peer.ack(number))), self.flow)
+        ack = Send(bytes(self._with_via(self._proving_as(request, self._peer.ack(number)))), self.flow)
         if number != self._change_cseq:
             return (ack,)
         return (ack, *self._change_step(changes.On.SUCCESS, now, response))
@@ -119,6 +121,7 @@ class ChangingSession(SessionBase):
         return (sent,)
 
     def _modified(self, now: float, response: Response) -> Actions:
+        self._challenges = 0
         self._peer.refresh_target(response)
         self.offers.on(offer_answer.On.ANSWER_RECEIVED)
         if self._timer is not None:
@@ -142,7 +145,7 @@ class ChangingSession(SessionBase):
         was, self._refreshing = self._refreshing, False
         return was
 
-    def _ask_longer(self, now: float) -> Actions:
+    def _offer_again(self, now: float) -> Actions:
         self.offers.on(offer_answer.On.ROLLED_BACK)
         return self._send_offer(now)
 

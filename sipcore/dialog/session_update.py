@@ -93,6 +93,8 @@ class UpdatingSession(ChangingSession):
             return NOTHING
         if request.cseq.number != self._update.cseq:
             return self._change_response(request, response, now)
+        if self._update.is_sent and self._may_prove(request, response):
+            return self._send_update(now)
         return self._update_outcome(response.status, response, now)
 
     def _update_failed(self, request: Request, status: int, now: float) -> Actions:
@@ -123,6 +125,7 @@ class UpdatingSession(ChangingSession):
         if status in (405, 501):
             self._peer_updates = False
         if status < 300 and response is not None:
+            self._challenges = 0
             self._peer.refresh_target(response)
         if self._timer is not None and self._timer.is_agreed:
             if status < 300 and response is not None:

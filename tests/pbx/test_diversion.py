@@ -137,6 +137,34 @@ async def test_hops_become_fewer_through_us() -> None:
         raw.send(raw.request("ACK", "102", 1, branch="raw101-1"))
 
 
+@pytest.mark.parametrize(("breadth", "told"), [("5", "2"), ("2", "1"), ("x", None), ("", None)])
+async def test_the_phones_of_a_terminal_share_the_breadth_that_is_left(breadth: str, told: str | None) -> None:
+    """RFC 5393 §5.3.3: a call that others count is not multiplied here without being counted."""
+    async with open_office(terminal("101", trust="10.0.9.9"), *OFFICE[1:]) as office:
+        phones = [await office.registered("102", f"10.0.5.{at}") for at in (1, 2)]
+        raw = office.raw("101", "10.0.9.9")
+        extra = (f"Max-Breadth: {breadth}",) if breadth else ()
+        raw.send(raw.request("INVITE", "102", 1, *extra, body=sdp("10.0.9.9", 40000)))
+        rings = [await phone.rung() for phone in phones]
+        assert [ring.invite and ring.invite.headers.get("max-breadth") for ring in rings] == [told, told]
+        for ring in rings:
+            ring.reject(486)
+        await raw.expect(486)
+        raw.send(raw.request("ACK", "102", 1, branch="raw101-1"))
+
+
+@pytest.mark.parametrize("breadth", [0, 1])
+async def test_a_call_that_may_not_be_forked_so_far_is_refused(breadth: int) -> None:
+    async with open_office(terminal("101", trust="10.0.9.9"), *OFFICE[1:]) as office:
+        phones = [await office.registered("102", f"10.0.5.{at}") for at in (1, 2)]
+        raw = office.raw("101", "10.0.9.9")
+        raw.send(raw.request("INVITE", "102", 1, f"Max-Breadth: {breadth}", body=sdp("10.0.9.9", 40000)))
+        assert (await raw.expect_final()).status == 440
+        assert not any(phone.is_ringing for phone in phones)
+        raw.send(raw.request("ACK", "102", 1, branch="raw101-1"))
+    assert [row.cause for row in office.rows] == ["too_many_phones_at_once"]
+
+
 async def test_an_invite_of_ours_that_comes_back_is_a_loop() -> None:
     async with open_office(terminal("101", trust="10.0.9.9"), terminal("102", trust="10.0.9.9")) as office:
         raw = office.raw("102", "10.0.9.9")

@@ -1,4 +1,4 @@
-"""Challenges of our own INVITE and BYE (RFC 3261 §22): answered with the next request of the same call."""
+"""Challenges of our own INVITE, re-INVITE, UPDATE and BYE (RFC 3261 §22): answered with the next request of the call."""
 
 import pytest
 
@@ -7,11 +7,20 @@ from sipcore.auth.digest import ha1, verify
 from sipcore.build import new_request, response_to
 from sipcore.dialog.session import InviteSession
 from sipcore.dialog.session_table import State
-from sipcore.events import InviteArrived, SessionAnswered, SessionEnded, StackEvent
+from sipcore.events import (
+    InviteArrived,
+    OfferReceived,
+    SessionAnswered,
+    SessionEnded,
+    SessionModified,
+    SessionUpdated,
+    StackEvent,
+)
 from sipcore.headers import Authorization, ProxyAuthorization
 from sipcore.headers.auth import Credentials
 from sipcore.message import Request
 from sipcore.uri import parse_uri
+from tests.support.callers import Pair, answering
 from tests.support.fakenet import ANSWER, OFFER, FakeNet, Node
 
 PASSWORD = "Secret_1"
@@ -144,3 +153,79 @@ def test_without_a_login_a_challenge_is_the_end() -> None:
     provider.net.step_until(5)
     assert caller.told(SessionAnswered) == []
     assert caller.told() == ["SessionEnded"]
+
+
+def proving() -> Pair:
+    """A call that stands, whose caller has a login."""
+    pair = Pair().established()
+    pair.a.digest = DigestClient([Account("7495", PASSWORD)], pair.alice.stack.ids)
+    return pair
+
+
+def challenged(pair: Pair, method: str, status: int, times: int, nonce: str = "n1") -> list[Request]:
+    """Bob's side challenges the next requests of that method."""
+    name, text = CHALLENGES[status]
+    fields = {name.replace("-", "_"): text.format(nonce)}
+    return answering(pair.bob, status, times, method, **fields)
+
+
+def outcome(pair: Pair) -> list[SessionModified | SessionUpdated]:
+    return [each for each in pair.alice.session_events(pair.a) if isinstance(each, SessionModified | SessionUpdated)]
+
+
+def accept_all(pair: Pair) -> None:
+    pair.bob.handler = lambda node, event: (
+        node.perform(pair.b, "accept_offer", ANSWER) if isinstance(event, OfferReceived) else None
+    )
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_challenged_change_goes_on_with_credentials(method: str, status: int) -> None:
+    pair = proving()
+    accept_all(pair)
+    taken = challenged(pair, method, status, 1)
+    if method == "INVITE":
+        pair.alice.perform(pair.a, "modify", OFFER)
+    else:
+        pair.alice.perform(pair.a, "update", sdp=OFFER)
+    pair.net.step_until(5)
+    again = pair.requests(method)[-1]
+    assert again.cseq.number == taken[0].cseq.number + 1
+    assert is_right(credentials(again)[0], PASSWORD, method)
+    assert [(type(each), each.status) for each in outcome(pair)] == [(SessionModified, 200)]
+    if method == "INVITE":
+        ack = pair.requests("ACK")[-1]
+        assert [str(each) for each in credentials(ack)] == [str(each) for each in credentials(again)]
+
+
+def test_a_challenged_plain_update_goes_on_with_credentials() -> None:
+    pair = proving()
+    challenged(pair, "UPDATE", 407, 1)
+    pair.alice.perform(pair.a, "update", extra=[("P-Asserted-Identity", "<sip:103@zvon>")])
+    pair.net.step_until(5)
+    first, again = pair.requests("UPDATE")
+    assert again.headers.get("p-asserted-identity") == first.headers.get("p-asserted-identity")
+    assert is_right(credentials(again)[0], PASSWORD, "UPDATE")
+    assert [(type(each), each.status) for each in outcome(pair)] == [(SessionUpdated, 200)]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_with_a_wrong_password_is_refused_and_the_call_goes_on(method: str) -> None:
+    pair = proving()
+    taken = challenged(pair, method, 401, 99)
+    pair.alice.perform(pair.a, *(("modify", OFFER) if method == "INVITE" else ("update",)))
+    pair.net.step_until(5)
+    assert len(taken) == 2
+    assert [each.status for each in outcome(pair)] == [401]
+    assert pair.a.state is State.CONFIRMED
+
+
+def test_challenges_of_one_change_do_not_count_against_the_next() -> None:
+    pair = proving()
+    accept_all(pair)
+    for turn in range(6):
+        challenged(pair, "INVITE", 401, 1, nonce=f"turn{turn}")
+        pair.alice.perform(pair.a, "modify", OFFER)
+        pair.net.step_until(5 * (turn + 1))
+    assert [each.status for each in outcome(pair)] == [200] * 6

@@ -2,13 +2,12 @@
 
 import pytest
 
-from sipcore.build import response_to
 from sipcore.dialog.update import PlainUpdate, State
 from sipcore.errors import LocalProtocolError
 from sipcore.events import OfferReceived, SessionModified, SessionUpdated, UpdateReceived
 from sipcore.message import Request
-from tests.support.callers import Pair, again_with, ring, without_update
-from tests.support.fakenet import ANSWER, DELAY_S, OFFER, Node, Packet, dropping
+from tests.support.callers import Pair, again_with, answering, ring, without_update
+from tests.support.fakenet import ANSWER, OFFER, Node, dropping
 
 HOLD, HELD = b"v=0\r\no=hold\r\n", b"v=0\r\no=held\r\n"
 WHO = ("P-Asserted-Identity", '"Carol" <sip:103@zvon>')
@@ -41,26 +40,6 @@ def heard(node: Node) -> list[str | None]:
 def numbers(pair: Pair) -> set[int]:
     """The CSeq numbers of the UPDATEs so far, repetitions aside."""
     return {each.cseq.number for each in pair.requests("UPDATE")}
-
-
-def answering(node: Node, status: int, times: int = 99, **fields: str) -> list[Request]:
-    """From now on that side's stack answers the first UPDATEs with a status of the test's; they are listed."""
-    taken: list[Request] = []
-    net, inner = node.net, node.net.route
-
-    def route(packet: Packet) -> list[float]:
-        message = packet.message
-        if packet.target != node.name or packet.label != "UPDATE" or len(taken) >= times:
-            return list(inner(packet))
-        assert isinstance(message, Request)
-        taken.append(message)
-        extra = [(name.replace("_", "-"), value) for name, value in fields.items()]
-        answer = bytes(response_to(message, status, extra=extra))
-        net.after(DELAY_S, lambda: net.inject(answer, packet.source, node.name))
-        return []
-
-    net.route = route
-    return taken
 
 
 # --- without an offer -----------------------------------------------------------------------------------------------

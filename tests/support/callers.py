@@ -13,7 +13,7 @@ from sipcore.headers import CSeq
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack
-from tests.support.fakenet import ANSWER, FakeNet, Node, Route, perfect
+from tests.support.fakenet import ANSWER, DELAY_S, FakeNet, Node, Packet, Route, perfect
 
 E = TypeVar("E")
 Chosen = Callable[[Node, InviteSession], None]
@@ -149,3 +149,24 @@ def again_with(message: Request, cseq: int, branch: str) -> Request:
     found = parse_message(edited(message, via=via, cseq=str(CSeq(cseq, message.method))))
     assert isinstance(found, Request)
     return found
+
+
+def answering(node: Node, status: int, times: int = 99, method: str = "UPDATE", **fields: str) -> list[Request]:
+    """From now on that side's stack answers the first requests of that method with a status of the
+    test's; they are listed."""
+    taken: list[Request] = []
+    net, inner = node.net, node.net.route
+
+    def route(packet: Packet) -> list[float]:
+        message = packet.message
+        if packet.target != node.name or packet.label != method or len(taken) >= times:
+            return list(inner(packet))
+        assert isinstance(message, Request)
+        taken.append(message)
+        extra = [(name.replace("_", "-"), value) for name, value in fields.items()]
+        answer = bytes(response_to(message, status, extra=extra))
+        net.after(DELAY_S, lambda: net.inject(answer, packet.source, node.name))
+        return []
+
+    net.route = route
+    return taken
