@@ -5,6 +5,8 @@
 
 from libc.stdint cimport int16_t, uint8_t
 
+from media.codec.opus cimport OpusSettings
+
 cdef enum:
     MAX_FRAME_SAMPLES = 5760    # 120 ms at 48 kHz: no payload is decoded to more
 
@@ -19,16 +21,6 @@ cdef enum CoderKind:
     CODER_G729
 
 
-cdef struct CoderOptions:
-    # What was negotiated, for codecs that can be told; 0 everywhere is the codec's usual way.
-    int bitrate                 # bit/s
-    int max_rate                # Hz: the peer plays no more
-    int loss_percent            # expected, so that the encoder adds what makes up for it
-    int complexity              # 1 to 10
-    bint fec
-    bint dtx
-
-
 cdef struct Coder:
     int kind
     int rate                    # Hz, of PCM
@@ -39,7 +31,7 @@ cdef struct Coder:
 
 
 cdef bint coder_available(int kind) noexcept
-cdef bint coder_open(Coder *coder, int kind, int rate, const CoderOptions *options) noexcept
+cdef bint coder_open(Coder *coder, int kind, int rate, const OpusSettings *settings) noexcept
 cdef void coder_close(Coder *coder) noexcept
 cdef int coder_decode(Coder *coder, const uint8_t *payload, int length, int16_t *pcm, int room) noexcept nogil
 cdef int coder_encode(Coder *coder, const int16_t *pcm, int samples, uint8_t *payload, int room) noexcept nogil

@@ -5,13 +5,30 @@ from numpy.typing import NDArray
 
 Octets: TypeAlias = bytes | bytearray | memoryview
 
+def available(name: str) -> bool:
+    """Can the encoding be converted on this machine?"""
+
 class Codec:
     """One coder for Python: tests, measurements, conversion of files. The engine uses the struct.
 
     PCM is mono, 16 bits, native order, at `rate`. Raises ValueError for what cannot be opened.
     """
 
-    def __init__(self, name: str, rate: int) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        rate: int,
+        *,
+        bitrate: int = 0,
+        max_rate: int = 0,
+        loss_percent: int = 0,
+        complexity: int = 0,
+        fec: bool = False,
+        dtx: bool = False,
+        cbr: bool = False,
+    ) -> None:
+        """The settings are for Opus; 0 is the usual value."""
+
     @property
     def rate(self) -> int: ...
     @property

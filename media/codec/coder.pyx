@@ -3,36 +3,87 @@
 """Every codec behind one set of functions; the codecs themselves have modules of their own."""
 
 from libc.stdint cimport int16_t, uint8_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from media.codec.g711 cimport ALAW, ULAW, g711_tables
+from media.codec.g722 cimport G722, g722_decode, g722_encode, g722_reset
+from media.codec.g729 cimport (
+    G729_OCTETS, G729_SAMPLES, g729_available, g729_conceal, g729_free, g729_from_pcm, g729_new_decoder,
+    g729_new_encoder, g729_samples, g729_to_pcm,
+)
+from media.codec.opus cimport (
+    OpusSettings, opus_available, opus_conceal, opus_free, opus_from_pcm, opus_new_decoder, opus_new_encoder,
+    opus_samples, opus_to_pcm,
+)
+
+cdef OpusSettings USUAL
+memset(&USUAL, 0, sizeof(OpusSettings))
 
 
 cdef bint coder_available(int kind) noexcept:
     """Can `coder_open` make one? Some codecs are libraries that may be missing."""
-    return kind in (CODER_PCMU, CODER_PCMA, CODER_L16)
+    if kind == CODER_OPUS:
+        return opus_available()
+    if kind == CODER_G729:
+        return g729_available()
+    return CODER_PCMU <= kind <= CODER_G722
 
 
 cdef bint rate_fits(int kind, int rate) noexcept:
-    if kind in (CODER_PCMU, CODER_PCMA):
-        return rate == 8000
-    return kind == CODER_L16 and rate in (8000, 16000, 24000, 48000)
+    if kind == CODER_L16:
+        return rate in (8000, 16000, 24000, 48000)
+    if kind == CODER_OPUS:
+        return rate in (8000, 16000, 24000, 48000)
+    return rate == (16000 if kind == CODER_G722 else 8000)
 
 
-cdef bint coder_open(Coder *coder, int kind, int rate, const CoderOptions *options) noexcept:
-    """Make `coder` ready at the PCM rate `rate`; False when it cannot be done (no such rate, no library).
+cdef int clock_of(int kind, int rate) noexcept:
+    """RFC 3551 §4.5.2: the clock of G.722 is half its rate, by an old mistake. RFC 7587 §4.1: that of Opus is fixed."""
+    return 8000 if kind == CODER_G722 else 48000 if kind == CODER_OPUS else rate
 
-    `options` may be NULL.
+
+cdef bint coder_open(Coder *coder, int kind, int rate, const OpusSettings *settings) noexcept:
+    """Make `coder` ready at the PCM rate `rate`; False when it cannot be done (no such rate, no library, no memory).
+
+    `settings` are looked at by Opus only and may be NULL.
     """
     memset(coder, 0, sizeof(Coder))
     if not coder_available(kind) or not rate_fits(kind, rate):
         return False
-    coder.kind, coder.rate, coder.clock_rate, coder.channels = kind, rate, rate, 1
+    coder.kind, coder.rate, coder.clock_rate = kind, rate, clock_of(kind, rate)
+    coder.channels = 2 if kind == CODER_OPUS else 1
+    if kind == CODER_G722:
+        coder.encoder, coder.decoder = new_g722(), new_g722()
+    elif kind == CODER_OPUS:
+        coder.encoder = opus_new_encoder(rate, settings if settings != NULL else &USUAL)
+        coder.decoder = opus_new_decoder(rate)
+    elif kind == CODER_G729:
+        coder.encoder, coder.decoder = g729_new_encoder(), g729_new_decoder()
+    else:
+        return True
+    if coder.encoder == NULL or coder.decoder == NULL:
+        coder_close(coder)
+        return False
     return True
 
 
+cdef void *new_g722() noexcept:
+    cdef G722 *state = <G722 *>calloc(1, sizeof(G722))
+    if state != NULL:
+        g722_reset(state)
+    return state
+
+
 cdef void coder_close(Coder *coder) noexcept:
-    """Give back what `coder_open` took; harmless for what was never opened."""
+    """Give back what `coder_open` took; harmless for what was never opened, or is closed."""
+    if coder.kind == CODER_OPUS:
+        opus_free(coder.encoder, coder.decoder)
+    elif coder.kind == CODER_G729:
+        g729_free(coder.encoder, coder.decoder)
+    else:
+        free(coder.encoder)
+        free(coder.decoder)
     memset(coder, 0, sizeof(Coder))
 
 
@@ -76,7 +127,11 @@ cdef int coder_duration(const Coder *coder, const uint8_t *payload, int length) 
         return length
     if coder.kind == CODER_L16:
         return length // 2 if length % 2 == 0 else -1
-    return -1
+    if coder.kind == CODER_G722:
+        return 2 * length
+    if coder.kind == CODER_OPUS:
+        return opus_samples(payload, length, coder.rate)
+    return g729_samples(length) if coder.kind == CODER_G729 else -1
 
 
 cdef int coder_decode(Coder *coder, const uint8_t *payload, int length, int16_t *pcm, int room) noexcept nogil:
@@ -88,31 +143,65 @@ cdef int coder_decode(Coder *coder, const uint8_t *payload, int length, int16_t 
         return decode_law(ULAW, payload, length, pcm)
     if coder.kind == CODER_PCMA:
         return decode_law(ALAW, payload, length, pcm)
+    if coder.kind == CODER_G722:
+        return g722_decode(<G722 *>coder.decoder, payload, length, pcm)
+    if coder.kind == CODER_OPUS:
+        return opus_to_pcm(coder.decoder, payload, length, pcm, room)
+    if coder.kind == CODER_G729:
+        return g729_to_pcm(coder.decoder, payload, length, pcm)
     return decode_l16(payload, samples, pcm)
 
 
+cdef inline int most_octets(const Coder *coder, int samples) noexcept nogil:
+    """What `samples` can become in a codec of a fixed rate."""
+    if coder.kind == CODER_L16:
+        return 2 * samples
+    if coder.kind == CODER_G722:
+        return samples // 2
+    return samples // G729_SAMPLES * G729_OCTETS if coder.kind == CODER_G729 else samples
+
+
 cdef int coder_encode(Coder *coder, const int16_t *pcm, int samples, uint8_t *payload, int room) noexcept nogil:
-    """Octets written to `payload`; 0 when nothing is to be sent (or `room` octets do not hold it)."""
-    if samples <= 0 or samples * (2 if coder.kind == CODER_L16 else 1) > room:
+    """Octets written to `payload`; 0 when nothing is to be sent (or `room` octets do not hold it).
+
+    Opus takes 10, 20, 40 or 60 ms at once, G.729 whole 10 ms; the others any time.
+    """
+    if samples <= 0:
+        return 0
+    if coder.kind == CODER_OPUS:
+        return opus_from_pcm(coder.encoder, pcm, samples, payload, room)
+    if most_octets(coder, samples) > room:
         return 0
     if coder.kind == CODER_PCMU:
         return encode_law(ULAW, pcm, samples, payload)
     if coder.kind == CODER_PCMA:
         return encode_law(ALAW, pcm, samples, payload)
+    if coder.kind == CODER_G722:
+        return g722_encode(<G722 *>coder.encoder, pcm, samples, payload)
     if coder.kind == CODER_L16:
         return encode_l16(pcm, samples, payload)
-    return 0
+    return g729_from_pcm(coder.encoder, pcm, samples, payload) if coder.kind == CODER_G729 else 0
 
 
 cdef int coder_recover(Coder *coder, const uint8_t *next, int length, int16_t *pcm, int samples) noexcept nogil:
     """The codec's own substitute for `samples` lost samples before the payload `next` (NULL: not here yet).
 
-    Samples written; 0 when the codec has no concealment of its own.
+    Samples written; 0 when the codec has no concealment of its own. `next` is decoded afterwards as usual.
     """
-    return 0
+    if coder.kind == CODER_OPUS:
+        return opus_conceal(coder.decoder, next, length, pcm, samples)
+    return g729_conceal(coder.decoder, pcm, samples) if coder.kind == CODER_G729 else 0
 
 
-KINDS = {"PCMU": CODER_PCMU, "PCMA": CODER_PCMA, "L16": CODER_L16}
+KINDS = {
+    "PCMU": CODER_PCMU, "PCMA": CODER_PCMA, "L16": CODER_L16,
+    "G722": CODER_G722, "OPUS": CODER_OPUS, "G729": CODER_G729,
+}
+
+
+def available(str name not None):
+    """Can the encoding be converted on this machine?"""
+    return coder_available(KINDS.get(name.upper(), CODER_NONE))
 
 
 cdef class Codec:
@@ -120,8 +209,13 @@ cdef class Codec:
 
     cdef Coder coder
 
-    def __init__(self, str name not None, int rate):
-        if not coder_open(&self.coder, KINDS.get(name.upper(), CODER_NONE), rate, NULL):
+    def __init__(
+        self, str name not None, int rate, *, int bitrate=0, int max_rate=0, int loss_percent=0, int complexity=0,
+        bint fec=False, bint dtx=False, bint cbr=False,
+    ):
+        cdef OpusSettings settings = OpusSettings(bitrate, max_rate, loss_percent, complexity, fec, dtx, cbr)
+        coder_close(&self.coder)
+        if not coder_open(&self.coder, KINDS.get(name.upper(), CODER_NONE), rate, &settings):
             raise ValueError(f"{name} cannot be opened at {rate} Hz.")
 
     def __dealloc__(self):

@@ -10,6 +10,8 @@ from tests.arch.project import ROOT, SOURCE, files, name_of
 WITHOUT_REFERENCE = {
     "media/engine/shard.pyx": "the engine thread: state and sockets; its algorithms are in the kernels",
     "media/engine/kernels.pyx": "opens each inlined kernel to tests that hold it against its reference in media.rtp",
+    "media/codec/opus.pyx": "libopus by its C functions",
+    "media/codec/g729.pyx": "libbcg729 by its C functions",
     "media/codec/coder.pyx": "chooses among the codecs, each of which has its own reference",
 }
 COMPILED = [name_of(path) for path in files(SOURCE, ".pyx")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sipcore.presence.pidf import pidf
 from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
+from tests.fuzz.voice import voice_seeds
 from tests.media.sounds import wav
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -86,6 +87,8 @@ def seeds(target: str) -> list[bytes]:
         for coding, bits, channels, rate in ((1, 16, 1, 8000), (6, 8, 2, 8000), (3, 32, 2, 48000), (1, 24, 2, 44100))
     ] + [b"RIFF\x04\0\0\0WAVE", wav(b"abcd", claimed=0xFFFFFFFF)]
     made["digit"] = [b"Signal=5\r\nDuration=160\r\n", b"11", b"signal = *", b"!"]
+    made["voice"] = voice_seeds()
+    made["comfort"] = [bytes([40, 90, 140]), bytes([60]), bytes([0, *range(0, 255, 25)])]
     return [*dict.fromkeys(made.get(target, whole)), *findings(target)]
 
 

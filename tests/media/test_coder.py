@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from media.codec import g711_ref
-from media.codec.coder import Codec
+from media.codec.coder import Codec, available
+from media.codec.libraries import MISSING
 
 NOISE = np.random.default_rng(3).integers(-32768, 32768, 960).astype(np.int16)
 
@@ -57,3 +58,10 @@ def test_what_has_no_concealment_of_its_own_says_so(name: str) -> None:
 def test_what_cannot_be_opened_is_refused_with_a_sentence(name: str, rate: int) -> None:
     with pytest.raises(ValueError, match="cannot be opened"):
         Codec(name, rate)
+
+
+def test_opus_and_g729_say_what_to_install_when_their_library_is_missing() -> None:
+    assert "libopus0" in MISSING["opus"]
+    assert "libbcg729-0" in MISSING["G729"]
+    assert not available("iLBC")
+    assert all(available(name) for name in ("PCMU", "pcma", "L16", "G722"))
