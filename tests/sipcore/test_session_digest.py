@@ -1,4 +1,4 @@
-"""Challenges of our own INVITE, re-INVITE, UPDATE and BYE (RFC 3261 §22): answered with the next request of the call."""
+"""Challenges of our INVITE, re-INVITE, UPDATE and BYE (RFC 3261 §22): answered with the next request of the call."""
 
 import pytest
 
