@@ -22,4 +22,11 @@ NAMES = (
     "send_refused",
     "send_failed",
     "events_full",
+    "srtp_waiting",
+    "srtp_auth",
+    "srtp_replay",
+    "srtp_sources",
+    "srtp_failed",
+    "srtp_unsealed",
+    "handshake_flood",
 )
