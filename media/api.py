@@ -57,6 +57,15 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Master key and salt of each direction under one crypto suite (RFC 4568 §6.1). Never shown, never logged."""
+
+    suite: str
+    send: bytes = field(repr=False)
+    receive: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSpec:
     """How one endpoint talks to its peer.
 
@@ -64,6 +73,7 @@ class StreamSpec:
     the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
+    With `crypto` nothing goes in or out in clear.
     """
 
     remote: HostPort
@@ -73,6 +83,7 @@ class StreamSpec:
     direction: Direction = Direction.SENDRECV
     rtcp: HostPort | None = None
     rtcp_mux: bool = False
+    crypto: SrtpKeys | None = None
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------

@@ -5,15 +5,17 @@ from libc.stdlib cimport abort, free, realloc
 
 from media.engine.generate cimport adjust_player, end_player, queue_digits
 from media.engine.outbox cimport new_event
+from media.engine.sealing cimport set_opener, set_sealer, stop_ciphers
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
 from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, CONFIGURE, DIGITS, ECHO, FREED, LINK, PLAY, REMOVE, STOP, STOPPED, UNLINK, Adjustment, Command, Config,
-    Event, Player, Route, Shard, Slot,
+    ADD, ADJUST, AIM, CONFIGURE, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, STOP, STOPPED, UNLINK,
+    Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
 )
 from media.rtp.address cimport same_address
-from media.rtp.latching cimport latch_configure
+from media.rtp.latching cimport latch_aim, latch_configure
+from media.srtp.cipher cimport Cipher
 
 
 cdef inline void watch(Shard *shard, int fd, uint64_t data) noexcept nogil:
@@ -52,6 +54,9 @@ cdef inline void configure(Slot *slot, const Config *config, int64_t now_ns) noe
         slot.rtcp_learned = False
     if not slot.configured:
         slot.latch.remote = config.remote
+    if config.pinned and not slot.latch.pinned:
+        slot.latch.aimless = True
+    slot.latch.pinned = config.pinned
     latch_configure(&slot.latch, &config.remote, config.allowed, config.allowed_count, now_ns)
     slot.config = config[0]
     slot.configured = True
@@ -108,6 +113,7 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
         send_report(shard, slot, True, now_ns)
     if slot.player != NULL:
         end_player(shard, slot, STOPPED)
+    stop_ciphers(shard, slot)
     unlink(slot)
     leave_busy(shard, slot)
     close(slot.rtp_fd)
@@ -146,12 +152,18 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
     elif command.kind == DIGITS:
         queue_digits(slot, command.digits, command.count, command.duration_ms, command.gap_ms)
         add_busy(shard, slot)
+    elif command.kind == OPENER:
+        set_opener(shard, slot, <Cipher *>command.number, now_ns)
+    elif command.kind == SEALER:
+        set_sealer(shard, slot, <Cipher *>command.number)
+    elif command.kind == AIM:
+        latch_aim(&slot.latch, <const Address *>command.data)
     elif command.kind == REMOVE:
         remove_slot(shard, slot, now_ns)
 
 
 cdef inline void free_command(Command *command) noexcept nogil:
     """A player belongs to its slot by now."""
-    if command.kind in (ADJUST, CONFIGURE, LINK):
+    if command.kind in (ADJUST, AIM, CONFIGURE, LINK):
         free(command.data)
     free(command)

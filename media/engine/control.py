@@ -153,6 +153,8 @@ class Control:
 
     def _apply_spec(self, stream: Stream, spec: StreamSpec, profile: Profile) -> None:
         before, stream.spec, stream.profile = stream.profile, spec, profile
+        if spec.crypto:
+            stream.keys.apply(self._shard, stream.handle, spec.crypto)
         self._shard.configure(
             stream.handle,
             profile.table,

@@ -13,6 +13,7 @@ from media.engine.posix cimport (
 from media.engine.reasons cimport OVERSIZED
 from media.engine.relay cimport receive_rtp, tell_digits
 from media.engine.reporting cimport receive_rtcp, visit_report, visit_silence
+from media.engine.sealing cimport is_handshake, open_packet, tell_handshake
 from media.engine.slots cimport (
     BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_TO_VISIT, Command, Shard, Slot,
 )
@@ -37,7 +38,16 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
     now_ns = clock_ns()
     if size > BUFFER_SIZE:
         drop(shard, slot, OVERSIZED)
-    elif control or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223):   # RFC 5761 §4
+        return
+    if slot.demux and not control and is_handshake(shard.buffer, <int>size):
+        tell_handshake(shard, slot, &source, <int>size)
+        return
+    control = control or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223)   # RFC 5761 §4
+    if slot.config.secured:
+        size = open_packet(shard, slot, <int>size, control, now_ns)
+        if size < 0:
+            return
+    if control:
         receive_rtcp(shard, slot, &source, <int>size, now_ns)
     else:
         receive_rtp(shard, slot, &source, <int>size, now_ns)
@@ -86,6 +96,7 @@ cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
         tick_busy(shard, shard.busy[i], now_ns)
     i = <int>(shard.ticks % TICKS_TO_VISIT)
     while i < shard.count:
+        shard.slots[i].handshakes = 0
         if shard.slots[i].configured:
             visit_report(shard, shard.slots[i], now_ns)
             visit_silence(shard, shard.slots[i], now_ns)

@@ -16,6 +16,8 @@ ShardEvent: TypeAlias = (
     | tuple[Literal["learned"], int, str, int]
     | tuple[Literal["silent"], int, float]
     | tuple[Literal["digits_sent"], int, int]
+    | tuple[Literal["cipher_done"], int]
+    | tuple[Literal["handshake"], int, str, int, bytes]
     | tuple[Literal["freed"], int, Counters, dict[int, int], dict[int, int]]
 )
 
@@ -43,6 +45,8 @@ class Notices:
                 return MediaSilent(endpoint, silent_s)
             case ("digits_sent", _, count):
                 stream.digits_waiting -= count
+                return None
+            case ("cipher_done", _) | ("handshake", _, _, _, _):
                 return None
             case ("freed", serial, counters, dropped, not_carried):
                 del self.streams[serial]

@@ -2,17 +2,19 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc
+from libc.string cimport memcpy
 
 from media.engine.posix cimport (
     EAGAIN, ECONNREFUSED, MSG_DONTWAIT, MSG_NOSIGNAL, Address, errno, pthread_mutex_lock, pthread_mutex_unlock, sendto,
     write,
 )
-from media.engine.reasons cimport EVENTS_FULL, SEND_FAILED, SEND_FULL, SEND_REFUSED
+from media.engine.reasons cimport EVENTS_FULL, SEND_FAILED, SEND_FULL, SEND_REFUSED, SRTP_UNSEALED, SRTP_WAITING
 from media.engine.slots cimport DIGIT, LEARNED, MAX_EVENTS, SILENT, Event, Player, Shard, Slot
 from media.rtp.address cimport address_size
 from media.rtp.header cimport HEADER_SIZE, build_header
 from media.rtp.latching cimport latch_target
 from media.rtp.outgoing cimport Stamp
+from media.srtp.cipher cimport cipher_seal
 
 
 cdef inline void drop(Shard *shard, Slot *slot, int reason) noexcept nogil:
@@ -78,6 +80,20 @@ cdef inline void notify(Shard *shard) noexcept nogil:
         write(shard.notify, &one, sizeof(one))
 
 
+cdef inline const uint8_t *seal_packet(
+    Shard *shard, Slot *slot, const uint8_t *packet, int *size, bint control
+) noexcept nogil:
+    """The packet as SRTP or SRTCP; NULL when that is not possible, and then it must not be sent at all."""
+    if slot.sealer == NULL or slot.latch.aimless:
+        drop(shard, slot, SRTP_WAITING)
+        return NULL
+    memcpy(shard.sealed, packet, size[0])
+    if cipher_seal(slot.sealer, shard.sealed, size, control):
+        return shard.sealed
+    drop(shard, slot, SRTP_UNSEALED)
+    return NULL
+
+
 cdef inline bint send_datagram(
     Shard *shard, Slot *slot, int fd, const uint8_t *data, int size, const Address *to
 ) noexcept nogil:
@@ -93,8 +109,14 @@ cdef inline void send_packet(
     Shard *shard, Slot *slot, uint8_t *packet, int length, uint8_t payload_type, const Stamp *stamp
 ) noexcept nogil:
     """Send `length` bytes of payload that lie behind 12 free bytes at `packet`."""
+    cdef const uint8_t *data = packet
+    cdef int size = HEADER_SIZE + length
     build_header(packet, payload_type, stamp.marker, stamp.sequence, stamp.timestamp, slot.out.ssrc)
-    if send_datagram(shard, slot, slot.rtp_fd, packet, HEADER_SIZE + length, latch_target(&slot.latch)):
+    if slot.config.secured:
+        data = seal_packet(shard, slot, packet, &size, False)
+        if data == NULL:
+            return
+    if send_datagram(shard, slot, slot.rtp_fd, data, size, latch_target(&slot.latch)):
         slot.out.packets += 1
         slot.out.octets += length
         shard.packets_out += 1

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from media.engine.outbox cimport drop, send_datagram, tell
+from media.engine.outbox cimport drop, seal_packet, send_datagram, tell
 from media.engine.posix cimport Address, ntp_time
 from media.engine.reasons cimport RTCP_MALFORMED, RTCP_STRANGER, UNCONFIGURED
 from media.engine.slots cimport SILENT, Shard, Slot
@@ -71,6 +71,7 @@ cdef inline int write_compound(Slot *slot, uint8_t *p, bint goodbye, int64_t now
 
 cdef inline void send_report(Shard *shard, Slot *slot, bint goodbye, int64_t now_ns) noexcept nogil:
     cdef uint8_t compound[128]
+    cdef const uint8_t *data = compound
     cdef int size = write_compound(slot, compound, goodbye, now_ns)
     cdef int fd = slot.rtp_fd if slot.config.mux else slot.rtcp_fd
     cdef const Address *to = &slot.config.rtcp
@@ -83,7 +84,11 @@ cdef inline void send_report(Shard *shard, Slot *slot, bint goodbye, int64_t now
     slot.rtcp_packets_before = slot.rtcp_packets
     slot.rtcp_packets = slot.out.packets
     slot.rtcp_sent = True
-    send_datagram(shard, slot, fd, compound, size, to)
+    if slot.config.secured:
+        data = seal_packet(shard, slot, compound, &size, True)
+        if data == NULL:
+            return
+    send_datagram(shard, slot, fd, data, size, to)
 
 
 cdef inline void visit_report(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:

@@ -25,20 +25,21 @@ from media.engine.looping cimport TIMER, run
 from media.engine.commanding cimport free_command, watch
 from media.engine.posix cimport (
     AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
-    IPV6_V6ONLY, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
+    IPV6_V6ONLY, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
     TFD_TIMER_ABSTIME, Address, bind, clock_ns, close, epoll_create1, errno, eventfd, htons, itimerspec,
-    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, read, setsockopt, socket,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, read, sendto, setsockopt, socket,
     timerfd_create, timerfd_settime, write,
 )
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
-    ADD, ADJUST, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, LATE_BUCKETS, LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS,
-    MAX_KINDS, MAX_STEPS, MAX_TONES, PCM, PLAY, PLAY_ENDED, REMOVE, SHARED, SILENT, STOP, TICK_NS, TONES, UNLINK, Adjustment,
-    Command, Config, Event, Player, Route, Shard, Slot, ToneStep,
+    ADD, ADJUST, AIM, CIPHER_DONE, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, HANDSHAKE, LATE_BUCKETS, LEARNED, LINK,
+    MAX_COMMANDS, MAX_DIGITS, MAX_KINDS, MAX_STEPS, MAX_TONES, OPENER, PCM, PLAY, PLAY_ENDED, REMOVE, SEALER, SHARED, SILENT,
+    STOP, TICK_NS, TONES, UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, ToneStep,
 )
 from media.rtp.address cimport address_size, host_text, make_address
 from media.rtp.control cimport CNAME_SIZE
 from media.rtp.reception cimport reception_total_lost
+from media.srtp.cipher cimport CipherBox
 
 RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
 
@@ -58,6 +59,8 @@ cdef class Handle:
     """One endpoint, as the control thread knows it; dead once its `freed` event was drained."""
 
     cdef Slot *slot
+    cdef int rtp_fd
+    cdef list ciphers           # that the engine may use
     cdef readonly uint64_t serial
     cdef readonly int port
     cdef readonly uint32_t ssrc
@@ -186,8 +189,8 @@ cdef class ShardThread:
         """Too many commands wait for the engine."""
         return self.shard.command_count >= MAX_COMMANDS
 
-    def open(self, str host, int port):
-        """Bind `port` and the next one; raises OSError or ValueError."""
+    def open(self, str host, int port, bint demux=False):
+        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events."""
         cdef Address address
         cdef Handle handle = Handle.__new__(Handle)
         cdef int rtp, rtcp
@@ -200,6 +203,7 @@ cdef class ShardThread:
             close(rtp)
             raise
         self._make_slot(handle, rtp, rtcp)
+        handle.slot.demux = demux
         handle.port = port
         self._push(ADD, handle, NULL, 0, None)
         # Only after the command, so that whoever is woken by the first packet finds it.
@@ -224,14 +228,18 @@ cdef class ShardThread:
         memcpy(&slot.out.ssrc, random, 4)
         memcpy(&slot.out.timestamp, random + 4, 4)
         memcpy(&slot.out.sequence, random + 8, 2)
+        slot.out.sequence &= 0x7FFF   # so that it cannot wrap before the first packet is heard (RFC 3711 §3.3.1)
         memcpy(slot.cname, <const char *>cname, CNAME_SIZE)
         handle.ssrc = slot.out.ssrc
         handle.slot = slot
+        handle.rtp_fd = rtp
+        handle.ciphers = []
         self.handles[slot.serial] = handle
         return 0
 
     def configure(self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_samples):
-        """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux."""
+        """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
+        pinned by ICE."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
         if config == NULL:
             raise MemoryError()
@@ -248,8 +256,36 @@ cdef class ShardThread:
         config.sends = flags & 1
         config.receives = flags >> 1 & 1
         config.mux = flags >> 2 & 1
+        config.secured = flags >> 3 & 1
+        config.pinned = flags >> 4 & 1
         config.ptime_samples = ptime_samples
         self._push(CONFIGURE, handle, config, 0, None)
+
+    def set_cipher(self, Handle handle, CipherBox box, bint sending):
+        """Other keys for one direction; what arrives under the keys of before is taken for a moment longer."""
+        handle.ciphers.append(box)
+        self._push(SEALER if sending else OPENER, handle, NULL, <uint64_t>&box.cipher, None)
+
+    def aim(self, Handle handle, str host, int port):
+        """Where ICE wants everything sent."""
+        cdef Address *address = <Address *>calloc(1, sizeof(Address))
+        if address == NULL:
+            raise MemoryError()
+        try:
+            read_address(host, port, address)
+        except BaseException:
+            free(address)
+            raise
+        self._push(AIM, handle, address, 0, None)
+
+    def send(self, Handle handle, bytes data, str host, int port):
+        """A packet of a handshake, at once; whether the system took it."""
+        cdef Address address
+        read_address(host, port, &address)
+        return sendto(
+            handle.rtp_fd, <const char *>data, len(data), MSG_DONTWAIT | MSG_NOSIGNAL, &address.any,
+            address_size(&address),
+        ) == len(data)
 
     def link(self, Handle first, Handle second, RouteTable there, RouteTable back):
         """Let two endpoints hear each other; again to replace the routes."""
@@ -387,7 +423,21 @@ cdef class ShardThread:
             return "silent", event.serial, event.first / 1e9
         if event.kind == DIGITS_SENT:
             return "digits_sent", event.serial, event.first
+        if event.kind == CIPHER_DONE:
+            return self._cipher_done(self.handles[event.serial], event)
+        if event.kind == HANDSHAKE:
+            port = host_text(&event.address, text, sizeof(text))
+            data = (<const char *>event + sizeof(Event))[:event.size]
+            return "handshake", event.serial, (<bytes>text).decode(), port, data
         return self._freed(self.handles.pop(event.serial))
+
+    cdef tuple _cipher_done(self, Handle handle, Event *event):
+        cdef CipherBox box
+        for box in handle.ciphers:
+            if <const void *>&box.cipher == event.cipher:
+                handle.ciphers.remove(box)
+                break
+        return "cipher_done", event.serial
 
     cdef tuple _freed(self, Handle handle):
         cdef Slot *slot = handle.slot
@@ -404,6 +454,7 @@ cdef class ShardThread:
         not_carried = {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]}
         free(slot)
         handle.slot = NULL
+        handle.ciphers = []
         return "freed", handle.serial, counters, dropped, not_carried
 
     def counters(self):

@@ -14,6 +14,7 @@ from media.rtp.digits cimport DigitReceiver
 from media.rtp.latching cimport MAX_ALLOWED, Latch
 from media.rtp.outgoing cimport Outgoing
 from media.rtp.reception cimport Reception
+from media.srtp.cipher cimport Cipher
 
 cdef enum:
     BUFFER_SIZE = 2048
@@ -128,6 +129,8 @@ cdef struct Config:
     bint sends
     bint receives
     bint mux
+    bint secured                    # nothing goes in or out in clear
+    bint pinned                     # by ICE
     int ptime_samples               # at 8000 Hz
     int play_law                    # -1: nothing that we can encode
     uint8_t play_type
@@ -151,6 +154,8 @@ cdef struct Slot:
     int busy_index                  # in the shard's list of slots that every tick visits, -1 when not
     bint configured
     bint echo
+    bint demux                      # STUN and DTLS come here too (RFC 7983)
+    int handshakes                  # packets of these since the slot was visited last
     Slot *peer
     int64_t heard_ns                # last packet, or when we began to expect one
     bint silence_told
@@ -159,6 +164,10 @@ cdef struct Slot:
     Route route
     Reception reception
     Outgoing out
+    Cipher *opener
+    Cipher *opener_before           # what the peer sent under its keys before may still be on the way
+    int64_t opener_before_until_ns
+    Cipher *sealer
     DigitReceiver digits
     uint64_t received
     uint32_t dropped[REASONS]
@@ -197,6 +206,9 @@ cdef enum CommandKind:
     STOP
     ADJUST
     DIGITS
+    OPENER
+    SEALER
+    AIM
     REMOVE
 
 
@@ -219,6 +231,8 @@ cdef enum EventKind:
     LEARNED
     SILENT
     DIGITS_SENT
+    CIPHER_DONE
+    HANDSHAKE
     FREED
 
 
@@ -236,6 +250,8 @@ cdef struct Event:
     int64_t second
     Address address
     Player *player
+    const void *cipher
+    int size                        # of a handshake packet, which follows this record
 
 
 cdef struct Shard:
@@ -271,5 +287,6 @@ cdef struct Shard:
     const G711 *g711
     float sine[1025]
     uint8_t buffer[BUFFER_SIZE + 16]
+    uint8_t sealed[BUFFER_SIZE + 16 + 144]
     int16_t samples[960]
     Encoded encoded[ENCODED_KEPT]

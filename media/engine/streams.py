@@ -1,14 +1,16 @@
 """What the control thread knows about one endpoint, and the checks of what others ask of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from media.api import EndpointId, Payload, RoomId, SendDigits, StreamSpec
+from media.api import EndpointId, Payload, RoomId, SendDigits, SrtpKeys, StreamSpec
+from media.engine.ciphers import Ciphers
 from media.engine.shard import Handle
 from media.engine.strategy import Profile, profile_of
 from media.rtp.telephone_event import SYMBOLS
+from media.srtp.suites import SUITES
 
 if TYPE_CHECKING:
     from media.engine.plays import Loading
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 MAX_PAYLOADS = 16
 MAX_SOURCES = 8
 MAX_DIGITS = 64
-SENDS, RECEIVES, MUX = 1, 2, 4
+SENDS, RECEIVES, MUX, SECURED = 1, 2, 4, 8
 
 
 class Refusal(Exception):
@@ -35,6 +37,7 @@ class Stream:
     room: RoomId | None = None
     loading: "Loading | None" = None
     digits_waiting: int = 0
+    keys: Ciphers = field(default_factory=Ciphers)
 
     @property
     def codec(self) -> str:
@@ -57,6 +60,14 @@ def is_unspecified(host: str) -> bool:
     return ip_address(host).is_unspecified
 
 
+def check_keys(keys: SrtpKeys) -> None:
+    suite = SUITES.get(keys.suite)
+    if suite is None:
+        raise Refusal(f"{keys.suite} is no SRTP crypto suite that is known here.")
+    if len(keys.send) != suite.length or len(keys.receive) != suite.length:
+        raise Refusal(f"Keys of {keys.suite} have {suite.length} bytes, salt included.")
+
+
 def check_address(host: str) -> None:
     if not ip_version(host):
         raise Refusal(f"{host} is not an IP address.")
@@ -71,6 +82,8 @@ def check_spec(spec: StreamSpec, host: str) -> Profile:
             raise Refusal(f"{port} is not a port.")
     if not 10 <= spec.ptime_ms <= 120:
         raise Refusal(f"A packet time of {spec.ptime_ms} ms is not between 10 and 120 ms.")
+    if spec.crypto:
+        check_keys(spec.crypto)
     return check_payloads(spec.payloads)
 
 
@@ -113,7 +126,8 @@ def rtcp_target(spec: StreamSpec) -> tuple[str, int]:
 def flags(spec: StreamSpec) -> int:
     reachable = spec.remote.port != 0 and not is_unspecified(spec.remote.host)
     sends = SENDS if spec.direction.sends and reachable else 0
-    return sends | (RECEIVES if spec.direction.receives else 0) | (MUX if spec.rtcp_mux else 0)
+    secured = SECURED if spec.crypto else 0
+    return sends | (RECEIVES if spec.direction.receives else 0) | (MUX if spec.rtcp_mux else 0) | secured
 
 
 def check_digits(command: SendDigits, waiting: int) -> bytes:

@@ -16,6 +16,8 @@ cdef enum:
 
 cdef struct Latch:
     bint learned
+    bint pinned          # ICE tells where to send, keys tell who sends: nothing is learned from packets
+    bint aimless         # pinned, and ICE has found no way yet
     bint news            # a source was learned and nobody has been told
     bint on_trial
     bint has_previous
@@ -34,6 +36,8 @@ cdef struct Latch:
 
 cdef inline bint is_allowed(const Latch *latch, const Address *source) noexcept nogil:
     cdef int i
+    if latch.pinned:
+        return True
     for i in range(latch.allowed_count):
         if same_host(&latch.allowed[i], source):
             return True
@@ -86,7 +90,7 @@ cdef inline int latch_receive(
     Latch *latch, const Address *source, uint32_t ssrc, uint16_t sequence, int64_t now_ns
 ) noexcept nogil:
     """KEPT, or why this packet must not be used."""
-    if latch.learned and same_address(source, &latch.source):
+    if latch.pinned or (latch.learned and same_address(source, &latch.source)):
         latch.heard_ns = now_ns
         return KEPT
     return latch_judge(latch, source, ssrc, sequence, now_ns)
@@ -97,6 +101,8 @@ cdef inline void latch_configure(
 ) noexcept nogil:
     cdef int i
     cdef bint moved = not same_address(&latch.remote, remote)
+    if latch.pinned:
+        return
     latch.remote = remote[0]
     latch.allowed_count = count
     for i in range(count):
@@ -112,3 +118,10 @@ cdef inline void latch_configure(
 cdef inline const Address *latch_target(const Latch *latch) noexcept nogil:
     """Where to send: the learned source, until then the address of the SDP."""
     return &latch.source if latch.learned else &latch.remote
+
+
+cdef inline void latch_aim(Latch *latch, const Address *remote) noexcept nogil:
+    """ICE has chosen where to send."""
+    latch.remote = remote[0]
+    latch.learned = False
+    latch.aimless = False

@@ -12,6 +12,7 @@ WITHOUT_REFERENCE = {
     "media/engine/kernels.pyx": "opens each inlined kernel to tests that hold it against its reference in media.rtp",
     "media/codec/opus.pyx": "libopus by its C functions",
     "media/codec/g729.pyx": "libbcg729 by its C functions",
+    "media/srtp/cipher.pyx": "calls libsrtp, which tests hold against what pylibsrtp makes of the same packets",
     "media/codec/coder.pyx": "chooses among the codecs, each of which has its own reference",
 }
 COMPILED = [name_of(path) for path in files(SOURCE, ".pyx")]
