@@ -202,13 +202,19 @@ class Call:
         """Wait for the engine's reports; a second cancellation does not stop the call from being told as ended."""
         if not self._open:
             return
-        self._closed = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._closed = loop.create_future()
+        timer = loop.call_later(REPORT_TIMEOUT_S, self._give_up_reports)
         try:
-            async with asyncio.timeout(REPORT_TIMEOUT_S):
-                await self._closed
-        except (TimeoutError, asyncio.CancelledError):
-            for leg in self.legs:
-                leg.give_up_report()
+            await self._closed
+        except asyncio.CancelledError:
+            self._give_up_reports()
+        finally:
+            timer.cancel()
+
+    def _give_up_reports(self) -> None:
+        for leg in self.legs:
+            leg.give_up_report()
 
     def _ended_at(self) -> float:
         ended = [leg.ended_at for leg in self.legs if leg.ended_at is not None]

@@ -53,6 +53,9 @@ class CallStory:
         self._replacing: set[LegId] = set()
         self._quality: dict[LegId, dict[str, float]] = {}
 
+    def linked(self, event: CallLinked) -> None:
+        self.linkedid = event.linkedid
+
     def leg_created(self, event: LegCreated) -> None:
         if event.is_of_caller:
             self._of_leg[event.leg] = None
@@ -143,6 +146,15 @@ class CallStory:
         return found
 
 
+_TOLD: dict[type[BusEvent], Callable[..., None]] = {
+    CallLinked: CallStory.linked,
+    LegCreated: CallStory.leg_created,
+    LegMoved: CallStory.leg_moved,
+    LegAnswered: CallStory.leg_answered,
+    LegEnded: CallStory.leg_ended,
+}
+
+
 def _talk_seconds(attempt: _Attempt, ended_at: float) -> float:
     if attempt.answered_at is None or attempt.to.kind is PartyKind.APPLICATION:
         return 0.0
@@ -178,25 +190,12 @@ class CdrRecorder:
     def observe(self, event: BusEvent) -> None:
         if isinstance(event, CallStarted):
             self._stories[event.call] = CallStory(event)
-        elif isinstance(event, KINDS) and (story := self._stories.get(event.call)):
-            self._tell(story, event)
-
-    def _tell(self, story: CallStory, event: BusEvent) -> None:
-        match event:
-            case CallLinked():
-                story.linkedid = event.linkedid
-            case LegCreated():
-                story.leg_created(event)
-            case LegMoved():
-                story.leg_moved(event)
-            case LegAnswered():
-                story.leg_answered(event)
-            case LegEnded():
-                story.leg_ended(event)
-            case CallEnded():
-                del self._stories[event.call]
-                for row in story.rows(event):
-                    self._append(row)
+        elif isinstance(event, CallEnded):
+            story = self._stories.pop(event.call, None)
+            for row in story.rows(event) if story is not None else ():
+                self._append(row)
+        elif isinstance(event, KINDS) and (story := self._stories.get(event.call)) is not None:
+            _TOLD[type(event)](story, event)
 
     def describe(self) -> dict[str, object]:
         return {"calls_in_progress": len(self._stories)}

@@ -90,7 +90,7 @@ class Pbx:
         self.directory, self.admission, self.location = directory, admission, location
         self.services, self._addresses, self._clock = services, addresses, clock
         self._terminal_app, self._applications = terminal_app, applications
-        self._system = system
+        self._system, self._log = system, log.bind()
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
@@ -281,10 +281,10 @@ class Pbx:
     def near(self, *numbers: str) -> Call | None:
         """A call that one of these terminals takes part in: its next one goes to the same media worker, so that a
         transfer can join both. Not for gateways, whose many calls are spread over all workers."""
+        active = self.services.active
         for number in numbers:
-            calls = self.services.active.calls_of(number)
-            if 0 < len(calls) <= CALLS_OF_A_PHONE:
-                return self.calls.get(calls[0])
+            if 0 < active.count(number) <= CALLS_OF_A_PHONE:
+                return self.calls.get(active.calls_of(number)[0])
         return None
 
     def leg_of_dialog(self, replaces: Replaces) -> Leg | None:
@@ -316,8 +316,9 @@ class Pbx:
 
     def _call_done(self, call: Call) -> None:
         self.calls.pop(call.id, None)
-        call.log.debug(
+        self._log.debug(
             "call ended",
+            call=call.id,
             caller=call.caller.party.number,
             to=call.to.number,
             cause=call.cause.name if call.cause is not None else "",

@@ -66,18 +66,16 @@ class Attempt:
     async def outcome(self, ring_s: float = RING_CAP_S) -> DialOutcome:
         """Wait for the first answer, the last refusal, or the end of the ringing time."""
         self._call.attempt = self
+        timer = asyncio.get_running_loop().call_later(ring_s, self._rung_out)
         try:
             for leg in self._legs:
                 self._changed(leg)
-            async with asyncio.timeout(ring_s):
-                winner = await self._decided
-        except TimeoutError:
-            winner = None
-            self._give_up(NO_ANSWER, None)
+            winner = await self._decided
         except asyncio.CancelledError:
             self._give_up((self._call.caller.cause if self._call.has_caller else None) or NO_ANSWER, None)
             raise
         finally:
+            timer.cancel()
             self._call.attempt = None
             if self._plays:
                 self._call.caller.stop_plays()
@@ -87,6 +85,12 @@ class Attempt:
         self._give_up(cause if winner is None else ANSWERED_ELSEWHERE, winner)
         redirected = next((leg for leg in self._legs if leg.redirect is not None), None) if winner is None else None
         return DialOutcome(winner, cause if redirected is None else redirected.cause or cause, redirected)
+
+    def _rung_out(self) -> None:
+        """The ringing time is over."""
+        if not self._decided.done():
+            self._decided.set_result(None)
+            self._give_up(NO_ANSWER, None)
 
     def _changed(self, leg: Leg) -> None:
         if self._decided.done():

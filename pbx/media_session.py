@@ -6,6 +6,7 @@ together with others.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from media.api import (
     ConfigureEndpoint,
@@ -29,6 +30,8 @@ PCMA, PCMU = RtpFormat(8, "PCMA"), RtpFormat(0, "PCMU")
 EVENTS = RtpFormat(101, "telephone-event", fmtp="0-16")
 TRANSCODED = (PCMA, PCMU)  # what the engine decodes and encodes
 BASIC: tuple[RtpFormat, ...] = (PCMA, PCMU, EVENTS)
+_TRANSCODED = frozenset(each.encoding for each in TRANSCODED)
+_DIRECTIONS = {each: Direction(each.value) for each in SdpDirection}
 
 
 class MediaRefused(Exception):
@@ -96,10 +99,10 @@ class MediaSession:
         rtcp = HostPort(*agreed.rtcp) if agreed.rtcp is not None else None
         spec = StreamSpec(
             remote=HostPort(*agreed.remote),
-            payloads=tuple(_payload(each) for each in agreed.send),
+            payloads=_payloads(agreed.send),
             sources=self._sources,
             ptime_ms=agreed.ptime_ms,
-            direction=Direction(agreed.direction.value),
+            direction=_DIRECTIONS[agreed.direction],
             rtcp=rtcp,
             rtcp_mux=agreed.rtcp_mux,
         )
@@ -138,7 +141,7 @@ class MediaSession:
         self.peer_offer = _parse(sdp)
         for section in self.peer_offer.media:
             is_ours = section.media == "audio" and section.protocol.upper() in PROTOCOLS
-            if is_ours and section.port and any(f.is_audio for f in section.formats):
+            if is_ours and section.port and _codec_of(section.formats) is not None:
                 return section.formats
         raise MediaRefused("no audio stream in the offer")
 
@@ -162,9 +165,7 @@ class MediaSession:
     @property
     def codec(self) -> RtpFormat | None:
         """The codec we send."""
-        if self.agreed is None:
-            return None
-        return next((each for each in self.agreed.send if each.is_audio), None)
+        return _codec_of(self.agreed.send) if self.agreed is not None else None
 
     @property
     def has_events(self) -> bool:
@@ -199,10 +200,11 @@ class MediaSession:
 
 
 def can_transcode(codec: RtpFormat) -> bool:
-    return any(codec.encoding == known.encoding for known in TRANSCODED)
+    return codec.encoding in _TRANSCODED
 
 
-def formats_for_peer(offered: Sequence[RtpFormat]) -> tuple[RtpFormat, ...]:
+@lru_cache(maxsize=256)
+def formats_for_peer(offered: tuple[RtpFormat, ...]) -> tuple[RtpFormat, ...]:
     """What to offer to the other side of a caller who offered this: the same, in the same order and numbers, and
     what can be transcoded from or to it."""
     formats = list(offered)
@@ -213,6 +215,7 @@ def formats_for_peer(offered: Sequence[RtpFormat]) -> tuple[RtpFormat, ...]:
     return (*(f for f in formats if f.is_audio), *(f for f in formats if not f.is_audio))
 
 
+@lru_cache(maxsize=256)
 def formats_like(codec: RtpFormat | None) -> tuple[RtpFormat, ...]:
     """What a side may use when the other side uses `codec`: the same first, then what can be transcoded."""
     if codec is None:
@@ -230,5 +233,13 @@ def _parse(sdp: bytes) -> SessionDescription:
         raise MediaRefused(error.reason, error.status) from None
 
 
-def _payload(each: RtpFormat) -> Payload:
-    return Payload(each.number, each.name, each.clock_rate, each.channels, each.fmtp)
+@lru_cache(maxsize=256)
+def _payloads(formats: tuple[RtpFormat, ...]) -> tuple[Payload, ...]:
+    return tuple([Payload(each.number, each.name, each.clock_rate, each.channels, each.fmtp) for each in formats])
+
+
+def _codec_of(formats: Sequence[RtpFormat]) -> RtpFormat | None:
+    for each in formats:
+        if each.is_audio:
+            return each
+    return None

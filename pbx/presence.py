@@ -71,6 +71,7 @@ class Presence:
         self._changed = changed
         self._calls: dict[CallId, tuple[Party, Party]] = {}
         self._devices: dict[LegId | CallId, _Device] = {}
+        self._of_call: dict[CallId, dict[LegId | CallId, _Device]] = {}
         self._numbers: dict[str, dict[LegId | CallId, _Device]] = {}
         handlers: dict[type[BusEvent], Callable[..., None]] = {
             CallStarted: self._call_started,
@@ -116,8 +117,8 @@ class Presence:
         if event.leg in self._devices:
             self._devices[event.leg].tags = event.tags
         self._reach(event.leg, LineState.EARLY)
-        for key, device in list(self._devices.items()):
-            if device.call == event.call and device.direction is Direction.INCOMING:
+        for key, device in list(self._of_call.get(event.call, {}).items()):
+            if device.direction is Direction.INCOMING:
                 self._reach(key, LineState.EARLY)
 
     def _leg_answered(self, event: LegAnswered) -> None:
@@ -153,6 +154,7 @@ class Presence:
 
     def _enter(self, key: LegId | CallId, device: _Device) -> None:
         self._devices[key] = device
+        self._of_call.setdefault(device.call, {})[key] = device
         self._numbers.setdefault(device.party.number, {})[key] = device
         self._changed(device.party.number)
 
@@ -167,8 +169,13 @@ class Presence:
         if device is None:
             return
         number = device.party.number
-        devices = self._numbers[number]
-        del devices[key]
-        if not devices:
-            del self._numbers[number]
+        _remove(self._numbers, number, key)
+        _remove(self._of_call, device.call, key)
         self._changed(number)
+
+
+def _remove(devices: dict[str, dict[LegId | CallId, _Device]], under: str, key: LegId | CallId) -> None:
+    found = devices[under]
+    del found[key]
+    if not found:
+        del devices[under]

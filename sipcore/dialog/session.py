@@ -38,6 +38,7 @@ from sipcore.flow import Flow
 from sipcore.headers import CSeq
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
+from sipcore.timers import earlier
 from sipcore.transaction.keys import Key
 
 
@@ -119,12 +120,16 @@ class InviteSession(EarlySession):
 
     @property
     def deadline(self) -> float | None:
-        retry = self._retry_at
-        success = self._success.deadline if self._success is not None else None
-        timer = self._timer.deadline if self._timer is not None else None
-        reliable = self._reliable.deadline if self._reliable is not None else None
-        moments = (retry, success, timer, reliable, self._update.deadline)
-        return min((at for at in moments if at is not None), default=None)
+        """The earliest of all that waits."""
+        found = self._retry_at
+        if self._success is not None:
+            found = earlier(found, self._success.deadline)
+        if self._timer is not None:
+            found = earlier(found, self._timer.deadline)
+        if self._reliable is not None:
+            found = earlier(found, self._reliable.deadline)
+        update = self._update.deadline
+        return found if update is None else earlier(found, update)
 
     def on_timer(self, now: float) -> Actions:
         if self._retry_at is not None and now >= self._retry_at:

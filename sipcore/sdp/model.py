@@ -8,6 +8,7 @@ Attributes = tuple[tuple[str, str], ...]
 """(name, value) in order; "" is the value of a flag."""
 
 _UNSPECIFIED = ("0.0.0.0", "::")
+_CACHED_ATTRIBUTES = 64
 
 
 class Direction(StrEnum):
@@ -134,10 +135,9 @@ class MediaSection:
         """The payload types in order of preference; those that nothing describes are left out."""
         if not self.is_rtp:
             return ()
-        maps = _by_payload(self.attributes, "rtpmap")
-        fmtps = _by_payload(self.attributes, "fmtp")
-        found = [_format(each, maps.get(each), fmtps.get(each, "")) for each in self.payloads]
-        return tuple([each for each in found if each is not None])
+        if len(self.attributes) > _CACHED_ATTRIBUTES or len(self.payloads) > _CACHED_ATTRIBUTES:
+            return _formats(self.payloads, self.attributes)
+        return _formats_cached(self.payloads, self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,15 @@ def _milliseconds(text: str | None) -> int | None:
 def _by_payload(attributes: Attributes, name: str) -> dict[str, str]:
     pairs = [value.partition(" ") for key, value in attributes if key == name]
     return {payload: rest.strip() for payload, _, rest in pairs}
+
+
+def _formats(payloads: tuple[str, ...], attributes: Attributes) -> tuple[RtpFormat, ...]:
+    maps, fmtps = _by_payload(attributes, "rtpmap"), _by_payload(attributes, "fmtp")
+    found = [_format(each, maps.get(each), fmtps.get(each, "")) for each in payloads]
+    return tuple([each for each in found if each is not None])
+
+
+_formats_cached = lru_cache(maxsize=1024)(_formats)  # a phone offers the same in each call
 
 
 @lru_cache(maxsize=2048)

@@ -5,6 +5,7 @@ An m= line that we do not do is answered with port 0 in its place. Directions in
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.model import Attributes, Direction, MediaSection, Origin, RtpFormat, SessionDescription
@@ -111,14 +112,14 @@ def read_answer(offer: SessionDescription, answer: SessionDescription) -> Negoti
     """
     if len(answer.media) != len(offer.media):
         raise RemoteProtocolError("the answer has another number of media sections than the offer", 488)
-    if any(mine.media != theirs.media for mine, theirs in zip(offer.media, answer.media, strict=True)):
+    if any([mine.media != theirs.media for mine, theirs in zip(offer.media, answer.media, strict=True)]):
         raise RemoteProtocolError("the answer has its media sections in another order than the offer", 488)
     index = next((at for at, section in enumerate(offer.media) if section.port), None)
     if index is None or answer.media[index].port == 0:
         return None
     asked, section = offer.media[index], answer.media[index]
     pairs = _common(section.formats, asked.formats)
-    if not any(mine.is_audio for _, mine in pairs):
+    if not any([mine.is_audio for _, mine in pairs]):
         raise RemoteProtocolError("the answer accepts the stream without any encoding of the offer", 488)
     return Negotiated(
         index,
@@ -140,35 +141,37 @@ def revise(previous: SessionDescription, new: SessionDescription) -> SessionDesc
     return replace(candidate, origin=replace(previous.origin, version=previous.origin.version + 1))
 
 
-Pairs = list[tuple[RtpFormat, RtpFormat]]
+Pairs = Sequence[tuple[RtpFormat, RtpFormat]]
 
 
 def _choose_section(offer: SessionDescription, ours: Sequence[RtpFormat], only_first: bool) -> tuple[int | None, Pairs]:
     for index, section in enumerate(offer.media):
         if section.media == "audio" and section.port and section.protocol.upper() in PROTOCOLS:
-            pairs = _accept(ours, section.formats, only_first)
+            pairs = _accept(tuple(ours), section.formats, only_first)
             if pairs:
                 return index, pairs
-    return None, []
+    return None, ()
 
 
-def _accept(ours: Sequence[RtpFormat], theirs: Sequence[RtpFormat], only_first: bool) -> Pairs:
+@lru_cache(maxsize=256)
+def _accept(ours: tuple[RtpFormat, ...], theirs: tuple[RtpFormat, ...], only_first: bool) -> Pairs:
     """The common formats in our order; companions only with a codec of their clock rate (RFC 4733 §2.1)."""
     pairs = _common(ours, theirs)
     codecs = [pair for pair in pairs if pair[0].is_audio]
     if only_first:
         codecs = codecs[:1]
     rates = {mine.clock_rate for mine, _ in codecs}
-    return codecs + [pair for pair in pairs if not pair[0].is_audio and pair[0].clock_rate in rates]
+    return (*codecs, *(pair for pair in pairs if not pair[0].is_audio and pair[0].clock_rate in rates))
 
 
-def _common(some: Sequence[RtpFormat], others: Sequence[RtpFormat]) -> Pairs:
+@lru_cache(maxsize=256)
+def _common(some: tuple[RtpFormat, ...], others: tuple[RtpFormat, ...]) -> Pairs:
     """Pairs of the same encoding in the order of `some`, each payload used once."""
     first: dict[tuple[str, int, int], RtpFormat] = {}
     for other in others:
         first.setdefault(other.encoding, other)
     pairs = [(each, first.pop(each.encoding, None)) for each in some]
-    return [(each, other) for each, other in pairs if other is not None]
+    return tuple([(each, other) for each, other in pairs if other is not None])
 
 
 def _renumber(mine: RtpFormat, theirs: RtpFormat) -> RtpFormat:
@@ -227,17 +230,25 @@ def _section(
     *,
     rtcp_mux: bool,
 ) -> MediaSection:
+    payloads, codecs = _codecs(tuple(formats))
+    attributes = (
+        *codecs,
+        ("ptime", str(ptime_ms)),
+        *_rtcp_attributes(local, rtcp_mux),
+        (direction.value, ""),
+    )
+    return MediaSection("audio", local.port, protocol, payloads, "", attributes)
+
+
+@lru_cache(maxsize=1024)
+def _codecs(formats: tuple[RtpFormat, ...]) -> tuple[tuple[str, ...], Attributes]:
+    """Payload types, and the attributes that say what they are."""
     attributes: list[tuple[str, str]] = []
     for each in formats:
         attributes.append(("rtpmap", _rtpmap(each)))
         if each.fmtp:
             attributes.append(("fmtp", f"{each.number} {each.fmtp}"))
-    attributes.append(("ptime", str(ptime_ms)))
-    attributes += _rtcp_attributes(local, rtcp_mux)
-    attributes.append((direction.value, ""))
-    return MediaSection(
-        "audio", local.port, protocol, tuple([str(each.number) for each in formats]), "", tuple(attributes)
-    )
+    return tuple([str(each.number) for each in formats]), tuple(attributes)
 
 
 def _rtpmap(each: RtpFormat) -> str:

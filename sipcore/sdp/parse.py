@@ -14,48 +14,74 @@ _MOST_SECTIONS = 32
 _MOST_LINES = 2000
 _MOST_PAYLOADS = 256  # an RTP payload type has seven bits
 _CACHED_LENGTH = 80
+_CACHED_TEXT = 1024
 
 
 def parse_sdp(body: bytes | str) -> SessionDescription:
     """The description in `body`; raises ParseError and nothing else."""
-    lines = _lines(body)
-    starts = [at for at, line in enumerate(lines) if line[:2] == "m="]
-    if len(starts) > _MOST_SECTIONS:
+    head, *sections = _text(body).split("\nm=")
+    if len(sections) > _MOST_SECTIONS:
         raise ParseError("the session description has too many media sections", 488)
-    ends = [*starts[1:], len(lines)]
-    media = tuple([_section(lines[start:end]) for start, end in zip(starts, ends, strict=False)])
-    description = _session(lines[: starts[0]] if starts else lines, media)
-    if not description.address and any(section.port and not section.address for section in media):
+    media = tuple([_section(text) for text in sections])
+    description = _session(head, media)
+    if not description.address and any([section.port and not section.address for section in media]):
         raise ParseError("the session description has no connection address")
     return description
 
 
-def _lines(body: bytes | str) -> list[str]:
+def _text(body: bytes | str) -> str:
+    """Lines ended by LF."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         raise ParseError("the session description holds a NUL")
-    lines = text.split("\n")
-    if len(lines) > _MOST_LINES:
+    if text.count("\n") >= _MOST_LINES:
         raise ParseError("the session description has too many lines", 488)
-    if not lines[0].startswith("v=0"):
+    if not text.startswith("v=0"):
         raise ParseError("the session description does not start with v=0")
-    return lines
+    return text
 
 
-def _session(lines: list[str], media: tuple[MediaSection, ...]) -> SessionDescription:
-    origin: Origin | None = None
+def _session(text: str, media: tuple[MediaSection, ...]) -> SessionDescription:
+    """What is the same in every call of a phone is read once."""
+    if text.count("\no=") != 1:
+        origin, others = _last_origin(text)
+    else:
+        before, _, rest = text.partition("\no=")
+        line, _, after = rest.partition("\n")
+        origin, others = _origin(line), f"{before}\n{after}" if "\n" in before else after
+    address, name, attributes, bandwidth, times = _of_session(others)
+    return SessionDescription(origin, media, address, name, attributes, bandwidth, times)
+
+
+def _last_origin(text: str) -> tuple[Origin, str]:
+    """The o= line that counts where there are several, and the lines without it."""
+    lines = text.split("\n")
+    origins = [_origin(line[2:]) for line in lines if line[:2] == "o="]
+    if not origins:
+        raise ParseError("the session description has no o= line")
+    return origins[-1], "\n".join([line for line in lines if line[:2] != "o="])
+
+
+_Session = tuple[str, str, Attributes, tuple[str, ...], tuple[str, ...]]
+_Section = tuple[str, Attributes, tuple[str, ...]]
+
+
+def _of_session(text: str) -> _Session:
+    return _read_session_cached(text) if len(text) <= _CACHED_TEXT else _read_session(text)
+
+
+def _read_session(text: str) -> _Session:
+    """Address, name, attributes, bandwidth and times."""
     address, name = "", "-"
     attributes: list[tuple[str, str]] = []
     bandwidth: list[str] = []
     times: list[str] = []
-    for line in lines:
+    for line in text.split("\n"):
         kind, value = line[:2], line[2:]
         if kind == "a=":
             attributes.append(_attribute(value))
-        elif kind == "o=":
-            origin = _origin(value)
         elif kind == "c=":
             address = _address(value)
         elif kind == "s=":
@@ -64,19 +90,22 @@ def _session(lines: list[str], media: tuple[MediaSection, ...]) -> SessionDescri
             times.append(value.strip() or "0 0")
         elif kind == "b=":
             bandwidth.append(value.strip())
-    if origin is None:
-        raise ParseError("the session description has no o= line")
-    return SessionDescription(
-        origin, media, address, name, tuple(attributes), tuple(bandwidth), tuple(times) or ("0 0",)
-    )
+    return address, name, tuple(attributes), tuple(bandwidth), tuple(times) or ("0 0",)
 
 
-def _section(lines: list[str]) -> MediaSection:
-    media, port, port_count, protocol, payloads = _media_line(lines[0])
+def _section(text: str) -> MediaSection:
+    line, _, rest = text.partition("\n")
+    media, port, port_count, protocol, payloads = _media_line(line)
+    address, attributes, bandwidth = _read_section_cached(rest) if len(rest) <= _CACHED_TEXT else _read_section(rest)
+    return MediaSection(media, port, protocol, payloads, address, attributes, bandwidth, port_count)
+
+
+def _read_section(text: str) -> _Section:
+    """Address, attributes and bandwidth: what follows an m= line."""
     address = ""
     attributes: list[tuple[str, str]] = []
     bandwidth: list[str] = []
-    for line in lines:
+    for line in text.split("\n"):
         kind = line[:2]
         if kind == "a=":
             attributes.append(_attribute(line[2:]))
@@ -84,12 +113,16 @@ def _section(lines: list[str]) -> MediaSection:
             address = address or _address(line[2:])
         elif kind == "b=":
             bandwidth.append(line[2:].strip())
-    kept: Attributes = tuple(attributes)
-    return MediaSection(media, port, protocol, payloads, address, kept, tuple(bandwidth), port_count)
+    return address, tuple(attributes), tuple(bandwidth)
+
+
+# Phones describe themselves in the same words in each call; ports and the o= line are what differs.
+_read_session_cached = lru_cache(maxsize=1024)(_read_session)
+_read_section_cached = lru_cache(maxsize=1024)(_read_section)
 
 
 def _media_line(line: str) -> tuple[str, int, int, str, tuple[str, ...]]:
-    words = line[2:].split()
+    words = line.split()
     if len(words) < 3:
         raise ParseError("an m= line is malformed")
     media, ports, protocol, *payloads = words

@@ -1,38 +1,39 @@
 """Print a session description in the order of RFC 8866 §5."""
 
+from functools import lru_cache
+
 from sipcore.sdp.model import Attributes, MediaSection, SessionDescription
 
 
 def write_sdp(description: SessionDescription) -> bytes:
     """The body of a message with content type application/sdp."""
     origin = description.origin
-    address_type = _address_type(origin.address)
     lines = [
         "v=0",
-        f"o={origin.username} {origin.session_id} {origin.version} IN {address_type} {origin.address}",
+        f"o={origin.username} {origin.session_id} {origin.version} IN {_address_type(origin.address)} {origin.address}",
         f"s={description.name}",
     ]
     if description.address:
         lines.append(_connection(description.address))
     lines += [f"b={value}" for value in description.bandwidth]
     lines += [f"t={value}" for value in description.times]
-    lines += _attributes(description.attributes)
-    for section in description.media:
-        lines += _section(section)
-    return ("\r\n".join(lines) + "\r\n").encode()
+    text = "\r\n".join(lines) + "\r\n" + _attributes(description.attributes)
+    return (text + "".join([_section(section) for section in description.media])).encode()
 
 
-def _section(section: MediaSection) -> list[str]:
+def _section(section: MediaSection) -> str:
     port = f"{section.port}/{section.port_count}" if section.port_count != 1 else str(section.port)
     lines = [" ".join((f"m={section.media} {port} {section.protocol}", *section.payloads))]
     if section.address:
         lines.append(_connection(section.address))
     lines += [f"b={value}" for value in section.bandwidth]
-    return lines + _attributes(section.attributes)
+    return "\r\n".join(lines) + "\r\n" + _attributes(section.attributes)
 
 
-def _attributes(attributes: Attributes) -> list[str]:
-    return [f"a={name}:{value}" if value else f"a={name}" for name, value in attributes]
+@lru_cache(maxsize=1024)
+def _attributes(attributes: Attributes) -> str:
+    """What we say of our codecs is the same in many calls."""
+    return "".join([f"a={name}:{value}\r\n" if value else f"a={name}\r\n" for name, value in attributes])
 
 
 def _connection(address: str) -> str:
