@@ -112,14 +112,14 @@ def read_answer(offer: SessionDescription, answer: SessionDescription) -> Negoti
     """
     if len(answer.media) != len(offer.media):
         raise RemoteProtocolError("the answer has another number of media sections than the offer", 488)
-    if any([mine.media != theirs.media for mine, theirs in zip(offer.media, answer.media, strict=True)]):
+    if any(mine.media != theirs.media for mine, theirs in zip(offer.media, answer.media, strict=True)):
         raise RemoteProtocolError("the answer has its media sections in another order than the offer", 488)
     index = next((at for at, section in enumerate(offer.media) if section.port), None)
     if index is None or answer.media[index].port == 0:
         return None
     asked, section = offer.media[index], answer.media[index]
     pairs = _common(section.formats, asked.formats)
-    if not any([mine.is_audio for _, mine in pairs]):
+    if not any(mine.is_audio for _, mine in pairs):
         raise RemoteProtocolError("the answer accepts the stream without any encoding of the offer", 488)
     return Negotiated(
         index,

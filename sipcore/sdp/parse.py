@@ -24,7 +24,7 @@ def parse_sdp(body: bytes | str) -> SessionDescription:
         raise ParseError("the session description has too many media sections", 488)
     media = tuple([_section(text) for text in sections])
     description = _session(head, media)
-    if not description.address and any([section.port and not section.address for section in media]):
+    if not description.address and any(section.port and not section.address for section in media):
         raise ParseError("the session description has no connection address")
     return description
 
