@@ -41,7 +41,7 @@ def load_office(path: Path, stored: Office | None = NO_OFFICE) -> Office:
 def parse_office(text: str, file: str = "office.toml", stored: Office | None = NO_OFFICE) -> Office:
     """The same from text; `file` is the name that errors carry."""
     document = parse_document(text, file)
-    return _office(_checked(document, stored), stored or NO_OFFICE)
+    return _office(_with_whole_paths(_checked(document, stored), Path(file)), stored or NO_OFFICE)
 
 
 def _checked(document: Document, stored: Office | None) -> OfficeDocument:
@@ -52,6 +52,13 @@ def _checked(document: Document, stored: Office | None) -> OfficeDocument:
     if problems or isinstance(found, list):
         raise document.invalid(problems)
     return found
+
+
+def _with_whole_paths(document: OfficeDocument, file: Path) -> OfficeDocument:
+    """Sound files are named relative to the document, but used from anywhere."""
+    folder = file.absolute().parent
+    sounds = tuple(each.model_copy(update={"file": str(folder / each.file)}) for each in document.sounds)
+    return document.model_copy(update={"sounds": sounds})
 
 
 def _office(document: OfficeDocument, stored: Office) -> Office:

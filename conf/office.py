@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PlainValidator
 
+from conf.countries import COUNTRIES
 from conf.fields import choice, host, host_or_empty, network, text, text_up_to, whole_number
 from conf.model import Section
 
@@ -115,6 +116,8 @@ class OfficeSection(Section):
     timezone: Annotated[str, PlainValidator(_timezone)] = "UTC"
     # Three digits are enough for 900 people and quick to dial (AMB-1).
     number_length: Annotated[int, PlainValidator(whole_number(MIN_NUMBER_LENGTH, MAX_NUMBER_LENGTH))] = 3
+    # REG-18: whose tones callers hear; empty follows the language.
+    country: Annotated[str, PlainValidator(choice("", *COUNTRIES))] = ""
 
 
 class UserSection(Section):
@@ -200,11 +203,19 @@ class ProviderSection(Section):
     disabled: bool = False
 
 
+class SoundSection(Section):
+    """One of `[[sounds]]` (SND-*). `file` is relative to the document."""
+
+    id: Annotated[str, PlainValidator(_user_id)]
+    file: Annotated[str, PlainValidator(text_up_to(4096, at_least=1))]
+    music: bool = False
+
+
 class OfficeDocument(Section):
     """The whole of `office.toml`."""
 
     later: ClassVar[frozenset[str]] = frozenset({
-        "groups", "queues", "ivrs", "conferences", "sounds", "calendars", "external_numbers",
+        "groups", "queues", "ivrs", "conferences", "calendars", "external_numbers",
         "outbound_routes", "features",
     })  # fmt: skip
 
@@ -212,3 +223,4 @@ class OfficeDocument(Section):
     users: Annotated[tuple[UserSection, ...], Field(strict=False)] = ()
     terminals: Annotated[tuple[TerminalSection, ...], Field(strict=False)] = ()
     providers: Annotated[tuple[ProviderSection, ...], Field(strict=False)] = ()
+    sounds: Annotated[tuple[SoundSection, ...], Field(strict=False)] = ()

@@ -17,6 +17,7 @@ class TerminalCall:
         outcome = await ctx.ring(call, terminal)
         callee = outcome.answered
         if callee is None:
+            await ctx.play_failure(call, outcome.cause)
             return outcome.cause
         bridge = callee.bridge or call.connect(call.caller, callee)
         call.caller.answer(callee.media.formats_for_other_side)

@@ -26,6 +26,9 @@ class AppContext(Protocol):
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number."""
 
+    async def play_failure(self, call: Call, cause: Cause) -> None:
+        """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
+
     async def prepare(self, call: Call) -> None:
         """Get media ports for the caller; needed before it can be answered. Raises `MediaRefused`."""
 

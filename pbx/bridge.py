@@ -3,16 +3,13 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from media.api import JoinRoom, LeaveRoom, ToneSource
+from media.api import JoinRoom, LeaveRoom
 from pbx.events import BridgeEnded, BridgeFormed, BridgeId
 from pbx.media_session import can_transcode, formats_like
 from pbx.services import Services
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
-
-# What a held party hears: two short soft tones every five seconds say that the line is alive.
-HOLD_TONE = ToneSource((((425.0,), 120), ((), 160), ((425.0,), 120), ((), 4600)), loop=True, level_db=-24.0)
 
 
 class Bridge:
@@ -68,7 +65,7 @@ class Bridge:
             if other is leg:
                 continue
             if leg.held:
-                other.start_play(HOLD_TONE)
+                self._services.sound.play_hold(other)
             else:
                 other.stop_plays()
 

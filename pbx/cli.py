@@ -280,7 +280,7 @@ def _document(path: Path) -> tuple[str, str]:
         return sys.stdin.read(), "standard input"
     from conf.read import read_text
 
-    return read_text(path), str(path)
+    return read_text(path), str(path.absolute())  # the server runs in another folder
 
 
 def _two_numbers(number: str, second: str) -> tuple[str, str]:

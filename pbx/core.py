@@ -26,6 +26,7 @@ from pbx.leg import Leg
 from pbx.location import Location
 from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
 from pbx.notifier import Notifier
+from pbx.office_sound import OfficeSound
 from pbx.originate import Originator
 from pbx.party import Party
 from pbx.publisher import Publisher
@@ -91,6 +92,7 @@ class Pbx:
         self.services, self._addresses, self._clock = services, addresses, clock
         self._terminal_app, self._applications = terminal_app, applications
         self._system, self._log = system, log.bind()
+        services.sound = OfficeSound.of(directory.office)
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
@@ -333,6 +335,9 @@ class Pbx:
     async def prepare(self, call: Call) -> None:
         await self.create_media(call)
 
+    async def play_failure(self, call: Call, cause: Cause) -> None:
+        await self.services.sound.play_failure(call.caller, cause)
+
     async def ring(self, call: Call, terminal: Terminal, on_ringing: Callable[[], None] | None = None) -> DialOutcome:
         return await self.ringer.ring(call, terminal, on_ringing)
 
@@ -398,6 +403,7 @@ class Pbx:
     def office_changed(self, directory: Directory) -> None:
         """Another office is in force from now on; calls go on."""
         self.directory = self.admission.directory = directory
+        self.services.sound = OfficeSound.of(directory.office)
         self.notifier.office_changed()
         self.texts.office_changed()
         self.publisher.keep_only([terminal.number for terminal in directory.office.terminals if not terminal.disabled])

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from media.api import ToneSource
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
 from pbx.leg import Leg, LegState
 
 if TYPE_CHECKING:
     from pbx.call import Call
 
-RINGBACK = ToneSource((((425.0,), 1000), ((), 4000)), loop=True, level_db=-18.0)
 RING_CAP_S = 600.0  # FWD-4
 _BEST_FIRST = (DECLINED, BUSY, NO_ANSWER, NOT_ACCEPTABLE)  # a 6xx before all others: RFC 3261 §16.7 step 6
 
@@ -114,7 +112,7 @@ class Attempt:
             self._call.connect(caller, leg)
         elif caller.is_answered and self._early is None and not self._plays:
             self._plays = True
-            caller.start_play(RINGBACK)
+            caller.start_play(self._call.services.sound.tones.ringback)
         else:
             caller.ring()
 

@@ -21,6 +21,8 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import BusEvent
 from pbx.limits import ActiveCalls
+from pbx.office_sound import OfficeSound
+from storage.records import Office
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
@@ -35,6 +37,7 @@ class Services:
         self.engine, self.clock, self.bus = engine, clock, bus
         self.legs: dict[EndpointId, Leg] = {}
         self.active = ActiveCalls()
+        self.sound = OfficeSound.of(Office())  # of the office in force
         self._ids = count(1)
         engine.listen(self._media_event)
 

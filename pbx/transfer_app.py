@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pbx.cause import NORMAL, Cause
-from pbx.dial import RINGBACK, DialOutcome
+from pbx.dial import DialOutcome
 from pbx.media_session import MediaRefused
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Transfer:
         if not self._is_ringing:
             self._is_ringing = True
             self._reports.tell(180)
-            self._transferee.start_play(RINGBACK)
+            self._transferee.start_play(self._pbx.services.sound.tones.ringback)
 
     async def _talk(self, call: "Call", target: "Leg") -> Cause:
         self._transferee.stop_plays()
@@ -93,4 +93,8 @@ class Transfer:
             return cause
         call.referred_by = None
         outcome = await self._ring(call, terminal)
-        return cause if outcome.answered is None else await self._talk(call, outcome.answered)
+        if outcome.answered is not None:
+            return await self._talk(call, outcome.answered)
+        self._transferee.stop_plays()
+        await self._pbx.play_failure(call, outcome.cause)
+        return cause

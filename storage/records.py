@@ -59,6 +59,15 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound file of the office (SND-1), by an absolute path; `music` is heard by who is held (SND-5)."""
+
+    id: str
+    file: str
+    music: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Office:
     """The whole office as it is applied: immutable snapshot, replaced as one."""
 
@@ -69,9 +78,11 @@ class Office:
     users: tuple[User, ...] = ()
     terminals: tuple[Terminal, ...] = ()
     providers: tuple[Provider, ...] = ()
+    sounds: tuple[Sound, ...] = ()
+    country: str = ""
 
 
-Entry = User | Terminal | Provider
+Entry = User | Terminal | Provider | Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,7 @@ OFFICE_LISTS = (
     OfficeList("users", User, "user", "id"),
     OfficeList("terminals", Terminal, "terminal"),
     OfficeList("providers", Provider, "provider", "id"),
+    OfficeList("sounds", Sound, "sound", "id"),
 )
 SECRET = "password"  # of any entry; shown and exported on request only
 OFFICE_VALUES = tuple(each.name for each in fields(Office) if each.name not in {lst.name for lst in OFFICE_LISTS})

@@ -23,6 +23,7 @@ offices = Table(
     Column("language", String, nullable=False),
     Column("timezone", String, nullable=False),
     Column("number_length", Integer, nullable=False),
+    Column("country", String, nullable=False, server_default=""),
 )
 
 _COLUMN_TYPES: dict[object, type[TypeEngine[Any]]] = {str: String, int: Integer, bool: Boolean}

@@ -1,10 +1,13 @@
 """`office.toml`: what it gives, and the rules of numbers and passwords."""
 
+from pathlib import Path
+
 import pytest
 
-from conf.load import ConfInvalid, parse_office
+from conf.export import export_office
+from conf.load import ConfInvalid, load_office, parse_office
 from conf.passwords import MIN_LENGTH, generate_password, weakness
-from storage.records import Office, Provider, Terminal, User
+from storage.records import Office, Provider, Sound, Terminal, User
 
 GOOD = "Long-Enough_1"
 STORED = Office(terminals=(Terminal(number="101", password=GOOD), Terminal(number="102", trust="127.0.0.1")))
@@ -240,3 +243,23 @@ def test_a_mistake_in_a_provider_is_a_sentence(text: str, error: str) -> None:
 )
 def test_outbound_proxies(given: str, kept: str) -> None:
     assert parse_office(provider(f'outbound_proxy = "{given}"')).providers[0].outbound_proxy == kept
+
+
+def test_sound_files_stand_beside_the_document_and_their_ids_are_unique(tmp_path: Path) -> None:
+    document = tmp_path / "office.toml"
+    document.write_text(
+        '[[sounds]]\nid = "hello"\nfile = "sounds/hello.wav"\n[[sounds]]\nid = "m"\nfile = "/m.mp3"\nmusic = true\n'
+    )
+    office = load_office(document)
+    assert office.sounds == (Sound("hello", str(tmp_path / "sounds/hello.wav")), Sound("m", "/m.mp3", music=True))
+    assert parse_office(export_office(office), "/elsewhere/office.toml") == office
+    document.write_text('[[sounds]]\nid = "a"\nfile = "a.wav"\n[[sounds]]\nid = "a"\nfile = ""\n')
+    with pytest.raises(ConfInvalid) as raised:
+        load_office(document)
+    assert [error.message for error in raised.value.errors] == ['"a" is already used by sounds[0]', "must not be empty"]
+
+
+def test_the_country_is_one_whose_tones_are_known() -> None:
+    assert parse_office('[office]\ncountry = "de"').country == "de"
+    with pytest.raises(ConfInvalid, match='must be one of "", "de"'):
+        parse_office('[office]\ncountry = "atlantis"')

@@ -169,6 +169,7 @@ name = "B"
 language = "en"
 timezone = "UTC"
 number_length = 4
+country = ""
 
 [[users]]
 id = "boris"

@@ -12,7 +12,6 @@ and 2.14 (screening rules), 2.15 (parking), 2.17 (redial when free is what a bus
 import asyncio
 
 from media.api import Play
-from pbx.bridge import HOLD_TONE
 from sipcore.sdp.model import Direction
 from tests.support.builders import direction_of, terminal
 from tests.support.office import VirtualOffice, open_office
@@ -67,7 +66,7 @@ async def test_rfc_5359_2_3_who_is_held_hears_that_the_line_is_alive() -> None:
         call, ring = await talking(office)
         call.hold()
         await call.until_modified()
-        assert [each.source for each in office.engine.of(Play)] == [HOLD_TONE]
+        assert [each.source for each in office.engine.of(Play)] == [office.pbx.services.sound.hold]
         assert office.endpoint_of("102").play is not None
         call.resume()
         await call.until_modified()

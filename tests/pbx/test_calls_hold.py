@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from media.api import Direction, Payload, Play, PlayEnded, StopPlay
-from pbx.bridge import HOLD_TONE
 from pbx.views import call_view
 from sipcore.build import response_to
 from sipcore.message import Response
@@ -49,7 +48,7 @@ async def test_a_party_on_hold_hears_the_hold_tone_until_it_is_taken_back(
             assert spec.direction is ours
         other = office.leg_of(held.phone.number)
         plays = [play for play in office.engine.of(Play) if play.endpoint == other.media.endpoint]
-        assert [play.source for play in plays] == [HOLD_TONE]
+        assert [play.source for play in plays] == [office.pbx.services.sound.hold]
         assert office.engine.endpoints[other.media.endpoint].play == plays[0].play
         assert state(office) == "held"
         await asyncio.sleep(30)

@@ -142,5 +142,8 @@ class FakePbx:
     def terminal(self, number: str) -> Terminal | None:
         return self.terminals.get(number)
 
+    async def play_failure(self, call: Call, cause: Cause) -> None:
+        await self.services.sound.play_failure(call.caller, cause)
+
     async def prepare(self, call: Call) -> None:
         await self._create(call.caller.media)

@@ -1,0 +1,69 @@
+"""What callers hear of an office that is nobody's voice: tones of its country, music while they are held."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from media.api import PlaySource, SharedSource, ToneSource
+from pbx.cause import Cause
+from pbx.tones import CountryTones, tones_of
+from storage.records import Office
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+
+log = structlog.get_logger("sound")
+
+# Without music: two short soft tones every five seconds say that the line is alive.
+HOLD_TONE = ToneSource((((425.0,), 120), ((), 160), ((425.0,), 120), ((), 4600)), loop=True, level_db=-24.0)
+INSTALLED_MUSIC = Path("/usr/share/asterisk/moh")  # Debian's asterisk-moh-opsound-wav
+FAILURE_S = 5.0  # long enough to be understood, short enough not to be waited for
+BUSY_STATUS = (486, 600, 603)
+MUSIC_GAIN_DB = -6.0  # mastered for loudspeakers, heard at an ear
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeSound:
+    """Replaced as a whole when the office changes. `hold` is the same source for everybody, so all hear one position
+    of one decoded stream (FEAT-25, SND-6)."""
+
+    tones: CountryTones
+    hold: PlaySource
+
+    @classmethod
+    def of(cls, office: Office) -> "OfficeSound":
+        own = tuple(each.file for each in office.sounds if each.music)
+        music = SharedSource(own) if own else _installed()
+        return cls(tones_of(office.country, office.language), music or HOLD_TONE)
+
+    async def play_failure(self, leg: "Leg", cause: Cause) -> None:
+        """Who is answered already cannot be refused: the tone of the country says it for a while."""
+        if leg.is_answered:
+            leg.start_play(self.tones.busy if cause.status in BUSY_STATUS else self.tones.congestion)
+            try:
+                await asyncio.sleep(FAILURE_S)
+            finally:
+                leg.stop_plays()
+
+    def play_hold(self, leg: "Leg") -> None:
+        """Music to a held party until `stop_plays`; the tone when the music cannot be played, and the log says why."""
+        playing = leg.start_play(self.hold)
+        if self.hold is not HOLD_TONE:
+            playing.add_done_callback(lambda done: _ended(leg, done))
+
+
+def _ended(leg: "Leg", done: "asyncio.Future[str]") -> None:
+    if done.cancelled() or done.result() in ("finished", "stopped"):
+        return
+    log.warning("hold music cannot be played, a tone is heard instead", why=done.result())
+    if not leg.is_ended:
+        leg.start_play(HOLD_TONE)
+
+
+def _installed() -> SharedSource | None:
+    """The music that came with the prompts."""
+    files = tuple(str(path) for path in sorted(INSTALLED_MUSIC.glob("*.wav")))
+    return SharedSource(files, MUSIC_GAIN_DB) if files else None
