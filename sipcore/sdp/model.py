@@ -137,6 +137,8 @@ class MediaSection:
             return ()
         if len(self.attributes) > _CACHED_ATTRIBUTES or len(self.payloads) > _CACHED_ATTRIBUTES:
             return _formats(self.payloads, self.attributes)
+        if has_secrets(self.attributes):
+            return _formats(self.payloads, self.attributes)
         return _formats_cached(self.payloads, self.attributes)
 
 
@@ -166,6 +168,11 @@ class SessionDescription:
         if self.address_of(section) in _UNSPECIFIED:
             return Direction.of(sends=direction.sends, receives=False)
         return direction
+
+
+def has_secrets(attributes: Attributes) -> bool:
+    """Keys of one call: nothing that a memory of what others have said should hold."""
+    return any(name in ("crypto", "ice-pwd") for name, _ in attributes)
 
 
 def first_attribute(attributes: Attributes, name: str) -> str | None:

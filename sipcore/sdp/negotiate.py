@@ -4,13 +4,23 @@ An m= line that we do not do is answered with port 0 in its place. Directions in
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.model import Attributes, Direction, MediaSection, Origin, RtpFormat, SessionDescription
+from sipcore.sdp.security import (
+    Offering,
+    Secured,
+    Security,
+    Terms,
+    is_acceptable,
+    profile_offered,
+    read_terms,
+    terms_answered,
+    terms_offered,
+)
 
-PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _LONGEST_PTIME_MS = 200
 
 
@@ -23,6 +33,7 @@ class LocalMedia:
     rtcp_port: int | None = None
     rtcp_mux: bool = False
     ptime_ms: int = 20
+    security: Security = field(default_factory=Security)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class Negotiated:
     ptime_ms: int
     rtcp: tuple[str, int] | None = None
     rtcp_mux: bool = False
+    secured: Secured | None = None
 
     @property
     def is_held(self) -> bool:
@@ -63,8 +75,10 @@ def make_offer(
     previous: SessionDescription | None = None,
 ) -> SessionDescription:
     """An offer of one audio stream. `previous` is what we last sent in this dialog: its m= lines keep their places."""
-    offered = _section("RTP/AVP", local, formats, direction, local.ptime_ms, rtcp_mux=local.rtcp_mux)
-    return _describe(local, session_id, version, _in_place(offered, previous))
+    terms, security = terms_offered(local.security), local.security
+    mux = local.rtcp_mux or security.offering is Offering.DTLS  # one way to find through NAT, one handshake
+    offered = _section(profile_offered(security), local, formats, direction, local.ptime_ms, terms, rtcp_mux=mux)
+    return _describe(local, session_id, version, _in_place(offered, previous), terms)
 
 
 def make_answer(
@@ -82,15 +96,16 @@ def make_answer(
     `direction` is what we want; the answer never exceeds what the offer allows. `only_first` accepts one codec with
     its companions (telephone-event, comfort noise of the same clock rate) instead of all common ones.
     """
-    index, common = _choose_section(offer, ours, only_first)
+    index, common = _choose_section(offer, ours, only_first, local.security)
     if index is None:
         return None
     section = offer.media[index]
-    agreed = _agree(offer, section, direction)
+    terms = terms_answered(local.security, offer, section) or Terms()
+    agreed = _agree(offer, section, direction, terms.secured)
     ptime_ms = _ptime(section, local.ptime_ms)
-    mux = local.rtcp_mux and section.rtcp_mux
+    mux = section.rtcp_mux and (local.rtcp_mux or (terms.secured is not None and terms.secured.handshake is not None))
     receive = tuple([_renumber(mine, theirs) for mine, theirs in common])
-    accepted = _section(section.protocol, local, receive, agreed, ptime_ms, rtcp_mux=mux)
+    accepted = _section(section.protocol, local, receive, agreed, ptime_ms, terms, rtcp_mux=mux)
     media = tuple([accepted if at == index else _refuse(each) for at, each in enumerate(offer.media)])
     negotiated = Negotiated(
         index,
@@ -101,12 +116,15 @@ def make_answer(
         ptime_ms,
         _rtcp(offer, section),
         mux,
+        terms.secured,
     )
-    return Answer(_describe(local, session_id, version, media), negotiated)
+    return Answer(_describe(local, session_id, version, media, terms), negotiated)
 
 
-def read_answer(offer: SessionDescription, answer: SessionDescription) -> Negotiated | None:
-    """What the peer agreed to; None when it refused the stream (port 0).
+def read_answer(
+    offer: SessionDescription, answer: SessionDescription, security: Security | None = None
+) -> Negotiated | None:
+    """What the peer agreed to; None when it refused the stream (port 0). `security`: what the offer was made with.
 
     Raises RemoteProtocolError when the answer does not belong to the offer (RFC 3264 §6).
     """
@@ -121,15 +139,17 @@ def read_answer(offer: SessionDescription, answer: SessionDescription) -> Negoti
     pairs = _common(section.formats, asked.formats)
     if not any(mine.is_audio for _, mine in pairs):
         raise RemoteProtocolError("the answer accepts the stream without any encoding of the offer", 488)
+    secured = read_terms(security or Security(), asked, answer, section)
     return Negotiated(
         index,
         (answer.address_of(section), section.port),
         tuple([theirs for theirs, _ in pairs]),
         tuple([mine for _, mine in pairs]),
-        _agree(answer, section, offer.direction_of(asked)),
+        _agree(answer, section, offer.direction_of(asked), secured),
         _ptime(section, asked.ptime_ms or 20),
         _rtcp(answer, section),
         asked.rtcp_mux and section.rtcp_mux,
+        secured,
     )
 
 
@@ -144,9 +164,11 @@ def revise(previous: SessionDescription, new: SessionDescription) -> SessionDesc
 Pairs = Sequence[tuple[RtpFormat, RtpFormat]]
 
 
-def _choose_section(offer: SessionDescription, ours: Sequence[RtpFormat], only_first: bool) -> tuple[int | None, Pairs]:
+def _choose_section(
+    offer: SessionDescription, ours: Sequence[RtpFormat], only_first: bool, security: Security
+) -> tuple[int | None, Pairs]:
     for index, section in enumerate(offer.media):
-        if section.media == "audio" and section.port and section.protocol.upper() in PROTOCOLS:
+        if section.media == "audio" and section.port and is_acceptable(security, offer, section):
             pairs = _accept(tuple(ours), section.formats, only_first)
             if pairs:
                 return index, pairs
@@ -181,8 +203,12 @@ def _renumber(mine: RtpFormat, theirs: RtpFormat) -> RtpFormat:
     return RtpFormat(theirs.number, mine.name, mine.clock_rate, mine.channels, mine.fmtp or theirs.fmtp)
 
 
-def _agree(peer: SessionDescription, section: MediaSection, wanted: Direction) -> Direction:
-    theirs = peer.effective_direction(section)
+def _agree(
+    peer: SessionDescription, section: MediaSection, wanted: Direction, secured: Secured | None = None
+) -> Direction:
+    """With ICE an unspecified address says only that the candidates are still to come (RFC 8840 §4.1.1)."""
+    with_ice = secured is not None and secured.theirs is not None
+    theirs = peer.direction_of(section) if with_ice else peer.effective_direction(section)
     return Direction.of(sends=wanted.sends and theirs.receives, receives=wanted.receives and theirs.sends)
 
 
@@ -203,7 +229,8 @@ def _rtcp(description: SessionDescription, section: MediaSection) -> tuple[str, 
 
 
 def _refuse(section: MediaSection) -> MediaSection:
-    return MediaSection(section.media, 0, section.protocol, section.payloads or ("0",))
+    mid = tuple([each for each in section.attributes if each[0] == "mid"])
+    return MediaSection(section.media, 0, section.protocol, section.payloads or ("0",), "", mid)
 
 
 def _in_place(offered: MediaSection, previous: SessionDescription | None) -> tuple[MediaSection, ...]:
@@ -216,9 +243,10 @@ def _in_place(offered: MediaSection, previous: SessionDescription | None) -> tup
 
 
 def _describe(
-    local: LocalMedia, session_id: int | str, version: int, media: tuple[MediaSection, ...]
+    local: LocalMedia, session_id: int | str, version: int, media: tuple[MediaSection, ...], terms: Terms
 ) -> SessionDescription:
-    return SessionDescription(Origin(str(session_id), version, local.host), media, local.host)
+    origin = Origin(str(session_id), version, local.host)
+    return SessionDescription(origin, media, local.host, attributes=terms.session)
 
 
 def _section(
@@ -227,6 +255,7 @@ def _section(
     formats: Sequence[RtpFormat],
     direction: Direction,
     ptime_ms: int,
+    terms: Terms,
     *,
     rtcp_mux: bool,
 ) -> MediaSection:
@@ -236,6 +265,7 @@ def _section(
         ("ptime", str(ptime_ms)),
         *_rtcp_attributes(local, rtcp_mux),
         (direction.value, ""),
+        *terms.attributes,
     )
     return MediaSection("audio", local.port, protocol, payloads, "", attributes)
 

@@ -96,7 +96,8 @@ def _read_session(text: str) -> _Session:
 def _section(text: str) -> MediaSection:
     line, _, rest = text.partition("\n")
     media, port, port_count, protocol, payloads = _media_line(line)
-    address, attributes, bandwidth = _read_section_cached(rest) if len(rest) <= _CACHED_TEXT else _read_section(rest)
+    is_unique = len(rest) > _CACHED_TEXT or "a=crypto:" in rest or "a=ice-pwd:" in rest
+    address, attributes, bandwidth = _read_section(rest) if is_unique else _read_section_cached(rest)
     return MediaSection(media, port, protocol, payloads, address, attributes, bandwidth, port_count)
 
 
@@ -135,7 +136,8 @@ def _media_line(line: str) -> tuple[str, int, int, str, tuple[str, ...]]:
 
 
 def _attribute(text: str) -> tuple[str, str]:
-    return _attribute_cached(text) if len(text) <= _CACHED_LENGTH else _split_attribute(text)
+    is_unique = len(text) > _CACHED_LENGTH or text.startswith(("crypto:", "ice-"))
+    return _split_attribute(text) if is_unique else _attribute_cached(text)
 
 
 def _split_attribute(text: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from sipcore.sdp.model import Attributes, MediaSection, SessionDescription
+from sipcore.sdp.model import Attributes, MediaSection, SessionDescription, has_secrets
 
 
 def write_sdp(description: SessionDescription) -> bytes:
@@ -30,10 +30,15 @@ def _section(section: MediaSection) -> str:
     return "\r\n".join(lines) + "\r\n" + _attributes(section.attributes)
 
 
-@lru_cache(maxsize=1024)
 def _attributes(attributes: Attributes) -> str:
-    """What we say of our codecs is the same in many calls."""
+    return _attributes_text(attributes) if has_secrets(attributes) else _attributes_cached(attributes)
+
+
+def _attributes_text(attributes: Attributes) -> str:
     return "".join([f"a={name}:{value}\r\n" if value else f"a={name}\r\n" for name, value in attributes])
+
+
+_attributes_cached = lru_cache(maxsize=1024)(_attributes_text)  # what we say of our codecs is the same in many calls
 
 
 def _connection(address: str) -> str:
