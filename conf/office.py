@@ -150,6 +150,8 @@ class TerminalSection(Section):
     transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls", "ws"))] = "any"
     network: Annotated[str, PlainValidator(_network_or_empty)] = ""
     trust: Annotated[str, PlainValidator(_trust)] = ""
+    # EXT-10: keys in SDP are as secret as the signalling: by itself for TLS only; browsers encrypt by DTLS always.
+    srtp: Annotated[str, PlainValidator(choice("auto", "off", "optional", "required"))] = "auto"
     disabled: bool = False
 
 

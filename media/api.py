@@ -66,6 +66,26 @@ class SrtpKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class DtlsPeer:
+    """Keys come from a handshake on the media path (RFC 5764). The peer's certificate has one of `fingerprints`
+    (hash, digits); `is_client`: we begin."""
+
+    fingerprints: tuple[tuple[str, str], ...]
+    is_client: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IceSpec:
+    """ICE (RFC 8445): the credentials of both sides. Ours are those of a lite agent: the peer finds the way, and
+    packets go where it has found one."""
+
+    ufrag: str
+    password: str = field(repr=False)
+    peer_ufrag: str
+    peer_password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSpec:
     """How one endpoint talks to its peer.
 
@@ -73,7 +93,7 @@ class StreamSpec:
     the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
-    With `crypto` nothing goes in or out in clear.
+    With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
     """
 
     remote: HostPort
@@ -84,6 +104,8 @@ class StreamSpec:
     rtcp: HostPort | None = None
     rtcp_mux: bool = False
     crypto: SrtpKeys | None = None
+    dtls: DtlsPeer | None = None
+    ice: IceSpec | None = None
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------
@@ -146,6 +168,7 @@ class CreateEndpoint:
     host: str
     spec: StreamSpec | None = None
     group: int = 0
+    handshake: bool = False
     port: int = 0
 
 
@@ -241,13 +264,15 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class EndpointCreated:
-    """`worker`: endpoints of different ones cannot meet in a room."""
+    """`worker`: endpoints of different ones cannot meet in a room. `fingerprint`: of the certificate that it shows in
+    handshakes, as SDP writes it; empty when it takes part in none."""
 
     endpoint: EndpointId
     rtp: HostPort
     rtcp_port: int
     ssrc: int
     worker: int = 0
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

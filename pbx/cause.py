@@ -134,6 +134,7 @@ class Cause:
 
 
 NORMAL = Cause("normal", 200, 16, ANSWERED)
+NOT_ENCRYPTED = Cause("not_encrypted", 488, 58, FAILED)
 ANSWERED_ELSEWHERE = Cause("answered_elsewhere", 487, 26, NOANSWER)
 CANCELLED = Cause("cancelled", 487, 16, NOANSWER)
 NO_ANSWER = Cause("no_answer", 480, 19, NOANSWER, may_retry=True)

@@ -14,11 +14,12 @@ from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
-from pbx.cause import NOT_FOUND, OPERATOR, SHUTDOWN, UNSUPPORTED_BODY, UNWANTED_ANSWER, Cause
+from pbx.cause import NOT_ENCRYPTED, NOT_FOUND, OPERATOR, SHUTDOWN, UNSUPPORTED_BODY, UNWANTED_ANSWER, Cause
 from pbx.clock import Clock
 from pbx.dial import DialOutcome
 from pbx.directory import Directory
 from pbx.diversion import Way
+from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
@@ -261,7 +262,8 @@ class Pbx:
         call = self.new_call(to, near=self.near(terminal.number, to.number))
         call.only, call.way = only, Way.of(request, is_trusted=admitted.by_address)
         call.begin(caller)
-        media = self.media_for(call, flow, self.admission.sources.of(request, flow).remote[0])
+        path = self.admission.sources.of(request, flow)
+        media = self.media_for(call, flow, path.remote[0], Encryption(terminal.srtp, path.transport))
         side = SipSide(self.driver, session, is_trusted=admitted.by_address)
         leg = Leg(call, caller, Direction.INCOMING, side, media, self.services)
         session.user = leg
@@ -348,12 +350,12 @@ class Pbx:
 
     # --- media ------------------------------------------------------------------------------------------------
 
-    def media_for(self, call: Call, flow: Flow, peer: str) -> MediaSession:
+    def media_for(self, call: Call, flow: Flow, peer: str, encryption: Encryption) -> MediaSession:
         """Media of a leg on that path; all legs of a call are on one media worker. A phone at `peer` behind an edge
         sends its audio to us directly."""
         local = flow.local[0] if peer == flow.remote[0] else self._addresses.towards(peer, "")
         address = MediaAddress(self._addresses.bind_for(local, peer), local)
-        return MediaSession(self.services.new_id(), address, (peer,), group=call.media_group)
+        return MediaSession(self.services.new_id(), address, (peer,), group=call.media_group, encryption=encryption)
 
     async def create_media(self, call: Call, *others: MediaSession) -> None:
         """Ports for the caller and the others in one exchange with the engine; raises `MediaRefused`."""
@@ -441,7 +443,7 @@ def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
     try:
         media.take_offer(request.body)
     except MediaRefused as refusal:
-        return Cause.of_refusal(refusal.status)
+        return NOT_ENCRYPTED if refusal.is_unencrypted else Cause.of_refusal(refusal.status)
     return None
 
 

@@ -28,7 +28,7 @@ class Encryption:
 
     def security(self) -> Security:
         """What our descriptions say, with fresh keys."""
-        takes_keys = self.srtp in ("optional", "required") or (self.srtp == "auto" and self.transport in SECURE)
+        takes_keys = self.srtp in ("optional", "required") or (self.srtp == "auto" and self.transport.lower() in SECURE)
         return Security(
             offering=self._offering(),
             takes_plain=self.srtp != "required",
@@ -40,11 +40,11 @@ class Encryption:
     def _offering(self) -> Offering:
         if self.srtp == "off":
             return Offering.PLAIN
-        if self.transport in WEB:
+        if self.transport.lower() in WEB:
             return Offering.DTLS
         if self.srtp == "required":
             return Offering.KEYED
-        return Offering.OPTIONAL if self.srtp == "optional" or self.transport == "tls" else Offering.PLAIN
+        return Offering.OPTIONAL if self.srtp == "optional" or self.transport.lower() == "tls" else Offering.PLAIN
 
 
 def _fresh_keys() -> tuple[Crypto, ...]:
@@ -54,7 +54,7 @@ def _fresh_keys() -> tuple[Crypto, ...]:
 
 def needs_handshake(security: Security, offer: SessionDescription | None) -> bool:
     """Whether the endpoint must be one that can shake hands: before anything is agreed on."""
-    if offer is None:
+    if offer is None or security.offering is Offering.DTLS:
         return security.offering is Offering.DTLS
     chosen = (each for each in offer.media if each.media == "audio" and each.port)
     return any(is_for_handshake(offer, each) and is_acceptable(security, offer, each) for each in chosen)
@@ -104,9 +104,18 @@ def after_agreement(security: Security, agreed: Negotiated, mid: str | None) -> 
             takes_plain=False,
         )
     assert secured.keyed is not None
-    kept = tuple([replace(each, tag=1) for each in security.keys if each.suite == secured.keyed.suite])
+    kept = tuple([replace(each, tag=secured.keyed.tag) for each in security.keys if each.suite == secured.keyed.suite])
     offering = Offering.OPTIONAL if security.offering is Offering.PLAIN else security.offering
     return replace(security, offering=offering, keys=kept)
+
+
+def moved(security: Security, fresh: Security, agreed: Negotiated) -> Security:
+    """At another endpoint: encrypted like before, with keys of its own."""
+    if agreed.secured is None:
+        return replace(fresh, offering=Offering.PLAIN)
+    suites = [each.suite for each in security.keys]
+    keys = tuple([each for each in fresh.keys if each.suite in suites])
+    return replace(fresh, offering=security.offering, takes_plain=security.takes_plain, keys=keys, mid=security.mid)
 
 
 def keys_of(secured: Secured | None) -> SrtpKeys | None:

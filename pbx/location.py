@@ -36,6 +36,11 @@ class Target:
     others: tuple["Target", ...] = ()
 
     @property
+    def transport(self) -> str:
+        """Of the phone's signalling, also behind an edge as far as its contact tells."""
+        return "wss" if self.uri.transport == "ws" else self.flow.transport
+
+    @property
     def route_fields(self) -> list[tuple[str, str]]:
         """The Route as header fields of a request."""
         return [("Route", each) for each in self.routes]

@@ -5,7 +5,7 @@ together with others.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from media.api import (
@@ -19,11 +19,23 @@ from media.api import (
     Payload,
     StreamSpec,
 )
+from pbx.encryption import (
+    Encryption,
+    after_agreement,
+    before_answer,
+    handshake_of,
+    ice_of,
+    keys_of,
+    moved,
+    needs_handshake,
+    with_endpoint,
+)
 from sipcore.errors import ParseError, RemoteProtocolError
 from sipcore.sdp.model import Direction as SdpDirection
 from sipcore.sdp.model import RtpFormat, SessionDescription
-from sipcore.sdp.negotiate import PROTOCOLS, LocalMedia, Negotiated, make_answer, make_offer, read_answer, revise
+from sipcore.sdp.negotiate import LocalMedia, Negotiated, make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.security import PROFILES, is_acceptable
 from sipcore.sdp.write import write_sdp
 
 PCMA, PCMU = RtpFormat(8, "PCMA"), RtpFormat(0, "PCMU")
@@ -35,11 +47,12 @@ _DIRECTIONS = {each: Direction(each.value) for each in SdpDirection}
 
 
 class MediaRefused(Exception):
-    """The description cannot be agreed on; `status` is the response that says so."""
+    """The description cannot be agreed on; `status` is the response that says so, `is_unencrypted` that a codec would
+    have been found but not the encryption that is needed."""
 
-    def __init__(self, why: str, status: int = 488) -> None:
+    def __init__(self, why: str, status: int = 488, *, is_unencrypted: bool = False) -> None:
         super().__init__(why)
-        self.status = status
+        self.status, self.is_unencrypted = status, is_unencrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +68,16 @@ class MediaSession:
     Endpoints of one `group` can meet in a room; 0 is none."""
 
     def __init__(
-        self, endpoint: EndpointId, address: MediaAddress, sources: tuple[str, ...], *, group: int = 0
+        self,
+        endpoint: EndpointId,
+        address: MediaAddress,
+        sources: tuple[str, ...],
+        *,
+        group: int = 0,
+        encryption: Encryption = Encryption(),  # noqa: B008 - frozen
     ) -> None:
         self.endpoint, self._address, self._sources, self.group = endpoint, address, sources, group
+        self._encryption, self._security = encryption, encryption.security()
         self.worker = 0
         self._local: LocalMedia | None = None
         self._sent: SessionDescription | None = None
@@ -68,16 +88,20 @@ class MediaSession:
     # --- the endpoint -----------------------------------------------------------------------------------------
 
     def creating(self) -> CreateEndpoint:
-        return CreateEndpoint(self.endpoint, self._address.bind, group=self.group)
+        handshake = needs_handshake(self._security, self.peer_offer)
+        return CreateEndpoint(self.endpoint, self._address.bind, group=self.group, handshake=handshake)
 
     def created(self, reply: EndpointCreated) -> None:
         self._local = LocalMedia(self._address.advertised, reply.rtp.port, reply.rtcp_port)
+        self._security = with_endpoint(self._security, self._address.advertised, reply)
         self.worker = reply.worker
 
     def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":
         """The same session of descriptions with another endpoint, not created yet."""
-        found = MediaSession(endpoint, self._address, self._sources, group=group)
+        found = MediaSession(endpoint, self._address, self._sources, group=group, encryption=self._encryption)
         found._sent, found.peer_offer, found.agreed = self._sent, self.peer_offer, self.agreed
+        if self.agreed is not None:
+            found._security = moved(self._security, found._security, self.agreed)
         return found
 
     @property
@@ -97,14 +121,19 @@ class MediaSession:
         agreed = self.agreed
         assert agreed is not None
         rtcp = HostPort(*agreed.rtcp) if agreed.rtcp is not None else None
+        ice = ice_of(agreed.secured)
+        anywhere = "::" if ":" in self._address.bind else "0.0.0.0"
         spec = StreamSpec(
-            remote=HostPort(*agreed.remote),
+            remote=HostPort(*agreed.remote) if ice is None else HostPort(anywhere, 0),
             payloads=_payloads(agreed.send),
             sources=self._sources,
             ptime_ms=agreed.ptime_ms,
             direction=_DIRECTIONS[agreed.direction],
-            rtcp=rtcp,
+            rtcp=rtcp if ice is None else None,
             rtcp_mux=agreed.rtcp_mux,
+            crypto=keys_of(agreed.secured),
+            dtls=handshake_of(agreed.secured),
+            ice=ice,
         )
         return ConfigureEndpoint(self.endpoint, spec)
 
@@ -123,12 +152,12 @@ class MediaSession:
         if self._offer is None:
             raise MediaRefused("an answer without an offer", 400)
         try:
-            agreed = read_answer(self._offer, _parse(sdp))
+            agreed = read_answer(self._offer, _parse(sdp), self._security)
         except RemoteProtocolError as error:
             raise MediaRefused(error.reason) from None
         if agreed is None:
             raise MediaRefused("the answer refuses the stream")
-        self.agreed = agreed
+        self._has_agreed(agreed, None)
         self._sent = self._offer
 
     def take_refresh(self, sdp: bytes) -> None:
@@ -139,20 +168,25 @@ class MediaSession:
     def take_offer(self, sdp: bytes) -> tuple[RtpFormat, ...]:
         """The peer's offer: the formats of its first audio stream; raises `MediaRefused`."""
         self.peer_offer = _parse(sdp)
+        is_unencrypted = False
         for section in self.peer_offer.media:
-            is_ours = section.media == "audio" and section.protocol.upper() in PROTOCOLS
-            if is_ours and section.port and _codec_of(section.formats) is not None:
+            if section.media != "audio" or not section.port or _codec_of(section.formats) is None:
+                continue
+            if is_acceptable(self._security, self.peer_offer, section):
                 return section.formats
-        raise MediaRefused("no audio stream in the offer")
+            is_unencrypted |= section.protocol.upper() in PROFILES
+        why = "no stream with the encryption that is needed" if is_unencrypted else "no audio stream"
+        raise MediaRefused(f"{why} in the offer", is_unencrypted=is_unencrypted)
 
     def answer(self, formats: Sequence[RtpFormat]) -> bytes:
         """The answer to the offer taken last: one codec out of `formats`, in our order; raises `MediaRefused`."""
         if self.peer_offer is None:
             raise MediaRefused("no offer to answer", 400)
+        self._security = before_answer(self._security, self.agreed, self.peer_offer)
         found = make_answer(self.peer_offer, self._ready(), formats, session_id=self.endpoint, only_first=True)
         if found is None:
             raise MediaRefused("no codec in common")
-        self.agreed = found.media
+        self._has_agreed(found.media, self.peer_offer.media[found.media.index].attribute("mid"))
         self._sent = self._revised(found.description)
         return write_sdp(self._sent)
 
@@ -193,7 +227,11 @@ class MediaSession:
     def _ready(self) -> LocalMedia:
         if self._local is None:
             raise MediaRefused("no media ports", 500)
-        return self._local
+        return replace(self._local, security=self._security)
+
+    def _has_agreed(self, agreed: Negotiated, mid: str | None) -> None:
+        self.agreed = agreed
+        self._security = after_agreement(self._security, agreed, mid)
 
     def _revised(self, new: SessionDescription) -> SessionDescription:
         return revise(self._sent, new) if self._sent is not None else new

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pbx.addressing import contact
 from pbx.cause import DECLINED, NORMAL, UNAVAILABLE, Cause
+from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.leg import Leg, LegState
 from pbx.media_session import MediaRefused, formats_like
@@ -41,8 +42,9 @@ class Replacements:
         if session is None:
             return
         call, party = leg.call, self._pbx.directory.party(terminal)
-        peer = self._pbx.admission.sources.of(event.request, event.flow).remote[0]
-        media = self._pbx.media_for(call, event.flow, peer)
+        path = self._pbx.admission.sources.of(event.request, event.flow)
+        encryption = Encryption(terminal.srtp, path.transport)
+        media = self._pbx.media_for(call, event.flow, path.remote[0], encryption)
         side = SipSide(self._pbx.driver, session)
         new = Leg(call, party, Direction.INCOMING, side, media, self._pbx.services, is_callee=leg is not call.caller)
         session.user = new

@@ -9,6 +9,7 @@ from pbx.auto_answer import auto_answer
 from pbx.cause import BUSY, TOO_BROAD, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import RING_CAP_S, Attempt, DialOutcome
 from pbx.diversion import Diverted, redirected_to
+from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import Fields, asserting, from_value, shown_number
@@ -156,7 +157,10 @@ class Ringer:
     ) -> list[Leg]:
         """The terminal counts as taken from now on, also while the engine is asked for ports."""
         pbx = self._pbx
-        media = [pbx.media_for(call, target.flow, target.peer_host) for target in targets]
+        media = [
+            pbx.media_for(call, target.flow, target.peer_host, Encryption(terminal.srtp, target.transport))
+            for target in targets
+        ]
         with pbx.services.active.reserved(terminal.number, call.id):
             await pbx.create_media(call, *media)
             return [

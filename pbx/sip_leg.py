@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, UNAVAILABLE, Cause
+from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, NOT_ENCRYPTED, UNAVAILABLE, Cause
 from pbx.identity import Fields, answering, from_value
 from pbx.party import Party, PartyKind
 from sipcore.dialog.session_table import Role
@@ -113,6 +113,8 @@ class SipSide:
             extra.append(("Accept", "application/sdp"))  # RFC 3261 §21.4.13
         elif final.status == 406:
             extra.append(("Warning", '399 zvon "Calls are answered with application/sdp only"'))  # RFC 4475 §3.3.8
+        elif final is NOT_ENCRYPTED:
+            extra.append(("Warning", '399 zvon "Audio has to be encrypted in a way that both sides know and may use"'))
         elif final.status == 488:  # RFC 3261 §21.4.26, §20.43
             extra.append(("Warning", '305 zvon "Audio over RTP/AVP with a codec of both sides is needed"'))
         self._stack.perform(self._session, self._session.reject(final.status, now, extra=extra), now)

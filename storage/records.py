@@ -37,6 +37,7 @@ class Terminal:
     network: str = ""
     trust: str = ""
     disabled: bool = False
+    srtp: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

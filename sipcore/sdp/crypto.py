@@ -16,7 +16,10 @@ SUITES = {
     "AES_CM_128_HMAC_SHA1_32": 30,
     "AES_256_CM_HMAC_SHA1_32": 46,
 }
-_OLD_NAMES = {"AES_CM_256_HMAC_SHA1_80": "AES_256_CM_HMAC_SHA1_80", "AES_CM_256_HMAC_SHA1_32": "AES_256_CM_HMAC_SHA1_32"}
+_OLD_NAMES = {
+    "AES_CM_256_HMAC_SHA1_80": "AES_256_CM_HMAC_SHA1_80",
+    "AES_CM_256_HMAC_SHA1_32": "AES_256_CM_HMAC_SHA1_32",
+}
 _HARMLESS = ("KDR=0", "WSH=")  # session parameters that change nothing for the receiver (§6.3)
 _MOST_LINES = 32
 

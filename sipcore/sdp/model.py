@@ -128,7 +128,7 @@ class MediaSection:
 
     @property
     def is_rtp(self) -> bool:
-        return self.protocol.upper().startswith("RTP/")
+        return self.protocol.upper().startswith(("RTP/", "UDP/TLS/RTP/"))
 
     @property
     def formats(self) -> tuple[RtpFormat, ...]:

@@ -51,6 +51,7 @@ class Keyed:
     suite: str
     send: bytes = field(repr=False)
     receive: bytes = field(repr=False)
+    tag: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ def terms_offered(security: Security) -> Terms:
     if security.offering is not Offering.DTLS:
         return Terms(tuple([write_crypto(each) for each in security.keys]))
     bundle = ("group", f"BUNDLE {security.mid}")
-    return Terms((("mid", security.mid), *_handshake_attributes(security, Setup.ACTPASS)), _of_session(security, bundle))
+    return Terms(
+        (("mid", security.mid), *_handshake_attributes(security, Setup.ACTPASS)), _of_session(security, bundle)
+    )
 
 
 def terms_answered(security: Security, offer: SessionDescription, section: MediaSection) -> Terms | None:
@@ -105,7 +108,7 @@ def terms_answered(security: Security, offer: SessionDescription, section: Media
         return _answer_handshake(security, offer, section)
     if security.takes_keys and (chosen := _choose(security, section)) is not None:
         theirs, ours = chosen
-        keyed = Keyed(theirs.suite, send=ours.key, receive=theirs.key)
+        keyed = Keyed(theirs.suite, send=ours.key, receive=theirs.key, tag=theirs.tag)
         return Terms((write_crypto(replace(ours, tag=theirs.tag)),), (), Secured(keyed=keyed))
     return Terms()
 
@@ -144,7 +147,7 @@ def read_terms(
     ours = next((each for each in security.keys if (each.tag, each.suite) == (theirs.tag, theirs.suite)), None)
     if ours is None:
         raise RemoteProtocolError("the answer names a crypto suite that was not offered", 488)
-    return Secured(keyed=Keyed(ours.suite, send=ours.key, receive=theirs.key))
+    return Secured(keyed=Keyed(ours.suite, send=ours.key, receive=theirs.key, tag=ours.tag))
 
 
 def _has_fingerprint(description: SessionDescription, section: MediaSection) -> bool:

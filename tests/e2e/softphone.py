@@ -64,6 +64,7 @@ class Softphone:
         mwi: bool = False,
         publishes: bool = False,
         host: str = "",
+        encryption: str = "",
     ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
@@ -85,11 +86,14 @@ class Softphone:
             (folder / "contacts").write_text(f'"Friend" <sip:{watches}@{server[0]}:{server[1]}>;presence=p2p\n')
         if publishes:
             config += "module_app presence.so\n"
+        if encryption:  # a module of baresip and how it is used: "srtp", "srtp-mand", "dtls_srtp"
+            config += f"module {'dtls_srtp' if encryption == 'dtls_srtp' else 'srtp'}.so\n"
         if mwi:
             config += "module_app mwi.so\n"
         (folder / "config").write_text(config)
         uri = f"sip:{number}@{bracketed(server[0])}:{server[1]}" + (f";transport={transport}" if transport else "")
         account = f"<{uri}>;auth_pass={password};regint=60;audio_codecs=pcma,pcmu" + ";pubint=60" * publishes
+        account += f";mediaenc={encryption}" * bool(encryption)
         (folder / "accounts").write_text(f"{account}\n")
         command = ["baresip", "-f", str(folder), "-v", *(["-6"] if ":" in host else [])]
         with (folder / "baresip.log").open("wb") as log:
@@ -199,8 +203,9 @@ def softphone(
     mwi: bool = False,
     publishes: bool = False,
     host: str = "",
+    encryption: str = "",
 ) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says, transport, watches, mwi, publishes, host)
+    phone = Softphone(folder, server, number, password, says, transport, watches, mwi, publishes, host, encryption)
     try:
         yield phone
     finally:
