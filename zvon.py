@@ -49,6 +49,7 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
     from media import open_engine
     from storage.sql import open_storage
 
+    _complete_recordings(lock.data / "recordings")
     storage = open_storage(settings.storage.url, lock.data)
     try:
         office, demo = await _office(storage, lock.data, office_file)
@@ -66,6 +67,16 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
     finally:
         await storage.close()
     return 0
+
+
+def _complete_recordings(folder: Path) -> None:
+    """What a crash left unfinished."""
+    import structlog
+
+    from media.record.wav_file import recover
+
+    for path in recover(folder):
+        structlog.get_logger("recording").warning("a recording that was cut short has been completed", file=str(path))
 
 
 async def _run_edge(settings: "Settings", lock: "DataFolderLock") -> int:
@@ -122,7 +133,14 @@ def _server(
     settings: "Settings", lock: "DataFolderLock", storage: "Storage", engine: "MediaEngine", office: "Office"
 ) -> "Server":
     from features.terminal_call import TerminalCall
-    from features.test_numbers import ECHO_NUMBER, TONE_NUMBER, Echo, MilliwattTone
+    from features.test_numbers import (
+        ECHO_NUMBER,
+        RECORDING_NUMBER,
+        TONE_NUMBER,
+        Echo,
+        MilliwattTone,
+        RecordAndPlayBack,
+    )
     from pbx.runtime import Server
 
     return Server(
@@ -132,7 +150,11 @@ def _server(
         engine,
         office,
         terminal_app=TerminalCall(),
-        applications={ECHO_NUMBER: Echo(), TONE_NUMBER: MilliwattTone()},
+        applications={
+            ECHO_NUMBER: Echo(),
+            TONE_NUMBER: MilliwattTone(),
+            RECORDING_NUMBER: RecordAndPlayBack(),
+        },
     )
 
 
@@ -172,7 +194,7 @@ def _welcome(office: "Office", document: Path, listeners: str) -> str:
         [
             f"Office of {document}; SIP accounts (number, password), server {listeners}:",
             *rows,
-            "Dial a colleague's number, 10003246 (echo) or 000064 (1000 Hz tone).",
+            "Dial a colleague's number, 10003246 (echo) 000064 (1000 Hz tone) or 000065 (records and plays back).",
         ]
     )
 

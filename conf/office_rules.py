@@ -12,7 +12,12 @@ from conf.passwords import weakness
 Values = Mapping[str, object]
 
 # FEAT-32: numbers of the test applications; a terminal with such a number could never be called.
-RESERVED_NUMBERS = {"000063": "own-number announcement", "000064": "test tone", "10003246": "echo test"}
+RESERVED_NUMBERS = {
+    "000063": "own-number announcement",
+    "000064": "test tone",
+    "000065": "recording test",
+    "10003246": "echo test",
+}
 
 
 def problems_between(values: Values, stored_passwords: Mapping[str, str] | None) -> Iterator[Problem]:

@@ -1,11 +1,15 @@
-"""Numbers to test a phone with (FEAT-32): an echo and a 1000 Hz tone."""
+"""Numbers to test a phone with (FEAT-32): an echo, a 1000 Hz tone, and one that plays back what it recorded."""
 
+import asyncio
 from typing import ClassVar
 
-from pbx.api import NORMAL, AppContext, Call, Cause, ToneSource
+from pbx.api import NORMAL, SERVER_ERROR, AppContext, Call, Cause, FileSource, ToneSource, Wanted
 
 ECHO_NUMBER = "10003246"
 TONE_NUMBER = "000064"
+RECORDING_NUMBER = "000065"
+RECORDED_S = 8.0  # two or three sentences
+BEEP = ToneSource((((1000.0,), 300),), loop=False, level_db=-20.0)
 TONE = ToneSource((((1000.0,), 1000),), loop=True, level_db=-10.0)
 
 
@@ -31,4 +35,26 @@ class MilliwattTone:
         await ctx.prepare(call)
         call.caller.answer()
         await call.caller.start_play(TONE)
+        return NORMAL
+
+
+class RecordAndPlayBack:
+    """A beep, a recording of what the caller says, and the same played back: how others hear this phone."""
+
+    name: ClassVar[str] = "recording"
+
+    async def run(self, call: Call, ctx: AppContext) -> Cause:
+        await ctx.prepare(call)
+        caller = call.caller
+        caller.answer()
+        await caller.start_play(BEEP)
+        recording = caller.record(Wanted(ctx.recording_path(call, "test"), max_s=RECORDED_S))
+        try:
+            outcome = await asyncio.shield(recording.ended)
+            if not outcome.duration_ms:
+                return SERVER_ERROR
+            await caller.start_play(FileSource(outcome.path))
+        finally:
+            recording.stop()
+            recording.ended.add_done_callback(lambda _: recording.discard())
         return NORMAL

@@ -15,6 +15,7 @@ from typing import Protocol
 EndpointId = int
 RoomId = int
 PlayId = int
+RecordingId = int
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,42 @@ class AdjustPlay:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record what the party at `endpoint` says, and those at the `others`, of the same worker, into the file `path`
+    (.wav). Parties that are relayed stay relayed.
+
+    `stereo`: two parties, one on each channel; otherwise all are mixed. Gaps stay silent, so all lie on one clock.
+    `format`: "wav", or "mp3" or "opus", into which the file is converted in the end, with that suffix. `max_s`: 0 is as
+    long as it takes. Answered by `RecordingStarted`, or at once by `RecordingEnded`; ends when all parties are gone.
+    """
+
+    endpoint: EndpointId
+    recording: RecordingId
+    path: str
+    others: tuple[EndpointId, ...] = ()
+    stereo: bool = False
+    format: str = "wav"
+    max_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """What is said while it is paused is left out of the file."""
+
+    endpoint: EndpointId
+    recording: RecordingId
+    paused: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Answered by `RecordingEnded` when the file is complete. Nothing happens when it has ended already."""
+
+    endpoint: EndpointId
+    recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True)
 class SendDigits:
     """Send digits by RFC 4733 (`0-9*#A-D`), each `duration_ms` long with `gap_ms` between."""
 
@@ -255,6 +292,9 @@ Command = (
     | Play
     | StopPlay
     | AdjustPlay
+    | StartRecording
+    | PauseRecording
+    | StopRecording
     | SendDigits
 )
 
@@ -312,6 +352,24 @@ class PlayEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    endpoint: EndpointId
+    recording: RecordingId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """`path` is the complete file. `reason` is "finished" or a sentence that says why it ended before its time."""
+
+    endpoint: EndpointId
+    recording: RecordingId
+    path: str
+    duration_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceLearned:
     """RTP is now accepted from and sent to `source` (symmetric RTP)."""
 
@@ -349,7 +407,16 @@ class EngineFailed:
     endpoints: tuple[EndpointId, ...]
 
 
-MediaEvent = DigitReceived | PlayEnded | SourceLearned | MediaSilent | StreamReport | EngineFailed
+MediaEvent = (
+    DigitReceived
+    | PlayEnded
+    | RecordingStarted
+    | RecordingEnded
+    | SourceLearned
+    | MediaSilent
+    | StreamReport
+    | EngineFailed
+)
 Listener = Callable[[MediaEvent], None]
 
 

@@ -4,16 +4,18 @@ A feature is an app: a class with a `name` and a coroutine `run(call, ctx)` that
 cause for which it ended. When the caller hangs up, the app is interrupted at its current await.
 """
 
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from media.api import FileSource, ToneSource
 from pbx.bridge import Bridge
 from pbx.call import Call
-from pbx.cause import BUSY, FORBIDDEN, NORMAL, NOT_ACCEPTABLE, NOT_FOUND, UNAVAILABLE, Cause
+from pbx.cause import BUSY, FORBIDDEN, NORMAL, NOT_ACCEPTABLE, NOT_FOUND, SERVER_ERROR, UNAVAILABLE, Cause
 from pbx.dial import DialOutcome
 from pbx.leg import Leg
 from pbx.media_session import MediaRefused
 from pbx.party import Party
+from pbx.recording import Recording, Wanted
 from storage.records import Terminal
 
 
@@ -28,6 +30,9 @@ class AppContext(Protocol):
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
+
+    def recording_path(self, call: Call, name: str) -> Path:
+        """Where a recording of the call belongs: a name of its own below the data folder."""
 
     async def prepare(self, call: Call) -> None:
         """Get media ports for the caller; needed before it can be answered. Raises `MediaRefused`."""
@@ -47,6 +52,7 @@ __all__ = [
     "NORMAL",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
+    "SERVER_ERROR",
     "UNAVAILABLE",
     "App",
     "AppContext",
@@ -58,6 +64,8 @@ __all__ = [
     "Leg",
     "MediaRefused",
     "Party",
+    "Recording",
     "Terminal",
     "ToneSource",
+    "Wanted",
 ]

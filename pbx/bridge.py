@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from media.api import JoinRoom, LeaveRoom
 from pbx.events import BridgeEnded, BridgeFormed, BridgeId
 from pbx.media_session import can_transcode, formats_like
+from pbx.recording import Recording, Wanted
 from pbx.services import Services
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Bridge:
                 self._services.sound.play_hold(other)
             else:
                 other.stop_plays()
+
+    def record(self, wanted: Wanted) -> Recording:
+        """Keep what all members say in a file; they hear each other as before."""
+        return Recording(self._services, list(self.members.values()), wanted)
 
     def lost(self, leg: "Leg") -> None:
         """A member has ended, or talks elsewhere."""

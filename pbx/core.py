@@ -5,6 +5,7 @@ It owns every live call and answers every request that no session owns.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import structlog
 
@@ -336,6 +337,9 @@ class Pbx:
 
     async def prepare(self, call: Call) -> None:
         await self.create_media(call)
+
+    def recording_path(self, call: Call, name: str) -> Path:
+        return self.services.recording_path(call.id, name)
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)

@@ -142,6 +142,28 @@ class BridgeEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    """Somebody's words are kept in the file `path` from now on."""
+
+    at: float
+    call: CallId
+    recording: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """The file is complete. `reason` is "finished", or a sentence that says why it ended before its time."""
+
+    at: float
+    call: CallId
+    recording: int
+    path: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     at: float
     call: CallId
@@ -194,4 +216,13 @@ CallEvent = (
     | BridgeEnded
     | CallEnded
 )
-BusEvent = CallEvent | LegHoldChanged | RegistrationChanged | MessagesChanged | PresencePublished | ProviderChanged
+BusEvent = (
+    CallEvent
+    | LegHoldChanged
+    | RecordingStarted
+    | RecordingEnded
+    | RegistrationChanged
+    | MessagesChanged
+    | PresencePublished
+    | ProviderChanged
+)

@@ -15,6 +15,7 @@ from pbx.digits import Digits
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
+from pbx.recording import Recording, Wanted
 from pbx.relocation import Relocation
 from pbx.services import Services, quality_of
 from sipcore.message import Response
@@ -188,6 +189,10 @@ class Leg:
     def stop_plays(self) -> None:
         """End everything that plays to the party."""
         self._services.submit(*(StopPlay(self.media.endpoint, play) for play in self._plays))
+
+    def record(self, wanted: Wanted) -> Recording:
+        """Keep what the party says in a file."""
+        return Recording(self._services, [self], wanted)
 
     def echo(self) -> None:
         """Send back to the party what it sends."""

@@ -98,7 +98,7 @@ class Server:
             directory=directory,
             admission=self.admission,
             location=self.location,
-            services=Services(engine, self.clock, self.bus),
+            services=Services(engine, self.clock, self.bus, lock.data / "recordings"),
             addresses=self._addresses,
             terminal_app=terminal_app,
             applications=applications,

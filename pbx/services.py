@@ -1,7 +1,9 @@
 """What legs, bridges and calls need of their surroundings: the engine, the clocks, the bus, identifiers."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +17,8 @@ from media.api import (
     MediaEvent,
     MediaSilent,
     PlayEnded,
+    RecordingEnded,
+    RecordingStarted,
     StreamReport,
 )
 from pbx.bus import Bus
@@ -26,6 +30,7 @@ from storage.records import Office
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
+    from pbx.recording import Recording
 
 log = structlog.get_logger("media")
 
@@ -33,16 +38,25 @@ log = structlog.get_logger("media")
 class Services:
     """One per server. Identifiers of legs, bridges and plays are unique while the process lives."""
 
-    def __init__(self, engine: MediaEngine, clock: Clock, bus: Bus) -> None:
+    def __init__(
+        self, engine: MediaEngine, clock: Clock, bus: Bus, recordings_folder: Path = Path("recordings")
+    ) -> None:
         self.engine, self.clock, self.bus = engine, clock, bus
         self.legs: dict[EndpointId, Leg] = {}
         self.active = ActiveCalls()
         self.sound = OfficeSound.of(Office())  # of the office in force
+        self.recordings: dict[int, Recording] = {}
+        self.recordings_folder = recordings_folder
         self._ids = count(1)
         engine.listen(self._media_event)
 
     def new_id(self) -> int:
         return next(self._ids)
+
+    def recording_path(self, call_id: str, name: str) -> Path:
+        """A file of a recording of that call, by day: no folder grows without end."""
+        day = datetime.fromtimestamp(self.clock.wall(), UTC)
+        return self.recordings_folder / f"{day:%Y/%m/%d}" / f"{call_id}-{name}-{self.new_id()}.wav"
 
     def submit(self, *commands: Command) -> None:
         self.engine.submit(*commands)
@@ -53,9 +67,13 @@ class Services:
     def _media_event(self, event: MediaEvent) -> None:
         if isinstance(event, EngineFailed):
             log.error("a media worker died, its calls end", worker=event.worker, legs=len(event.endpoints))
+            self._recordings_lost(event)
             for endpoint in event.endpoints:
                 if (leg := self.legs.get(endpoint)) is not None:
                     leg.media_lost(endpoint)
+            return
+        if isinstance(event, RecordingStarted | RecordingEnded):
+            self._recording_event(event)
             return
         leg = self.legs.get(event.endpoint)
         if leg is None:
@@ -69,6 +87,20 @@ class Services:
                 leg.digit_received(event.digit)
             case MediaSilent():
                 leg.media_silent(event.silent_s)
+
+    def _recording_event(self, event: RecordingStarted | RecordingEnded) -> None:
+        recording = self.recordings.get(event.recording)
+        if recording is None:
+            return
+        if isinstance(event, RecordingStarted):
+            recording.has_started()
+        else:
+            recording.has_ended(event)
+
+    def _recordings_lost(self, failed: EngineFailed) -> None:
+        for recording in list(self.recordings.values()):
+            if recording.endpoints <= set(failed.endpoints):
+                recording.lost()
 
 
 def quality_of(report: StreamReport, *earlier: StreamReport) -> Mapping[str, float]:

@@ -10,7 +10,7 @@ from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close
 from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CONFIGURE, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, STOP, STOPPED, UNLINK,
+    ADD, ADJUST, AIM, CONFIGURE, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, STOP, STOPPED, TAP, UNLINK,
     Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
 )
 from media.rtp.address cimport same_address
@@ -149,6 +149,8 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
     elif command.kind == ADJUST:
         if slot.player != NULL and slot.player.number == command.number:
             adjust_player(slot.player, <const Adjustment *>command.data)
+    elif command.kind == TAP:
+        slot.tap = <unsigned int>command.number
     elif command.kind == DIGITS:
         queue_digits(slot, command.digits, command.count, command.duration_ms, command.gap_ms)
         add_busy(shard, slot)

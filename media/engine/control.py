@@ -24,13 +24,17 @@ from media.api import (
     JoinRoom,
     LeaveRoom,
     MediaEvent,
+    PauseRecording,
     Play,
+    RecordingEnded,
     Refused,
     Reply,
     RoomId,
     SendDigits,
     SetEcho,
+    StartRecording,
     StopPlay,
+    StopRecording,
     StreamSpec,
 )
 from media.config import EngineConfig
@@ -38,6 +42,7 @@ from media.engine.clock import late_percentile_us
 from media.engine.notices import Notices
 from media.engine.plays import Plays
 from media.engine.reasons import NAMES
+from media.engine.recordings import Recordings, endpoints_of
 from media.engine.shard import Handle, ShardThread
 from media.engine.strategy import MAX_MEMBERS, Profile, route_table
 from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
@@ -54,6 +59,7 @@ class Control:
         self._config = config
         self._shard = ShardThread(config.silence_s, config.dscp)
         self._plays = Plays(self._shard, self._tell)
+        self._recordings = Recordings(self._shard, self._tell)
         self._streams: dict[EndpointId, Stream] = {}
         self._rooms: dict[RoomId, list[Stream]] = {}
         self._ports: dict[str, PortQueue] = {}
@@ -72,6 +78,9 @@ class Control:
         drained = self._shard.drain()
         self._plays.start_loaded()
         own = [self._own_events.popleft() for _ in range(len(self._own_events))]
+        for over in own:
+            if isinstance(over, RecordingEnded):
+                self._recordings.ended(over)
         return own + [event for notice in drained if (event := self._notices.event(notice)) is not None]
 
     def report(self) -> EngineReport:
@@ -90,6 +99,7 @@ class Control:
         """Stop the engine and close every socket; nothing is reported any more."""
         self._plays.close()
         self._shard.close()
+        self._recordings.close()
         self._streams.clear()
         self._rooms.clear()
 
@@ -166,11 +176,14 @@ class Control:
         )
         if before is not profile:
             self._link(stream)
+            self._recordings.configured(stream)
 
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
         self._leave_room(stream)
         self._plays.forget_loading(stream)
+        self._recordings.gone(stream)
+        stream.is_gone = True
         del self._streams[command.endpoint]
         self._shard.remove(stream.handle)
         return DONE
@@ -234,6 +247,19 @@ class Control:
         self._plays.adjust(self._stream(command.endpoint), command)
         return DONE
 
+    def _start_recording(self, command: StartRecording) -> Reply:
+        self._recordings.start(command, [self._stream(endpoint) for endpoint in endpoints_of(command)])
+        return DONE
+
+    def _pause_recording(self, command: PauseRecording) -> Reply:
+        self._stream(command.endpoint)
+        self._recordings.pause(command)
+        return DONE
+
+    def _stop_recording(self, command: StopRecording) -> Reply:
+        self._recordings.stop(command)
+        return DONE
+
     def _tell(self, event: MediaEvent) -> None:
         self._own_events.append(event)
         self._shard.nudge()
@@ -258,6 +284,9 @@ HANDLERS: dict[type, Callable[[Control, Any], Reply]] = {
     Play: Control._play,
     StopPlay: Control._stop,
     AdjustPlay: Control._adjust,
+    StartRecording: Control._start_recording,
+    PauseRecording: Control._pause_recording,
+    StopRecording: Control._stop_recording,
     SendDigits: Control._digits,
 }
 

@@ -29,4 +29,5 @@ NAMES = (
     "srtp_failed",
     "srtp_unsealed",
     "handshake_flood",
+    "recorder_behind",
 )

@@ -1,14 +1,15 @@
 """One RTP packet from arrival to departure: check, source, statistics, digits, payload type, numbering, send."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.codec.g711 cimport ALAW, ULAW
 from media.engine.outbox cimport drop, send_packet, tell, tell_learned
 from media.engine.reasons cimport (
-    BAD_EVENT, HELD, KEPT, NO_CODEC, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
+    BAD_EVENT, HELD, KEPT, NO_CODEC, RECORDER_BEHIND, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
 )
 from media.engine.slots cimport DIGIT, EVENT, NOT_CARRIED, TO_ALAW, TO_ULAW, Shard, Slot
 from media.engine.posix cimport Address
+from media.record.ring cimport Taken, ring_put
 from media.rtp.digits cimport Digit, digit_packet
 from media.rtp.header cimport HEADER_SIZE, Header, parse_header
 from media.rtp.latching cimport is_allowed, latch_receive
@@ -97,6 +98,16 @@ cdef inline void deliver(Shard *shard, Slot *slot, const Header *h, uint32_t rat
     forward(shard, sink, h, slot.route.payload_type[h.payload_type], rate, now_ns)
 
 
+cdef inline void take(Shard *shard, Slot *slot, const Header *h, int64_t now_ns) noexcept nogil:
+    """A copy for the recorder."""
+    cdef Taken taken
+    taken.tap, taken.serial, taken.arrived_ns = slot.tap - 1, slot.serial, now_ns
+    taken.ssrc, taken.timestamp = h.ssrc, h.timestamp
+    taken.length, taken.payload_type = <uint16_t>h.length, h.payload_type
+    if not ring_put(shard.ring, &taken, shard.buffer + h.offset):
+        drop(shard, slot, RECORDER_BEHIND)
+
+
 cdef inline int judge(Shard *shard, Slot *slot, const Address *source, const Header *h, int64_t now_ns) noexcept nogil:
     """KEPT when the packet comes from whom it should and carries what was negotiated."""
     if not slot.configured:
@@ -134,4 +145,6 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
         receive_event(shard, slot, &h, now_ns)
     else:
         reception_jitter(&slot.reception, h.timestamp, rate, now_ns)
+        if slot.tap:
+            take(shard, slot, &h, now_ns)
     deliver(shard, slot, &h, rate, now_ns)

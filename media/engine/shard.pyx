@@ -34,8 +34,9 @@ from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
     ADD, ADJUST, AIM, CIPHER_DONE, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, HANDSHAKE, LATE_BUCKETS, LEARNED, LINK,
     MAX_COMMANDS, MAX_DIGITS, MAX_KINDS, MAX_STEPS, MAX_TONES, OPENER, PCM, PLAY, PLAY_ENDED, REMOVE, SEALER, SHARED, SILENT,
-    STOP, TICK_NS, TONES, UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, ToneStep,
+    STOP, TAP, TICK_NS, TONES, UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, ToneStep,
 )
+from media.record.ring cimport Ring
 from media.rtp.address cimport address_size, host_text, make_address
 from media.rtp.control cimport CNAME_SIZE
 from media.rtp.reception cimport reception_total_lost
@@ -358,6 +359,14 @@ cdef class ShardThread:
         if gain is not None:
             change.set_gain, change.gain = True, gain
         self._push(ADJUST, handle, change, play, None)
+
+    def record_into(self, uint64_t ring):
+        """Where packets go of which somebody wants a copy; lives as long as the engine."""
+        self.shard.ring = <Ring *>ring
+
+    def tap(self, Handle handle, number):
+        """Copy what arrives under this number; None: no more."""
+        self._push(TAP, handle, NULL, 0 if number is None else number + 1, None)
 
     def digits(self, Handle handle, bytes events, int duration_ms, int gap_ms):
         """At most `MAX_DIGITS` may wait for one endpoint; the caller counts."""

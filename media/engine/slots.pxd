@@ -9,6 +9,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
 from media.codec.g711 cimport G711
 from media.engine.posix cimport Address, pthread_mutex_t
 from media.engine.reasons cimport REASONS
+from media.record.ring cimport Ring
 from media.rtp.control cimport CNAME_SIZE
 from media.rtp.digits cimport DigitReceiver
 from media.rtp.latching cimport MAX_ALLOWED, Latch
@@ -169,6 +170,7 @@ cdef struct Slot:
     int64_t opener_before_until_ns
     Cipher *sealer
     DigitReceiver digits
+    uint32_t tap                    # 1 + its number when somebody records, else 0
     uint64_t received
     uint32_t dropped[REASONS]
     uint32_t not_carried[128]
@@ -205,6 +207,7 @@ cdef enum CommandKind:
     PLAY
     STOP
     ADJUST
+    TAP
     DIGITS
     OPENER
     SEALER
@@ -285,6 +288,7 @@ cdef struct Shard:
     uint64_t dropped[REASONS]
     uint64_t late[LATE_BUCKETS]
     const G711 *g711
+    Ring *ring                      # to the recorder, NULL before the first recording
     float sine[1025]
     uint8_t buffer[BUFFER_SIZE + 16]
     uint8_t sealed[BUFFER_SIZE + 16 + 144]

@@ -37,6 +37,7 @@ class Stream:
     room: RoomId | None = None
     loading: "Loading | None" = None
     digits_waiting: int = 0
+    is_gone: bool = False
     keys: Ciphers = field(default_factory=Ciphers)
 
     @property

@@ -20,14 +20,17 @@ from media.api import (
     Play,
     PlayEnded,
     PlayId,
+    RecordingEnded,
     Refused,
     Reply,
     SetEcho,
+    StartRecording,
     StopPlay,
+    StopRecording,
 )
 
 Purpose = type[Command]
-LASTING: frozenset[Purpose] = frozenset({ConfigureEndpoint, JoinRoom, SetEcho, Play})
+LASTING: frozenset[Purpose] = frozenset({ConfigureEndpoint, JoinRoom, SetEcho, Play, StartRecording})
 
 
 class Journal:
@@ -70,6 +73,8 @@ class Journal:
     def observe(self, event: MediaEvent) -> None:
         if isinstance(event, PlayEnded):
             self._stopped(event.endpoint, event.play)
+        elif isinstance(event, RecordingEnded):
+            self._recorded(event)
 
     def forget(self, endpoint: EndpointId) -> None:
         self._endpoints.pop(endpoint, None)
@@ -79,6 +84,12 @@ class Journal:
 
     def _stop(self, command: StopPlay) -> None:
         self._stopped(command.endpoint, command.play)
+
+    def _recorded(self, over: RecordingEnded | StopRecording) -> None:
+        kept = self._endpoints.get(over.endpoint, {})
+        running = kept.get(StartRecording)
+        if isinstance(running, StartRecording) and running.recording == over.recording:
+            del kept[StartRecording]
 
     def _destroyed(self, command: DestroyEndpoint) -> None:
         self.forget(command.endpoint)
@@ -93,5 +104,6 @@ class Journal:
 FORGETTING: dict[Purpose, Callable[..., None]] = {
     LeaveRoom: Journal._left,
     StopPlay: Journal._stop,
+    StopRecording: Journal._recorded,
     DestroyEndpoint: Journal._destroyed,
 }

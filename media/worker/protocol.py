@@ -28,17 +28,22 @@ from media.api import (
     LeaveRoom,
     MediaEvent,
     MediaSilent,
+    PauseRecording,
     Play,
     PlayEnded,
     PlayId,
     Playlist,
+    RecordingEnded,
+    RecordingStarted,
     Refused,
     Reply,
     SendDigits,
     SetEcho,
     SharedSource,
     SourceLearned,
+    StartRecording,
     StopPlay,
+    StopRecording,
     StreamReport,
     ToneSource,
 )
@@ -128,9 +133,21 @@ _COMMANDS: _Tagged[Any] = _Tagged(
     _PlayPlaylist,
     _PlayShared,
     AdjustPlay,
+    StartRecording,
+    PauseRecording,
+    StopRecording,
 )
 _REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused)
-_EVENTS: _Tagged[MediaEvent] = _Tagged(DigitReceived, PlayEnded, SourceLearned, MediaSilent, StreamReport, EngineFailed)
+_EVENTS: _Tagged[MediaEvent] = _Tagged(
+    DigitReceived,
+    PlayEnded,
+    SourceLearned,
+    MediaSilent,
+    StreamReport,
+    EngineFailed,
+    RecordingStarted,
+    RecordingEnded,
+)
 
 
 def parse_frame(data: bytes | memoryview) -> tuple[int, int, msgspec.Raw]:

@@ -26,16 +26,22 @@ from media.api import (
     LeaveRoom,
     Listener,
     MediaEvent,
+    PauseRecording,
     Payload,
     Play,
     PlayEnded,
     PlayId,
+    RecordingEnded,
+    RecordingId,
+    RecordingStarted,
     Refused,
     Reply,
     RoomId,
     SendDigits,
     SetEcho,
+    StartRecording,
     StopPlay,
+    StopRecording,
     StreamReport,
     StreamSpec,
 )
@@ -73,6 +79,7 @@ class FakeMedia:
         self.closed = False
         self.workers = 1
         self.placement = Placement()
+        self.recordings: dict[RecordingId, StartRecording] = {}
         self._listeners: list[Listener] = []
         self._made = 0
         self._failure = ""
@@ -183,6 +190,9 @@ class FakeMedia:
         self._end_play(found)
         del self.endpoints[command.endpoint]
         self.placement.destroy(command.endpoint)
+        for number, each in list(self.recordings.items()):
+            if not self.endpoints.keys() & {each.endpoint, *each.others}:
+                self.end_recording(number)
         self._later(StreamReport(command.endpoint))
         return Done()
 
@@ -228,6 +238,28 @@ class FakeMedia:
             raise _Refusal(f"A sound has no position {command.position_ms} ms.")
         return Done()
 
+    def _start_recording(self, command: StartRecording) -> Reply:
+        for endpoint in (command.endpoint, *command.others):
+            self._find(endpoint)
+        if not command.path.endswith(".wav"):
+            raise _Refusal(f"{command.path!r} does not end in .wav.")
+        self.recordings[command.recording] = command
+        self._later(RecordingStarted(command.endpoint, command.recording, command.path))
+        return Done()
+
+    def _pause_recording(self, command: PauseRecording) -> Reply:
+        self._find(command.endpoint)
+        return Done()
+
+    def _stop_recording(self, command: StopRecording) -> Reply:
+        self.end_recording(command.recording)
+        return Done()
+
+    def end_recording(self, recording: RecordingId, reason: str = "finished") -> None:
+        """One that runs comes to its end."""
+        if (found := self.recordings.pop(recording, None)) is not None:
+            self._later(RecordingEnded(found.endpoint, recording, found.path, 1000, reason))
+
     def _end_play(self, found: FakeEndpoint) -> None:
         if found.play is not None:
             self._later(PlayEnded(found.endpoint, found.play, "stopped"))
@@ -254,6 +286,9 @@ _HANDLERS: dict[type, Callable[[FakeMedia, Any], Reply]] = {
     Play: FakeMedia._play,
     StopPlay: FakeMedia._stop,
     AdjustPlay: FakeMedia._adjust,
+    StartRecording: FakeMedia._start_recording,
+    PauseRecording: FakeMedia._pause_recording,
+    StopRecording: FakeMedia._stop_recording,
     SendDigits: FakeMedia._digits,
 }
 

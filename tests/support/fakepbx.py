@@ -5,6 +5,7 @@ A feature's test writes `pbx = FakePbx(...)`, `run = pbx.start(App())`, then let
 
 import asyncio
 from collections import deque
+from pathlib import Path
 
 from pbx.api import App
 from pbx.bus import Bus
@@ -141,6 +142,9 @@ class FakePbx:
 
     def terminal(self, number: str) -> Terminal | None:
         return self.terminals.get(number)
+
+    def recording_path(self, call: Call, name: str) -> Path:
+        return self.services.recording_path(call.id, name)
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)
