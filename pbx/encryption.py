@@ -15,6 +15,7 @@ from sipcore.sdp.model import SessionDescription, first_attribute
 from sipcore.sdp.negotiate import Negotiated
 from sipcore.sdp.security import Offering, Secured, Security, is_acceptable, is_for_handshake
 
+WEB = ("ws", "wss")
 SECURE = ("tls", "wss")
 
 
@@ -32,12 +33,15 @@ class Encryption:
             offering=self._offering(),
             takes_plain=self.srtp != "required",
             takes_keys=takes_keys,
+            takes_dtls=self.srtp != "off",
             keys=_fresh_keys() if takes_keys else (),
         )
 
     def _offering(self) -> Offering:
         if self.srtp == "off":
             return Offering.PLAIN
+        if self.transport.lower() in WEB:
+            return Offering.DTLS
         if self.srtp == "required":
             return Offering.KEYED
         return Offering.OPTIONAL if self.srtp == "optional" or self.transport.lower() == "tls" else Offering.PLAIN

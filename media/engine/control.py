@@ -39,6 +39,7 @@ from media.api import (
 )
 from media.config import EngineConfig
 from media.engine.clock import late_percentile_us
+from media.engine.handshakes import Handshakes
 from media.engine.notices import Notices
 from media.engine.plays import Plays
 from media.engine.reasons import NAMES
@@ -58,12 +59,13 @@ class Control:
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._shard = ShardThread(config.silence_s, config.dscp)
+        self._handshakes = Handshakes(self._shard)
         self._plays = Plays(self._shard, self._tell)
         self._recordings = Recordings(self._shard, self._tell)
         self._streams: dict[EndpointId, Stream] = {}
         self._rooms: dict[RoomId, list[Stream]] = {}
         self._ports: dict[str, PortQueue] = {}
-        self._notices = Notices(self._give_back_port, self._plays.ended)
+        self._notices = Notices(self._give_back_port, self._plays.ended, self._handshakes.receive)
         self._own_events: deque[MediaEvent] = deque()
 
     def apply(self, commands: Iterable[Command]) -> list[Reply]:
@@ -82,6 +84,15 @@ class Control:
             if isinstance(over, RecordingEnded):
                 self._recordings.ended(over)
         return own + [event for notice in drained if (event := self._notices.event(notice)) is not None]
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` is due, on the monotonic clock; None: nothing waits for time to pass."""
+        return self._handshakes.deadline
+
+    def expire(self) -> None:
+        """What is due has not happened."""
+        self._handshakes.expire()
 
     def report(self) -> EngineReport:
         packets_in, packets_out, dropped, late = self._shard.counters()
@@ -124,15 +135,17 @@ class Control:
             raise Refusal(f"Endpoint {command.endpoint} exists already.")
         check_address(command.host)
         profile = check_spec(command.spec, command.host) if command.spec else None
-        handle = self._open(command.host, command.port)
+        handle = self._open(command.host, command.port, demux=command.handshake)
         stream = Stream(command.endpoint, command.host, handle)
         self._streams[command.endpoint] = stream
         self._notices.streams[handle.serial] = stream
+        fingerprint = self._handshakes.add(stream) if command.handshake else ""
         if command.spec and profile:
             self._apply_spec(stream, command.spec, profile)
-        return EndpointCreated(command.endpoint, HostPort(command.host, handle.port), handle.port + 1, handle.ssrc)
+        rtp = HostPort(command.host, handle.port)
+        return EndpointCreated(command.endpoint, rtp, handle.port + 1, handle.ssrc, fingerprint=fingerprint)
 
-    def _open(self, host: str, wanted: int) -> Handle:
+    def _open(self, host: str, wanted: int, *, demux: bool) -> Handle:
         """The first pair of the queue that nobody else has, or the one that is wanted."""
         queue = self._ports.get(host)
         if queue is None:
@@ -144,7 +157,7 @@ class Control:
             raise Refusal(f"RTP port {wanted} of {host} is in use or not of our range.")
         while (port := wanted or queue.take(now)) is not None:
             try:
-                return self._shard.open(host, port)
+                return self._shard.open(host, port, demux)
             except OSError as error:
                 queue.give_back(port, now)
                 if wanted or error.errno != errno.EADDRINUSE:
@@ -162,6 +175,7 @@ class Control:
         return DONE
 
     def _apply_spec(self, stream: Stream, spec: StreamSpec, profile: Profile) -> None:
+        self._handshakes.check(stream, spec)
         before, stream.spec, stream.profile = stream.profile, spec, profile
         if spec.crypto:
             stream.keys.apply(self._shard, stream.handle, spec.crypto)
@@ -174,6 +188,7 @@ class Control:
             flags(spec),
             spec.ptime_ms * SAMPLES_A_MS,
         )
+        self._handshakes.configure(stream, spec)
         if before is not profile:
             self._link(stream)
             self._recordings.configured(stream)
@@ -185,6 +200,7 @@ class Control:
         self._recordings.gone(stream)
         stream.is_gone = True
         del self._streams[command.endpoint]
+        self._handshakes.remove(stream)
         self._shard.remove(stream.handle)
         return DONE
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from media.api import Command, EngineReport, Listener, MediaEvent, Refused, Reply
 from media.config import EngineConfig
@@ -20,6 +21,7 @@ class EmbeddedEngine:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._control.fileno(), self._read_events)
         self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
 
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
         return tuple(self._apply(commands))
@@ -40,17 +42,35 @@ class EmbeddedEngine:
         if self._closed:
             return
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._loop.remove_reader(self._control.fileno())
         self._control.close()
 
     def _apply(self, commands: tuple[Command, ...]) -> list[Reply]:
         if self._closed:
             return [Refused("The media engine is closed.") for _ in commands]
-        return self._control.apply(commands)
+        replies = self._control.apply(commands)
+        self._set_timer()
+        return replies
 
     def _read_events(self) -> None:
         for event in self._control.events():
             self._tell(event)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Wake when the engine's control has to act by itself; rarely."""
+        deadline = self._control.deadline
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None and not self._closed:
+            self._timer = self._loop.call_later(max(0.0, deadline - time.monotonic()), self._expire)
+
+    def _expire(self) -> None:
+        self._control.expire()
+        self._set_timer()
 
     def _tell(self, event: MediaEvent) -> None:
         for listener in self._listeners:

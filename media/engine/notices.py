@@ -27,9 +27,14 @@ ENDS = ("finished", "stopped")
 class Notices:
     """Serial numbers back to endpoints: they stay valid until the final report, whoever has the id by then."""
 
-    def __init__(self, freed: Callable[[Stream], None], play_ended: Callable[[int, PlayEnded], PlayEnded]) -> None:
+    def __init__(
+        self,
+        freed: Callable[[Stream], None],
+        play_ended: Callable[[int, PlayEnded], PlayEnded],
+        handshake: Callable[[Stream, str, int, bytes], None],
+    ) -> None:
         self.streams: dict[int, Stream] = {}
-        self._freed, self._play_ended = freed, play_ended
+        self._freed, self._play_ended, self._handshake = freed, play_ended, handshake
 
     def event(self, notice: ShardEvent) -> MediaEvent | None:
         stream = self.streams[notice[1]]
@@ -46,7 +51,10 @@ class Notices:
             case ("digits_sent", _, count):
                 stream.digits_waiting -= count
                 return None
-            case ("cipher_done", _) | ("handshake", _, _, _, _):
+            case ("cipher_done", _):
+                return None
+            case ("handshake", _, host, port, data):
+                self._handshake(stream, host, port, data)
                 return None
             case ("freed", serial, counters, dropped, not_carried):
                 del self.streams[serial]

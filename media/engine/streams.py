@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_PAYLOADS = 16
 MAX_SOURCES = 8
 MAX_DIGITS = 64
-SENDS, RECEIVES, MUX, SECURED = 1, 2, 4, 8
+SENDS, RECEIVES, MUX, SECURED, PINNED = 1, 2, 4, 8, 16
 
 
 class Refusal(Exception):
@@ -125,9 +125,9 @@ def rtcp_target(spec: StreamSpec) -> tuple[str, int]:
 
 
 def flags(spec: StreamSpec) -> int:
-    reachable = spec.remote.port != 0 and not is_unspecified(spec.remote.host)
+    reachable = spec.ice is not None or (spec.remote.port != 0 and not is_unspecified(spec.remote.host))
     sends = SENDS if spec.direction.sends and reachable else 0
-    secured = SECURED if spec.crypto else 0
+    secured = (SECURED if spec.crypto or spec.dtls else 0) | (PINNED if spec.ice else 0)
     return sends | (RECEIVES if spec.direction.receives else 0) | (MUX if spec.rtcp_mux else 0) | secured
 
 

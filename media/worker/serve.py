@@ -1,8 +1,10 @@
 """The control loop of a media worker: one socket, one engine, no event loop. It ends when the socket closes."""
 
 import logging
+import math
 import select
 import socket
+import time
 from collections.abc import Callable
 
 from media.api import MediaEvent, Refused, Reply
@@ -43,10 +45,18 @@ def serve(link: socket.socket, control: Control) -> None:
         poll.register(fd, select.POLLIN)
     try:
         while True:
-            for fd, _ in poll.poll():
+            for fd, _ in poll.poll(_patience_ms(control)):
                 handlers[fd]()
+            if control.deadline is not None:
+                control.expire()
     except Disconnected:
         return
+
+
+def _patience_ms(control: Control) -> int | None:
+    """How long to wait for something to happen."""
+    deadline = control.deadline
+    return None if deadline is None else max(0, math.ceil((deadline - time.monotonic()) * 1000))
 
 
 def _give_up(link: socket.socket, problem: str) -> Control:

@@ -155,6 +155,7 @@ def tab(folder: Path, url: str) -> Iterator[Tab]:
     """A browser with one tab that shows the page."""
     flags = ["--remote-debugging-port=0", "--no-sandbox", "--ignore-certificate-errors", f"--user-data-dir={folder}"]
     flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--disable-gpu"]
+    flags += ["--autoplay-policy=no-user-gesture-required"]
     with (folder / "browser.log").open("wb") as log:
         process = subprocess.Popen(
             ["chromium-headless-shell", *flags, url],

@@ -34,6 +34,7 @@ def tls_address(server: Server) -> Address:
         ("203", "tls", "srtp-mand"),
         ("203", "udp", "srtp-mand"),  # whoever demands it gets it over UDP too
         ("204", "udp", "srtp"),
+        ("201", "udp", "dtls_srtp"),
     ],
 )
 def test_an_encrypting_phone_and_one_in_clear_hear_each_other_both_ways(

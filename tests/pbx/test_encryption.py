@@ -17,23 +17,23 @@ CM = "AES_CM_128_HMAC_SHA1_80"
 @pytest.mark.parametrize(
     ("srtp", "transport", "offering", "takes"),
     [
-        ("auto", "UDP", Offering.PLAIN, "clear"),
-        ("auto", "TCP", Offering.PLAIN, "clear"),
-        ("auto", "TLS", Offering.OPTIONAL, "clear keys"),
-        ("auto", "WSS", Offering.PLAIN, "clear keys"),
-        ("auto", "WS", Offering.PLAIN, "clear"),
+        ("auto", "UDP", Offering.PLAIN, "clear dtls"),
+        ("auto", "TCP", Offering.PLAIN, "clear dtls"),
+        ("auto", "TLS", Offering.OPTIONAL, "clear keys dtls"),
+        ("auto", "WSS", Offering.DTLS, "clear keys dtls"),
+        ("auto", "WS", Offering.DTLS, "clear dtls"),
         ("off", "TLS", Offering.PLAIN, "clear"),
         ("off", "WSS", Offering.PLAIN, "clear"),
-        ("optional", "UDP", Offering.OPTIONAL, "clear keys"),
-        ("required", "UDP", Offering.KEYED, "keys"),
-        ("required", "TLS", Offering.KEYED, "keys"),
-        ("required", "WSS", Offering.KEYED, "keys"),
+        ("optional", "UDP", Offering.OPTIONAL, "clear keys dtls"),
+        ("required", "UDP", Offering.KEYED, "keys dtls"),
+        ("required", "TLS", Offering.KEYED, "keys dtls"),
+        ("required", "WSS", Offering.DTLS, "keys dtls"),
     ],
 )
 def test_what_a_setting_means_over_each_transport(srtp: str, transport: str, offering: Offering, takes: str) -> None:
     found = Encryption(srtp, transport).security()
     assert found.offering is offering
-    taken = {"clear": found.takes_plain, "keys": found.takes_keys}
+    taken = {"clear": found.takes_plain, "keys": found.takes_keys, "dtls": found.takes_dtls}
     assert [name for name, on in taken.items() if on] == takes.split()
     assert len(found.keys) == (len(SUITES) if found.takes_keys else 0)
     assert len({each.key for each in found.keys}) == len(found.keys)

@@ -177,7 +177,8 @@ class FakeMedia:
         self._made += 1
         self.endpoints[command.endpoint] = FakeEndpoint(command.endpoint, port, command.host, command.spec)
         worker, ssrc = self.placement.create(command, (), range(self.workers)), 0x5A000000 + self._made
-        return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, ssrc, worker)
+        fingerprint = f"sha-256 {':'.join(['0A'] * 32)}" if command.handshake else ""
+        return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, ssrc, worker, fingerprint)
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         found = self._find(command.endpoint)

@@ -1,0 +1,140 @@
+"""What happens on the media path of one stream before there is sound: ICE, then DTLS, then keys for the engine.
+
+It runs where the socket is, on the control thread of the media process: certificates and keys never leave it, and the
+engine thread has nothing to do with it but to set the packets apart.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from media.api import DtlsPeer, HostPort, IceSpec, SrtpKeys, StreamSpec
+from media.webrtc.ice import LiteAgent
+
+if TYPE_CHECKING:
+    from media.webrtc.dtls import Association
+
+log = logging.getLogger(__name__)
+
+FIRST_DTLS, LAST_DTLS = 20, 63  # first bytes (RFC 7983 §7)
+GIVE_UP_S = 60.0  # of a handshake that goes nowhere; OpenSSL's own retransmissions grow to that
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What it asks of the engine: to send, where everything goes from now on, and which keys hold."""
+
+    send: Callable[[bytes, HostPort], None]
+    aim: Callable[[HostPort], None]
+    use: Callable[[SrtpKeys], None]
+
+
+class Peer:
+    """Of one endpoint. `deadline`: the moment at which `expire` is due, None when nothing waits."""
+
+    def __init__(self, endpoint: int, engine: Engine) -> None:
+        self._endpoint, self._engine = endpoint, engine
+        self._ice: LiteAgent | None = None
+        self._dtls: Association | None = None
+        self._sources: tuple[str, ...] = ()
+        self._target: HostPort | None = None
+        self._began = 0.0
+        self.deadline: float | None = None
+
+    def configure(self, spec: StreamSpec, sources: tuple[str, ...], now: float) -> None:
+        """What was agreed on. `sources`: without ICE, the hosts that DTLS may come from."""
+        self._sources = sources
+        self._configure_ice(spec.ice)
+        if spec.ice is None:
+            self._target = spec.remote
+        if spec.dtls is None:
+            self._dtls, self.deadline = None, None
+        elif self._dtls is None or self._dtls.peer != spec.dtls:  # the same one goes on (RFC 8842 §4)
+            self._dtls, self._began = _new_association(spec.dtls), now
+            self._begin(now)
+
+    def _configure_ice(self, spec: IceSpec | None) -> None:
+        if spec is None:
+            self._ice = None
+        elif self._ice is None:
+            self._ice, self._target = LiteAgent(spec), None
+        else:
+            self._ice.restart(spec)
+
+    def receive(self, data: bytes, source: HostPort, now: float) -> None:
+        """A packet that is STUN or DTLS by its first byte."""
+        if FIRST_DTLS <= data[0] <= LAST_DTLS:
+            self._receive_dtls(data, source, now)
+        elif self._ice is not None:
+            verdict = self._ice.receive(data, source)
+            if verdict.reply:
+                self._engine.send(verdict.reply, source)
+            if verdict.is_chosen:
+                self._take_way(source, now)
+
+    def _take_way(self, source: HostPort, now: float) -> None:
+        self._engine.aim(source)
+        is_first, self._target = self._target is None, source
+        if is_first:
+            self._begin(now)
+
+    def expire(self, now: float) -> None:
+        """A flight was lost, or nobody is there."""
+        if self._dtls is not None:
+            if now - self._began >= GIVE_UP_S:
+                self._dtls = None
+                log.info("endpoint %d: no DTLS handshake within %d s", self._endpoint, GIVE_UP_S)
+            else:
+                self._dtls.expire()
+        self._go_on(now)
+
+    def close(self) -> None:
+        """Say goodbye to the peer."""
+        if self._dtls is not None:
+            self._dtls.close()
+            self._flush()
+
+    def _begin(self, now: float) -> None:
+        """As soon as there is a way, whoever is client begins."""
+        if self._dtls is not None and self._target is not None:
+            self._dtls.start()
+            self._go_on(now)
+
+    def _receive_dtls(self, data: bytes, source: HostPort, now: float) -> None:
+        if self._dtls is None:
+            return
+        if self._ice is not None:
+            if source not in self._ice.checked:
+                return
+        elif source.host not in self._sources:
+            return
+        else:
+            self._target = source
+        was = self._dtls.state
+        self._dtls.receive(data)
+        if self._dtls.state is not was:
+            self._tell(self._dtls)
+        self._go_on(now)
+
+    def _tell(self, dtls: "Association") -> None:
+        if dtls.keys is not None and not dtls.is_closed:
+            self._engine.use(dtls.keys)
+        elif dtls.why:
+            log.warning("endpoint %d: %s", self._endpoint, dtls.why)
+
+    def _go_on(self, now: float) -> None:
+        self._flush()
+        timeout_s = self._dtls.timeout_s if self._dtls is not None and self._target is not None else None
+        self.deadline = None if timeout_s is None else now + timeout_s
+
+    def _flush(self) -> None:
+        if self._dtls is not None and self._target is not None:
+            for packet in self._dtls.outgoing():
+                self._engine.send(packet, self._target)
+
+
+def _new_association(peer: DtlsPeer) -> "Association":
+    from media.webrtc.dtls import Association
+
+    return Association(peer)

@@ -1,0 +1,168 @@
+"""Calls between JsSIP in a browser (ICE, DTLS-SRTP) and a desk phone that knows nothing but RTP."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.wire import audio_of, sdp
+from tests.e2e.audio import RtpSocket, Samples, dominant_hz, exchange, silent_share, sound_of, tone
+from tests.e2e.browser import Tab, start_phone, tab, web_site
+from tests.e2e.conftest import office
+from tests.e2e.harness import Server, Site, free_port, password_of, running
+from tests.e2e.test_browser import address_of
+from tests.e2e.ua import Call, Phone, eventually, registered
+
+TALK_S = 2.5
+AUDIO = "{audio: true, video: false}"
+# Strength of the sound that arrives, by frequency: what a person would hear.
+LISTEN = """
+window.ear = async () => {
+  const connection = session.connection;
+  const stream = new MediaStream(connection.getReceivers().map(each => each.track));
+  window.player = new Audio(); player.srcObject = stream; player.muted = true; player.play();
+  window.context = new AudioContext(); await context.resume();
+  window.analyser = context.createAnalyser(); analyser.fftSize = 4096; analyser.smoothingTimeConstant = 0;
+  context.createMediaStreamSource(stream).connect(analyser);
+  return context.state;
+};
+window.heard = () => {
+  const bins = new Float32Array(analyser.frequencyBinCount); analyser.getFloatFrequencyData(bins);
+  let best = 0; bins.forEach((level, at) => { if (level > bins[best]) best = at; });
+  return {hz: best * context.sampleRate / analyser.fftSize, db: bins[best]};
+};
+window.inbound = async () => {
+  const stats = await session.connection.getStats(); const found = {};
+  stats.forEach(each => {
+    if (each.type === 'inbound-rtp') Object.assign(found, {packets: each.packetsReceived, lost: each.packetsLost});
+    if (each.type === 'transport') Object.assign(found, {dtls: each.dtlsState, srtp: each.srtpCipher});
+  });
+  return found;
+};
+0
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    site = Site.write(tmp_path_factory.mktemp("web"), office(), sip=f'wss = ["127.0.0.1:{free_port()}"]')
+    with running(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Tab]:
+    """Terminal 204 in a browser, registered."""
+    if shutil.which("chromium-headless-shell") is None:
+        pytest.skip("chromium-headless-shell is not installed")
+    folder: Path = tmp_path_factory.mktemp("browser")
+    with web_site() as port, tab(folder, f"http://127.0.0.1:{port}/phone") as found:
+        start_phone(found, address_of(server, "wss"), "204", password_of("204"))
+        found.wait("seen.includes('registered')")
+        found.run(LISTEN)
+        yield found
+
+
+@pytest.fixture
+def desk(server: Server, page: Tab) -> Iterator[Phone]:
+    page.run("seen.length = 0")
+    with registered(server.address, "202", password_of("202")) as phone:
+        yield phone
+
+
+def from_browser(page: Tab, desk: Phone, rtp: RtpSocket) -> Call:
+    """The browser calls the desk phone, which answers."""
+    page.run(f"ua.call('202', {{mediaConstraints: {AUDIO}}}) && 0")
+    call = desk.wait_for_call()
+    assert call.invite is not None
+    assert "RTP/AVP " in call.invite.body
+    assert "a=fingerprint" not in call.invite.body
+    call.reply(180)
+    call.reply(200, sdp(rtp.address, (8, 101)))
+    desk.expect("ACK")
+    page.wait("seen.includes('confirmed')")
+    return call
+
+
+def to_browser(page: Tab, desk: Phone, rtp: RtpSocket) -> tuple[Call, tuple[str, int]]:
+    """The desk phone calls the browser, which answers; where the phone's audio goes."""
+    call = desk.dial("204", rtp.address)
+    call.expect(180)
+    page.wait("seen.includes('session remote')")
+    page.run(f"session.answer({{mediaConstraints: {AUDIO}}})")
+    answer = call.expect(200, timeout_s=8)
+    call.acknowledge()
+    page.wait("seen.includes('confirmed')")
+    return call, audio_of(answer.body).address
+
+
+def talk(page: Tab, rtp: RtpSocket, to: tuple[str, int]) -> Samples:
+    """Both sides at once; the desk phone sends 660 Hz, the browser its beeps. What the desk phone heard."""
+    page.wait("session.connection.connectionState === 'connected'")
+    assert page.run("ear()") == "running"
+    (packets,) = exchange([(rtp, to, tone(660, TALK_S))])
+    return sound_of(packets)
+
+
+def assert_talked(page: Tab, heard: Samples, measured: dict[str, float]) -> None:
+    assert abs(measured["hz"] - 660) < 15, measured
+    assert len(heard) > 8000 * (TALK_S - 0.5)
+    assert 0.3 < silent_share(heard) < 0.99  # short beeps once a second
+    assert dominant_hz(heard) > 200
+    found = page.run("inbound()")
+    assert found["dtls"] == "connected"
+    assert found["packets"] > 50 * (TALK_S - 0.5)
+    assert found["lost"] <= 2
+    assert "AES" in found["srtp"] or "AEAD" in found["srtp"]
+
+
+def listen_meanwhile(page: Tab) -> None:
+    """Remember the loudest that is heard from now on."""
+    page.run(
+        "window.loudest = {hz: 0, db: -200}; clearInterval(window.listening); window.listening = setInterval(() => {"
+        "if (window.analyser) { const now = heard(); if (now.db > loudest.db) loudest = now; } }, 50); 0"
+    )
+
+
+def test_a_browser_calls_a_desk_phone_and_both_hear_each_other(page: Tab, desk: Phone) -> None:
+    with RtpSocket() as rtp:
+        call = from_browser(page, desk, rtp)
+        listen_meanwhile(page)
+        heard = talk(page, rtp, call.offered)
+        assert_talked(page, heard, page.run("loudest"))
+        page.run("session.terminate()")
+        call.expect_hang_up()
+
+
+def test_a_desk_phone_calls_a_browser_and_both_hear_each_other(page: Tab, desk: Phone) -> None:
+    with RtpSocket() as rtp:
+        call, to = to_browser(page, desk, rtp)
+        listen_meanwhile(page)
+        heard = talk(page, rtp, to)
+        assert_talked(page, heard, page.run("loudest"))
+        call.hang_up()
+        page.wait("seen.some(each => each.startsWith('ended'))")
+
+
+def test_a_browser_holds_and_comes_back_and_restarts_ice(page: Tab, desk: Phone, server: Server) -> None:
+    with RtpSocket() as rtp:
+        call = from_browser(page, desk, rtp)
+        page.wait("session.connection.connectionState === 'connected'")
+        page.run("session.hold({}, () => seen.push('on hold')) && 0")
+        page.wait("seen.includes('on hold')")
+        page.run("session.unhold({}, () => seen.push('back')) && 0")
+        page.wait("seen.includes('back')")
+        before = page.run("session.connection.localDescription.sdp.match(/ice-ufrag:(.*)/)[1]")
+        restart = "{rtcOfferConstraints: {iceRestart: true}}"
+        page.run(f"session.renegotiate({restart}, () => seen.push('restarted')) && 0")
+        page.wait("seen.includes('restarted')")
+        assert page.run("session.connection.localDescription.sdp.match(/ice-ufrag:(.*)/)[1]") != before
+        eventually(
+            lambda: page.run("session.connection.iceConnectionState") in ("connected", "completed"), "ICE is back"
+        )
+        listen_meanwhile(page)
+        heard = talk(page, rtp, call.offered)
+        assert_talked(page, heard, page.run("loudest"))
+        page.run("session.terminate()")
+        call.expect_hang_up()
