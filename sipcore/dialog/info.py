@@ -1,7 +1,8 @@
 """INFO inside a session: digits of phones that send them so, and the answers of RFC 6086 to everything else.
 
 `application/dtmf-relay` has `Signal=5` and `Duration=160`, `application/dtmf` the digit alone; both are older than
-info packages and standardised nowhere. We know no info package (§4.2.2).
+info packages and standardised nowhere. The one info package that we know (§4.2.2) is `trickle-ice` (RFC 8840):
+candidates that a peer sends when it has found them. Our ICE agents wait for checks, so they need not be told.
 """
 
 import re
@@ -9,8 +10,10 @@ import re
 from sipcore.build import Extra
 from sipcore.errors import ParseError
 from sipcore.message import Request
+from sipcore.sdp.ice import read_fragment
 
 TYPES = ("application/dtmf-relay", "application/dtmf")
+TRICKLE, FRAGMENT = "trickle-ice", "application/trickle-ice-sdpfrag"
 _LONGEST = 200
 _SIGNAL = re.compile(r"[ \t]*(?:signal[ \t]*=[ \t]*)?(1[0-6]|[0-9*#a-d!])[ \t]*", re.IGNORECASE)
 _NUMBERED = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D", "16": "!"}  # RFC 4733 §3.2
@@ -20,7 +23,7 @@ def answer_to(request: Request) -> tuple[int, Extra, str]:
     """The status that answers an INFO, headers for it, and the digit that it brings, `0-9*#A-D`."""
     headers = request.headers
     if "info-package" in headers:
-        return 469, [("Recv-Info", "")], ""
+        return (*_answer_package(request), "")
     if not request.body:
         return 200, (), ""
     kind = request.content_type.partition(";")[0].strip().lower()
@@ -30,6 +33,19 @@ def answer_to(request: Request) -> tuple[int, Extra, str]:
         return 200, (), digit_of(request.body)
     except ParseError:
         return 400, (), ""
+
+
+def _answer_package(request: Request) -> tuple[int, Extra]:
+    package = (request.headers.get("info-package") or "").partition(";")[0].strip().lower()
+    if package != TRICKLE:
+        return 469, [("Recv-Info", TRICKLE)]
+    if request.content_type.partition(";")[0].strip().lower() != FRAGMENT:
+        return 415, [("Accept", FRAGMENT)]
+    try:
+        read_fragment(request.body)
+    except ParseError:
+        return 400, ()
+    return 200, ()
 
 
 def digit_of(body: bytes) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sipcore.build import Extra
+from sipcore.dialog.info import TRICKLE
 from sipcore.timers import DEFAULT_TIMERS, TimerConfig
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, UPDATE, PRACK, INFO"
@@ -41,8 +42,12 @@ class SessionProfile:
         return self._with_more(extra, sdp)
 
     def _with_more(self, extra: list[tuple[str, object]], sdp: bytes) -> list[tuple[str, object]]:
-        if self.supported:
-            extra.append(("Supported", self.supported))
+        with_ice = b"a=ice-ufrag:" in sdp
+        supported = f"{self.supported}, {TRICKLE}".removeprefix(", ") if with_ice else self.supported
+        if supported:
+            extra.append(("Supported", supported))
+        if with_ice:
+            extra.append(("Recv-Info", TRICKLE))  # RFC 8840 §5
         if sdp:
             extra.append(("Content-Type", "application/sdp"))
         return extra

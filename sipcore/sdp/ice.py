@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from sipcore.errors import ParseError
 from sipcore.sdp.model import Attributes, first_attribute
 
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
@@ -11,6 +12,7 @@ _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}")
 _KINDS = ("host", "srflx", "prflx", "relay")
 _MOST_CANDIDATES = 64
+_LONGEST_FRAGMENT = 16384
 HOST_PRIORITY = (126 << 24) + (65535 << 8) + 255  # RFC 8445 §5.1.2.1: one host candidate of component 1
 
 
@@ -69,6 +71,19 @@ def ice_in(section: Attributes, session: Attributes) -> Ice | None:
     values = [value for name, value in section if name == "candidate"][:_MOST_CANDIDATES]
     found = tuple([each for value in values if (each := read_candidate(value)) is not None])
     return Ice(ufrag, password, ("ice-lite", "") in session, found)
+
+
+def read_fragment(body: bytes) -> tuple[Candidate, ...]:
+    """The candidates that a peer sends later (RFC 8840 §9); raises ParseError."""
+    text = body.decode("utf-8", "replace")
+    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    if len(body) > _LONGEST_FRAGMENT or any(len(line) < 3 or line[1] != "=" for line in lines):
+        raise ParseError("the fragment of a description is malformed")
+    names = [line[2:].partition(":")[::2] for line in lines if line.startswith("a=")]
+    if not {"ice-ufrag", "ice-pwd"} <= {name for name, _ in names}:
+        raise ParseError("the fragment of a description does not say which candidates it goes on with")
+    values = [value for name, value in names if name == "candidate"][:_MOST_CANDIDATES]
+    return tuple([found for value in values if (found := read_candidate(value)) is not None])
 
 
 def ice_attributes(ice: Ice) -> Attributes:

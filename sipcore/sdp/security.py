@@ -201,4 +201,8 @@ def _handshake_attributes(security: Security, setup: Setup) -> Attributes:
 
 def _of_session(security: Security, *more: tuple[str, str]) -> Attributes:
     lite = security.ice is not None and security.ice.lite
-    return (*more, *((("ice-lite", ""),) if lite else ()), *((("ice-options", "ice2"),) if security.ice else ()))
+    return (
+        *more,
+        *((("ice-lite", ""),) if lite else ()),
+        *((("ice-options", "trickle ice2"),) if security.ice else ()),
+    )

@@ -5,6 +5,7 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
+from media.webrtc.stun import REQUEST, USE_CANDIDATE, USERNAME, write_stun
 from sipcore.presence.pidf import pidf
 from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
 from tests.fuzz.voice import voice_seeds
@@ -37,6 +38,20 @@ PIDF = b"""<?xml version="1.0" encoding="UTF-8"?>
 </status><note>here &amp; there</note></tuple><dm:person id="p"><rpid:activities><rpid:meeting/></rpid:activities>
 <dm:note>M\xc3\xbcnchen</dm:note></dm:person></presence>"""
 STUN = struct.pack("!HHI12s", 1, 0, 0x2112A442, b"transaction1")
+_AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\nc=IN IP4 1.2.3.4\r\nm=audio 9 %s 8\r\n"
+_ICE = b"a=ice-ufrag:abcd\r\na=ice-pwd:" + b"q" * 24 + b"\r\na=candidate:1 1 udp 21307 192.0.2.9 5000 typ host\r\n"
+SECRETS = [
+    b"1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"|2^31",
+    b"sha-256 " + b":".join([b"AB"] * 32),
+    b"1 1 udp 2130706431 192.0.2.1 5000 typ srflx raddr 10.0.0.1 rport 9",
+    _ICE + b"a=end-of-candidates\r\n",
+    _AUDIO % b"RTP/SAVP" + b"a=crypto:1 AEAD_AES_128_GCM inline:" + b"A" * 38 + b"\r\n",
+    _AUDIO % b"RTP/AVP" + b"a=crypto:2 AES_256_CM_HMAC_SHA1_80 inline:" + b"A" * 62 + b"\r\n",
+    _AUDIO % b"UDP/TLS/RTP/SAVPF"
+    + _ICE
+    + b"a=setup:actpass\r\na=mid:0\r\na=fingerprint:sha-256 "
+    + b":".join([b"AB"] * 32),
+]
 DOCUMENTS = (
     PIDF,
     b'<!DOCTYPE p [<!ENTITY a "x"><!ENTITY b "&a;&a;">]><presence xmlns="urn:ietf:params:xml:ns:pidf">&b;</presence>',
@@ -82,6 +97,13 @@ def seeds(target: str) -> list[bytes]:
         + [b"\1\x82" + struct.pack("!BH", 0x80 | 126, len(data)) + bytes(4) + data for data in whole[:8]],
     }
     made["stun"] = [STUN, STUN[:2] + b"\0\x08" + STUN[4:] + b"\x80\x22\0\4zvon", STUN + bytes(4)]
+    made["media_path"] = [
+        *made["stun"],
+        write_stun(REQUEST, b"transaction1", {USERNAME: b"ours:theirs", USE_CANDIDATE: b""}, b"guess"),
+        b"\x16\xfe\xff" + bytes(8) + b"\0\x10" + bytes(16),
+        b"\x16\xfe\xfd" + bytes(8) + b"\0\xff\1" + bytes(11),
+    ]
+    made["secrets"] = SECRETS
     made["wav"] = [
         wav(bytes(range(48)), coding=coding, bits=bits, channels=channels, rate=rate)
         for coding, bits, channels, rate in ((1, 16, 1, 8000), (6, 8, 2, 8000), (3, 32, 2, 48000), (1, 24, 2, 44100))

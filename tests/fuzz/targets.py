@@ -7,8 +7,12 @@ import contextlib
 from collections.abc import Callable
 
 import sipcore.headers as headers
+from media.api import DtlsPeer, HostPort, IceSpec
 from media.files.bad import BadSound
 from media.files.wav import is_wav, parse_wav
+from media.webrtc.dtls import Association
+from media.webrtc.ice import LiteAgent
+from media.webrtc.stun import read_stun
 from pbx.gate import Gate
 from pbx.refusal import sketch, top_of, unavailable
 from pbx.sipmask import call_id_of, masked
@@ -29,9 +33,13 @@ from sipcore.params import Params
 from sipcore.parse import MalformedMessage, parse_any, parse_message
 from sipcore.presence.pidf import pidf
 from sipcore.presence.pidf_read import parse_pidf
+from sipcore.sdp.crypto import SUITES, Crypto, read_crypto
+from sipcore.sdp.dtls import Fingerprint, read_fingerprint
+from sipcore.sdp.ice import Ice, read_candidate, read_fragment
 from sipcore.sdp.model import Direction
 from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.security import Offering, Security
 from sipcore.sdp.write import write_sdp
 from sipcore.stun import binding_response
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
@@ -49,6 +57,14 @@ KINDS: tuple[type[headers.Header], ...] = tuple(
 )
 FLOW = Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.9", 5060))
 OURS = tuple(FORMATS.values())
+ICE = IceSpec("ours", "p" * 24, "theirs", "q" * 24)
+FINGERPRINT = Fingerprint("sha-256", ":".join(["AB"] * 32))
+KEYS = tuple(Crypto(tag, suite, bytes(length)) for tag, (suite, length) in enumerate(SUITES.items(), 1))
+SECURITIES = (
+    Security(Offering.DTLS, takes_dtls=True, fingerprint=FINGERPRINT, ice=Ice("ours", "p" * 24, True)),
+    Security(Offering.KEYED, takes_plain=False, takes_keys=True, keys=KEYS),
+    Security(Offering.OPTIONAL, takes_keys=True, keys=KEYS),
+)
 LOCAL = LocalMedia("10.0.0.1", 4000)
 SECRET = ha1("101", "zvon", "secret")
 NONCES = NonceMaker(bytes(32))
@@ -301,11 +317,41 @@ def wav(data: bytes) -> object:
     return frames
 
 
+def media_path(data: bytes) -> object:
+    """What anybody can send to an RTP port of a browser's call before it is encrypted: STUN, DTLS."""
+    verdict = LiteAgent(ICE).receive(data, HostPort("192.0.2.9", 4000))
+    assert not verdict.is_chosen, "nobody knows the password"
+    found = read_stun(data)
+    association = Association(DtlsPeer((("sha-256", "00"),), is_client=False))
+    association.receive(data)
+    association.outgoing()
+    assert association.keys is None
+    return found
+
+
+def secrets(data: bytes) -> object:
+    """Attributes of encrypted streams, and descriptions that hold them: taken by who can do everything."""
+    text = _text(data)
+    found = (read_crypto(text), read_fingerprint(text), read_candidate(text))
+    with contextlib.suppress(ParseError):
+        read_fragment(data)
+    with contextlib.suppress(ParseError):
+        offer = parse_sdp(data)
+        for security in SECURITIES:
+            accepted = make_answer(offer, LocalMedia("10.0.0.1", 4000, security=security), OURS, session_id=1)
+            if accepted is not None:
+                parse_sdp(write_sdp(accepted.description))
+            with contextlib.suppress(RemoteProtocolError):
+                own = make_offer(LocalMedia("10.0.0.1", 4000, security=security), OURS, session_id=1)
+                read_answer(own, offer, security)
+    return found
+
+
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         *(message, usual, stream, stack, uri, header, params, sdp),
-        *(presence, digest, gate, trace, websocket, stun, digit, wav),
+        *(presence, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
         *(voice, comfort),
     )
 }

@@ -13,6 +13,11 @@ from sipcore.message import Request, Response
 from tests.support.callers import Pair, ring
 from tests.support.schedule import request
 
+FRAGMENT = (
+    b"a=ice-ufrag:abcd\r\na=ice-pwd:" + b"q" * 24 + b"\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
+    b"a=candidate:1 1 udp 2130706432 192.0.2.9 5000 typ host\r\na=end-of-candidates\r\n"
+)
+
 
 @pytest.mark.parametrize(
     ("body", "digit"),
@@ -57,7 +62,11 @@ def test_any_body_is_a_digit_or_malformed(body: bytes) -> None:
         ("Content-Type: application/dtmf\r\n", b"one", 400, None),
         ("Content-Type: text/plain\r\n", b"1", 415, ("Accept", "application/dtmf-relay, application/dtmf")),
         ("Content-Type: application/media_control+xml\r\n", b"<x/>", 415, None),
-        ("Info-Package: conference\r\n", b"", 469, ("Recv-Info", "")),
+        ("Info-Package: conference\r\n", b"", 469, ("Recv-Info", "trickle-ice")),
+        ("Info-Package: trickle-ice\r\nContent-Type: text/plain\r\n", FRAGMENT, 415, None),
+        ("Info-Package: Trickle-ICE\r\nContent-Type: application/trickle-ice-sdpfrag\r\n", FRAGMENT, 200, None),
+        ("Info-Package: trickle-ice\r\nContent-Type: application/trickle-ice-sdpfrag\r\n", b"a=x", 400, None),
+        ("Info-Package: trickle-ice\r\nContent-Type: application/trickle-ice-sdpfrag\r\n", b"\xff\n\n", 400, None),
         ("Info-Package: x\r\nContent-Type: application/dtmf\r\n", b"1", 469, None),
     ],
 )
@@ -67,7 +76,7 @@ def test_how_an_info_is_answered(lines: str, body: bytes, status: int, field: tu
     found, extra, digit = answer_to(asked)
     assert found == status
     assert field is None or field in list(extra)
-    assert bool(digit) == (status == 200 and bool(body))
+    assert bool(digit) == (status == 200 and bool(body) and body is not FRAGMENT)
 
 
 def info(pair: Pair, number: int, body: bytes = b"Signal=5\r\nDuration=100\r\n", **fields: str) -> Response:

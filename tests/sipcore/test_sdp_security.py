@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcore.errors import RemoteProtocolError
+from sipcore.errors import ParseError, RemoteProtocolError
 from sipcore.sdp.crypto import SUITES, Crypto, read_crypto, write_crypto
 from sipcore.sdp.dtls import read_fingerprint
-from sipcore.sdp.ice import Candidate, Ice, read_candidate, write_candidate
+from sipcore.sdp.ice import Candidate, Ice, read_candidate, read_fragment, write_candidate
 from sipcore.sdp.model import RtpFormat, SessionDescription
 from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer
 from sipcore.sdp.parse import parse_sdp
@@ -162,6 +162,20 @@ BROWSER = (
     "candidate:2 1 tcp 1518280447 192.0.2.9 9 typ host tcptype active",
     "candidate:3 1 udp 1677729535 192.0.2.9 50000 typ srflx raddr 0.0.0.0 rport 0",
 )  # fmt: skip
+
+
+def test_candidates_that_come_later_are_read() -> None:
+    lines = [
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:" + "q" * 24,
+        "m=audio 9 RTP/AVP 0",
+        *(f"a={line}" for line in BROWSER[-3:]),
+    ]
+    found = read_fragment(("\r\n".join(lines) + "\r\n").encode())
+    assert [(each.host, each.kind) for each in found] == [("192.0.2.9", "srflx")]
+    for bad in (b"", b"\r\n", b"a=ice-ufrag:abcd", b"no lines", b"a=x:" * 5000):
+        with pytest.raises(ParseError):
+            read_fragment(bad)
 
 
 def browser_offer() -> SessionDescription:
