@@ -1,6 +1,6 @@
 """What legs, bridges and calls need of their surroundings: the engine, the clocks, the bus, identifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from media.api import (
-    Command,
     DigitReceived,
     EndpointId,
     EngineFailed,
@@ -47,22 +46,15 @@ class Services:
         self.sound = OfficeSound.of(Office())  # of the office in force
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
-        self._ids = count(1)
+        self.new_id: Callable[[], int] = count(1).__next__
+        self.submit: Callable[..., None] = engine.submit
+        self.publish: Callable[[BusEvent], None] = bus.publish
         engine.listen(self._media_event)
-
-    def new_id(self) -> int:
-        return next(self._ids)
 
     def recording_path(self, call_id: str, name: str) -> Path:
         """A file of a recording of that call, by day: no folder grows without end."""
         day = datetime.fromtimestamp(self.clock.wall(), UTC)
         return self.recordings_folder / f"{day:%Y/%m/%d}" / f"{call_id}-{name}-{self.new_id()}.wav"
-
-    def submit(self, *commands: Command) -> None:
-        self.engine.submit(*commands)
-
-    def publish(self, event: BusEvent) -> None:
-        self.bus.publish(event)
 
     def _media_event(self, event: MediaEvent) -> None:
         if isinstance(event, EngineFailed):

@@ -35,13 +35,14 @@ class MessageRing:
 
     def __init__(self, limit_bytes: int, clock: Clock, *, kept_s: float = KEPT_S) -> None:
         self._limit, self._clock, self._kept_s = limit_bytes, clock, kept_s
-        self._ring: deque[Kept] = deque()
+        self._now = clock.now
+        self._ring: deque[tuple[float, bytes, Flow, bool]] = deque()  # `Kept`, made of it when somebody asks
         self._bytes = 0
 
     def tap(self, data: bytes, flow: Flow, inbound: bool) -> None:
         """Keep one message; what is too much or too old goes."""
-        now, ring = self._clock.now(), self._ring
-        ring.append(Kept(now, data, flow, inbound))
+        now, ring = self._now(), self._ring
+        ring.append((now, data, flow, inbound))
         self._bytes += len(data) + OVERHEAD_BYTES
         while self._bytes > self._limit or ring[0][0] < now - self._kept_s:
             self._bytes -= len(ring.popleft()[1]) + OVERHEAD_BYTES
@@ -50,19 +51,19 @@ class MessageRing:
 
     def find(self, call_ids: Iterable[str]) -> list[Kept]:
         """The messages that carry one of these Call-IDs, oldest first."""
-        return search(list(self._ring), call_ids)
+        return search(self.snapshot(), call_ids)
 
     def snapshot(self) -> list[Kept]:
         """All that is kept, for a search that does not hold up the event loop."""
-        return list(self._ring)
+        return [Kept(*each) for each in self._ring]
 
     @property
     def oldest_at(self) -> float | None:
-        return self._ring[0].at if self._ring else None
+        return self._ring[0][0] if self._ring else None
 
     def describe(self) -> dict[str, object]:
         """Live dump: what is kept, and how far back it reaches."""
-        oldest = self._ring[0].at if self._ring else self._clock.now()
+        oldest = self._ring[0][0] if self._ring else self._clock.now()
         return {
             "messages": len(self._ring),
             "bytes": self._bytes,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from sipcore.errors import LocalProtocolError
 
@@ -60,7 +60,7 @@ class Table(Generic[S, I]):
         self.rows: Sequence[Row[S, I]] = tuple(rows)
         self.ignored: Sequence[Ignored[S, I]] = tuple(ignored)
         width = max(inputs) + 1
-        self._index: list[list[Row[S, I] | bool | None]] = [[False] * width for _ in range(max(states) + 1)]
+        self._index: list[list[Row[S, I] | Literal[False] | None]] = [[False] * width for _ in range(max(states) + 1)]
         for row in self.rows:
             self._claim(row.state, row.on)
             self._index[row.state][row.on] = row
@@ -68,6 +68,10 @@ class Table(Generic[S, I]):
             for on in pair.on:
                 self._claim(pair.state, on)
                 self._index[pair.state][on] = None
+        # For steps that are taken with each message: what is no row is looked up by `row`.
+        self.index: list[list[Row[S, I] | None]] = [
+            [row or None for row in line if row is not True] for line in self._index
+        ]
 
     def _claim(self, state: S, on: I) -> None:
         if self._index[state][on] is not False:
@@ -76,7 +80,7 @@ class Table(Generic[S, I]):
     def row(self, state: S, on: I) -> Row[S, I] | None:
         """The row to take, or None when the input is ignored on purpose."""
         found = self._index[state][on]
-        if found is False or found is True:
+        if found is False:
             raise LocalProtocolError(f"{self.name}: no row for {on.name} in state {state.name}")
         return found
 

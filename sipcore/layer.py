@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from sipcore.actions import (
     AckMissing,
-    AckReceived,
     Actions,
     CancelInvite,
     Finished,
@@ -230,23 +229,21 @@ class TransactionLayer:
     def _run(self, transaction: Transaction, actions: Actions, now: float) -> None:
         """Carry out what a step of a transaction asked for, then keep its new deadline."""
         for action in actions:
-            match action:
-                case Send():
-                    self._send(action.data, action.flow)
-                case Received():
-                    self._deliver(transaction, action.response, now)
-                case TimedOut():
-                    self._failed(transaction, 408, now)
-                case FlowFailed():
-                    if not self._sent_as_datagram(transaction, now):
-                        self._failed(transaction, 503, now)
-                case AckMissing():
-                    self.counts["ack missing"] += 1
-                case AckReceived():
-                    pass
-                case Finished():
-                    self._forget(transaction)
-        self._timers.push(transaction)
+            if isinstance(action, Send):
+                self._post(action)
+            elif isinstance(action, Received):
+                self._deliver(transaction, action.response, now)
+            elif isinstance(action, Finished):
+                self._forget(transaction)
+            elif isinstance(action, TimedOut):
+                self._failed(transaction, 408, now)
+            elif isinstance(action, FlowFailed):
+                if not self._sent_as_datagram(transaction, now):
+                    self._failed(transaction, 503, now)
+            elif isinstance(action, AckMissing):
+                self.counts["ack missing"] += 1
+        if transaction.deadline != transaction.queued_at:
+            self._timers.push(transaction)
 
     def _forget(self, transaction: Transaction) -> None:
         if isinstance(transaction, ServerBase):
@@ -255,9 +252,12 @@ class TransactionLayer:
             del self._clients[transaction.key]
 
     def _send(self, data: bytes, flow: Flow) -> None:
-        self._outbox.append(Send(data, flow))
+        self._post(Send(data, flow))
+
+    def _post(self, action: Send) -> None:
+        self._outbox.append(action)
         if self.tap is not None:
-            self.tap(data, flow, False)
+            self.tap(action.data, action.flow, False)
 
     def holds(self, key: Key) -> bool:
         """Whether a request with that key was taken: another one is a retransmission."""

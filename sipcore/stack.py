@@ -130,23 +130,22 @@ class SipStack(TransactionLayer):
     def perform(self, session: Usage, actions: Actions, now: float) -> None:
         """Carry out what a step of a session or subscription asked for."""
         for action in actions:
-            match action:
-                case Send():
-                    self._send(action.data, action.flow)
-                case Tell():
-                    self._events.append(action.event)  # type: ignore[arg-type]
-                case SendRequest():
-                    self._start_client(action, session if action.owner else None, now)
-                case Respond():
-                    transaction = self._servers.get(action.key)
-                    if transaction is not None:
-                        self._run(transaction, transaction.respond(action.response, now), now)
-                case CancelInvite():
-                    self._cancel(action, now)
-                case AbandonInvite():
-                    self._abandon(action.branch, now)
-                case Finished():
-                    self._usages.remove(session)
+            if isinstance(action, Tell):
+                self._events.append(action.event)  # type: ignore[arg-type]
+            elif isinstance(action, Respond):
+                transaction = self._servers.get(action.key)
+                if transaction is not None:
+                    self._run(transaction, transaction.respond(action.response, now), now)
+            elif isinstance(action, Send):
+                self._post(action)
+            elif isinstance(action, SendRequest):
+                self._start_client(action, session if action.owner else None, now)
+            elif isinstance(action, Finished):
+                self._usages.remove(session)
+            elif isinstance(action, CancelInvite):
+                self._cancel(action, now)
+            elif isinstance(action, AbandonInvite):
+                self._abandon(action.branch, now)
         self._timers.push(session)
 
     # --- machines that outlive a stack --------------------------------------------------------------------------

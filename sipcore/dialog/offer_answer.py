@@ -70,7 +70,7 @@ class OfferAnswer:
 
     def on(self, what: On) -> bool:
         """Note an event; False when the peer offered against the rules or an answer had no offer."""
-        row = TABLE.row(self.state, what)
+        row = TABLE.index[self.state][what] or TABLE.row(self.state, what)
         if row is None:
             return False
         self.state = row.to

@@ -153,7 +153,7 @@ class SessionBase:
         return OPTION in self.profile.supported
 
     def _step(self, on: On, now: float, *args: object) -> Actions:
-        row = TABLE.row(self.state, on)
+        row = TABLE.index[self.state][on] or TABLE.row(self.state, on)
         if row is None:
             return NOTHING
         self.state = row.to

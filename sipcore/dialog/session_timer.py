@@ -164,7 +164,7 @@ class SessionTimer:
         self._on(On.STOP, now)
 
     def _on(self, on: On, now: float) -> None:
-        row = TABLE.row(self.state, on)
+        row = TABLE.index[self.state][on] or TABLE.row(self.state, on)
         if row is not None:
             self.state = row.to
             getattr(self, row.do)(now)

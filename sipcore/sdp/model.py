@@ -21,11 +21,11 @@ class Direction(StrEnum):
 
     @property
     def sends(self) -> bool:
-        return "send" in self.value
+        return "send" in self
 
     @property
     def receives(self) -> bool:
-        return "recv" in self.value
+        return "recv" in self
 
     @classmethod
     def of(cls, *, sends: bool, receives: bool) -> "Direction":

@@ -22,6 +22,7 @@ from sipcore.sdp.security import (
 )
 
 _LONGEST_PTIME_MS = 200
+_NAMES = {each: each.value for each in Direction}
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,7 @@ def _section(
         *codecs,
         ("ptime", str(ptime_ms)),
         *_rtcp_attributes(local, rtcp_mux),
-        (direction.value, ""),
+        (_NAMES[direction], ""),
         *terms.attributes,
     )
     return MediaSection("audio", local.port, protocol, payloads, "", attributes)

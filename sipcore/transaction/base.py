@@ -56,7 +56,7 @@ class Transaction:
         return self._step(self.FLOW_FAILED, None, now)
 
     def _step(self, on: IntEnum, message: Request | Response | None, now: float) -> Actions:
-        row = self.TABLE.row(self.state, on)
+        row = self.TABLE.index[self.state][on] or self.TABLE.row(self.state, on)
         if row is None:
             return NOTHING
         self.state = row.to

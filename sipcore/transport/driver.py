@@ -38,6 +38,7 @@ class LayerDriver:
     def __init__(self, stack: TransactionLayer, handler: Callable[[StackEvent], None]) -> None:
         self.stack, self._handler = stack, handler
         self._loop = asyncio.get_running_loop()
+        self.now: Callable[[], float] = self._loop.time
         self.gate: Gate | None = None  # judges what comes in: None lets it in, bytes are the answer instead
         self.on_closed: Callable[[Flow], None] | None = None  # told of connections that are gone
         self._paths: dict[int, Path] = {}
@@ -91,9 +92,6 @@ class LayerDriver:
         """Bytes that are no message of the stack: a keep-alive."""
         self._send(data, flow)
 
-    def now(self) -> float:
-        return self._loop.time()
-
     def kick(self) -> None:
         """The stack was used from outside a handler: send what it has, soon."""
         if not self._pumping and not self._kicked:
@@ -117,17 +115,14 @@ class LayerDriver:
                 event = stack.next_event()
                 if event is None:
                     break
-                self._handle(event)
+                try:
+                    self._handler(event)
+                except Exception:
+                    self._failed_events += 1
+                    log.exception("an event could not be handled", sip_event=type(event).__name__)
         finally:
             self._pumping = False
         self._arm()
-
-    def _handle(self, event: StackEvent) -> None:
-        try:
-            self._handler(event)
-        except Exception:
-            self._failed_events += 1
-            log.exception("an event could not be handled", sip_event=type(event).__name__)
 
     def _send(self, data: bytes, flow: Flow) -> None:
         self._sent[flow.transport] += 1
