@@ -77,13 +77,17 @@ class DtlsPeer:
 
 @dataclass(frozen=True, slots=True)
 class IceSpec:
-    """ICE (RFC 8445): the credentials of both sides. Ours are those of a lite agent: the peer finds the way, and
-    packets go where it has found one."""
+    """ICE (RFC 8445): the credentials of both sides. A lite agent lets the peer find the way; a full one checks
+    `candidates` of the peer by itself, and takes the decision when it `is_controlling`. Packets go where a way was
+    found."""
 
     ufrag: str
     password: str = field(repr=False)
     peer_ufrag: str
     peer_password: str = field(repr=False)
+    is_full: bool = False
+    is_controlling: bool = False
+    candidates: tuple[HostPort, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ TCP. Browsers encrypt always and by DTLS, whatever they are called by.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
-from media.api import DtlsPeer, EndpointCreated, IceSpec, SrtpKeys
+from media.api import DtlsPeer, EndpointCreated, HostPort, IceSpec, SrtpKeys
 from sipcore.sdp.crypto import SUITES, Crypto
 from sipcore.sdp.dtls import read_fingerprint
 from sipcore.sdp.ice import Candidate, Ice
@@ -60,15 +62,15 @@ def needs_handshake(security: Security, offer: SessionDescription | None) -> boo
     return any(is_for_handshake(offer, each) and is_acceptable(security, offer, each) for each in chosen)
 
 
-def with_endpoint(security: Security, host: str, reply: EndpointCreated) -> Security:
-    """The same with what the endpoint says of itself: its certificate, and as ICE agent at `host`. It is a lite one
-    (RFC 8445 §2.5): its address is known, so it waits for the checks of the peer."""
+def with_endpoint(security: Security, host: str, peers: Sequence[str], reply: EndpointCreated) -> Security:
+    """The same with what the endpoint says of itself: its certificate, and as ICE agent at `host`. Where the peer can
+    reach that address a lite one is enough, which waits for its checks (RFC 8445 §2.5); from behind NAT a full one
+    opens the way with checks of its own."""
     if not reply.fingerprint:
         return security
-    candidates = (Candidate(host, reply.rtp.port),)
-    return replace(
-        security, fingerprint=read_fingerprint(reply.fingerprint), ice=_new_credentials(Ice("", "", True, candidates))
-    )
+    is_hidden = ip_address(host).is_private and any(not ip_address(peer).is_private for peer in peers)
+    ice = _new_credentials(Ice("", "", not is_hidden, (Candidate(host, reply.rtp.port),)))
+    return replace(security, fingerprint=read_fingerprint(reply.fingerprint), ice=ice)
 
 
 def _new_credentials(ice: Ice) -> Ice:
@@ -134,4 +136,7 @@ def ice_of(secured: Secured | None) -> IceSpec | None:
     if secured is None or secured.ours is None or secured.theirs is None:
         return None
     ours, theirs = secured.ours, secured.theirs
-    return IceSpec(ours.ufrag, ours.password, theirs.ufrag, theirs.password)
+    candidates = tuple(HostPort(each.host, each.port) for each in theirs.candidates)
+    is_full = not ours.lite or theirs.lite  # of two lite agents nobody would find anything
+    controls = secured.is_controlling or theirs.lite
+    return IceSpec(ours.ufrag, ours.password, theirs.ufrag, theirs.password, is_full, controls, candidates)

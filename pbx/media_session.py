@@ -93,7 +93,7 @@ class MediaSession:
 
     def created(self, reply: EndpointCreated) -> None:
         self._local = LocalMedia(self._address.advertised, reply.rtp.port, reply.rtcp_port)
-        self._security = with_endpoint(self._security, self._address.advertised, reply)
+        self._security = with_endpoint(self._security, self._address.advertised, self._sources, reply)
         self.worker = reply.worker
 
     def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":

@@ -85,6 +85,8 @@ def check_spec(spec: StreamSpec, host: str) -> Profile:
         raise Refusal(f"A packet time of {spec.ptime_ms} ms is not between 10 and 120 ms.")
     if spec.crypto:
         check_keys(spec.crypto)
+    for candidate in spec.ice.candidates if spec.ice else ():
+        check_address(candidate.host)
     return check_payloads(spec.payloads)
 
 

@@ -121,7 +121,7 @@ cdef inline const Address *latch_target(const Latch *latch) noexcept nogil:
 
 
 cdef inline void latch_aim(Latch *latch, const Address *remote) noexcept nogil:
-    """ICE has chosen where to send."""
+    """ICE has chosen where to send; port 0: it has lost the way."""
     latch.remote = remote[0]
     latch.learned = False
-    latch.aimless = False
+    latch.aimless = remote.v4.sin_port == 0

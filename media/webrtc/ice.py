@@ -29,14 +29,16 @@ MAX_CHECKED = 32  # addresses that a peer may show; a browser has one for each o
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reply` goes back to the source; `is_chosen`: this is where to send from now on."""
+class Outcome:
+    """`reply` goes back to the source; `is_chosen`: this is where to send from now on; `is_valid`: it was a check of
+    the peer, and in order."""
 
     reply: bytes = b""
     is_chosen: bool = False
+    is_valid: bool = False
 
 
-NOTHING = Verdict()
+NOTHING = Outcome()
 
 
 class LiteAgent:
@@ -53,14 +55,14 @@ class LiteAgent:
         """Other credentials (§9): the path in use stays in use until the peer has chosen again."""
         self.spec = spec
 
-    def receive(self, data: bytes, source: HostPort) -> Verdict:
+    def receive(self, data: bytes, source: HostPort) -> Outcome:
         """A packet that looks like STUN, from wherever."""
         message = read_stun(data)
         if message is None or message.kind != REQUEST:
             return NOTHING  # indications keep paths open; nobody owes us responses
         status, reason = self._judge(message)
         if status:
-            return Verdict(self._refusal(message, status, reason))
+            return Outcome(self._refusal(message, status, reason))
         if source not in self.checked and len(self.checked) >= MAX_CHECKED:
             return NOTHING
         self.checked.add(source)
@@ -69,7 +71,7 @@ class LiteAgent:
         is_chosen = self.chosen is None or (USE_CANDIDATE in message.attributes and source != self.chosen)
         if is_chosen:
             self.chosen = source
-        return Verdict(reply, is_chosen)
+        return Outcome(reply, is_chosen, True)
 
     def _judge(self, message: Stun) -> tuple[int, str]:
         """The error to answer with, 0 for none (RFC 8489 §9.1.3, §6.3.1; RFC 8445 §7.3.1.1)."""
@@ -82,9 +84,11 @@ class LiteAgent:
             return 401, "Unauthenticated"
         if message.unknown:
             return 420, "Unknown Attribute"
-        if ICE_CONTROLLED in message.attributes:  # a full agent controls a lite one, whoever made the offer (§6.1.1)
-            return 487, "Role Conflict"
-        return 0, ""
+        return (487, "Role Conflict") if self._conflict(message) else (0, "")
+
+    def _conflict(self, message: Stun) -> bool:
+        """A full agent controls a lite one, whoever made the offer (§6.1.1)."""
+        return ICE_CONTROLLED in message.attributes
 
     def _refusal(self, message: Stun, status: int, reason: str) -> bytes:
         attributes = {ERROR_CODE: error_code(status, reason)}

@@ -5,11 +5,13 @@ engine thread has nothing to do with it but to set the packets apart.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from media.api import DtlsPeer, HostPort, IceSpec, SrtpKeys, StreamSpec
+from media.webrtc.full_ice import FullAgent
 from media.webrtc.ice import LiteAgent
 
 if TYPE_CHECKING:
@@ -35,17 +37,18 @@ class Peer:
 
     def __init__(self, endpoint: int, engine: Engine) -> None:
         self._endpoint, self._engine = endpoint, engine
-        self._ice: LiteAgent | None = None
+        self._ice: LiteAgent | FullAgent | None = None
         self._dtls: Association | None = None
         self._sources: tuple[str, ...] = ()
         self._target: HostPort | None = None
         self._began = 0.0
+        self._is_established = False
         self.deadline: float | None = None
 
     def configure(self, spec: StreamSpec, sources: tuple[str, ...], now: float) -> None:
         """What was agreed on. `sources`: without ICE, the hosts that DTLS may come from."""
         self._sources = sources
-        self._configure_ice(spec.ice)
+        self._configure_ice(spec.ice, now)
         if spec.ice is None:
             self._target = spec.remote
         if spec.dtls is None:
@@ -53,12 +56,15 @@ class Peer:
         elif self._dtls is None or self._dtls.peer != spec.dtls:  # the same one goes on (RFC 8842 §4)
             self._dtls, self._began = _new_association(spec.dtls), now
             self._begin(now)
+        self._go_on(now)
 
-    def _configure_ice(self, spec: IceSpec | None) -> None:
+    def _configure_ice(self, spec: IceSpec | None, now: float) -> None:
         if spec is None:
             self._ice = None
         elif self._ice is None:
-            self._ice, self._target = LiteAgent(spec), None
+            self._ice, self._target = FullAgent(spec, now, os.urandom) if spec.is_full else LiteAgent(spec), None
+        elif isinstance(self._ice, FullAgent):
+            self._ice.restart_at(spec, now)
         else:
             self._ice.restart(spec)
 
@@ -67,14 +73,17 @@ class Peer:
         if FIRST_DTLS <= data[0] <= LAST_DTLS:
             self._receive_dtls(data, source, now)
         elif self._ice is not None:
-            verdict = self._ice.receive(data, source)
-            if verdict.reply:
-                self._engine.send(verdict.reply, source)
-            if verdict.is_chosen:
+            ice = self._ice
+            outcome = ice.receive_at(data, source, now) if isinstance(ice, FullAgent) else ice.receive(data, source)
+            if outcome.reply:
+                self._engine.send(outcome.reply, source)
+            if outcome.is_chosen:
                 self._take_way(source, now)
+            self._go_on(now)
 
     def _take_way(self, source: HostPort, now: float) -> None:
         self._engine.aim(source)
+        self._is_established = True
         is_first, self._target = self._target is None, source
         if is_first:
             self._begin(now)
@@ -87,6 +96,12 @@ class Peer:
                 log.info("endpoint %d: no DTLS handshake within %d s", self._endpoint, GIVE_UP_S)
             else:
                 self._dtls.expire()
+        if isinstance(self._ice, FullAgent):
+            self._ice.expire(now)
+            if self._ice.chosen is None and self._target is not None and self._is_established:
+                log.info("endpoint %d: the way to the peer is lost", self._endpoint)
+                self._engine.aim(HostPort(self._target.host, 0))
+                self._is_established = False
         self._go_on(now)
 
     def close(self) -> None:
@@ -126,9 +141,16 @@ class Peer:
     def _go_on(self, now: float) -> None:
         self._flush()
         timeout_s = self._dtls.timeout_s if self._dtls is not None and self._target is not None else None
-        self.deadline = None if timeout_s is None else now + timeout_s
+        due = [] if timeout_s is None else [now + timeout_s]
+        if isinstance(self._ice, FullAgent) and self._ice.deadline is not None:
+            due.append(self._ice.deadline)
+        self.deadline = min(due, default=None)
 
     def _flush(self) -> None:
+        if isinstance(self._ice, FullAgent):
+            for packet, to in self._ice.outgoing:
+                self._engine.send(packet, to)
+            self._ice.outgoing.clear()
         if self._dtls is not None and self._target is not None:
             for packet in self._dtls.outgoing():
                 self._engine.send(packet, self._target)

@@ -45,6 +45,41 @@ def encrypted(description: bytes, protocol: str, tag: int = 1, fill: int = 9) ->
     return description.replace(b"RTP/AVP", protocol.encode()) + f"a={name}:{value}\r\n".encode()
 
 
+@pytest.mark.parametrize(
+    ("own", "peer", "is_lite"),
+    [
+        ("10.0.0.1", "10.0.5.5", True),
+        ("9.9.9.9", "8.8.8.8", True),
+        ("8.8.4.4", "10.0.5.5", True),
+        ("10.0.0.1", "8.8.8.8", False),  # behind NAT, and nobody has told us our address outside
+    ],
+)
+def test_a_server_that_its_peer_cannot_reach_looks_for_the_way_itself(own: str, peer: str, is_lite: bool) -> None:
+    media = MediaSession(7, MediaAddress(own, own), (peer,), encryption=Encryption("auto", "WSS"))
+    fingerprint = f"sha-256 {':'.join(['AB'] * 32)}"
+    assert media.creating().handshake
+    media.created(EndpointCreated(7, HostPort(own, 10000), 10001, 1, fingerprint=fingerprint))
+    offer = media.offer(BASIC)
+    assert (b"a=ice-lite" in offer) is is_lite
+    answer = (
+        f"v=0\r\no=- 1 1 IN IP4 {peer}\r\ns=-\r\nc=IN IP4 {peer}\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 8\r\n"
+        f"a=ice-ufrag:abcd\r\na=ice-pwd:{'q' * 24}\r\na=fingerprint:{fingerprint}\r\na=setup:active\r\na=rtcp-mux\r\n"
+        f"a=candidate:1 1 udp 2130706431 {peer} 5000 typ host\r\na=candidate:2 1 udp 99 x.local 5000 typ host\r\n"
+    )
+    media.take_answer(answer.encode())
+    spec = media.configuring().spec
+    assert spec.ice is not None
+    assert (spec.ice.is_full, spec.ice.is_controlling) == (not is_lite, not is_lite)
+    assert spec.ice.candidates == (HostPort(peer, 5000),)
+    assert spec.dtls is not None
+    assert not spec.dtls.is_client
+    media.take_answer(answer.replace("t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n").encode())
+    again = media.configuring().spec.ice
+    assert again is not None
+    assert again.is_full  # of two lite agents nobody would find anything
+    assert again.is_controlling
+
+
 async def test_one_side_encrypts_and_the_other_does_not() -> None:
     async with open_office(terminal("101", srtp="required"), terminal("102")) as office:
         a, b = await office.registered("101"), await office.registered("102")
