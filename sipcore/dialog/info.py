@@ -2,7 +2,7 @@
 
 `application/dtmf-relay` has `Signal=5` and `Duration=160`, `application/dtmf` the digit alone; both are older than
 info packages and standardised nowhere. The one info package that we know (§4.2.2) is `trickle-ice` (RFC 8840):
-candidates that a peer sends when it has found them. Our ICE agents wait for checks, so they need not be told.
+candidates that a peer sends when it has found them. The checks of the peer say as much, so we need not be told.
 """
 
 import re
