@@ -70,7 +70,7 @@ class Table(Generic[S, I]):
                 self._index[pair.state][on] = None
         # For steps that are taken with each message: what is no row is looked up by `row`.
         self.index: list[list[Row[S, I] | None]] = [
-            [row or None for row in line if row is not True] for line in self._index
+            [row if isinstance(row, Row) else None for row in line] for line in self._index
         ]
 
     def _claim(self, state: S, on: I) -> None:
