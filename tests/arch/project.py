@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ("sipcore", "media", "pbx", "features", "storage", "conf", "web", "bench")
 FOLDERS = (*SOURCE, "tests", "docs", "changes", ".ci")
 TEXTS = {".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".md", ".toml", ".xml", ".sh", ".yaml", ".yml", ".cfg", ".html", ""}
+GIT = ".git"  # a file in a worktree, with the place of the repository
 BUILT = {"__pycache__", "build", "dist", "node_modules", "vectors"}
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -35,7 +36,7 @@ def files(folders: tuple[str, ...], *suffixes: str) -> Iterator[Path]:
 def texts() -> Iterator[Path]:
     """Every file that people read: the source, the tests, the documents at the root."""
     yield from files(FOLDERS, *TEXTS)
-    yield from (path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXTS)
+    yield from (path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXTS and path.name != GIT)
 
 
 def modules(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
