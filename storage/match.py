@@ -1,10 +1,10 @@
-"""Which rows of call history a query means (CDR-8, CDR-9, CDR-11): the plain reading that every adapter follows."""
+"""What a query means (CDR-8, CDR-9, CDR-11): the plain reading that every adapter follows."""
 
 from dataclasses import dataclass
 from itertools import permutations
 
-from storage.ports import HistoryQuery
-from storage.records import CdrRow
+from storage.ports import HistoryQuery, RecordingQuery
+from storage.records import CdrRow, StoredRecording
 
 LAST_DIGITS = 9
 _IGNORED = str.maketrans("", "", "()-+ \t\u00a0")
@@ -44,7 +44,16 @@ def matches(row: CdrRow, query: HistoryQuery) -> bool:
     return _in_period(row, query) and _has_numbers(row, patterns_of(query))
 
 
-def _in_period(row: CdrRow, query: HistoryQuery) -> bool:
+def is_wanted(recording: StoredRecording, query: RecordingQuery) -> bool:
+    """Whether `recording` belongs to the answer."""
+    return (
+        query.linkedid in ("", recording.linkedid)
+        and query.state in ("", recording.state)
+        and _in_period(recording, query)
+    )
+
+
+def _in_period(row: CdrRow | StoredRecording, query: HistoryQuery | RecordingQuery) -> bool:
     return (query.from_at is None or row.started_at >= query.from_at) and (
         query.to_at is None or row.started_at < query.to_at
     )

@@ -1,10 +1,21 @@
 """Storage that lasts as long as the process: the reference of the adapters, and the double in tests of other layers."""
 
 from collections.abc import Sequence
+from typing import Generic
 
-from storage.match import matches
-from storage.ports import HistoryQuery
-from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
+from storage.match import is_wanted, matches
+from storage.ports import HistoryQuery, R, RecordingQuery
+from storage.records import (
+    CdrRow,
+    Mailbox,
+    Office,
+    Registration,
+    StoredLetter,
+    StoredRecording,
+    StoredSubscription,
+    StoredText,
+    VoiceMessage,
+)
 
 
 class MemoryOffices:
@@ -45,6 +56,12 @@ class MemoryCdrs:
         found = [row for row in newest_first if matches(row, query)]
         return found[query.offset : query.offset + query.limit]
 
+    async def remove_before(self, at: float) -> int:
+        old = [row.id for row in self._rows.values() if row.started_at < at]
+        for id in old:
+            del self._rows[id]
+        return len(old)
+
 
 class MemoryTexts:
     def __init__(self) -> None:
@@ -75,6 +92,39 @@ class MemorySubscriptions:
             self._by_id.pop(id, None)
 
 
+class MemoryKept(Generic[R]):
+    def __init__(self) -> None:
+        self._by_id: dict[str, R] = {}
+
+    async def load(self) -> Sequence[R]:
+        return [self._by_id[id] for id in sorted(self._by_id)]
+
+    def put(self, id: str, record: R | None) -> None:
+        if record is not None:
+            self._by_id[id] = record
+        else:
+            self._by_id.pop(id, None)
+
+
+class MemoryRecordings:
+    def __init__(self) -> None:
+        self._by_id: dict[str, StoredRecording] = {}
+
+    def put(self, id: str, recording: StoredRecording | None) -> None:
+        if recording is not None:
+            self._by_id[id] = recording
+        else:
+            self._by_id.pop(id, None)
+
+    async def get(self, id: str) -> StoredRecording | None:
+        return self._by_id.get(id)
+
+    async def query(self, query: RecordingQuery) -> Sequence[StoredRecording]:
+        found = [each for each in self._by_id.values() if is_wanted(each, query)]
+        found.sort(key=lambda each: (each.started_at, each.id), reverse=not query.is_oldest_first)
+        return found[query.offset : query.offset + query.limit]
+
+
 class MemoryStorage:
     """One database that is never unavailable."""
 
@@ -84,6 +134,10 @@ class MemoryStorage:
         self.cdrs = MemoryCdrs()
         self.texts = MemoryTexts()
         self.subscriptions = MemorySubscriptions()
+        self.letters = MemoryKept[StoredLetter]()
+        self.voice_messages = MemoryKept[VoiceMessage]()
+        self.mailboxes = MemoryKept[Mailbox]()
+        self.recordings = MemoryRecordings()
 
     async def flush(self) -> None:
         """Nothing is ever behind."""

@@ -5,9 +5,21 @@ All writes are safe to call from the event loop: they queue and return; a writer
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
+from storage.records import (
+    CdrRow,
+    Mailbox,
+    Office,
+    Registration,
+    StoredLetter,
+    StoredRecording,
+    StoredSubscription,
+    StoredText,
+    VoiceMessage,
+)
+
+R = TypeVar("R", StoredLetter, VoiceMessage, Mailbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,20 @@ class HistoryQuery:
     limit: int = 50
     offset: int = 0
     number_length: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingQuery:
+    """Filters of recordings, all optional, combined by AND; newest first unless `is_oldest_first`. Times are UTC
+    seconds, `from_at` inclusive, `to_at` exclusive."""
+
+    linkedid: str = ""
+    state: str = ""
+    from_at: float | None = None
+    to_at: float | None = None
+    limit: int = 50
+    offset: int = 0
+    is_oldest_first: bool = False
 
 
 class OfficeStore(Protocol):
@@ -50,6 +76,9 @@ class CdrStore(Protocol):
 
     async def query(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
 
+    async def remove_before(self, at: float) -> int:
+        """Delete the rows of calls that began before; returns how many. Raises `StorageUnavailable`."""
+
 
 class SubscriptionStore(Protocol):
     async def load(self, now_at: float) -> Sequence[StoredSubscription]:
@@ -57,6 +86,25 @@ class SubscriptionStore(Protocol):
 
     def put(self, id: str, subscription: StoredSubscription | None) -> None:
         """Replace the one with that id (None: remove). Written behind."""
+
+
+class KeptStore(Protocol[R]):
+    """Records that are few enough to be read at once, by id."""
+
+    async def load(self) -> Sequence[R]:
+        """All of them, by id."""
+
+    def put(self, id: str, record: R | None) -> None:
+        """Replace the one with that id (None: remove). Written behind."""
+
+
+class RecordingStore(Protocol):
+    def put(self, id: str, recording: StoredRecording | None) -> None:
+        """Replace the one with that id (None: remove). Written behind."""
+
+    async def get(self, id: str) -> StoredRecording | None: ...
+
+    async def query(self, query: RecordingQuery) -> Sequence[StoredRecording]: ...
 
 
 class TextStore(Protocol):
@@ -88,6 +136,18 @@ class Storage(Protocol):
 
     @property
     def subscriptions(self) -> SubscriptionStore: ...
+
+    @property
+    def letters(self) -> KeptStore[StoredLetter]: ...
+
+    @property
+    def voice_messages(self) -> KeptStore[VoiceMessage]: ...
+
+    @property
+    def mailboxes(self) -> KeptStore[Mailbox]: ...
+
+    @property
+    def recordings(self) -> RecordingStore: ...
 
     async def flush(self) -> None:
         """Return when everything queued so far is stored; raises `StorageUnavailable` when the database refuses. Rows

@@ -169,6 +169,69 @@ class StoredText:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredLetter:
+    """A mail that waits to be sent: tried `attempts` times, next at `due_at`. `attachment` is a file below the data
+    folder that goes with the last letter that names it; `attachment_name` is what the recipient sees."""
+
+    id: str
+    kind: str
+    recipient: str
+    subject: str
+    text: str
+    created_at: float
+    due_at: float
+    attempts: int = 0
+    attachment: str = ""
+    attachment_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecording:
+    """What was said in a call, as a file. `id` is its path below the folder of recordings without `suffix`, which
+    changes when it is converted to `format`. `kind`: "call", or "message" that was left in a mailbox. `state`:
+    "running", "done", "failed" (nothing was kept). `caller_channel` 1 or 2 has the caller; 0: all are mixed."""
+
+    id: str
+    call: str
+    linkedid: str
+    started_at: float
+    from_number: str
+    to_number: str
+    kind: str = "call"
+    state: str = "running"
+    seconds: float = 0.0
+    channels: int = 1
+    caller_channel: int = 0
+    format: str = "wav"
+    suffix: str = ".wav"
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMessage:
+    """A message in the mailbox of a number; `id` is that of its recording. `state`: "new", "heard" or "saved"."""
+
+    id: str
+    mailbox: str
+    received_at: float
+    seconds: float
+    from_number: str
+    from_name: str = ""
+    linkedid: str = ""
+    state: str = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """What the owner of a mailbox has set by phone. `id` is its number; `greeting` a file below the data folder. `pin`
+    is salted; it counts as long as the office's own PIN is the one that `pin_of` was made from."""
+
+    id: str
+    greeting: str = ""
+    pin: str = field(default="", repr=False)
+    pin_of: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CdrRow:
     """One row of call history (CDR-15, `interface.md` section 5). `stage`: dial, application, …"""
 

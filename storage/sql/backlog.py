@@ -4,23 +4,24 @@ The event loop adds, one writer thread calls `write`. A batch leaves 250 ms afte
 When the database refuses it:
 - rows of call history go to the spool at once, so they are safe from a crash within the same half second; they stay
   in memory only where the spool cannot be written either (a full disk);
-- registrations and subscriptions stay in memory, where a newer value replaces them. Every refresh is written: what is
-  read after a restart is what the phone was last told, never an older expiry.
+- whatever has one value a key (registrations, subscriptions, letters, …) stays in memory, where a newer value replaces
+  it. Every refresh is written: what is read after a restart is what the phone was last told, never an older expiry.
 The database is tried again after 0.25 s, then twice as late each time, up to 5 s.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from storage.ports import StorageUnavailable
-from storage.records import CdrRow, Registration, StoredSubscription
+from storage.records import CdrRow
 from storage.sql.database import Database
-from storage.sql.mappers import LatestValues, location_values, storable, storable_text, subscription_values
+from storage.sql.mappers import LatestValues, storable, storable_text
 from storage.sql.spool import Spool
-from storage.sql.statements import store_cdrs, store_locations, store_subscriptions
+from storage.sql.statements import store_cdrs, store_latest
 
 BATCH_S = 0.25
 RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
@@ -40,8 +41,7 @@ class Backlog:
         self._spool = spool
         self._clock = clock
         self._rows: list[CdrRow] = []
-        self._locations: Latest = {}
-        self._subscriptions: Latest = {}
+        self._latest: dict[str, Latest] = defaultdict(dict)  # by table
         self._batch_due_at: float | None = None  # of what came since the last `write`
         self._retry_at: float | None = clock() if spool.rows else None  # of what the database refused
         self._failures = 0
@@ -53,16 +53,10 @@ class Backlog:
             self._rows.append(row)
             self._schedule()
 
-    def put(self, aor: str, registrations: Sequence[Registration]) -> None:
-        values = location_values(aor, registrations) if registrations else None
+    def put(self, table: str, key: str, values: LatestValues | None) -> None:
+        """The row of that key from now on; None: there is none."""
         with self.changed:
-            self._locations[storable_text(aor)] = values
-            self._schedule()
-
-    def put_subscription(self, id: str, subscription: StoredSubscription | None) -> None:
-        values = subscription_values(subscription) if subscription is not None else None
-        with self.changed:
-            self._subscriptions[storable_text(id)] = values
+            self._latest[table][storable_text(key)] = values
             self._schedule()
 
     @property
@@ -92,7 +86,7 @@ class Backlog:
         return {
             "rows_queued": len(self._rows),
             "rows_spooled": self._spool.rows,
-            "registrations_queued": len(self._locations),
+            "registrations_queued": len(self._latest.get("locations", ())),
             "last_error": self.last_error,
             "seconds_since_write": since,
         }
@@ -104,8 +98,8 @@ class Backlog:
 
     def _take(self) -> "_Batch":
         with self.changed:
-            batch = _Batch(self._rows, self._locations, self._subscriptions)
-            self._rows, self._locations, self._subscriptions = [], {}, {}
+            batch = _Batch(self._rows, self._latest)
+            self._rows, self._latest = [], defaultdict(dict)
             self._batch_due_at = None
         return batch
 
@@ -115,8 +109,8 @@ class Backlog:
         if batch:
             with self._database.write() as connection:
                 store_cdrs(connection, batch.rows)
-                store_locations(connection, batch.locations)
-                store_subscriptions(connection, batch.subscriptions)
+                for table, values in batch.latest.items():
+                    store_latest(connection, table, values)
 
     def _import_spool(self) -> None:
         for chunk in self._spool.chunks():
@@ -145,8 +139,8 @@ class Backlog:
         unspooled = self._spooled_or_left(batch.rows)
         with self.changed:
             self._rows = unspooled + self._rows
-            self._locations = {**batch.locations, **self._locations}
-            self._subscriptions = {**batch.subscriptions, **self._subscriptions}
+            for table, values in batch.latest.items():
+                self._latest[table] = {**values, **self._latest[table]}
 
     def _spooled_or_left(self, rows: list[CdrRow]) -> list[CdrRow]:
         if not rows:
@@ -164,8 +158,7 @@ class _Batch:
     """What is written together."""
 
     rows: list[CdrRow]
-    locations: Latest
-    subscriptions: Latest
+    latest: dict[str, Latest]
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.locations or self.subscriptions)
+        return bool(self.rows or any(self.latest.values()))

@@ -1,7 +1,7 @@
 """Rows of tables ↔ records. The only place that knows how a record is laid out in SQL."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, astuple, fields, replace
 from math import isfinite
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -10,11 +10,22 @@ import msgspec
 from sqlalchemy import RowMapping, Table
 
 from storage.match import number_key
-from storage.records import CdrRow, Entry, Registration, StoredSubscription, StoredText
+from storage.records import (
+    CdrRow,
+    Entry,
+    Mailbox,
+    Registration,
+    StoredLetter,
+    StoredRecording,
+    StoredSubscription,
+    StoredText,
+    VoiceMessage,
+)
 
-R = TypeVar("R", CdrRow, Registration, StoredSubscription, StoredText)
+PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox
+R = TypeVar("R", bound=CdrRow | Registration | StoredSubscription | StoredText | PlainRecord)
 RowValues = dict[str, Any]
-LatestValues = tuple[str, float, str]  # key, expiry, JSON
+LatestValues = tuple[Any, ...]  # a row in the order of its columns, the key first
 
 _CDR_FIELDS = tuple(field.name for field in fields(CdrRow))
 _CDR_ENCODED = ("sip_call_ids", "quality")
@@ -105,6 +116,10 @@ def subscription_values(subscription: StoredSubscription) -> LatestValues:
 
 def subscription_of(record: str) -> StoredSubscription:
     return _decode_subscription(record)
+
+
+def plain_values(record: PlainRecord) -> LatestValues:
+    return astuple(_readable(record))
 
 
 def text_values(text: StoredText) -> RowValues:

@@ -1,42 +1,51 @@
 """What is written and read, as SQL."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from sqlalchemy import Connection, Delete, bindparam, delete, insert, select
+from sqlalchemy import Connection, Table, asc, bindparam, delete, desc, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
+from storage.ports import RecordingQuery
 from storage.records import (
     OFFICE_LISTS,
     OFFICE_VALUES,
     CdrRow,
     Entry,
+    Mailbox,
     Office,
     OfficeList,
     Registration,
+    StoredLetter,
+    StoredRecording,
     StoredSubscription,
     StoredText,
+    VoiceMessage,
     office_of,
 )
 from storage.sql import mappers
-from storage.sql.tables import LIST_TABLES, locations, offices, subscriptions, texts
+from storage.sql.tables import LATEST_TABLES, LIST_TABLES, cdrs, locations, offices, recordings, subscriptions, texts
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
 _INSERT_CDR = (
     f"INSERT INTO cdrs ({', '.join(mappers.CDR_COLUMNS)}) VALUES ({', '.join('?' * len(mappers.CDR_COLUMNS))}) "
     "ON CONFLICT (id) DO NOTHING"
 )
-_PUT_LOCATION = (
-    "INSERT INTO locations (aor, expires_at, bindings) VALUES (?, ?, ?) "
-    "ON CONFLICT (aor) DO UPDATE SET expires_at = excluded.expires_at, bindings = excluded.bindings"
-)
-_DELETE_LOCATION = delete(locations).where(locations.c.aor == bindparam("gone"))
-_PUT_SUBSCRIPTION = (
-    "INSERT INTO subscriptions (id, expires_at, record) VALUES (?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, record = excluded.record"
-)
-_DELETE_SUBSCRIPTION = delete(subscriptions).where(subscriptions.c.id == bindparam("gone"))
+
+
+def _put(table: Table) -> str:
+    key, *others = names = [column.name for column in table.columns]
+    places, news = ", ".join("?" * len(names)), ", ".join(f"{name} = excluded.{name}" for name in others)
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {news}"
+
+
+_PUT_LATEST = {name: _put(table) for name, table in LATEST_TABLES.items()}
+_DELETE_LATEST = {
+    name: delete(table).where(next(iter(table.columns)) == bindparam("gone")) for name, table in LATEST_TABLES.items()
+}
 
 Latest = Mapping[str, mappers.LatestValues | None]  # by key; None: gone
+K = TypeVar("K", StoredLetter, VoiceMessage, Mailbox)
 
 
 def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
@@ -45,23 +54,43 @@ def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
         connection.exec_driver_sql(_INSERT_CDR, [mappers.cdr_values(row) for row in rows])
 
 
-def store_locations(connection: Connection, by_aor: Latest) -> None:
-    """Replace the bindings of each AOR."""
-    _store_latest(connection, by_aor, _PUT_LOCATION, _DELETE_LOCATION)
+def delete_cdrs_before(connection: Connection, at: float) -> int:
+    return connection.execute(delete(cdrs).where(cdrs.c.started_at < at)).rowcount
 
 
-def store_subscriptions(connection: Connection, by_id: Latest) -> None:
-    """Replace each subscription."""
-    _store_latest(connection, by_id, _PUT_SUBSCRIPTION, _DELETE_SUBSCRIPTION)
-
-
-def _store_latest(connection: Connection, by_key: Latest, put: str, remove: Delete) -> None:
+def store_latest(connection: Connection, table: str, by_key: Latest) -> None:
+    """Replace the row of each key."""
     present = [values for values in by_key.values() if values]
     gone = [{"gone": key} for key, values in by_key.items() if not values]
     if present:
-        connection.exec_driver_sql(put, present)
+        connection.exec_driver_sql(_PUT_LATEST[table], present)
     if gone:
-        connection.execute(remove, gone)
+        connection.execute(_DELETE_LATEST[table], gone)
+
+
+def load_kept(connection: Connection, table: str, record: type[K]) -> list[K]:
+    found = LATEST_TABLES[table]
+    return [record(**row) for row in connection.execute(select(found).order_by(found.c.id)).mappings()]
+
+
+def load_recording(connection: Connection, id: str) -> StoredRecording | None:
+    row = connection.execute(select(recordings).where(recordings.c.id == mappers.storable_text(id))).mappings().first()
+    return None if row is None else StoredRecording(**row)
+
+
+def load_recordings(connection: Connection, query: RecordingQuery) -> list[StoredRecording]:
+    """The same as `storage.match.is_wanted` says, in the order of the query."""
+    table = recordings.c
+    wanted = select(recordings).limit(max(query.limit, 0)).offset(max(query.offset, 0))
+    for column, value in ((table.linkedid, query.linkedid), (table.state, query.state)):
+        wanted = wanted.where(column == mappers.storable_text(value)) if value else wanted
+    if query.from_at is not None:
+        wanted = wanted.where(table.started_at >= query.from_at)
+    if query.to_at is not None:
+        wanted = wanted.where(table.started_at < query.to_at)
+    way = asc if query.is_oldest_first else desc
+    rows = connection.execute(wanted.order_by(way(table.started_at), way(table.id))).mappings()
+    return [StoredRecording(**row) for row in rows]
 
 
 def load_subscriptions(connection: Connection, now_at: float) -> list[StoredSubscription]:

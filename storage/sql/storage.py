@@ -6,12 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from storage.ports import HistoryQuery, StorageUnavailable
-from storage.records import CdrRow, Office, Registration, StoredSubscription, StoredText
+from storage.ports import HistoryQuery, R, RecordingQuery, StorageUnavailable
+from storage.records import (
+    CdrRow,
+    Mailbox,
+    Office,
+    Registration,
+    StoredLetter,
+    StoredRecording,
+    StoredSubscription,
+    StoredText,
+    VoiceMessage,
+)
 from storage.sql import mappers, migrate, statements
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
@@ -37,6 +47,10 @@ class SqlStorage:
         self.cdrs = SqlCdrs(self)
         self.texts = SqlTexts(self)
         self.subscriptions = SqlSubscriptions(self)
+        self.letters = SqlKept(self, "letters", StoredLetter)
+        self.voice_messages = SqlKept(self, "voice_messages", VoiceMessage)
+        self.mailboxes = SqlKept(self, "mailboxes", Mailbox)
+        self.recordings = SqlRecordings(self)
 
     async def flush(self) -> None:
         await wrap_future(self._writer.flush())
@@ -53,11 +67,8 @@ class SqlStorage:
     def append(self, row: CdrRow) -> None:
         self._backlog.append(row)
 
-    def put(self, aor: str, registrations: Sequence[Registration]) -> None:
-        self._backlog.put(aor, registrations)
-
-    def put_subscription(self, id: str, subscription: StoredSubscription | None) -> None:
-        self._backlog.put_subscription(id, subscription)
+    def put(self, table: str, key: str, values: mappers.LatestValues | None) -> None:
+        self._backlog.put(table, key, values)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Carry out `work` in one transaction."""
@@ -97,7 +108,8 @@ class SqlLocations:
         return await self._storage.read(lambda connection: statements.load_locations(connection, now_at))
 
     def put(self, aor: str, registrations: Sequence[Registration]) -> None:
-        self._storage.put(aor, registrations)
+        values = mappers.location_values(aor, registrations) if registrations else None
+        self._storage.put("locations", aor, values)
 
 
 class SqlCdrs:
@@ -113,6 +125,9 @@ class SqlCdrs:
 
         return await self._storage.read(work)
 
+    async def remove_before(self, at: float) -> int:
+        return await self._storage.write(lambda connection: statements.delete_cdrs_before(connection, at))
+
 
 class SqlSubscriptions:
     def __init__(self, storage: SqlStorage) -> None:
@@ -125,7 +140,38 @@ class SqlSubscriptions:
         return await self._storage.read(lambda connection: statements.load_subscriptions(connection, now_at))
 
     def put(self, id: str, subscription: StoredSubscription | None) -> None:
-        self._storage.put_subscription(id, subscription)
+        values = mappers.subscription_values(subscription) if subscription is not None else None
+        self._storage.put("subscriptions", id, values)
+
+
+class SqlKept(Generic[R]):
+    """Few records of one table."""
+
+    def __init__(self, storage: SqlStorage, table: str, record: type[R]) -> None:
+        self._storage, self._table = storage, table
+        self._record: type[R] = record
+
+    async def load(self) -> Sequence[R]:
+        return await self._storage.read(lambda connection: statements.load_kept(connection, self._table, self._record))
+
+    def put(self, id: str, record: R | None) -> None:
+        values = mappers.plain_values(record) if record is not None else None
+        self._storage.put(self._table, id, values)
+
+
+class SqlRecordings:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    def put(self, id: str, recording: StoredRecording | None) -> None:
+        values = mappers.plain_values(recording) if recording is not None else None
+        self._storage.put("recordings", id, values)
+
+    async def get(self, id: str) -> StoredRecording | None:
+        return await self._storage.read(lambda connection: statements.load_recording(connection, id))
+
+    async def query(self, query: RecordingQuery) -> Sequence[StoredRecording]:
+        return await self._storage.read(lambda connection: statements.load_recordings(connection, query))
 
 
 class SqlTexts:

@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
 
-from storage.records import OFFICE_LISTS, OfficeList
+from storage.records import OFFICE_LISTS, Mailbox, OfficeList, StoredLetter, StoredRecording, VoiceMessage
 
 metadata = MetaData(
     naming_convention={
@@ -66,6 +66,23 @@ subscriptions = Table(
     Column("record", String, nullable=False),  # JSON of `StoredSubscription`
     sqlite_with_rowid=False,
 )
+
+
+def _record_table(name: str, record: type, *indexed: str) -> Table:
+    """A column a field of records that have plain values and an id; `indexed` are those that are looked for."""
+    kinds = {**_COLUMN_TYPES, float: Float}
+    columns: list[Column[Any]] = [
+        Column(each, kinds[kind], primary_key=each == "id", nullable=False, index=each in indexed or None)
+        for each, kind in get_type_hints(record).items()
+    ]
+    return Table(name, metadata, *columns)
+
+
+letters = _record_table("letters", StoredLetter)
+voice_messages = _record_table("voice_messages", VoiceMessage)
+mailboxes = _record_table("mailboxes", Mailbox)
+recordings = _record_table("recordings", StoredRecording, "linkedid", "started_at", "state")
+LATEST_TABLES = {each.name: each for each in (locations, subscriptions, letters, voice_messages, mailboxes, recordings)}
 
 # Texts that wait for their addressee, in the order of `seq`.
 texts = Table(

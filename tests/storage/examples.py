@@ -5,10 +5,13 @@ from storage.records import (
     Office,
     Provider,
     Registration,
+    StoredLetter,
+    StoredRecording,
     StoredSubscription,
     StoredText,
     Terminal,
     User,
+    VoiceMessage,
 )
 
 
@@ -67,6 +70,35 @@ def text(id: str, **values: object) -> StoredText:
         "body": "Привет".encode(),
     }
     return StoredText(**{**plain, **values})  # type: ignore[arg-type]  # a test names only fields that exist
+
+
+def letter(id: str, recipient: str = "b@example.com", attempts: int = 0) -> StoredLetter:
+    return StoredLetter(
+        *(id, "voicemail", recipient, "Сообщение", "Строка\nДва", 1000.5, 1060.25, attempts, "mail/1.mp3", "1.mp3")
+    )
+
+
+def voice_message(id: str, mailbox: str = "101", state: str = "new") -> VoiceMessage:
+    return VoiceMessage(id, mailbox, 1000.5, 12.5, "+74951234567", "Иван", "zvon-1.1", state)
+
+
+def recording(id: str, started_at: float = 1000.0, **values: object) -> StoredRecording:
+    """A conversation of 101 with 102, both apart; `values` override."""
+    plain: dict[str, object] = {
+        "id": id,
+        "call": f"call-{id}",
+        "linkedid": f"linked-{id}",
+        "started_at": started_at,
+        "from_number": "101",
+        "to_number": "102",
+        "state": "done",
+        "seconds": 12.5,
+        "channels": 2,
+        "caller_channel": 1,
+        "format": "opus",
+        "suffix": ".opus",
+    }
+    return StoredRecording(**{**plain, **values})  # type: ignore[arg-type]  # a test names only fields that exist
 
 
 OFFICE = Office(

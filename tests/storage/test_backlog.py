@@ -1,7 +1,7 @@
 """Batches, retries and the spool, with a clock that the test moves."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from storage.ports import StorageUnavailable
+from storage.records import Registration, StoredSubscription
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
+from storage.sql.mappers import location_values, subscription_values
 from storage.sql.migrate import upgrade
 from storage.sql.spool import Spool
 from storage.sql.statements import load_locations, load_subscriptions
@@ -51,6 +53,13 @@ class Rig:
         self.backlog = Backlog(self.database, self.spool, lambda: self.now)
         self.database.transactions = 0
 
+    def put_location(self, aor: str, bindings: Sequence[Registration]) -> None:
+        self.backlog.put("locations", aor, location_values(aor, bindings))
+
+    def put_subscription(self, id: str, subscription: StoredSubscription | None) -> None:
+        values = subscription_values(subscription) if subscription is not None else None
+        self.backlog.put("subscriptions", id, values)
+
     def run_until(self, until: float) -> None:
         """What the writer thread does up to `until`."""
         while (due_at := self.backlog.due_at) is not None and due_at <= until:
@@ -86,7 +95,7 @@ def test_a_batch_leaves_a_quarter_of_a_second_after_its_first_item_in_one_transa
     rig.backlog.append(cdr("1"))
     rig.now += 0.2
     rig.backlog.append(cdr("2"))
-    rig.backlog.put("sip:101@zvon", (registration(),))
+    rig.put_location("sip:101@zvon", (registration(),))
     assert rig.backlog.due_at == 100.25
     rig.run_until(101.0)
     assert rig.stored() == ["1", "2"]
@@ -98,7 +107,7 @@ def test_a_batch_leaves_a_quarter_of_a_second_after_its_first_item_in_one_transa
 
 def test_only_the_latest_bindings_of_an_aor_are_written(rig: Rig) -> None:
     for expires_at in (2000.0, 3000.0, 4000.0):
-        rig.backlog.put("sip:101@zvon", (registration(expires_at=expires_at),))
+        rig.put_location("sip:101@zvon", (registration(expires_at=expires_at),))
     assert rig.backlog.describe()["registrations_queued"] == 1
     rig.run_until(101.0)
     with rig.database.read() as connection:
@@ -132,7 +141,7 @@ def test_rows_that_come_while_the_database_is_away_reach_the_spool_without_waiti
 
 def test_the_database_is_tried_less_and_less_often_up_to_every_five_seconds(rig: Rig) -> None:
     rig.database.refusal = "away"
-    rig.backlog.put("sip:101@zvon", (registration(),))
+    rig.put_location("sip:101@zvon", (registration(),))
     tries = []
     for _ in range(8):
         rig.run_until(rig.backlog.due_at or 0.0)
@@ -142,14 +151,14 @@ def test_the_database_is_tried_less_and_less_often_up_to_every_five_seconds(rig:
 
 def test_newer_bindings_replace_those_that_were_refused(rig: Rig) -> None:
     rig.database.refusal = "away"
-    rig.backlog.put_subscription("a", subscription("a"))
-    rig.backlog.put_subscription("b", subscription("b"))
-    rig.backlog.put("sip:101@zvon", (registration(expires_at=2000.0),))
-    rig.backlog.put("sip:102@zvon", (registration("sip:102@zvon"),))
+    rig.put_subscription("a", subscription("a"))
+    rig.put_subscription("b", subscription("b"))
+    rig.put_location("sip:101@zvon", (registration(expires_at=2000.0),))
+    rig.put_location("sip:102@zvon", (registration("sip:102@zvon"),))
     rig.run_until(100.25)
-    rig.backlog.put("sip:101@zvon", (registration(expires_at=3000.0),))
-    rig.backlog.put_subscription("a", subscription("a", 2500.0))
-    rig.backlog.put_subscription("b", None)
+    rig.put_location("sip:101@zvon", (registration(expires_at=3000.0),))
+    rig.put_subscription("a", subscription("a", 2500.0))
+    rig.put_subscription("b", None)
     rig.database.refusal = ""
     rig.run_until(110.0)
     with rig.database.read() as connection:
@@ -162,13 +171,13 @@ def test_what_comes_during_a_refused_write_is_newer_than_what_was_refused(
 ) -> None:
     def come() -> None:
         rig.backlog.append(cdr("2"))
-        rig.backlog.put("sip:101@zvon", (registration(expires_at=3000.0),))
+        rig.put_location("sip:101@zvon", (registration(expires_at=3000.0),))
 
     rig.database.refusal = "away"
     rig.database.meanwhile = come
     monkeypatch.setattr(rig.spool, "append", full)
     rig.backlog.append(cdr("1"))
-    rig.backlog.put("sip:101@zvon", (registration(expires_at=2000.0),))
+    rig.put_location("sip:101@zvon", (registration(expires_at=2000.0),))
     rig.run_until(100.25)
     rig.database.refusal = ""
     rig.run_until(110.0)

@@ -4,14 +4,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.memory import MemoryStorage
-from storage.ports import HistoryQuery, Storage
-from storage.records import CdrRow, Office, Terminal
+from storage.ports import HistoryQuery, RecordingQuery, Storage
+from storage.records import CdrRow, Mailbox, Office, Terminal
 from storage.sql import open_storage
-from tests.storage.examples import OFFICE, answered, cdr, registration, subscription, text
+from tests.storage.examples import (
+    OFFICE,
+    answered,
+    cdr,
+    letter,
+    recording,
+    registration,
+    subscription,
+    text,
+    voice_message,
+)
 
 Opened = Callable[[], AbstractAsyncContextManager[Storage]]
 
@@ -206,6 +217,57 @@ async def test_a_text_is_stored_once_and_removed_once(opened: Opened) -> None:
         assert await storage.texts.load(0.0) == [text("1"), text("3")]
 
 
+async def test_rows_of_calls_before_a_moment_are_removed(opened: Opened) -> None:
+    async with opened() as storage:
+        for at in (1.0, 2.0, 3.0):
+            storage.cdrs.append(cdr(str(int(at)), at))
+        assert await storage.cdrs.remove_before(1.0) == 0
+        await storage.flush()
+        assert await storage.cdrs.remove_before(3.0) == 2
+        assert await ids(storage, HistoryQuery()) == ["3"]
+
+
+async def test_letters_voice_messages_and_mailboxes_are_kept_by_id_and_the_latest_wins(opened: Opened) -> None:
+    async with opened() as storage:
+        assert await storage.letters.load() == []
+        for id in "cab":
+            storage.letters.put(id, letter(id))
+        storage.voice_messages.put("m", voice_message("m"))
+        storage.mailboxes.put("101", Mailbox("101", "greetings/101.wav", "salted", "before"))
+        await storage.flush()
+        storage.letters.put("b", letter("b", attempts=3))
+        storage.letters.put("a", None)
+        storage.letters.put("unknown", None)
+        storage.voice_messages.put("m", voice_message("m", state="heard"))
+        assert await storage.letters.load() == [letter("b", attempts=3), letter("c")]
+        assert await storage.voice_messages.load() == [voice_message("m", state="heard")]
+        assert await storage.mailboxes.load() == [Mailbox("101", "greetings/101.wav", "salted", "before")]
+
+
+async def test_recordings_are_found_by_id_conversation_state_and_period(opened: Opened) -> None:
+    first, second = recording("2026/11/a", 1.0), recording("2026/11/b", 2.0, linkedid="l", state="running")
+    third = recording("2026/11/c", 2.0, linkedid="l")
+    async with opened() as storage:
+        for each in (second, third, first):
+            storage.recordings.put(each.id, each)
+
+        async def found(**values: Any) -> list[str]:
+            return [each.id[-1] for each in await storage.recordings.query(RecordingQuery(**values))]
+
+        assert await storage.recordings.get("2026/11/a") == first
+        assert await storage.recordings.get("2026/11/d") is None
+        assert await found() == ["c", "b", "a"]
+        assert await found(is_oldest_first=True, limit=2) == ["a", "b"]
+        assert await found(offset=1, limit=1) == ["b"]
+        assert await found(linkedid="l", state="done") == ["c"]
+        assert await found(from_at=2.0) == ["c", "b"]
+        assert await found(to_at=2.0) == ["a"]
+        storage.recordings.put(third.id, None)
+        storage.recordings.put(second.id, replace(second, state="done", suffix=".wav"))
+        assert await found(state="running") == []
+        assert await storage.recordings.get(second.id) == replace(second, state="done", suffix=".wav")
+
+
 async def test_the_live_dump_has_the_same_keys_everywhere(opened: Opened) -> None:
     async with opened() as storage:
         await storage.flush()
@@ -222,6 +284,10 @@ async def test_octets_that_are_no_text_hold_up_nothing(opened: Opened) -> None:
         storage.locations.put(f"sip:{broken}@zvon", (registration(contact=f"sip:{broken}@x"),))
         storage.locations.put("sip:101@zvon", [registration()])
         await storage.texts.add(text("1", content_type=f"text/plain;x={broken}"))
+        storage.recordings.put("r", recording("r", from_number=broken))
+        storage.letters.put("l", letter("l", recipient=broken))
+        assert len(await storage.letters.load()) == 1
+        assert await storage.recordings.get("r") is not None
         assert len(await storage.texts.load(0.0)) == 1
         assert await ids(storage, HistoryQuery()) == ["2", "1"]
         assert await ids(storage, HistoryQuery(number=broken, linkedid=broken)) == []

@@ -9,12 +9,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+from storage.records import Mailbox
 from storage.sql.database import Database
-from storage.sql.mappers import location_values, subscription_values
+from storage.sql.mappers import location_values, plain_values, subscription_values
 from storage.sql.migrate import HEAD, alembic_config, migrate, upgrade
-from storage.sql.statements import add_text, load_office, save_office, store_cdrs, store_locations, store_subscriptions
+from storage.sql.statements import add_text, load_office, save_office, store_cdrs, store_latest
 from storage.sql.tables import metadata
-from tests.storage.examples import OFFICE, cdr, registration, subscription, text
+from tests.storage.examples import OFFICE, cdr, letter, recording, registration, subscription, text, voice_message
 
 
 @pytest.fixture
@@ -28,9 +29,13 @@ def fill(database: Database) -> None:
     with database.write() as connection:
         save_office(connection, OFFICE)
         store_cdrs(connection, [cdr("1")])
-        store_subscriptions(connection, {"s": subscription_values(subscription("s"))})
+        store_latest(connection, "subscriptions", {"s": subscription_values(subscription("s"))})
         add_text(connection, text("1"))
-        store_locations(connection, {"sip:101@zvon": location_values("sip:101@zvon", [registration()])})
+        store_latest(connection, "letters", {"1": plain_values(letter("1"))})
+        store_latest(connection, "voice_messages", {"1": plain_values(voice_message("1"))})
+        store_latest(connection, "mailboxes", {"101": plain_values(Mailbox("101", "greeting.wav"))})
+        store_latest(connection, "recordings", {"1": plain_values(recording("1"))})
+        store_latest(connection, "locations", {"sip:101@zvon": location_values("sip:101@zvon", [registration()])})
 
 
 def tables(database: Database) -> set[str]:
