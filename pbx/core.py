@@ -15,7 +15,16 @@ from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
 from pbx.api import App
 from pbx.call import Call
-from pbx.cause import NOT_ENCRYPTED, NOT_FOUND, OPERATOR, SHUTDOWN, UNSUPPORTED_BODY, UNWANTED_ANSWER, Cause
+from pbx.cause import (
+    BAD_REQUEST,
+    NOT_ENCRYPTED,
+    NOT_FOUND,
+    OPERATOR,
+    SHUTDOWN,
+    UNSUPPORTED_BODY,
+    UNWANTED_ANSWER,
+    Cause,
+)
 from pbx.clock import Clock
 from pbx.dial import DialOutcome
 from pbx.directory import Directory
@@ -43,6 +52,7 @@ from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
 from pbx.transfer import Transfers
+from sipcore.body import read_session
 from sipcore.build import response_to
 from sipcore.dialog.profile import ALLOW
 from sipcore.errors import ParseError
@@ -440,12 +450,14 @@ def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
     """Read the offer of an INVITE, if it has one; the cause to refuse it with."""
     if not _takes_sdp(request):
         return UNWANTED_ANSWER
-    if not request.body:
-        return None
-    if request.content_type not in ("application/sdp", ""):
-        return UNSUPPORTED_BODY
     try:
-        media.take_offer(request.body)
+        sdp = read_session(request)
+    except ParseError as error:
+        return UNSUPPORTED_BODY if error.status == 415 else BAD_REQUEST
+    if not sdp:
+        return None
+    try:
+        media.take_offer(sdp)
     except MediaRefused as refusal:
         return NOT_ENCRYPTED if refusal.is_unencrypted else Cause.of_refusal(refusal.status)
     return None

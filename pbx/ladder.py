@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pbx.control.messages import TracedLegView, TracedMessageView, TraceView
 from pbx.sipmask import call_id_of
+from sipcore.body import session_of
 from sipcore.errors import ParseError
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
@@ -82,10 +83,8 @@ def _notes(message: Request | Response) -> Iterator[str]:
 
 
 def _description(message: Request | Response) -> SessionDescription | None:
-    if not message.body or message.content_type != "application/sdp":
-        return None
     try:
-        return parse_sdp(message.body)
+        return parse_sdp(sdp) if (sdp := session_of(message)) else None
     except ParseError:
         return None
 

@@ -15,6 +15,7 @@ from pbx.events import Direction
 from pbx.leg import Leg, LegState
 from pbx.media_session import MediaRefused, formats_like
 from pbx.sip_leg import SipSide
+from sipcore.body import session_of
 from sipcore.errors import ParseError
 from sipcore.headers import Replaces
 
@@ -77,8 +78,9 @@ class Replacements:
 
     async def _take_place(self, leg: Leg, new: Leg, request: "Request") -> None:
         try:
-            if request.body:
-                new.media.take_offer(request.body)
+            sdp = session_of(request)
+            if sdp:
+                new.media.take_offer(sdp)
             await self._pbx.create_media(new.call, new.media)
             if new.is_ended:  # given up meanwhile, by either side
                 self._pbx.services.submit(new.media.destroying())

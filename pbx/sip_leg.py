@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pbx.cause import ANSWERED_ELSEWHERE, CANCELLED, NOT_ENCRYPTED, UNAVAILABLE, Cause
 from pbx.identity import Fields, answering, from_value
 from pbx.party import Party, PartyKind
+from sipcore.body import ACCEPTED
 from sipcore.dialog.session_table import Role
 from sipcore.events import (
     InfoDigit,
@@ -110,7 +111,7 @@ class SipSide:
         final = cause if cause.status >= 300 else UNAVAILABLE
         extra = [("Reason", final.reason_header)]
         if final.status == 415:
-            extra.append(("Accept", "application/sdp"))  # RFC 3261 §21.4.13
+            extra += ACCEPTED
         elif final.status == 406:
             extra.append(("Warning", '399 zvon "Calls are answered with application/sdp only"'))  # RFC 4475 §3.3.8
         elif final is NOT_ENCRYPTED:

@@ -90,13 +90,26 @@ def parse_any(data: bytes, limits: ParseLimits = DEFAULT_LIMITS) -> Request | Re
     start, *lines = text.split("\r\n")
     request = not start.startswith(("SIP/", "sip/"))
     fields = _fields(lines, limits, request=request)
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+    if _has_stray_line_ends(text, len(lines)):
         clean = [field for field in fields if "\n" not in field[1] and "\r" not in field[1]]
         raise MalformedMessage("a line end inside a line", headers=Headers(clean), request=request)
     headers = Headers(fields)
     message = _request(start, headers) if request else _response(start, headers)
     _check(message, body)
     return message
+
+
+def read_headers(head: bytes) -> Headers:
+    """The header fields of a part of a body (RFC 2046 §5.1), which has no start line; raises `ParseError`."""
+    text = _unfold(head.decode("utf-8", "surrogateescape"))
+    lines = text.split("\r\n")
+    if _has_stray_line_ends(text, len(lines) - 1):
+        raise ParseError("a line end inside a line")
+    return Headers(_fields(lines, DEFAULT_LIMITS, request=True))
+
+
+def _has_stray_line_ends(text: str, most: int) -> bool:
+    return text.count("\n") != most or text.count("\r") != most
 
 
 def _split_body(data: bytes, limits: ParseLimits) -> tuple[bytes, bytes]:

@@ -11,6 +11,7 @@ from sipcore.actions import (
     Tell,
 )
 from sipcore.auth.client import DigestClient
+from sipcore.body import session_of
 from sipcore.build import response_to
 from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.refer import ReferSubscription, accepted
@@ -66,11 +67,12 @@ class SipStack(TransactionLayer):
         user: object = None,
         digest: DigestClient | None = None,
     ) -> InviteSession:
-        """Start a session with `request` (From with a tag, no Via; Contact, Allow and User-Agent are added); `digest`
-        answers challenges of it and of what follows in its dialog."""
-        profile = self.profile(contact)
-        for name, value in profile.request_extra(request.body):
-            request.headers.add(name, value)
+        """Start a session with `request` (From with a tag, no Via; Contact, Allow and User-Agent are added, and the
+        Content-Type of a body that has none); `digest` answers challenges of it and of what follows in its dialog."""
+        profile, has_type = self.profile(contact), "content-type" in request.headers
+        for name, value in profile.request_extra(session_of(request)):
+            if name != "Content-Type" or not has_type:
+                request.headers.add(name, value)
         session, actions = InviteSession.outgoing(request, flow, profile, self.ids, digest)
         session.user = user
         self._usages.add(session)

@@ -24,6 +24,7 @@ from sipcore.actions import (
     Tell,
 )
 from sipcore.auth.client import DigestClient
+from sipcore.body import ACCEPTED, read_session, session_of
 from sipcore.build import Extra, response_to
 from sipcore.dialog import info, offer_answer, session_timer
 from sipcore.dialog import modify as changes
@@ -32,7 +33,7 @@ from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session_base import request_via
 from sipcore.dialog.session_early import EarlySession
 from sipcore.dialog.session_table import On, Role, State
-from sipcore.errors import LocalProtocolError
+from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.events import InfoDigit, ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded
 from sipcore.flow import Flow
 from sipcore.headers import CSeq
@@ -60,7 +61,7 @@ class InviteSession(EarlySession):
         session = cls(Role.UAC, request, flow, profile, ids)
         session.local_tag = request.from_tag or ""
         session.offers.on(offer_answer.On.OFFER_SENT)
-        session._local_sdp = request.body
+        session._local_sdp = session_of(request)
         session._ask_interval(request)
         session.digest = digest
         session._authorize(request)
@@ -78,8 +79,8 @@ class InviteSession(EarlySession):
         session.dialog = Dialog.as_uas(request, session.local_tag, flow)
         session._note_peer(request)
         session._begin_reliable()
-        if session._body_of(request):
-            session._remote_sdp = request.body
+        session._remote_sdp = session_of(request)
+        if session._remote_sdp:
             session.offers.on(offer_answer.On.OFFER_RECEIVED)
         return session
 
@@ -197,6 +198,8 @@ class InviteSession(EarlySession):
         dialog = self._dialog_with(tag)
         if dialog is not None and dialog.check(request) is CSeqVerdict.OLD:
             return (Respond(key, response_to(request, 500, reason="CSeq Out of Order")),)
+        if request.body and (refusal := _refusal_of_body(request)) is not None:
+            return (Respond(key, refusal),)
         match request.method:
             case "BYE":
                 return self._step(On.BYE, now, key, request)
@@ -337,7 +340,7 @@ class InviteSession(EarlySession):
         return self._ended(now, 503, "")
 
     def _acknowledged(self, now: float, ack: Request) -> Actions:
-        sdp = self._body_of(ack)
+        sdp = session_of(ack)
         self._remote_sdp = sdp or self._remote_sdp
         if self.offers.state is offer_answer.State.LOCAL_OFFER:
             self.offers.on(offer_answer.On.ANSWER_RECEIVED if sdp else offer_answer.On.ROLLED_BACK)
@@ -398,3 +401,14 @@ class InviteSession(EarlySession):
         if self._reliable is not None:
             self._reliable.final(now)
         return self._change_step(changes.On.END, now)
+
+
+def _refusal_of_body(request: Request) -> Response | None:
+    """What a change gets whose body has to be understood and is not (RFC 3261 §8.2.3)."""
+    if request.method not in ("INVITE", "UPDATE"):
+        return None
+    try:
+        read_session(request)
+    except ParseError as error:
+        return response_to(request, error.status, extra=ACCEPTED if error.status == 415 else ())
+    return None

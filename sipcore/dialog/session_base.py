@@ -232,10 +232,6 @@ class SessionBase:
         request.headers.add("via", via_value(self.flow, self._ids.branch()), top=True)
         return request
 
-    @staticmethod
-    def _body_of(message: Request | Response) -> bytes:
-        return message.body if message.body and message.content_type in ("application/sdp", "") else b""
-
 
 def via_value(flow: Flow, branch: str) -> str:
     """Our Via on a path, asking for the source port to be noted (RFC 3581 §3) and, over a connection, for requests to

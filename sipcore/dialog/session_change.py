@@ -1,6 +1,7 @@
 """Changes of a session, carried out: the actions of the table in `modify.py`. RFC 3261 §14, RFC 3311, RFC 6141."""
 
 from sipcore.actions import NOTHING, AbandonInvite, Actions, Respond, Send, Tell
+from sipcore.body import session_of
 from sipcore.build import response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
@@ -77,7 +78,7 @@ class ChangingSession(SessionBase):
         if not rseq or (self._change_rseq and rseq != self._change_rseq + 1):
             return NOTHING
         self._change_rseq = rseq
-        self._change_answer = self._change_answer or self._body_of(response)
+        self._change_answer = self._change_answer or session_of(response)
         extra = [*rack_for(response, rseq), ("User-Agent", self.profile.agent)]
         return (self._in_dialog(self._peer, "PRACK", extra=extra),)
 
@@ -126,7 +127,7 @@ class ChangingSession(SessionBase):
         self.offers.on(offer_answer.On.ANSWER_RECEIVED)
         if self._timer is not None:
             self._timer.accepted(response, now)
-        sdp, before = self._change_answer or self._body_of(response), self._remote_sdp
+        sdp, before = self._change_answer or session_of(response), self._remote_sdp
         self._local_sdp, self._remote_sdp = self._change_sdp, sdp or before
         if not self._refreshed():
             return (Tell(SessionModified(self._whole, 200, sdp)),)
@@ -160,13 +161,13 @@ class ChangingSession(SessionBase):
         return self._change_step(changes.On.INVITE, now, key, request)
 
     def _take_offer(self, now: float, key: Key, request: Request) -> Actions:
-        offered = bool(self._body_of(request))
+        offered = bool(session_of(request))
         if not self.offers.may_offer or (offered and not self.offers.on(offer_answer.On.OFFER_RECEIVED)):
             self._change = changes.State.IDLE
             return self._busy(now, key, request) if self.offers.offered else self._glare(now, key, request)
         self._change_key, self._change_request = key, request
         self._peer.refresh_target(request)
-        return (Tell(OfferReceived(self._whole, self._body_of(request), request)),)
+        return (Tell(OfferReceived(self._whole, session_of(request), request)),)
 
     def _give_way(self, now: float, key: Key, request: Request) -> Actions:
         self._retry_at = None
@@ -184,7 +185,7 @@ class ChangingSession(SessionBase):
         assert self._change_request is not None
         self.offers.on(offer_answer.On.ANSWER_SENT if self.offers.offered else offer_answer.On.OFFER_SENT)
         request, self._change_request = self._change_request, None
-        self._remote_sdp = self._body_of(request) or self._remote_sdp
+        self._remote_sdp = session_of(request) or self._remote_sdp
         response = self._success_response(request, sdp, (), now)
         if request.method == "INVITE":
             self._start_success(response, request, now)

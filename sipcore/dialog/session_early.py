@@ -8,6 +8,7 @@ then the first that rings. Only with it may the session change before the answer
 from dataclasses import dataclass
 
 from sipcore.actions import NOTHING, Actions, Respond, Tell
+from sipcore.body import session_of
 from sipcore.build import response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
@@ -65,7 +66,7 @@ class EarlySession(ReliableSession):
         tag = response.to_tag or ""
         if response.status == 100:
             return NOTHING
-        sdp = self._body_of(response)
+        sdp = session_of(response)
         early = self._early_dialog(tag, response)
         if early is None:
             return self._tell_progress(response, b"", tag)
@@ -116,7 +117,7 @@ class EarlySession(ReliableSession):
     def _take_fork(self, response: Response, now: float) -> tuple[Actions, bytes]:
         """The fork that answered is the session. Its description is that of the 2xx, or the one given for good before
         (RFC 3261 §13.2.1): nothing when the user was told it. What was under way with another fork is over."""
-        tag, sdp, over = response.to_tag or "", self._body_of(response), NOTHING
+        tag, sdp, over = response.to_tag or "", session_of(response), NOTHING
         early, is_followed = self._early.get(tag), tag == self._followed
         if self._followed and not is_followed:
             self._update.end(now)
@@ -136,7 +137,7 @@ class EarlySession(ReliableSession):
         if early is None:
             return (Respond(key, response_to(request, 481)),)
         early.dialog.refresh_target(request)
-        if not self._body_of(request):
+        if not session_of(request):
             response = response_to(request, 200, extra=self.profile.response_extra(b""))
             return (Respond(key, response), Tell(UpdateReceived(self._whole, request)))
         if tag != self._followed:

@@ -6,6 +6,7 @@ without an offer would have to get ours in the first reliable response: it gets 
 """
 
 from sipcore.actions import NOTHING, Actions, Respond
+from sipcore.body import session_of
 from sipcore.build import Extra, response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog import offer_answer
@@ -50,7 +51,7 @@ class ReliableSession(UpdatingSession):
     @property
     def _has_offer(self) -> bool:
         """The INVITE had the offer."""
-        return bool(self._body_of(self.request))
+        return bool(session_of(self.request))
 
     def _send_unreliably(self, status: int, sdp: bytes, fields: Fields) -> Actions:
         self._local_sdp = sdp or self._local_sdp
@@ -86,7 +87,7 @@ class ReliableSession(UpdatingSession):
 
     def _answer_prack(self, now: float, key: Key, request: Request) -> Actions:
         """200; an offer in the PRACK is one like that of an UPDATE (§5)."""
-        if self._body_of(request):
+        if session_of(request):
             return self._change_step(changes.On.UPDATE, now, key, request)
         return (Respond(key, response_to(request, 200, extra=[("Server", self.profile.agent)])),)
 

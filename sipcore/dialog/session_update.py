@@ -5,6 +5,7 @@ and runs on the small table in `update.py`. Either may move the target of the di
 """
 
 from sipcore.actions import NOTHING, Actions, Respond, Tell
+from sipcore.body import session_of
 from sipcore.build import Extra, response_to
 from sipcore.dialog import modify as changes
 from sipcore.dialog.session_change import ChangingSession, retry_after_s
@@ -141,7 +142,7 @@ class UpdatingSession(ChangingSession):
     # --- the peer's -------------------------------------------------------------------------------------------
 
     def _update_received(self, now: float, key: Key, request: Request) -> Actions:
-        if self._body_of(request):
+        if session_of(request):
             return self._change_step(changes.On.UPDATE, now, key, request)
         self._peer.refresh_target(request)
         response = response_to(

@@ -59,6 +59,11 @@ DOCUMENTS = (
     b'<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf"><p:tuple id="1"><p:status><p:basic>closed</p:basic></p:status>'
     b"<p:note xml:lang='en'><![CDATA[<x>]]>&#1;&amp;</p:note></p:tuple></p:presence>",
 )
+BODIES = [
+    b"--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b\r\nContent-Type: application/pidf+xml\r\n"
+    b"Content-ID: <a@b>\r\nContent-Disposition: by-reference;handling=optional\r\n\r\n<a/>\r\n--b--\r\n",
+    b'hello\r\n--b \r\nc: multipart/alternative;boundary="c c"\r\n\r\n--c c\r\n\r\nx\r\n--c c--\r\n--b--',
+]
 FRAME = bytes([0x81, 0x85]) + bytes(4) + b"hello"
 
 
@@ -104,6 +109,7 @@ def seeds(target: str) -> list[bytes]:
         b"\x16\xfe\xfd" + bytes(8) + b"\0\xff\1" + bytes(11),
     ]
     made["secrets"] = SECRETS
+    made["body"] = BODIES
     made["wav"] = [
         wav(bytes(range(48)), coding=coding, bits=bits, channels=channels, rate=rate)
         for coding, bits, channels, rate in ((1, 16, 1, 8000), (6, 8, 2, 8000), (3, 32, 2, 48000), (1, 24, 2, 44100))

@@ -20,6 +20,7 @@ from sipcore import usual as compiled
 from sipcore import usual_ref
 from sipcore.auth.digest import answer, choose, ha1, verify
 from sipcore.auth.nonce import NonceMaker
+from sipcore.body import MIXED, joined, parts_of, read_session, session_of
 from sipcore.build import response_to
 from sipcore.dialog.info import digit_of
 from sipcore.dialog.referral import Referral
@@ -66,6 +67,10 @@ SECURITIES = (
     Security(Offering.OPTIONAL, takes_keys=True, keys=KEYS),
 )
 LOCAL = LocalMedia("10.0.0.1", 4000)
+MIXED_HEAD = (
+    b"INVITE sip:102@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:101@h>;tag=1\r\n"
+    b"To: <sip:102@h>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n"
+)
 SECRET = ha1("101", "zvon", "secret")
 NONCES = NonceMaker(bytes(32))
 GATE = Gate(lambda: 0.0, lambda key: False, ("friendly-scanner",), now=lambda: 0.0)
@@ -98,10 +103,30 @@ def _look_at(found: Message) -> None:
         bytes(response_to(found, 400, to_tag="t"))
         found.note_source("192.0.2.1", 5060)
         with contextlib.suppress(ParseError):
+            read_session(found)
+        with contextlib.suppress(ParseError):
             Referral.of(found)
         with contextlib.suppress(ParseError):
             for each in found.headers.all(Contact):
                 _ = (each.q, each.expires, each.instance, each.reg_id, each.is_star)
+
+
+def body(data: bytes) -> object:
+    """Several parts, separated by the line `--b`: read, written, read again."""
+    request = parse_message(MIXED_HEAD + data)
+    assert isinstance(request, Request)
+    assert isinstance(session_of(request), bytes)
+    try:
+        found = parts_of(request)
+    except ParseError:
+        return None
+    with contextlib.suppress(ParseError):
+        assert read_session(request) == session_of(request)
+    whole = joined(found, "a-boundary-of-our-own")
+    kind = f"Content-Type: {MIXED};boundary=a-boundary-of-our-own\r\n\r\n".encode()
+    again = parse_message(MIXED_HEAD.replace(MIXED_HEAD[MIXED_HEAD.index(b"Content-Type") :], kind) + whole)
+    assert [each.body for each in parts_of(again)] == [each.body for each in found]
+    return found
 
 
 def stream(data: bytes) -> object:
@@ -350,7 +375,7 @@ def secrets(data: bytes) -> object:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(message, usual, stream, stack, uri, header, params, sdp),
+        *(message, usual, body, stream, stack, uri, header, params, sdp),
         *(presence, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
         *(voice, comfort),
     )

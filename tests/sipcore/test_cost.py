@@ -13,6 +13,7 @@ import pytest
 from pbx.gate import _names
 from pbx.refusal import sketch
 from pbx.sipmask import call_id_of, masked
+from sipcore.body import parts_of
 from sipcore.dialog.info import digit_of
 from sipcore.errors import ParseError
 from sipcore.framing import StreamFramer
@@ -27,7 +28,7 @@ from sipcore.stun import binding_response
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
 from sipcore.uri import parse_uri
 from tests.fuzz.seeds import PIDF, STUN
-from tests.fuzz.targets import HANDSHAKE, KINDS
+from tests.fuzz.targets import HANDSHAKE, KINDS, MIXED_HEAD
 from tests.support.builders import FORMATS
 from tests.support.stranger import UDP, Bench
 
@@ -261,6 +262,23 @@ def documents(size: int) -> Iterable[tuple[str, bytes]]:
         yield f"attributes to {length}", STUN[:2] + (length // 4 * 4 - 20).to_bytes(2, "big") + STUN[4:] + bytes(length)
 
 
+def bodies(size: int) -> Iterable[tuple[str, bytes]]:
+    """Parts, and what looks like them."""
+    for unit in (
+        "--b\r\n",
+        "\r\n--b",
+        "\r\n--",
+        "\r\n",
+        "--b--",
+        "\r\n--b\r\nX: y\r\n",
+        "\r\n--b\r\n\r\n",
+        "-",
+        "X: y\r\n",
+    ):
+        yield repr(unit), fill(unit, size).encode()
+        yield f"one part of {unit!r}", b"--b\r\n" + fill(unit, size).encode()
+
+
 def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
@@ -275,6 +293,7 @@ PARSERS: dict[str, tuple[Parse, Inputs]] = {
     "Call-ID": (call_id_of, messages),
     "stream": (framed, streams),
     "WebSocket": (from_a_browser, frames),
+    "body": (lambda data: parts_of(parse_message(MIXED_HEAD + data)), bodies),
     "SDP": (parse_sdp, descriptions),
     "offer": (answered, descriptions),
     "PIDF": (parse_pidf, documents),
