@@ -267,6 +267,17 @@ def host(value: object) -> str:
     return found
 
 
+_EMAIL = re.compile(r"[^@\s<>\"]+@[^@\s<>\".]+(?:\.[^@\s<>\".]+)*")
+
+
+def email_or_empty(value: object) -> str:
+    """Nothing, or the address of a mailbox."""
+    found = text_up_to(255)(value)
+    if found and not _EMAIL.fullmatch(found):
+        raise ValueError(f'must be an e-mail address, not "{found}"')
+    return found
+
+
 def storage_url(value: object) -> str:
     """`sqlite:///file` relative to the data folder, `sqlite:////path/file` absolute."""
     found = text(value)

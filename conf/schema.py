@@ -13,6 +13,7 @@ from conf.fields import (
     Server,
     ascii_text,
     choice,
+    email_or_empty,
     host_or_empty,
     listen_address,
     network,
@@ -204,6 +205,48 @@ class TextSettings(Section):
     most: Annotated[int, PlainValidator(whole_number(1, 10_000))] = 100
 
 
+class OAuthSettings(Section):
+    """`[mail.oauth]`: instead of a password, for providers that take none any more (XOAUTH2). The address where tokens
+    are had, and what the provider gave for this server when it was registered there."""
+
+    token_url: Annotated[str, PlainValidator(web_address_or_empty)] = ""
+    client_id: Annotated[str, PlainValidator(text_up_to(1024))] = ""
+    client_secret: Annotated[str, PlainValidator(text_up_to(1024))] = Field(default="", repr=False)
+    refresh_token: Annotated[str, PlainValidator(text_up_to(8192))] = Field(default="", repr=False)
+
+
+class MailSettings(Section):
+    """`[mail]` (NOT-1, NOT-2): the server that takes our mail, who it comes from, and what is sent at all."""
+
+    # NOT-2: nothing leaves the server by mail before somebody wants it.
+    enabled: bool = False
+    voicemail: bool = True
+    host: Annotated[str, PlainValidator(host_or_empty)] = ""
+    # NOT-1: a relay in the own network as it is; providers on the Internet want 587 with "starttls" or 465 with "tls".
+    port: Annotated[int, PlainValidator(whole_number(1, 65535))] = 25
+    encryption: Annotated[str, PlainValidator(choice("none", "starttls", "tls"))] = "none"
+    verify: bool = True
+    login: Annotated[str, PlainValidator(text_up_to(255))] = ""
+    password: Annotated[str, PlainValidator(text_up_to(255))] = Field(default="", repr=False)
+    oauth: OAuthSettings = OAuthSettings()
+    from_address: Annotated[str, PlainValidator(email_or_empty)] = ""
+    from_name: Annotated[str, PlainValidator(text_up_to(100))] = "Zvon"
+    # NOT-3: who gets what belongs to nobody in particular.
+    common_address: Annotated[str, PlainValidator(email_or_empty)] = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.enabled and not (self.host and self.from_address):
+            raise ValueError("mail needs a server and a sender: give host and from_address")
+        if self.password and not self.login:
+            raise ValueError("a password belongs to a login: give both or none")
+        oauth = self.oauth
+        given = [oauth.token_url, oauth.client_id, oauth.refresh_token]
+        if any(given) and not (all(given) and self.login and not self.password):
+            raise ValueError("oauth needs login, token_url, client_id and refresh_token, and takes no password")
+        return self
+
+
 class WebSettings(Section):
     """`[web]`: the key is part of the public contract; there is no web page yet."""
 
@@ -230,5 +273,6 @@ class Settings(Section):
     media: MediaSettings = MediaSettings()
     storage: StorageSettings = StorageSettings()
     texts: TextSettings = TextSettings()
+    mail: MailSettings = MailSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pbx.control.client import ControlClient
 
 HISTORY_FOR_PEOPLE = 50  # rows; scripts get all
+MAIL_TEST_S = 180.0  # each answer of a mail server may take half a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ def build_app(run: Callable[[RunOptions], int]) -> typer.Typer:
     app.command("run", epilog="Example: zvon run --config zvon.toml --office office.toml --data var")(run_command)
     for name, (command, example) in COMMANDS.items():
         app.command(name, epilog=f"Example: {example}")(command)
+    for name, (what, commands) in GROUPS.items():
+        group = typer.Typer(help=what, no_args_is_help=True)
+        for verb, (command, example) in commands.items():
+            group.command(verb, epilog=f"Example: {example}")(command)
+        app.add_typer(group, name=name)
     return app
 
 
@@ -239,7 +245,16 @@ def transfer(
     typer.echo(f"the caller of {call} goes on to {to} in call {onward}")
 
 
-COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+def mail_test(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets the letter.")], data: Data = VAR
+) -> None:
+    """Send a letter now and say what the mail server made of it."""
+    with _server(data, timeout_s=MAIL_TEST_S) as server:
+        typer.echo(server.test_mail(address))
+
+
+Commands = dict[str, tuple[Callable[..., None], str]]
+COMMANDS: Commands = {
     "check": (check, "zvon check zvon.toml office.toml"),
     "schema": (schema, "zvon schema office.toml"),
     "plan": (plan, "zvon plan office.toml"),
@@ -255,6 +270,9 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "hangup": (hangup, "zvon hangup 1f3a-7"),
     "transfer": (transfer, "zvon transfer zvon-1764000000.7 103"),
 }
+GROUPS: dict[str, tuple[str, Commands]] = {
+    "mail": ("Mail that the server sends.", {"test": (mail_test, "zvon mail test belkina@example.com")}),
+}
 
 
 def _office_change(action: str, office: Path, data: Path, json: bool) -> None:
@@ -267,10 +285,10 @@ def _office_change(action: str, office: Path, data: Path, json: bool) -> None:
 
 
 @contextmanager
-def _server(data: Path) -> "Iterator[ControlClient]":
+def _server(data: Path, timeout_s: float = 60.0) -> "Iterator[ControlClient]":
     from pbx.control.client import ControlClient
 
-    with ControlClient(data) as client:
+    with ControlClient(data, timeout_s=timeout_s) as client:
         yield client
 
 

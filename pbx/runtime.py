@@ -28,6 +28,7 @@ from pbx.keys import ServerKeys
 from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
+from pbx.mail.mailer import Mailer
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.providers import Providers
@@ -115,6 +116,7 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
+        self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, lock.data)
         self._look_outside(sip, keys)
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
         self._control = ControlServer(lock, self)
@@ -150,6 +152,7 @@ class Server:
             await self._own_address.start()
             restored = await self.location.restore()
             await self.pbx.restore()
+            await self.mailer.start()
             await self._control.start()
         except BaseException:
             await self._close()
@@ -186,6 +189,7 @@ class Server:
         self.qualifier.stop()
         self._own_address.stop()
         await self._control.close()
+        await self.mailer.close()
         await self._resolver.close()
         await self.driver.close()
         self._listeners.close()
@@ -222,6 +226,7 @@ class Server:
             "subscriptions": self.pbx.notifier.describe(),
             "publications": self.pbx.publisher.describe(),
             "texts": self.pbx.texts.box.describe(),
+            "mail": self.mailer.describe(),
             "push": self.pbx.waker.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
@@ -286,6 +291,9 @@ class Server:
 
     async def export(self, with_secrets: bool) -> str:
         return export_office(self.office, with_secrets=with_secrets)
+
+    async def test_mail(self, address: str) -> str:
+        return await self.mailer.test(address)
 
     def _parsed(self, text: str, source_name: str) -> Office:
         try:

@@ -28,6 +28,7 @@ from pbx.control.messages import (
     PlanView,
     RegistrationView,
     Request,
+    SendTestMail,
     TraceCall,
     TraceView,
     TransferCall,
@@ -119,6 +120,9 @@ class ControlClient:
 
     def export(self, *, with_secrets: bool = False) -> str:
         return self._ask(ExportOffice(with_secrets), str)
+
+    def test_mail(self, address: str) -> str:
+        return self._ask(SendTestMail(address), str)
 
     def _ask(self, request: Request, body: type[T]) -> T:
         with self._told():

@@ -242,6 +242,13 @@ class ExportOffice:
     with_secrets: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SendTestMail:
+    """→ str: what became of a letter to `address`."""
+
+    address: str
+
+
 Request = (
     Hello
     | GetStatus
@@ -256,6 +263,7 @@ Request = (
     | PlanOffice
     | ApplyOffice
     | ExportOffice
+    | SendTestMail
 )
 
 REQUESTS: dict[str, type[Request]] = {
@@ -272,6 +280,7 @@ REQUESTS: dict[str, type[Request]] = {
     "plan": PlanOffice,
     "apply": ApplyOffice,
     "export": ExportOffice,
+    "test mail": SendTestMail,
 }
 KINDS = {request: kind for kind, request in REQUESTS.items()}
 
@@ -302,6 +311,8 @@ class Operator(Protocol):
     async def apply(self, text: str, source_name: str) -> PlanView: ...
 
     async def export(self, with_secrets: bool) -> str: ...
+
+    async def test_mail(self, address: str) -> str: ...
 
 
 # --- frames --------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from pbx.control.messages import (
     Originate,
     PlanOffice,
     Request,
+    SendTestMail,
     TraceCall,
     TransferCall,
     Welcome,
@@ -157,6 +158,8 @@ class ControlServer:
                 return await operator.apply(text, source_name)
             case ExportOffice(with_secrets):
                 return await operator.export(with_secrets)
+            case SendTestMail(address):
+                return await operator.test_mail(address)
 
 
 async def _read(reader: StreamReader) -> Frame:

@@ -8,7 +8,7 @@ import pytest
 
 from conf.fields import Listen, PortRange
 from conf.load import ConfInvalid, parse_settings
-from conf.schema import LogSettings, MediaSettings, Settings, SipSettings, TextSettings
+from conf.schema import LogSettings, MailSettings, MediaSettings, OAuthSettings, Settings, SipSettings, TextSettings
 
 FULL = """
 data = "/srv/zvon"
@@ -64,6 +64,25 @@ url = "sqlite:////srv/zvon.db"
 keep_days = 0
 most = 5
 
+[mail]
+enabled = true
+voicemail = false
+host = "mail.example.com"
+port = 587
+encryption = "starttls"
+verify = false
+login = "pbx@example.com"
+password = ""
+from_address = "pbx@example.com"
+from_name = "АТС"
+common_address = "office@example.com"
+
+[mail.oauth]
+token_url = "https://oauth2.googleapis.com/token"
+client_id = "zvon"
+client_secret = "client-secret"
+refresh_token = "refresh-secret"
+
 [web]
 listen = ""
 
@@ -114,6 +133,8 @@ def test_every_key_is_read() -> None:
     assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
     assert settings.storage.url == "sqlite:////srv/zvon.db"
     assert settings.texts == TextSettings(keep_days=0, most=5)
+    assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
+    assert settings.mail.oauth.client_id == "zvon"
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
 
@@ -124,6 +145,8 @@ def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     assert set(Settings.model_fields) - set(written) == {"web"}
     assert set(SipSettings.model_fields) == set(written["sip"])
     assert set(MediaSettings.model_fields) == set(written["media"])
+    assert set(MailSettings.model_fields) == set(written["mail"])
+    assert set(OAuthSettings.model_fields) == set(written["mail"]["oauth"])
     assert set(LogSettings.model_fields) == set(written["log"])
 
 
@@ -131,11 +154,19 @@ def test_the_example_names_every_key_there_is() -> None:
     written = tomllib.loads(FULL)
     assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
         "texts",
+        "mail",
         "web",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "mail", "web", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
+
+
+def test_secrets_of_the_mail_stay_out_of_what_is_printed() -> None:
+    mail = parse_settings(FULL).mail
+    assert "client-secret" not in repr(mail)
+    assert "refresh-secret" not in repr(mail)
+    assert "Secret_1" not in repr(MailSettings(login="pbx", password="Secret_1"))
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -159,6 +190,22 @@ def test_settings_cannot_be_changed() -> None:
         (
             "[sip]\nsession_expires = 100\nmin_se = 120",
             "zvon.toml:1: sip: session_expires must not be less than min_se; 0 switches it off",
+        ),
+        (
+            "[mail]\nenabled = true",
+            "zvon.toml:1: mail: mail needs a server and a sender: give host and from_address",
+        ),
+        (
+            '[mail]\npassword = "Secret_1"',
+            "zvon.toml:1: mail: a password belongs to a login: give both or none",
+        ),
+        (
+            '[mail]\nlogin = "pbx"\noauth = { client_id = "zvon" }',
+            "zvon.toml:1: mail: oauth needs login, token_url, client_id and refresh_token, and takes no password",
+        ),
+        (
+            '[mail]\ncommon_address = "office at example.com"',
+            'zvon.toml:2: mail.common_address: must be an e-mail address, not "office at example.com"',
         ),
         ("[sip]\nmin_se = 89", "zvon.toml:2: sip.min_se: must be at least 90, not 89"),
         (

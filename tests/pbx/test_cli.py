@@ -104,6 +104,14 @@ async def test_lines_are_a_table_for_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_loop
+async def test_a_test_of_the_mail_says_what_became_of_it(tmp_path: Path) -> None:
+    done = await asked(tmp_path, "mail", "test", "anna@example.com")
+    assert done.stdout == "the mail server took the letter to anna@example.com\n"
+    failed = await asked(tmp_path, "mail", "test", "nobody@example.com")
+    assert (failed.exit_code, failed.stderr) == (1, "zvon: the mail server refuses the recipient nobody@example.com\n")
+
+
+@pytest.mark.real_loop
 async def test_no_calls_are_an_empty_array(tmp_path: Path) -> None:
     assert await document(tmp_path, "calls", operator=FakeOperator(calls_now=[])) == []
 

@@ -108,6 +108,11 @@ class FakeOperator:
         self.applied.append((text, source_name))
         return PlanView(view.changes, applied=True)
 
+    async def test_mail(self, address: str) -> str:
+        if address.startswith("nobody"):
+            raise ControlError(f"the mail server refuses the recipient {address}")
+        return f"the mail server took the letter to {address}"
+
     async def export(self, with_secrets: bool) -> str:
         return '[office]\nname = "Horns"\n' + ('password = "x"\n' if with_secrets else "")
 

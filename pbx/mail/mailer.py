@@ -1,0 +1,133 @@
+"""Mail as the rest of the server sees it: who gets a letter of which kind, in which words; posting never waits."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from conf.schema import MailSettings
+from pbx.clock import Clock
+from pbx.control.messages import ControlError
+from pbx.mail.outbox import Outbox
+from pbx.mail.smtp import LetterRefused, MailServer, ServerUnavailable, SmtpServer
+from pbx.mail.wording import Wording, date_text, wording
+from storage.ports import KeptStore
+from storage.records import Office, StoredLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An address, and the language of who reads there."""
+
+    address: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """`file` is below the data folder, `name` is what the recipient sees."""
+
+    file: str
+    name: str
+
+
+class Mailer:
+    """One per server; `office` is the one in force."""
+
+    def __init__(
+        self,
+        settings: MailSettings,
+        store: KeptStore[StoredLetter],
+        office: Callable[[], Office],
+        clock: Clock,
+        data: Path,
+        server: MailServer | None = None,
+    ) -> None:
+        self._settings, self._office, self._clock = settings, office, clock
+        self._server = server or SmtpServer(settings, data)
+        self._outbox = Outbox(store, self._server, clock, data)
+        self._kinds = {"voicemail": settings.voicemail}
+
+    async def start(self) -> None:
+        """Take up what waited before the restart."""
+        if self._settings.enabled:
+            await self._outbox.start()
+
+    async def close(self) -> None:
+        await self._outbox.close()
+
+    def describe(self) -> dict[str, object]:
+        return {"enabled": self._settings.enabled, **self._outbox.describe()}
+
+    def sends(self, kind: str) -> bool:
+        """Whether letters of that kind are wanted (NOT-2)."""
+        return self._settings.enabled and self._kinds[kind]
+
+    @property
+    def common(self) -> Recipient | None:
+        """Who gets what belongs to nobody in particular."""
+        return self.recipient(self._settings.common_address)
+
+    def recipient(self, address: str) -> Recipient | None:
+        """An address that speaks the office's language."""
+        return Recipient(address, self._office().language) if address else None
+
+    def owner_of(self, number: str) -> Recipient | None:
+        """The person at a terminal, when there is one with an address."""
+        office = self._office()
+        owner = next((each.owner for each in office.terminals if each.number == number), "")
+        return next((self.recipient(each.email) for each in office.users if each.id == owner and each.email), None)
+
+    def post(
+        self,
+        kind: str,
+        to: Recipient,
+        values: Mapping[str, str],
+        *,
+        at: float | None = None,
+        own: Wording | None = None,
+        attachment: Attachment | None = None,
+    ) -> bool:
+        """Send a letter about what was at that time. `own` are the office's texts, `values` their variables; the date
+        and the name of the office are among them anyway. False when it is not wanted or cannot be kept."""
+        if not self.sends(kind):
+            return False
+        return self._outbox.post(self._letter(kind, to, values, at, own, attachment))
+
+    async def test(self, address: str) -> str:
+        """Send a letter now, whatever the switches say; returns a sentence. Raises `ControlError`."""
+        if not (self._settings.host and self._settings.from_address):
+            raise ControlError("no mail can be sent: give [mail] host and from_address in the settings of the server")
+        letter = self._letter("test", Recipient(address, self._office().language), {}, None, None, None)
+        try:
+            async with self._server.session() as send:
+                said = await send(letter)
+        except (ServerUnavailable, LetterRefused) as error:
+            raise ControlError(str(error)) from None
+        is_off = "" if self._settings.enabled else "; mail is switched off otherwise ([mail] enabled = false)"
+        return f"the mail server {self._settings.host} took the letter to {address} ({said}){is_off}"
+
+    def _letter(
+        self,
+        kind: str,
+        to: Recipient,
+        values: Mapping[str, str],
+        at: float | None,
+        own: Wording | None,
+        attachment: Attachment | None,
+    ) -> StoredLetter:
+        office, now = self._office(), self._clock.wall()
+        date = date_text(now if at is None else at, to.language, office.timezone)
+        texts = wording(kind, to.language, own)
+        subject, text = texts.filled({"office": office.name, "date": date, **values})
+        return StoredLetter(
+            id=uuid.uuid4().hex,
+            kind=kind,
+            recipient=to.address,
+            subject=subject,
+            text=text,
+            created_at=now,
+            due_at=now,
+            attachment=attachment.file if attachment else "",
+            attachment_name=attachment.name if attachment else "",
+        )

@@ -1,0 +1,98 @@
+"""What letters say, in the language of who gets them: texts with variables in braces, dates and lengths as people write
+them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+DEFAULT = "en"
+_VARIABLE = re.compile(r"\{([a-z_]+)\}")
+
+_RU_MONTHS = (
+    *("января", "февраля", "марта", "апреля", "мая", "июня", "июля"),
+    *("августа", "сентября", "октября", "ноября", "декабря"),
+)
+_EN_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The texts of one kind of letter. Where one is empty, that of the program stands."""
+
+    subject: str = ""
+    body: str = ""
+    footer: str = ""
+
+    def filled(self, values: Mapping[str, str]) -> tuple[str, str]:
+        """Subject and whole text with the variables in them; a name that is no variable stays as it is."""
+        texts = (self.body, self.footer)
+        return _filled(self.subject, values), "\n\n".join(
+            _filled(text, values).strip() for text in texts if text
+        ) + "\n"
+
+
+VARIABLES = {
+    "voicemail": frozenset(("office", "date", "caller", "caller_name", "caller_number", "callee", "duration")),
+    "test": frozenset(("office", "date")),
+}
+WORDINGS: Mapping[str, Mapping[str, Wording]] = {
+    "en": {
+        "voicemail": Wording(
+            "Voice message from {caller}",
+            "{caller} left a message for {callee}.\n\nDate: {date}\nLength: {duration}\n\nThe message is attached.",
+            "-- \n{office}",
+        ),
+        "test": Wording(
+            "Test of the mail of the phone server",
+            "The phone server can send mail: this letter was asked for on {date}.",
+            "-- \n{office}",
+        ),
+    },
+    "ru": {
+        "voicemail": Wording(
+            "Голосовое сообщение от {caller}",
+            "{caller} оставил(а) сообщение для {callee}.\n\nДата: {date}\nДлительность: {duration}\n\n"
+            "Сообщение во вложении.",
+            "-- \n{office}",
+        ),
+        "test": Wording(
+            "Проверка почты телефонной станции",
+            "Станция может отправлять почту: это письмо запрошено {date}.",
+            "-- \n{office}",
+        ),
+    },
+}
+
+
+def wording(kind: str, language: str, own: Wording | None = None) -> Wording:
+    """The texts of the program, with those of the office's `own` instead where it has any."""
+    given, own = WORDINGS.get(language, WORDINGS[DEFAULT])[kind], own or Wording()
+    return Wording(own.subject or given.subject, own.body or given.body, own.footer or given.footer)
+
+
+def date_text(at: float, language: str, timezone: str) -> str:
+    """`22 November 2026, 09:30`, `22 ноября 2026 г., 09:30`."""
+    moment = datetime.fromtimestamp(at, ZoneInfo(timezone))
+    if language == "ru":
+        return f"{moment.day} {_RU_MONTHS[moment.month - 1]} {moment:%Y} г., {moment:%H:%M}"
+    return f"{moment.day} {_EN_MONTHS[moment.month - 1]} {moment:%Y}, {moment:%H:%M}"
+
+
+def length_text(seconds: float) -> str:
+    """Minutes and seconds, `1:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def caller_text(name: str, number: str) -> str:
+    """`"Name" <number>`, or the one that is there."""
+    return f'"{name}" <{number}>' if name and number else name or number or "?"
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)

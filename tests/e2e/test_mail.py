@@ -1,0 +1,42 @@
+"""Mail of a running server to a real mail server."""
+
+from pathlib import Path
+
+from tests.e2e.conftest import office
+from tests.e2e.harness import Site, running, zvon
+from tests.support.mailserver import HOST, LOGIN, PASSWORD, mail_server_beside
+
+
+def mail_settings(port: int, password: str = PASSWORD) -> str:
+    return f"""
+[mail]
+enabled = true
+host = "{HOST}"
+port = {port}
+encryption = "starttls"
+verify = false
+login = "{LOGIN}"
+password = "{password}"
+from_address = "pbx@example.com"
+common_address = "office@example.com"
+"""
+
+
+def test_a_test_letter_arrives_over_an_encrypted_connection_with_a_login(tmp_path: Path) -> None:
+    with mail_server_beside(encryption="starttls", with_login=True) as box:
+        with running(Site.write(tmp_path, office(), extra=mail_settings(box.port))) as server:
+            said = server.command("mail", "test", "anna@example.com").stdout
+            assert said == f"the mail server {HOST} took the letter to anna@example.com (2.0.0 queued as 1)\n"
+            assert PASSWORD not in server.output()
+        assert [message["subject"] for message in box.messages] == ["Test of the mail of the phone server"]
+
+
+def test_a_wrong_password_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with (
+        mail_server_beside(encryption="starttls", with_login=True) as box,
+        running(Site.write(tmp_path, office(), extra=mail_settings(box.port, "Wrong-One_1"))) as server,
+    ):
+        done = zvon("mail", "test", "anna@example.com", data=server.data)
+        assert done.returncode == 1
+        assert f"the mail server {HOST}:{box.port} does not accept the login pbx: 535" in done.stderr
+        assert "Wrong-One_1" not in done.stderr + server.output()
