@@ -132,30 +132,10 @@ def _engine_config(settings: "Settings") -> "EngineConfig":
 def _server(
     settings: "Settings", lock: "DataFolderLock", storage: "Storage", engine: "MediaEngine", office: "Office"
 ) -> "Server":
-    from features.terminal_call import TerminalCall
-    from features.test_numbers import (
-        ECHO_NUMBER,
-        RECORDING_NUMBER,
-        TONE_NUMBER,
-        Echo,
-        MilliwattTone,
-        RecordAndPlayBack,
-    )
+    from features import make_apps
     from pbx.runtime import Server
 
-    return Server(
-        settings,
-        lock,
-        storage,
-        engine,
-        office,
-        terminal_app=TerminalCall(),
-        applications={
-            ECHO_NUMBER: Echo(),
-            TONE_NUMBER: MilliwattTone(),
-            RECORDING_NUMBER: RecordAndPlayBack(),
-        },
-    )
+    return Server(settings, lock, storage, engine, office, apps=make_apps())
 
 
 async def _serve(server: "Server | EdgeServer", drain_s: float) -> None:

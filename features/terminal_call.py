@@ -2,16 +2,20 @@
 
 from typing import ClassVar
 
-from pbx.api import NORMAL, NOT_FOUND, AppContext, Call, Cause
+from pbx.api import NORMAL, NOT_FOUND, AppContext, Call, Next, Terminal
 
 
 class TerminalCall:
     """The app behind every internal number that is a terminal."""
 
     name: ClassVar[str] = "terminal"
+    stage: ClassVar[str] = "dial"
 
-    async def run(self, call: Call, ctx: AppContext) -> Cause:
-        terminal = ctx.terminal(call.to.number)
+    def __init__(self, terminal: Terminal) -> None:
+        self._number = terminal.number
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        terminal = ctx.terminal(self._number)
         if terminal is None:
             return NOT_FOUND
         outcome = await ctx.ring(call, terminal)

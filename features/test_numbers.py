@@ -17,6 +17,7 @@ class Echo:
     """Sends back what the caller says, in whatever codec the caller prefers."""
 
     name: ClassVar[str] = "echo"
+    stage: ClassVar[str] = "application"
 
     async def run(self, call: Call, ctx: AppContext) -> Cause:
         await ctx.prepare(call)
@@ -30,6 +31,7 @@ class MilliwattTone:
     """Plays 1000 Hz until the caller hangs up."""
 
     name: ClassVar[str] = "tone"
+    stage: ClassVar[str] = "application"
 
     async def run(self, call: Call, ctx: AppContext) -> Cause:
         await ctx.prepare(call)
@@ -42,6 +44,7 @@ class RecordAndPlayBack:
     """A beep, a recording of what the caller says, and the same played back: how others hear this phone."""
 
     name: ClassVar[str] = "recording"
+    stage: ClassVar[str] = "application"
 
     async def run(self, call: Call, ctx: AppContext) -> Cause:
         await ctx.prepare(call)

@@ -1,35 +1,90 @@
 """The surface that features see: everything a feature may import, and nothing else.
 
-A feature is an app: a class with a `name` and a coroutine `run(call, ctx)` that controls one call and returns the
-cause for which it ended. When the caller hangs up, the app is interrupted at its current await.
+A feature is an app: a class with a `name`, a `stage` and a coroutine `run(call, ctx)` that controls one stage of a call
+and returns the cause for which the call ends, or `GoTo` where it goes on. When the caller hangs up, the app is
+interrupted at its current await: `finally` and `async with` undo what it did. What lives longer than one call (a queue,
+a parking lot) is an object that its apps share; it is an `Observer` when it has to know of the server from the start.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Protocol
 
-from media.api import FileSource, ToneSource
+from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
+from pbx.apps import App, Apps, GoTo, Next
 from pbx.bridge import Bridge
+from pbx.bus import Bus, Detach
 from pbx.call import Call
-from pbx.cause import BUSY, FORBIDDEN, NORMAL, NOT_ACCEPTABLE, NOT_FOUND, SERVER_ERROR, UNAVAILABLE, Cause
-from pbx.dial import DialOutcome
+from pbx.cause import (
+    BUSY,
+    DECLINED,
+    FORBIDDEN,
+    LOOP,
+    NO_ANSWER,
+    NORMAL,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNAVAILABLE,
+    Cause,
+)
+from pbx.collect import Collect, Collected, Why, collect
+from pbx.dial import DialOutcome, Ringing
+from pbx.events import BusEvent
 from pbx.leg import Leg
 from pbx.media_session import MediaRefused
-from pbx.party import Party
+from pbx.party import Party, PartyKind
 from pbx.recording import Recording, Wanted
-from storage.records import Terminal
+from pbx.states import States
+from storage.records import Office, Terminal
 
 
 class AppContext(Protocol):
     """What an app may ask of the server."""
 
-    async def ring(self, call: Call, terminal: Terminal) -> DialOutcome:
-        """Ring every contact of a terminal for the caller of `call`."""
+    @property
+    def office(self) -> Office:
+        """The office in force now."""
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """Every call in progress, by id."""
+
+    @property
+    def states(self) -> States:
+        """What features remember over a restart."""
+
+    @property
+    def bus(self) -> Bus:
+        """Tells what happens; what a feature has to tell is published there too."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def wall(self) -> float:
+        """UTC seconds."""
+
+    async def ring(self, call: Call, *terminals: Terminal, how: Ringing = ...) -> DialOutcome:
+        """Ring every contact of the terminals for the caller of `call`; the first answer wins."""
 
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number."""
 
+    def is_reachable(self, terminal: Terminal) -> bool:
+        """At least one phone of it is registered and answers."""
+
+    def calls_at(self, number: str) -> int:
+        """How many calls the number takes part in now, ringing ones included."""
+
+    def route(self, target: str) -> tuple[Party, App | None]:
+        """Who is behind a target of the office, and the app that handles calls to it."""
+
     async def play_failure(self, call: Call, cause: Cause) -> None:
         """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
+
+    def play_hold(self, leg: Leg) -> None:
+        """Music on hold until `leg.stop_plays()`."""
 
     def recording_path(self, call: Call, name: str) -> Path:
         """Where a recording of the call belongs: a name of its own below the data folder."""
@@ -38,34 +93,56 @@ class AppContext(Protocol):
         """Get media ports for the caller; needed before it can be answered. Raises `MediaRefused`."""
 
 
-class App(Protocol):
-    """What a feature is."""
+class Observer(Protocol):
+    """What lives as long as the server: told once, before the first call."""
 
-    name: ClassVar[str]
+    async def begin(self, ctx: AppContext) -> None: ...
 
-    async def run(self, call: Call, ctx: AppContext) -> Cause: ...
+    async def end(self) -> None:
+        """The server stops; calls have ended."""
 
 
 __all__ = [
     "BUSY",
+    "DECLINED",
     "FORBIDDEN",
+    "LOOP",
     "NORMAL",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
+    "NO_ANSWER",
     "SERVER_ERROR",
+    "TIMEOUT",
     "UNAVAILABLE",
     "App",
     "AppContext",
+    "Apps",
     "Bridge",
+    "BusEvent",
     "Call",
     "Cause",
+    "Collect",
+    "Collected",
+    "Detach",
     "DialOutcome",
     "FileSource",
+    "GoTo",
     "Leg",
     "MediaRefused",
+    "Next",
+    "Observer",
+    "Office",
     "Party",
+    "PartyKind",
+    "PlaySource",
+    "Playlist",
     "Recording",
+    "Ringing",
+    "SharedSource",
+    "States",
     "Terminal",
     "ToneSource",
     "Wanted",
+    "Why",
+    "collect",
 ]

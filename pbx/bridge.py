@@ -31,6 +31,7 @@ class Bridge:
                 leg.bridge.lost(leg)
             self.members[leg.id] = leg
             leg.bridge = self
+            leg.digits.forget()
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, (a.id, b.id)))
         gone = a if a.is_ended else b if b.is_ended else None
         if gone is not None:

@@ -44,6 +44,7 @@ class Call:
         self.legs: list[Leg] = []
         self.digits = ""
         self.stage = "dial"
+        self.stage_digits = ""  # dialled in this stage, as its row of history tells it
         self.started_at = services.clock.wall()
         self.cause: Cause | None = None
         self._open: set[int] = set()
@@ -114,9 +115,10 @@ class Call:
         self.linkedid = linkedid
         self.services.publish(CallLinked(self.services.clock.wall(), self.id, linkedid))
 
-    def begin(self, caller: Party) -> None:
-        """Announce the call; its legs come after."""
-        stage = self.stage if self.stage == "transfer" else ""
+    def begin(self, caller: Party, stage: str = "") -> None:
+        """Announce the call; its legs come after. `stage` is what its first row is called when the app behind `to` does
+        not say it."""
+        self.stage = stage or self.stage
         self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to, stage))
 
     def run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:

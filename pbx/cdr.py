@@ -1,7 +1,9 @@
 """Call history: the events of a call folded into rows (CDR-15, CDR-17).
 
-One row per number that was tried, answered or not, reachable or not; the number that was dialled always has one. Only
-people talk: an application that takes the call answers it as media, so its talk time stays zero (CDR-3).
+One row per stage of the call and per number that was rung in it, answered or not, reachable or not; the number that was
+dialled always has one. Only people answer and talk (CDR-3): a menu or a queue that takes the call does neither, and a
+queue counts as answered when one of its agents answers (QUE-31). A conference, a mailbox and other applications answer
+for themselves (CNF-8, VM-4).
 """
 
 from collections.abc import Callable, Iterable
@@ -20,19 +22,38 @@ from pbx.events import (
     LegEnded,
     LegId,
     LegMoved,
+    StageEntered,
+    StageLeft,
 )
-from pbx.party import Party, PartyKind
+from pbx.party import Party
 from storage.records import CdrRow
 
-KINDS = (CallStarted, CallLinked, LegCreated, LegAnswered, LegMoved, LegEnded, CallEnded)
+KINDS = (
+    CallStarted,
+    CallLinked,
+    StageEntered,
+    StageLeft,
+    LegCreated,
+    LegAnswered,
+    LegMoved,
+    LegEnded,
+    CallEnded,
+)
+DIAL = "dial"
+ANSWERS_ITSELF = frozenset(("application", "conference", "voicemail", "fax"))
+TALKS = frozenset((DIAL, "transfer", "conference"))
+RINGS = frozenset(("queue", "group"))  # answered when somebody who is rung there answers
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """The try to reach one number: one row."""
+    """A stage of the call, or the try to reach one number in it: one row. `ring` numbers the tries."""
 
     to: Party
     started_at: float
+    stage: str = DIAL
+    ring: int = 0
+    digits: str = ""
     sip_call_ids: list[str] = field(default_factory=list)
     answered_at: float | None = None
     answered_leg: LegId | None = None
@@ -43,25 +64,57 @@ class _Attempt:
 class CallStory:
     """What is known of one call so far; `rows` once it has ended."""
 
-    __slots__ = ("_attempts", "_caller_call_ids", "_of_leg", "_quality", "_replacing", "_started", "linkedid")
+    __slots__ = (
+        "_attempts",
+        "_caller_call_ids",
+        "_caller_is_answered",
+        "_current",
+        "_of_leg",
+        "_quality",
+        "_replacing",
+        "_started",
+        "linkedid",
+    )
 
     def __init__(self, started: CallStarted) -> None:
         self._started, self.linkedid = started, started.linkedid
         self._attempts = [_Attempt(started.to, started.at)]
+        self._current: _Attempt | None = None  # of the stage the call is in
         self._of_leg: dict[LegId, _Attempt | None] = {}  # None: the caller's leg
         self._caller_call_ids: list[str] = []
+        self._caller_is_answered = False
         self._replacing: set[LegId] = set()
         self._quality: dict[LegId, dict[str, float]] = {}
 
     def linked(self, event: CallLinked) -> None:
         self.linkedid = event.linkedid
 
+    def stage_entered(self, event: StageEntered) -> None:
+        first = self._attempts[0]
+        if self._current is None and len(self._attempts) == 1 and first.to.number == event.party.number:
+            stage = first
+        else:
+            stage = _Attempt(event.party, event.at)
+            self._attempts.append(stage)
+        stage.stage, self._current = event.stage, stage
+        if self._caller_is_answered:
+            self._answered_by_stage(event.at)
+
+    def stage_left(self, event: StageLeft) -> None:
+        stage = self._current
+        if stage is None:
+            return
+        stage.digits = event.digits
+        if stage.ended_at is None:
+            stage.ended_at = event.at
+            stage.cause = event.cause or stage.cause
+
     def leg_created(self, event: LegCreated) -> None:
         if event.is_of_caller:
             self._of_leg[event.leg] = None
             self._caller_call_ids.append(event.sip_call_id)
             return
-        attempt = self._attempt_at(event.party, event.at)
+        attempt = self._attempt_at(event.party, event.at, event.attempt)
         self._of_leg[event.leg] = attempt
         if event.is_callee:
             self._replacing.add(event.leg)
@@ -76,20 +129,23 @@ class CallStory:
         self._of_leg[event.leg] = attempt
         if attempt is None:
             self._caller_call_ids.append(event.sip_call_id)
-            if self._attempts[-1].to.kind is PartyKind.APPLICATION:  # who talks already is not answered once more
-                self._attempts[-1].answered_at, self._attempts[-1].answered_leg = event.at, event.leg
+            self._caller_is_answered = True
+            self._answered_by_stage(event.at)
         else:
             attempt.sip_call_ids.append(event.sip_call_id)
             attempt.answered_at, attempt.answered_leg = event.at, event.leg
 
     def leg_answered(self, event: LegAnswered) -> None:
         attempt = self._of_leg.get(event.leg)
-        if attempt is None:  # the caller's leg: only an application answers by itself
-            attempt = self._attempts[-1]
-            if attempt.to.kind is not PartyKind.APPLICATION:
-                return
+        if attempt is None:
+            self._caller_is_answered = True
+            self._answered_by_stage(event.at)
+            return
         if attempt.answered_at is None or event.leg in self._replacing:
             attempt.answered_at, attempt.answered_leg = attempt.answered_at or event.at, event.leg
+        stage = self._current
+        if stage is not None and stage.stage in RINGS and stage.answered_at is None:
+            stage.answered_at = event.at
 
     def leg_ended(self, event: LegEnded) -> None:
         self._quality[event.leg] = dict(event.quality)
@@ -99,17 +155,27 @@ class CallStory:
         attempt.ended_at, attempt.cause = event.at, event.cause
 
     def rows(self, ended: CallEnded) -> tuple[CdrRow, ...]:
-        """The rows of the call, in the order of the tries; the last try ends as the call does."""
+        """The rows of the call, in the order in which they began; the last one ends as the call does."""
         last = self._attempts[-1]
+        if self._current is not None and self._current.stage != DIAL:
+            last = self._current
         last.cause = ended.cause
         last.ended_at = last.ended_at if last.answered_at is not None else None
         return tuple(self._row(n, attempt, ended) for n, attempt in enumerate(self._attempts, 1))
 
-    def _attempt_at(self, party: Party, at: float) -> _Attempt:
+    def _answered_by_stage(self, at: float) -> None:
+        """The caller is connected to what the call has come to."""
+        stage = self._current
+        if stage is not None and stage.stage in ANSWERS_ITSELF and stage.answered_at is None:
+            stage.answered_at = at
+
+    def _attempt_at(self, party: Party, at: float, ring: int = 0) -> _Attempt:
+        """The row of a number that is rung: of this try, or of one that has not been told apart yet."""
         for attempt in self._attempts:
-            if attempt.to.number == party.number:
+            if attempt.to.number == party.number and (not ring or attempt.ring in (0, ring)):
+                attempt.ring = ring or attempt.ring
                 return attempt
-        self._attempts.append(_Attempt(party, at))
+        self._attempts.append(_Attempt(party, at, ring=ring))
         return self._attempts[-1]
 
     def _row(self, n: int, attempt: _Attempt, ended: CallEnded) -> CdrRow:
@@ -129,11 +195,15 @@ class CallStory:
             to_number=attempt.to.number,
             to_name=attempt.to.name,
             disposition=_disposition(attempt, cause),
-            stage=started.stage or ("application" if attempt.to.kind is PartyKind.APPLICATION else "dial"),
+            stage=self._stage(attempt),
+            digits=attempt.digits,
             cause=cause.name,
             sip_call_ids=(*self._caller_call_ids, *attempt.sip_call_ids),
             quality=self._measured(attempt),
         )
+
+    def _stage(self, attempt: _Attempt) -> str:
+        return self._started.stage if self._started.stage and attempt.stage in (DIAL, "application") else attempt.stage
 
     def _measured(self, attempt: _Attempt) -> dict[str, float]:
         """Figures of both sides: `from_…` of the caller's leg, `to_…` of the leg that answered."""
@@ -148,6 +218,8 @@ class CallStory:
 
 _TOLD: dict[type[BusEvent], Callable[..., None]] = {
     CallLinked: CallStory.linked,
+    StageEntered: CallStory.stage_entered,
+    StageLeft: CallStory.stage_left,
     LegCreated: CallStory.leg_created,
     LegMoved: CallStory.leg_moved,
     LegAnswered: CallStory.leg_answered,
@@ -156,7 +228,7 @@ _TOLD: dict[type[BusEvent], Callable[..., None]] = {
 
 
 def _talk_seconds(attempt: _Attempt, ended_at: float) -> float:
-    if attempt.answered_at is None or attempt.to.kind is PartyKind.APPLICATION:
+    if attempt.answered_at is None or attempt.stage not in TALKS:
         return 0.0
     return round(ended_at - attempt.answered_at, 3)
 

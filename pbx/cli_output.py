@@ -64,6 +64,7 @@ def history_object(row: CdrRow) -> dict[str, object]:
         "sip_call_ids": row.sip_call_ids,
         "recording": row.recording,
         "quality": row.quality,
+        "digits": row.digits,
     }
 
 

@@ -4,7 +4,7 @@ It owns every live call and answers every request that no session owns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -13,7 +13,8 @@ from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
-from pbx.api import App
+from pbx.apps import App, Apps, run_stages
+from pbx.bus import Bus
 from pbx.call import Call
 from pbx.cause import (
     BAD_REQUEST,
@@ -26,7 +27,7 @@ from pbx.cause import (
     Cause,
 )
 from pbx.clock import Clock
-from pbx.dial import DialOutcome
+from pbx.dial import PLAINLY, DialOutcome, Ringing
 from pbx.directory import Directory
 from pbx.diversion import Way
 from pbx.encryption import Encryption
@@ -48,6 +49,7 @@ from pbx.replace import Replacements
 from pbx.ringing import Ringer
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
+from pbx.states import States
 from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
@@ -75,7 +77,7 @@ from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
-from storage.records import Terminal
+from storage.records import Office, Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
@@ -93,8 +95,7 @@ class Pbx:
         location: Location,
         services: Services,
         addresses: AdvertisedAddress,
-        terminal_app: App,
-        applications: Mapping[str, App],
+        apps: Apps,
         clock: Clock,
         waker: Waker | None = None,
         redirector: Redirector | None = None,
@@ -102,7 +103,7 @@ class Pbx:
     ) -> None:
         self.directory, self.admission, self.location = directory, admission, location
         self.services, self._addresses, self._clock = services, addresses, clock
-        self._terminal_app, self._applications = terminal_app, applications
+        self._apps = apps
         self._system, self._log = system, log.bind()
         services.sound = OfficeSound.of(directory.office)
         self._started = int(clock.wall())
@@ -119,9 +120,10 @@ class Pbx:
         self._texts: TextRelay | None = None
         self._summaries: UnaskedSummaries | None = None
         self._publisher: Publisher | None = None
+        self._states: States | None = None
 
     def attach(self, driver: SipDriver, registrar: Registrar, storage: Storage, texts: TextPolicy) -> None:
-        self._driver, self._registrar = driver, registrar
+        self._driver, self._registrar, self._states = driver, registrar, States(storage.states)
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
         self._publisher = Publisher(driver, clock, bus)
@@ -136,7 +138,7 @@ class Pbx:
             storage.subscriptions,
             bus,
             clock,
-            self._applications,
+            self._apps.numbers,
         )
         self._summaries = UnaskedSummaries(
             driver, self.location, lambda: admission.directory, accounts, self._notifier.summarises, bus
@@ -266,7 +268,7 @@ class Pbx:
             self.answer(event, 500)
             return
         only = self.location.addressee(request.uri)
-        to, app = self.route(dialled(request) if only is None else only.number)
+        to, app = self._apps.find(self.directory, dialled(request) if only is None else only.number)
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
@@ -282,8 +284,7 @@ class Pbx:
         if app is None or refusal is not None:
             call.run(_refusing(refusal or NOT_FOUND), self._call_done)
         else:
-            call.stage = "dial" if app is self._terminal_app else "application"
-            call.run(lambda each: app.run(each, self), self._call_done)
+            call.run(lambda each: run_stages(each, to, app, self), self._call_done)
 
     def new_call(self, to: Party, origin: Call | None = None, near: Call | None = None) -> Call:
         """A call that is ours to run and to end; with `origin` one that goes on from there, with `near` one whose
@@ -319,15 +320,9 @@ class Pbx:
 
         call.run(app, done)
 
-    def route(self, number: str) -> tuple[Party, App | None]:
-        """Who is behind a number, and the app that handles calls to it."""
-        terminal = self.directory.terminal(number)
-        if terminal is not None:
-            return self.directory.party(terminal), self._terminal_app
-        app = self._applications.get(number)
-        if app is not None:
-            return Party.of_application(number, app.name), app
-        return Party.unknown(number), None
+    def route(self, target: str) -> tuple[Party, App | None]:
+        """Who is behind a target of the office, and the app that handles calls to it."""
+        return self._apps.find_target(self.directory, target)
 
     def _call_done(self, call: Call) -> None:
         self.calls.pop(call.id, None)
@@ -342,6 +337,34 @@ class Pbx:
 
     # --- what apps ask (AppContext) ---------------------------------------------------------------------------
 
+    @property
+    def office(self) -> Office:
+        return self.directory.office
+
+    @property
+    def bus(self) -> Bus:
+        return self.services.bus
+
+    @property
+    def states(self) -> States:
+        assert self._states is not None
+        return self._states
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def wall(self) -> float:
+        return self._clock.wall()
+
+    def is_reachable(self, terminal: Terminal) -> bool:
+        return bool(self.location.targets(terminal))
+
+    def calls_at(self, number: str) -> int:
+        return self.services.active.count(number)
+
+    def play_hold(self, leg: Leg) -> None:
+        self.services.sound.play_hold(leg)
+
     def terminal(self, number: str) -> Terminal | None:
         return self.directory.terminal(number)
 
@@ -354,8 +377,8 @@ class Pbx:
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)
 
-    async def ring(self, call: Call, terminal: Terminal, on_ringing: Callable[[], None] | None = None) -> DialOutcome:
-        return await self.ringer.ring(call, terminal, on_ringing)
+    async def ring(self, call: Call, *terminals: Terminal, how: Ringing = PLAINLY) -> DialOutcome:
+        return await self.ringer.ring(call, terminals, how)
 
     def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
         """What the party that shall talk to the caller may use."""
@@ -410,6 +433,9 @@ class Pbx:
         """Go on with what waited before the restart."""
         await self.texts.box.restore()
         await self.notifier.restore()
+        await self.states.restore()
+        for observer in self._apps.observers:
+            await observer.begin(self)
 
     async def sweep(self) -> None:
         """What is due every few seconds."""
@@ -434,6 +460,8 @@ class Pbx:
         if self._summaries is not None:
             self._summaries.close()
         await self._until_ended(5.0)
+        for observer in self._apps.observers:
+            await observer.end()
 
     async def _until_ended(self, timeout_s: float) -> None:
         waits = [asyncio.ensure_future(call.wait()) for call in self.calls.values()]

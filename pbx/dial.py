@@ -5,8 +5,8 @@ outcome is the best of the refusals: declined ends it for all phones, busy says 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
@@ -22,21 +22,45 @@ _BEST_FIRST = (DECLINED, BUSY, NO_ANSWER, NOT_ACCEPTABLE)  # a 6xx before all ot
 @dataclass(frozen=True, slots=True)
 class DialOutcome:
     """`answered` is the leg that won, or None and `cause` says why nobody did; `redirected` is the leg whose phone
-    sends the call on."""
+    sends the call on. `refusals`: what became of each number that did not answer."""
 
     answered: Leg | None
     cause: Cause
     redirected: Leg | None = None
+    refusals: Mapping[str, Cause] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """How terminals are rung, `ring_s` seconds at most. `ignores_limit`: also those that have as many calls as they may
+    (EXT-8). `follows`: a phone may send the call on (FWD-11). `label` stands before the caller's name on the phones
+    (QUE-4). `on_ringing` is called in place of letting the caller hear that it rings."""
+
+    ring_s: float = RING_CAP_S
+    ignores_limit: bool = False
+    follows: bool = True
+    label: str = ""
+    on_ringing: Callable[[], None] | None = None
+
+
+PLAINLY = Ringing()
 
 
 class Attempt:
     """Watches the legs that ring together. A caller who is answered already is played a ringing tone, unless
-    `on_ringing` is called instead."""
+    `on_ringing` is called instead. With several numbers (`is_shared`) each refuses for itself only."""
 
     def __init__(
-        self, call: "Call", legs: Sequence[Leg], on_ringing: Callable[[], None] | None = None, *, to_come: int = 0
+        self,
+        call: "Call",
+        legs: Sequence[Leg],
+        on_ringing: Callable[[], None] | None = None,
+        *,
+        to_come: int = 0,
+        is_shared: bool = False,
     ) -> None:
         self._call, self._legs, self._on_ringing = call, list(legs), on_ringing
+        self._is_shared = is_shared
         self._to_come = to_come  # phones that are being woken
         self._plays = False
         self._early: Leg | None = None
@@ -80,9 +104,10 @@ class Attempt:
             for leg in self._legs:
                 leg.watch = None
         cause = best_cause([leg.cause for leg in self._legs if leg.cause is not None])
+        refusals = {leg.party.number: leg.cause for leg in self._legs if leg.cause is not None}
         self._give_up(cause if winner is None else ANSWERED_ELSEWHERE, winner)
         redirected = next((leg for leg in self._legs if leg.redirect is not None), None) if winner is None else None
-        return DialOutcome(winner, cause if redirected is None else redirected.cause or cause, redirected)
+        return DialOutcome(winner, cause if redirected is None else redirected.cause or cause, redirected, refusals)
 
     def _rung_out(self) -> None:
         """The ringing time is over."""
@@ -96,7 +121,8 @@ class Attempt:
         if leg.is_answered:
             self._decided.set_result(leg)
         elif leg.is_ended:
-            if leg.cause == DECLINED or leg.redirect is not None or self._nobody_left():
+            decides = not self._is_shared and (leg.cause == DECLINED or leg.redirect is not None)
+            if decides or self._nobody_left():
                 self._decided.set_result(None)
         elif leg.state is LegState.RINGING:
             self._caller_hears(leg)

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from pbx.party import Party
 from sipcore.auth.digest import Ha1, ha1
-from storage.records import Office, Terminal, User
+from storage.records import OFFICE_LISTS, Entry, Office, Terminal, User
 
 _SOURCES_KEPT = 10_000
 Network = IPv4Network | IPv6Network
@@ -27,6 +27,12 @@ class Directory:
         return {terminal.number: terminal for terminal in self.office.terminals}
 
     @cached_property
+    def _numbered(self) -> dict[str, Entry]:
+        return {
+            each.key_of(entry): entry for each in OFFICE_LISTS if each.key == "number" for entry in each.of(self.office)
+        }
+
+    @cached_property
     def _users(self) -> dict[str, User]:
         return {user.id: user for user in self.office.users}
 
@@ -42,6 +48,11 @@ class Directory:
         """The enabled terminal with that number (EXT-21)."""
         found = self._terminals.get(number)
         return None if found is None or found.disabled else found
+
+    def entry(self, number: str) -> Entry | None:
+        """What the office has under that number: an enabled terminal, a queue, … (one namespace)."""
+        found = self._numbered.get(number)
+        return None if isinstance(found, Terminal) and found.disabled else found
 
     def party(self, terminal: Terminal) -> Party:
         """Who is at a terminal: its number, and its owner's name (USR-3)."""

@@ -46,9 +46,29 @@ class CallStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StageEntered:
+    """An app controls the call from now on: `party` is the number it stands behind, `stage` the word of its row."""
+
+    at: float
+    call: CallId
+    party: Party
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageLeft:
+    """It does no longer, for that cause (None: the caller is gone); `digits` is what the caller dialled there."""
+
+    at: float
+    call: CallId
+    cause: Cause | None
+    digits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LegCreated:
     """`is_callee`: an incoming leg that takes the place of who was called (RFC 3891); `is_caller`: an outgoing one to
-    who wants to call (RFC 3725)."""
+    who wants to call (RFC 3725). Legs of one `attempt` ring one number at the same time; 0: there is only one."""
 
     at: float
     call: CallId
@@ -58,6 +78,7 @@ class LegCreated:
     sip_call_id: str
     is_callee: bool = False
     is_caller: bool = False
+    attempt: int = 0
 
     @property
     def is_of_caller(self) -> bool:
@@ -206,6 +227,8 @@ class PresencePublished:
 
 CallEvent = (
     CallStarted
+    | StageEntered
+    | StageLeft
     | CallLinked
     | LegCreated
     | LegRinging

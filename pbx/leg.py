@@ -91,11 +91,14 @@ class Leg:
         *,
         is_callee: bool = False,
         is_caller: bool = False,
+        attempt: int = 0,
+        label: str = "",
     ) -> None:
         self.id: LegId = services.new_id()
         self.call, self.party, self.direction = call, party, direction
         self.side, self.media, self._services = side, media, services
         self.is_caller = is_caller
+        self._label = label
         self.redirect: Response | None = None
         self.has_rung = False
         self.state = LegState.NEW
@@ -108,17 +111,20 @@ class Leg:
         self.ended_at: float | None = None
         self._plays: dict[PlayId, asyncio.Future[str]] = {}
         self._until_ended: asyncio.Future[None] | None = None
-        self._digits = Digits()
+        self.digits = Digits()
         self._awaits_answer = False
         self._asked_by: Leg | None = None
         self._relocation: Relocation | None = None
         self._earlier: list[StreamReport] = []
         services.legs[media.endpoint] = self
         at = services.clock.wall()
-        services.publish(LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller))
+        services.publish(
+            LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller, attempt)
+        )
         services.active.enter(party.number, call.id, self.id)
         call.adopt(self)
-        self.shown = call.to if not call.has_caller or call.caller is self else call.caller.party
+        shown = call.to if not call.has_caller or call.caller is self else call.caller.party
+        self.shown = shown.labelled(label)
         self._is_told = True
         side.show(self.shown)
 
@@ -186,6 +192,15 @@ class Leg:
         self._services.submit(Play(self.media.endpoint, play, source))
         return done
 
+    async def play(self, source: PlaySource) -> str:
+        """Play to the party to the end; returns the reason for which it ended."""
+        done = self.start_play(source)
+        try:
+            return await done
+        finally:
+            if not done.done():
+                self.stop_plays()
+
     def stop_plays(self) -> None:
         """End everything that plays to the party."""
         self._services.submit(*(StopPlay(self.media.endpoint, play) for play in self._plays))
@@ -209,6 +224,7 @@ class Leg:
 
     def show(self, party: Party) -> None:
         """Somebody else is at the other end now; a party that talks already hears of it by `tell_shown`."""
+        party = party.labelled(self._label)
         if party != self.shown:
             self.shown, self._is_told = party, not self.is_answered
             self.side.show(party)
@@ -345,11 +361,13 @@ class Leg:
             self._end(cause)
 
     def digit_received(self, digit: str, *, by_info: bool = False) -> None:
-        """A digit by RFC 4733 or INFO; kept as the call's digit trail. What came by INFO from a party without RFC 4733
-        is passed on to whom it talks to, as the engine does with the others."""
-        if not self._digits.is_new(digit, by_info=by_info, now=self._services.clock.now()):
+        """A digit by RFC 4733 or INFO; kept as the call's digit trail, for the app that asks for it. When the party
+        talks to somebody, one that came by INFO only is passed on there, as the engine does with the others."""
+        if not self.digits.is_new(digit, by_info=by_info, now=self._services.clock.now()):
             return
         self.call.digits += digit
+        self.call.stage_digits += digit
+        self.digits.give(digit)
         peer = self.bridge.peer_of(self) if self.bridge is not None else None
         if by_info and peer is not None and not self.media.has_events and peer.media.has_events:
             self._services.submit(SendDigits(peer.media.endpoint, digit))

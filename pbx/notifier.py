@@ -52,7 +52,7 @@ class _Watch:
 
 
 class Notifier:
-    """One per server. `applications` are the numbers that are no terminals."""
+    """One per server. `applications` are the numbers that are built in."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class Notifier:
         return self._packages.find(event.package) if event is not None else None
 
     def _exists(self, number: str) -> bool:
-        return self._admission.directory.terminal(number) is not None or number in self._applications
+        return self._admission.directory.entry(number) is not None or number in self._applications
 
     def _accept(self, event: RequestArrived, watch: _Watch, lifetime_s: int) -> None:
         stack, where = self._driver.stack, contact(watch.number, event.flow)

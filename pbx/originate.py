@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from pbx.apps import run_stages
 from pbx.cause import Cause
 from pbx.control.messages import ControlError
 from pbx.transfer import who_talks_to
 
 if TYPE_CHECKING:
-    from pbx.api import App
+    from pbx.apps import App
     from pbx.call import Call
     from pbx.core import Pbx
+    from pbx.party import Party
     from storage.records import Terminal
 
 
@@ -35,17 +37,16 @@ class Originator:
         if pbx.services.active.count(number) >= terminal.max_calls:
             raise ControlError(f"{number} is busy: it takes part in {terminal.max_calls} of {terminal.max_calls} calls")
         call = pbx.new_call(party, near=pbx.near(number, to))
-        call.stage = "dial" if pbx.terminal(to) is not None else "application"
         call.begin(pbx.directory.party(terminal))
-        pbx.run(call, lambda each: self._run(each, terminal, app, by_itself=by_itself), lambda: None)
+        pbx.run(call, lambda each: self._run(each, terminal, party, app, by_itself=by_itself), lambda: None)
         return call.id
 
-    async def _run(self, call: "Call", terminal: "Terminal", app: "App", *, by_itself: bool) -> Cause:
+    async def _run(self, call: "Call", terminal: "Terminal", to: "Party", app: "App", *, by_itself: bool) -> Cause:
         outcome = await self._pbx.ringer.ring_caller(call, terminal, by_itself=by_itself)
         if outcome.answered is None:
             return outcome.cause
         call.called_back(outcome.answered)
-        return await app.run(call, self._pbx)
+        return await run_stages(call, to, app, self._pbx)
 
     def transfer(self, call_id: str, to: str) -> str:
         """Send the caller of a conversation on to `to`; the id of the call in which it goes on. Raises `ControlError`

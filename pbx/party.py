@@ -1,7 +1,7 @@
 """Who is at a leg. A party never changes during its leg."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -32,6 +32,10 @@ class Party:
     @property
     def shown_number(self) -> str:
         return self.presented or self.number
+
+    def labelled(self, label: str) -> "Party":
+        """The same party as a phone shows it that has to know what the call is about (QUE-4)."""
+        return self if not label else replace(self, name=display_name(f"{label}{self.name or self.shown_number}"))
 
     @classmethod
     def of_terminal(cls, terminal: Terminal, owner: User | None, language: str = "") -> "Party":

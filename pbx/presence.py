@@ -22,6 +22,8 @@ from pbx.events import (
     LegHoldChanged,
     LegId,
     LegRinging,
+    StageEntered,
+    StageLeft,
 )
 from pbx.party import Party, PartyKind
 
@@ -75,6 +77,8 @@ class Presence:
         self._numbers: dict[str, dict[LegId | CallId, _Device]] = {}
         handlers: dict[type[BusEvent], Callable[..., None]] = {
             CallStarted: self._call_started,
+            StageEntered: self._stage_entered,
+            StageLeft: self._stage_left,
             LegCreated: self._leg_created,
             LegRinging: self._leg_ringing,
             LegAnswered: self._leg_answered,
@@ -105,8 +109,17 @@ class Presence:
 
     def _call_started(self, event: CallStarted) -> None:
         self._calls[event.call] = (event.caller, event.to)
-        if event.to.kind is PartyKind.APPLICATION:
-            self._enter(event.call, _Device(event.call, event.to, Direction.OUTGOING, event.caller))
+
+    def _stage_entered(self, event: StageEntered) -> None:
+        if event.party.kind is not PartyKind.APPLICATION or event.call not in self._calls:
+            return
+        caller = [each for each in self._of_call.get(event.call, {}).values() if each.direction is Direction.INCOMING]
+        self._enter(event.call, _Device(event.call, event.party, Direction.OUTGOING, self._calls[event.call][0]))
+        for each in caller:
+            self._reach(event.call, each.state)
+
+    def _stage_left(self, event: StageLeft) -> None:
+        self._leave(event.call)
 
     def _leg_created(self, event: LegCreated) -> None:
         caller, to = self._calls.get(event.call, (event.party, event.party))

@@ -1,13 +1,15 @@
-"""How the phones of a terminal are rung: one INVITE to each contact, with our offer and who is calling."""
+"""How the phones of terminals are rung: one INVITE to each contact, with our offer and who is calling."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
 from pbx.cause import BUSY, TOO_BROAD, TOO_MANY_HOPS, UNAVAILABLE, Cause
-from pbx.dial import RING_CAP_S, Attempt, DialOutcome
+from pbx.dial import PLAINLY, Attempt, DialOutcome, Ringing, best_cause
 from pbx.diversion import Diverted, redirected_to
 from pbx.encryption import Encryption
 from pbx.events import Direction
@@ -31,25 +33,41 @@ if TYPE_CHECKING:
 OWN_PHONE_S = 60.0  # how long who asked for a call is rung
 
 
+@dataclass(frozen=True, slots=True)
+class _Phone:
+    """One contact of a terminal that is rung."""
+
+    terminal: "Terminal"
+    target: "Target"
+
+
+@dataclass(frozen=True, slots=True)
+class _Invites:
+    """What all INVITEs of one attempt have in common. `is_caller`: they go to who wants to call."""
+
+    number: int
+    label: str = ""
+    extra: Sequence[tuple[str, str]] = ()
+    is_caller: bool = False
+
+
 class Ringer:
     """Rings terminals for calls."""
 
     def __init__(self, pbx: "Pbx", flows: FlowFailover) -> None:
         self._pbx, self._flows = pbx, flows
 
-    async def ring(
-        self, call: "Call", terminal: "Terminal", on_ringing: Callable[[], None] | None = None
-    ) -> DialOutcome:
-        """Ring every contact of the terminal at once (EXT-13); busy at `max_calls` (EXT-7). A phone that redirects
-        decides for all of them."""
+    async def ring(self, call: "Call", terminals: "Sequence[Terminal]", how: Ringing = PLAINLY) -> DialOutcome:
+        """Ring every contact of the terminals at once (EXT-13); busy at `max_calls` (EXT-7). A phone that redirects
+        decides for all of its terminal, if that is the only one."""
         while True:
-            outcome = await self._ring_once(call, terminal, on_ringing)
-            if outcome.redirected is None:
-                return outcome
+            outcome = await self._ring_once(call, terminals, how)
+            if outcome.redirected is None or not how.follows or len(terminals) > 1:
+                return replace(outcome, redirected=None)
             further = self._follow(call, outcome.redirected)
             if isinstance(further, Cause):
                 return DialOutcome(None, further)
-            terminal = further
+            terminals = [further]
 
     def _follow(self, call: "Call", leg: Leg) -> "Terminal | Cause":
         """The terminal that a phone sends the call on to, or why it does not go there."""
@@ -67,123 +85,116 @@ class Ringer:
         call.way = call.way.further(Diverted(leg.party, number, response.status, leg.has_rung))
         return terminal
 
-    async def _ring_once(
-        self, call: "Call", terminal: "Terminal", on_ringing: Callable[[], None] | None
-    ) -> DialOutcome:
-        targets = self._targets(call, terminal)
-        if isinstance(targets, DialOutcome):
-            return targets
-        return await self._attempt(call, terminal, targets, on_ringing)
+    async def _ring_once(self, call: "Call", terminals: "Sequence[Terminal]", how: Ringing) -> DialOutcome:
+        phones, refusals = self._phones(call, terminals, how)
+        if not phones:
+            return DialOutcome(None, best_cause(list(refusals.values())), refusals=refusals)
+        way = call.way.spread(len(phones))
+        if way is None:
+            return DialOutcome(None, TOO_BROAD)
+        call.way = way
+        invites = _Invites(self._pbx.services.new_id(), how.label)
+        is_shared = len(terminals) > 1 or not how.follows
+        outcome = await self._attempt(call, phones, invites, how, is_shared=is_shared)
+        return replace(outcome, refusals={**refusals, **outcome.refusals})
 
     async def ring_caller(self, call: "Call", terminal: "Terminal", *, by_itself: bool) -> DialOutcome:
         """Ring who wants to call (RFC 3725 §4.1): the leg that answers is the caller's. `by_itself`: a single phone is
         asked to answer at once."""
-        targets = self._targets(call, terminal)
-        if isinstance(targets, DialOutcome):
-            return targets
-        extra = auto_answer(targets[0].flow.local[0]) if by_itself and len(targets) == 1 else []
-        return await self._attempt(call, terminal, targets, lambda: None, OWN_PHONE_S, extra, is_caller=True)
+        how = Ringing(OWN_PHONE_S, on_ringing=lambda: None)
+        phones, refusals = self._phones(call, [terminal], how)
+        if not phones:
+            return DialOutcome(None, best_cause(list(refusals.values())))
+        extra = auto_answer(phones[0].target.flow.local[0]) if by_itself and len(phones) == 1 else []
+        invites = _Invites(self._pbx.services.new_id(), extra=extra, is_caller=True)
+        return await self._attempt(call, phones, invites, how)
 
     async def _attempt(
-        self,
-        call: "Call",
-        terminal: "Terminal",
-        targets: "Sequence[Target]",
-        on_ringing: Callable[[], None] | None,
-        ring_s: float = RING_CAP_S,
-        extra: Sequence[tuple[str, str]] = (),
-        *,
-        is_caller: bool = False,
+        self, call: "Call", phones: Sequence[_Phone], invites: _Invites, how: Ringing, *, is_shared: bool = False
     ) -> DialOutcome:
         """Those that are awake ring at once, the others as soon as they are."""
-        asleep = self._pbx.waker.asleep(targets)
-        awake = [each for each in targets if each not in asleep]
-        legs = await self._invite_all(call, terminal, awake, extra, is_caller=is_caller) if awake else []
-        attempt = Attempt(call, legs, on_ringing, to_come=len(asleep))
+        asleep = self._pbx.waker.asleep([each.target for each in phones])
+        awake = [each for each in phones if each.target not in asleep]
+        legs = await self._invite_all(call, awake, invites) if awake else []
+        attempt = Attempt(call, legs, how.on_ringing, to_come=len(asleep), is_shared=is_shared)
         wakings = [
-            asyncio.ensure_future(self._wake(call, terminal, each, attempt, extra, is_caller=is_caller))
-            for each in asleep
+            asyncio.ensure_future(self._wake(call, each, attempt, invites)) for each in phones if each.target in asleep
         ]
         try:
-            return await attempt.outcome(ring_s)
+            return await attempt.outcome(how.ring_s)
         finally:
             for waking in wakings:
                 waking.cancel()
 
-    async def _wake(
-        self,
-        call: "Call",
-        terminal: "Terminal",
-        target: "Target",
-        attempt: Attempt,
-        extra: Sequence[tuple[str, str]],
-        *,
-        is_caller: bool,
-    ) -> None:
+    async def _wake(self, call: "Call", phone: _Phone, attempt: Attempt, invites: _Invites) -> None:
         """Wake a phone and ring it when it has registered again (RFC 8599 §5.3)."""
         legs: Sequence[Leg] = ()
-        other = call.to if is_caller else call.caller.party
+        other = call.to if invites.is_caller else call.caller.party
+        terminal, target = phone.terminal, phone.target
         try:
             if await self._pbx.waker.wake(target, terminal.number, shown_number(other), call.id):
                 prid = prid_of(target.uri)
                 again = [each for each in self._pbx.location.targets(terminal) if prid_of(each.uri) == prid]
-                legs = await self._invite_all(call, terminal, again[:1], extra, is_caller=is_caller)
+                legs = await self._invite_all(call, [_Phone(terminal, each) for each in again[:1]], invites)
         except MediaRefused:
             pass  # logged already
         attempt.has_come(*legs)
 
-    def _targets(self, call: "Call", terminal: "Terminal") -> "Sequence[Target] | DialOutcome":
-        if call.way.hops < 0:
-            return DialOutcome(None, TOO_MANY_HOPS)
-        if self._pbx.services.active.count(terminal.number) >= terminal.max_calls:
-            return DialOutcome(None, BUSY)
-        targets = self._pbx.location.targets(terminal, call.only)
-        if not targets:
-            return DialOutcome(None, UNAVAILABLE)
-        way = call.way.spread(len(targets))
-        if way is None:
-            return DialOutcome(None, TOO_BROAD)
-        call.way = way
-        return targets
+    def _phones(
+        self, call: "Call", terminals: "Sequence[Terminal]", how: Ringing
+    ) -> "tuple[list[_Phone], dict[str, Cause]]":
+        """The phones to ring, and why other terminals are not rung."""
+        found: list[_Phone] = []
+        refusals: dict[str, Cause] = {}
+        for terminal in terminals:
+            targets = self._targets(call, terminal, how)
+            if isinstance(targets, Cause):
+                refusals[terminal.number] = targets
+            else:
+                found += [_Phone(terminal, each) for each in targets]
+        return found, refusals
 
-    async def _invite_all(
-        self,
-        call: "Call",
-        terminal: "Terminal",
-        targets: "Sequence[Target]",
-        extra: Sequence[tuple[str, str]] = (),
-        *,
-        is_caller: bool = False,
-    ) -> list[Leg]:
-        """The terminal counts as taken from now on, also while the engine is asked for ports."""
+    def _targets(self, call: "Call", terminal: "Terminal", how: Ringing) -> "Sequence[Target] | Cause":
+        if call.way.hops < 0:
+            return TOO_MANY_HOPS
+        if not how.ignores_limit and self._pbx.services.active.count(terminal.number) >= terminal.max_calls:
+            return BUSY
+        return self._pbx.location.targets(terminal, call.only) or UNAVAILABLE
+
+    async def _invite_all(self, call: "Call", phones: Sequence[_Phone], invites: _Invites) -> list[Leg]:
+        """The terminals count as taken from now on, also while the engine is asked for ports."""
         pbx = self._pbx
         media = [
-            pbx.media_for(call, target.flow, target.peer_host, Encryption(terminal.srtp, target.transport))
-            for target in targets
+            pbx.media_for(
+                call, each.target.flow, each.target.peer_host, Encryption(each.terminal.srtp, each.target.transport)
+            )
+            for each in phones
         ]
-        with pbx.services.active.reserved(terminal.number, call.id):
+        with ExitStack() as taken:
+            for number in {each.terminal.number for each in phones}:
+                taken.enter_context(pbx.services.active.reserved(number, call.id))
             await pbx.create_media(call, *media)
-            return [
-                self._invite(call, terminal, target, each, extra, is_caller=is_caller)
-                for target, each in zip(targets, media, strict=True)
-            ]
+            return [self._invite(call, phone, each, invites) for phone, each in zip(phones, media, strict=True)]
 
-    def _invite(
-        self,
-        call: "Call",
-        terminal: "Terminal",
-        target: "Target",
-        media: "MediaSession",
-        extra: Sequence[tuple[str, str]],
-        *,
-        is_caller: bool,
-    ) -> Leg:
+    def _invite(self, call: "Call", phone: _Phone, media: "MediaSession", invites: _Invites) -> Leg:
+        terminal, is_caller = phone.terminal, invites.is_caller
         party, other = self._pbx.directory.party(terminal), call.to if is_caller else call.caller.party
         offer = media.offer(BASIC if is_caller else self._pbx.formats_for(call.caller))
-        side = self._send(call, party, other, target, offer, extra, is_trusted=bool(terminal.trust))
-        leg = Leg(call, party, Direction.OUTGOING, side, media, self._pbx.services, is_caller=is_caller)
+        shown = other.labelled(invites.label)
+        side = self._send(call, party, shown, phone.target, offer, invites.extra, is_trusted=bool(terminal.trust))
+        leg = Leg(
+            call,
+            party,
+            Direction.OUTGOING,
+            side,
+            media,
+            self._pbx.services,
+            is_caller=is_caller,
+            attempt=invites.number,
+            label=invites.label,
+        )
         side.owned_by(leg)
-        self._flows.begin(leg, target)
+        self._flows.begin(leg, phone.target)
         return leg
 
     def rings_again(self, leg: Leg, event: "SessionEnded") -> bool:

@@ -1,7 +1,7 @@
 """One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from conf.load import ConfInvalid, parse_office
 from conf.schema import Settings, SipSettings
 from media.api import MediaEngine
 from pbx.admission import Admission
-from pbx.api import App
+from pbx.apps import Apps
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.clock import Clock
@@ -70,8 +70,7 @@ class Server:
         engine: MediaEngine,
         office: Office,
         *,
-        terminal_app: App,
-        applications: Mapping[str, App],
+        apps: Apps,
     ) -> None:
         self._settings, self._storage, self._engine = settings, storage, engine
         sip = settings.sip
@@ -101,8 +100,7 @@ class Server:
             location=self.location,
             services=Services(engine, self.clock, self.bus, lock.data / "recordings"),
             addresses=self._addresses,
-            terminal_app=terminal_app,
-            applications=applications,
+            apps=apps,
             clock=self.clock,
             redirector=Redirector(self.location, self.clock) if sip.role == "redirect" else None,
             waker=_waker(sip, self.bus),

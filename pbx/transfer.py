@@ -139,8 +139,8 @@ class Transfers:
 
     def _call(self, held: Conversation, to: Party) -> "Call":
         call = self._pbx.new_call(to, held.other.call)
-        call.stage, call.referred_by = "transfer", held.mine.party
-        call.begin(held.other.party)
+        call.referred_by = held.mine.party
+        call.begin(held.other.party, stage="transfer")
         call.take(held.other)
         return call
 

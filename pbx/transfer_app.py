@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pbx.cause import NORMAL, Cause
-from pbx.dial import DialOutcome
+from pbx.dial import DialOutcome, Ringing
 from pbx.media_session import MediaRefused
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Transfer:
     async def _ring(self, call: "Call", terminal: "Terminal") -> DialOutcome:
         self._is_ringing = False
         try:
-            return await self._pbx.ring(call, terminal, self._rings)
+            return await self._pbx.ring(call, terminal, how=Ringing(on_ringing=self._rings))
         except MediaRefused as refusal:
             return DialOutcome(None, Cause.of_refusal(refusal.status))
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from media.api import LeaveRoom
+from pbx.apps import run_stages
 from pbx.cause import CANCELLED, NOT_FOUND, Cause
 from pbx.transfer_app import Reports, Transfer
 
 if TYPE_CHECKING:
-    from pbx.api import App
+    from pbx.apps import App
     from pbx.call import Call
     from pbx.core import Pbx
     from pbx.leg import Leg
@@ -64,4 +65,4 @@ class BlindTransfer(Transfer):
             self._transferee.bridge.lost(self._transferee)
         self._pbx.services.submit(LeaveRoom(self._transferee.media.endpoint))
         self._transferee.stop_plays()
-        return await app.run(call, self._pbx)
+        return await run_stages(call, call.to, app, self._pbx)

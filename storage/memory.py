@@ -12,6 +12,7 @@ from storage.records import (
     Registration,
     StoredLetter,
     StoredRecording,
+    StoredState,
     StoredSubscription,
     StoredText,
     VoiceMessage,
@@ -137,6 +138,7 @@ class MemoryStorage:
         self.letters = MemoryKept[StoredLetter]()
         self.voice_messages = MemoryKept[VoiceMessage]()
         self.mailboxes = MemoryKept[Mailbox]()
+        self.states = MemoryKept[StoredState]()
         self.recordings = MemoryRecordings()
 
     async def flush(self) -> None:

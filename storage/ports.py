@@ -14,12 +14,13 @@ from storage.records import (
     Registration,
     StoredLetter,
     StoredRecording,
+    StoredState,
     StoredSubscription,
     StoredText,
     VoiceMessage,
 )
 
-R = TypeVar("R", StoredLetter, VoiceMessage, Mailbox)
+R = TypeVar("R", StoredLetter, VoiceMessage, Mailbox, StoredState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,9 @@ class Storage(Protocol):
 
     @property
     def mailboxes(self) -> KeptStore[Mailbox]: ...
+
+    @property
+    def states(self) -> KeptStore[StoredState]: ...
 
     @property
     def recordings(self) -> RecordingStore: ...

@@ -186,6 +186,16 @@ class StoredLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredState:
+    """A small value that a feature remembers over a restart: `area` is the feature, `id` both with a slash between."""
+
+    id: str
+    area: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredRecording:
     """What was said in a call, as a file. `id` is its path below the folder of recordings without `suffix`, which
     changes when it is converted to `format`. `kind`: "call", or "message" that was left in a mailbox. `state`:
@@ -252,5 +262,6 @@ class CdrRow:
     stage: str = "dial"
     cause: str = ""
     sip_call_ids: tuple[str, ...] = ()
+    digits: str = ""
     recording: str = ""
     quality: dict[str, float] = field(default_factory=dict)

@@ -7,9 +7,11 @@ allows sleeping, `e2e` the same for tests of real processes, `virtual_limit(seco
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from pbx import office_sound
 from tests.support.leak import no_leaks, no_real_sleep
 from tests.support.vloop import DAY_S, VirtualLoop, run_checked
 
@@ -47,6 +49,12 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 def uvloop_globals() -> None:
     """The first uvloop of a process opens a signal pipe for ever: before the guards look."""
     _uvloop().close()
+
+
+@pytest.fixture(autouse=True)
+def no_installed_music(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is heard on hold does not depend on the packages of the machine."""
+    monkeypatch.setattr(office_sound, "INSTALLED_MUSIC", Path("/nowhere"))
 
 
 @pytest.fixture(autouse=True)

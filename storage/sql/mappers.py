@@ -17,12 +17,13 @@ from storage.records import (
     Registration,
     StoredLetter,
     StoredRecording,
+    StoredState,
     StoredSubscription,
     StoredText,
     VoiceMessage,
 )
 
-PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox
+PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox | StoredState
 R = TypeVar("R", bound=CdrRow | Registration | StoredSubscription | StoredText | PlainRecord)
 RowValues = dict[str, Any]
 LatestValues = tuple[Any, ...]  # a row in the order of its columns, the key first

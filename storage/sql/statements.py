@@ -18,6 +18,7 @@ from storage.records import (
     Registration,
     StoredLetter,
     StoredRecording,
+    StoredState,
     StoredSubscription,
     StoredText,
     VoiceMessage,
@@ -45,7 +46,7 @@ _DELETE_LATEST = {
 }
 
 Latest = Mapping[str, mappers.LatestValues | None]  # by key; None: gone
-K = TypeVar("K", StoredLetter, VoiceMessage, Mailbox)
+K = TypeVar("K", StoredLetter, VoiceMessage, Mailbox, StoredState)
 
 
 def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:

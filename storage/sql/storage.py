@@ -18,6 +18,7 @@ from storage.records import (
     Registration,
     StoredLetter,
     StoredRecording,
+    StoredState,
     StoredSubscription,
     StoredText,
     VoiceMessage,
@@ -50,6 +51,7 @@ class SqlStorage:
         self.letters = SqlKept(self, "letters", StoredLetter)
         self.voice_messages = SqlKept(self, "voice_messages", VoiceMessage)
         self.mailboxes = SqlKept(self, "mailboxes", Mailbox)
+        self.states = SqlKept(self, "states", StoredState)
         self.recordings = SqlRecordings(self)
 
     async def flush(self) -> None:

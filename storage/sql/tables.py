@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
 
-from storage.records import OFFICE_LISTS, Mailbox, OfficeList, StoredLetter, StoredRecording, VoiceMessage
+from storage.records import OFFICE_LISTS, Mailbox, OfficeList, StoredLetter, StoredRecording, StoredState, VoiceMessage
 
 metadata = MetaData(
     naming_convention={
@@ -81,8 +81,11 @@ def _record_table(name: str, record: type, *indexed: str) -> Table:
 letters = _record_table("letters", StoredLetter)
 voice_messages = _record_table("voice_messages", VoiceMessage)
 mailboxes = _record_table("mailboxes", Mailbox)
+states = _record_table("states", StoredState)
 recordings = _record_table("recordings", StoredRecording, "linkedid", "started_at", "state")
-LATEST_TABLES = {each.name: each for each in (locations, subscriptions, letters, voice_messages, mailboxes, recordings)}
+LATEST_TABLES = {
+    each.name: each for each in (locations, subscriptions, letters, voice_messages, mailboxes, states, recordings)
+}
 
 # Texts that wait for their addressee, in the order of `seq`.
 texts = Table(
@@ -121,6 +124,7 @@ cdrs = Table(
     Column("cause", String, nullable=False),
     Column("sip_call_ids", String, nullable=False),  # JSON list
     Column("recording", String, nullable=False),
+    Column("digits", String, nullable=False, server_default=""),
     Column("quality", String, nullable=False),  # JSON object
     # `storage.match.number_key` of the three numbers. With the time an index answers "newest first" without sorting.
     Column("from_key", String, nullable=False),

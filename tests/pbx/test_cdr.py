@@ -16,7 +16,10 @@ from pbx.events import (
     LegAnswered,
     LegCreated,
     LegEnded,
+    LegMoved,
     LegRinging,
+    StageEntered,
+    StageLeft,
 )
 from pbx.party import Party, PartyKind
 from storage.records import CdrRow
@@ -42,6 +45,14 @@ def rung(leg: int = CALLEE, to: Party = BORIS) -> list[CallEvent]:
 
 def ended(outcome: Cause, at: float = T + 20) -> list[CallEvent]:
     return [LegEnded(at, "c1", CALLER, outcome), CallEnded(at, "c1", outcome)]
+
+
+def stage(party: Party, word: str, at: float = T) -> list[CallEvent]:
+    return [StageEntered(at, "c1", party, word)]
+
+
+def left(at: float, outcome: Cause | None = cause.NORMAL, digits: str = "") -> list[CallEvent]:
+    return [StageLeft(at, "c1", outcome, digits)]
 
 
 def only_row(*parts: list[CallEvent]) -> CdrRow:
@@ -107,9 +118,89 @@ def test_a_call_to_a_number_that_nobody_has_leaves_a_row() -> None:
 
 
 def test_an_application_answers_but_nobody_talks() -> None:
-    row = only_row(started(ECHO), [LegAnswered(T + 1, "c1", CALLER)], ended(cause.NORMAL))
+    answered: list[CallEvent] = [LegAnswered(T + 1, "c1", CALLER)]
+    row = only_row(started(ECHO), stage(ECHO, "application"), answered, ended(cause.NORMAL))
     assert (row.stage, row.disposition, row.to_name) == ("application", "ANSWERED", "Echo")
     assert (row.answered_at, row.talk_seconds) == (T + 1, 0.0)
+
+
+def rows_of(*parts: list[CallEvent]) -> list[CdrRow]:
+    return list(fold(event for part in parts for event in part))
+
+
+MENU, QUEUE = Party.of_application("700", "Menu"), Party.of_application("500", "Sales")
+
+
+def test_a_menu_takes_the_call_but_does_not_answer_it_and_keeps_what_was_dialled() -> None:
+    """CDR-3: media that answers is no answer; CDR-19: who hangs up in a menu leaves a row."""
+    taken: list[CallEvent] = [LegAnswered(T + 1, "c1", CALLER)]
+    row = only_row(started(MENU), stage(MENU, "ivr"), taken, left(T + 9, None, "t,5"), ended(cause.CANCELLED, T + 9))
+    assert (row.stage, row.disposition, row.answered_at, row.talk_seconds) == ("ivr", "NOANSWER", None, 0.0)
+    assert (row.digits, row.ended_at) == ("t,5", T + 9)
+
+
+def test_each_stage_of_a_call_has_its_row_and_the_talk_begins_where_somebody_answers() -> None:
+    found = rows_of(
+        started(MENU),
+        stage(MENU, "ivr"),
+        [LegAnswered(T + 1, "c1", CALLER)],
+        left(T + 5, digits="1"),
+        stage(BORIS, "dial", T + 5),
+        rung(),
+        [LegAnswered(T + 8, "c1", CALLEE), LegEnded(T + 20, "c1", CALLEE, cause.NORMAL)],
+        left(T + 20),
+        ended(cause.NORMAL),
+    )
+    assert [(row.stage, row.to_number, row.disposition, row.talk_seconds) for row in found] == [
+        ("ivr", "700", "NOANSWER", 0.0),
+        ("dial", "102", "ANSWERED", 12.0),
+    ]
+    assert (found[0].ended_at, found[1].started_at, found[1].answered_at) == (T + 5, T + 5, T + 8)
+    assert {row.linkedid for row in found} == {"zvon-1700000000.1"}
+
+
+def ring_of(ring: int, leg: int, to: Party, at: float) -> list[CallEvent]:
+    return [LegCreated(at, "c1", leg, to, Direction.OUTGOING, f"out{leg}@zvon", attempt=ring)]
+
+
+def test_every_try_of_a_queue_to_reach_an_agent_has_its_row() -> None:
+    """QUE-31: one row of the queue, one an attempt; it is answered when an agent answers."""
+    found = rows_of(
+        started(QUEUE),
+        stage(QUEUE, "queue"),
+        ring_of(7, 2, BORIS, T + 1),
+        [LegEnded(T + 16, "c1", 2, cause.NO_ANSWER)],
+        ring_of(8, 3, BORIS, T + 17),
+        [LegAnswered(T + 19, "c1", 3), LegEnded(T + 30, "c1", 3, cause.NORMAL)],
+        left(T + 30),
+        ended(cause.NORMAL, T + 30),
+    )
+    assert [(row.stage, row.to_number, row.disposition, row.talk_seconds) for row in found] == [
+        ("queue", "500", "ANSWERED", 0.0),
+        ("dial", "102", "NOANSWER", 0.0),
+        ("dial", "102", "ANSWERED", 11.0),
+    ]
+    assert [row.ended_at for row in found] == [T + 30, T + 16, T + 30]
+
+
+def test_a_caller_who_leaves_a_queue_ends_the_row_of_the_queue_and_not_that_of_the_agent() -> None:
+    found = rows_of(
+        started(QUEUE),
+        stage(QUEUE, "queue"),
+        ring_of(7, 2, BORIS, T + 1),
+        [LegEnded(T + 16, "c1", 2, cause.NO_ANSWER)],
+        left(T + 40, None),
+        ended(cause.CANCELLED, T + 40),
+    )
+    assert [(row.cause, row.ended_at) for row in found] == [("cancelled", T + 40), ("no_answer", T + 16)]
+
+
+def test_a_party_that_talks_already_and_is_sent_to_a_conference_is_answered_there() -> None:
+    room = Party.of_application("800", "Daily")
+    moved: list[CallEvent] = [LegMoved(T, "c1", CALLER, ANNA, "in@phone")]
+    begun: list[CallEvent] = [CallStarted(T, "c1", "zvon-1700000000.1", ANNA, room, "transfer")]
+    row = only_row(begun, moved, stage(room, "conference", T + 1), left(T + 61), ended(cause.NORMAL, T + 61))
+    assert (row.stage, row.disposition, row.answered_at, row.talk_seconds) == ("conference", "ANSWERED", T + 1, 60.0)
 
 
 def test_several_contacts_of_one_number_share_a_row_and_the_first_answer_counts() -> None:

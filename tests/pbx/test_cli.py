@@ -34,6 +34,7 @@ CONTRACT_FIELDS = [
     *("id", "linkedid", "started_at", "answered_at", "ended_at", "duration", "talk_seconds"),
     *("from_number", "from_name", "to_number", "to_name", "external_number", "provider_in", "provider_out"),
     *("disposition", "stage", "cause", "sip_call_ids", "recording", "quality"),
+    "digits",
 ]
 
 

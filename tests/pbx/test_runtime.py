@@ -12,12 +12,13 @@ from conf.schema import Settings
 from features.terminal_call import TerminalCall
 from features.test_numbers import ECHO_NUMBER, Echo
 from media.api import CreateEndpoint
+from pbx.apps import Apps
 from pbx.control.messages import ControlError
 from pbx.control.place import DataFolderLock
 from pbx.runtime import Server, data_folder
 from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery, StorageUnavailable
-from storage.records import Office
+from storage.records import Office, Terminal
 from tests.support.builders import sdp, terminal
 from tests.support.fakemedia import FakeMedia
 
@@ -39,8 +40,7 @@ async def serving(
             storage or MemoryStorage(),
             engine,
             office,
-            terminal_app=TerminalCall(),
-            applications={ECHO_NUMBER: Echo()},
+            apps=Apps({Terminal: TerminalCall}, {ECHO_NUMBER: Echo()}, {}),
         )
         yield server, engine
     finally:

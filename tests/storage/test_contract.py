@@ -10,7 +10,7 @@ import pytest
 
 from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery, RecordingQuery, Storage
-from storage.records import CdrRow, Mailbox, Office, Terminal
+from storage.records import CdrRow, Mailbox, Office, StoredState, Terminal
 from storage.sql import open_storage
 from tests.storage.examples import (
     OFFICE,
@@ -234,6 +234,7 @@ async def test_letters_voice_messages_and_mailboxes_are_kept_by_id_and_the_lates
             storage.letters.put(id, letter(id))
         storage.voice_messages.put("m", voice_message("m"))
         storage.mailboxes.put("101", Mailbox("101", "greetings/101.wav", "salted", "before"))
+        storage.states.put("dnd/101", StoredState("dnd/101", "dnd", "101", "on"))
         await storage.flush()
         storage.letters.put("b", letter("b", attempts=3))
         storage.letters.put("a", None)
@@ -242,6 +243,7 @@ async def test_letters_voice_messages_and_mailboxes_are_kept_by_id_and_the_lates
         assert await storage.letters.load() == [letter("b", attempts=3), letter("c")]
         assert await storage.voice_messages.load() == [voice_message("m", state="heard")]
         assert await storage.mailboxes.load() == [Mailbox("101", "greetings/101.wav", "salted", "before")]
+        assert await storage.states.load() == [StoredState("dnd/101", "dnd", "101", "on")]
 
 
 async def test_recordings_are_found_by_id_conversation_state_and_period(opened: Opened) -> None:

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from storage.records import Mailbox
+from storage.records import Mailbox, StoredState
 from storage.sql.database import Database
 from storage.sql.mappers import location_values, plain_values, subscription_values
 from storage.sql.migrate import HEAD, alembic_config, migrate, upgrade
@@ -34,6 +34,7 @@ def fill(database: Database) -> None:
         store_latest(connection, "letters", {"1": plain_values(letter("1"))})
         store_latest(connection, "voice_messages", {"1": plain_values(voice_message("1"))})
         store_latest(connection, "mailboxes", {"101": plain_values(Mailbox("101", "greeting.wav"))})
+        store_latest(connection, "states", {"dnd/101": plain_values(StoredState("dnd/101", "dnd", "101", "on"))})
         store_latest(connection, "recordings", {"1": plain_values(recording("1"))})
         store_latest(connection, "locations", {"sip:101@zvon": location_values("sip:101@zvon", [registration()])})
 

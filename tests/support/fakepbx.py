@@ -8,22 +8,36 @@ from collections import deque
 from pathlib import Path
 
 from pbx.api import App
+from pbx.apps import run_stages
 from pbx.bus import Bus
 from pbx.call import Call
 from pbx.cause import UNAVAILABLE, Cause
 from pbx.clock import Clock
-from pbx.dial import DialOutcome
-from pbx.events import BusEvent, CallEnded, CallStarted, Direction, LegAnswered, LegCreated, LegEnded, LegRinging
+from pbx.dial import PLAINLY, DialOutcome, Ringing
+from pbx.events import (
+    BusEvent,
+    CallEnded,
+    CallStarted,
+    Direction,
+    LegAnswered,
+    LegCreated,
+    LegEnded,
+    LegRinging,
+    StageEntered,
+    StageLeft,
+)
 from pbx.leg import Leg
 from pbx.media_session import MediaAddress, MediaSession
 from pbx.party import Party, PartyKind
 from pbx.services import Services
-from storage.records import Terminal
+from pbx.states import States
+from storage.memory import MemoryKept
+from storage.records import Office, Terminal
 from tests.support.builders import BASIC, answer_sdp, sdp
 from tests.support.fakemedia import FakeMedia
 from tests.support.office import WALL_AT_START
 
-EVENTS = (CallStarted, LegCreated, LegRinging, LegAnswered, LegEnded, CallEnded)
+EVENTS = (CallStarted, StageEntered, StageLeft, LegCreated, LegRinging, LegAnswered, LegEnded, CallEnded)
 PHONE_HOST = "10.0.5.5"
 
 
@@ -74,7 +88,8 @@ class ScriptedSide:
 
 
 class FakePbx:
-    """An `AppContext` with one call. `outcomes` are what `ring` gives back, one after the other."""
+    """An `AppContext` with one call. `outcomes` are what `ring` gives back, one after the other; `rung` and `how` what
+    it was asked for. A target that an app goes on to is kept in `went_to`; it ends the call, unless `apps` has it."""
 
     def __init__(self, to: str = "102", *terminals: Terminal, codecs: tuple[str, ...] = BASIC) -> None:
         loop = asyncio.get_running_loop()
@@ -86,6 +101,13 @@ class FakePbx:
         self.terminals = {each.number: each for each in terminals}
         self.outcomes: deque[DialOutcome] = deque()
         self.rung: list[str] = []
+        self.how: list[Ringing] = []
+        self.apps: dict[str, App] = {}
+        self.went_to: list[str] = []
+        self.office = Office("Test", terminals=terminals)
+        self.states = States(MemoryKept())
+        self.unreachable: set[str] = set()
+        self.busy: dict[str, int] = {}
         self.call = Call("test-1.1", Party(PartyKind.TERMINAL, to), self.services)
         self.call.begin(Party(PartyKind.TERMINAL, "101"))
         self.caller_side = ScriptedSide("caller")
@@ -126,7 +148,7 @@ class FakePbx:
 
     def start(self, app: App) -> None:
         """Let the app control the call."""
-        self.call.run(lambda call: app.run(call, self), self.ended.set_result)
+        self.call.run(lambda call: run_stages(call, call.to, app, self), self.ended.set_result)
 
     async def until_ended(self) -> Cause:
         call = await self.ended
@@ -135,8 +157,32 @@ class FakePbx:
 
     # --- AppContext -----------------------------------------------------------------------------------------------
 
-    async def ring(self, call: Call, terminal: Terminal) -> DialOutcome:
-        self.rung.append(terminal.number)
+    @property
+    def calls(self) -> dict[str, Call]:
+        return {self.call.id: self.call}
+
+    def now(self) -> float:
+        return self.services.clock.now()
+
+    def wall(self) -> float:
+        return self.services.clock.wall()
+
+    def is_reachable(self, terminal: Terminal) -> bool:
+        return terminal.number not in self.unreachable
+
+    def calls_at(self, number: str) -> int:
+        return self.busy.get(number, 0)
+
+    def route(self, target: str) -> tuple[Party, App | None]:
+        self.went_to.append(target)
+        return Party(PartyKind.APPLICATION, target), self.apps.get(target)
+
+    def play_hold(self, leg: Leg) -> None:
+        self.services.sound.play_hold(leg)
+
+    async def ring(self, call: Call, *terminals: Terminal, how: Ringing = PLAINLY) -> DialOutcome:
+        self.rung += [terminal.number for terminal in terminals]
+        self.how.append(how)
         await asyncio.sleep(1)
         return self.outcomes.popleft() if self.outcomes else DialOutcome(None, UNAVAILABLE)
 

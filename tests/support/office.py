@@ -7,15 +7,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from structlog.testing import capture_logs
 
-from features.terminal_call import TerminalCall
-from features.test_numbers import ECHO_NUMBER, TONE_NUMBER, Echo, MilliwattTone
+from features import make_apps
 from media.api import Command, MediaEvent, Refused, Reply, StreamReport
 from pbx.admission import Admission
-from pbx.api import App
+from pbx.api import Apps
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.clock import Clock
@@ -120,7 +120,8 @@ class VirtualOffice:
         seed: int = 0,
         storage: MemoryStorage | None = None,
         policy: RegisterPolicy | None = None,
-        applications: dict[str, App] | None = None,
+        apps: Apps | None = None,
+        office: Office | None = None,
         stack: StackConfig | None = None,
         texts: TextPolicy | None = None,
     ) -> None:
@@ -133,7 +134,8 @@ class VirtualOffice:
         self.storage = storage or MemoryStorage()
         self.engine = OfficeMedia()
         self.services = Services(self.engine, self.clock, self.bus)
-        directory = Directory(Office("Test", users=tuple(users), terminals=tuple(terminals)), REALM)
+        office = replace(office or Office("Test"), users=tuple(users), terminals=tuple(terminals))
+        directory = Directory(office, REALM)
         self.admission = Admission(directory, NONCE_KEY, self.clock)
         self.location = Location(
             self.storage.locations, self.clock, self.bus, self._flow_to, lambda flow: self.driver.is_open(flow)
@@ -148,8 +150,7 @@ class VirtualOffice:
             location=self.location,
             services=self.services,
             addresses=AdvertisedAddress(),
-            terminal_app=TerminalCall(),
-            applications=applications or {ECHO_NUMBER: Echo(), TONE_NUMBER: MilliwattTone()},
+            apps=apps or make_apps(),
             clock=self.clock,
         )
         self.driver = SipDriver(self.stack, self.pbx.handle)
@@ -343,28 +344,30 @@ async def open_office(
     seed: int = 0,
     storage: MemoryStorage | None = None,
     policy: RegisterPolicy | None = None,
-    applications: dict[str, App] | None = None,
+    apps: Apps | None = None,
+    office: Office | None = None,
     stack: StackConfig | None = None,
     texts: TextPolicy | None = None,
 ) -> AsyncIterator[VirtualOffice]:
     """The office; at the end all timers run out and everything must be gone."""
-    office = VirtualOffice(
+    opened = VirtualOffice(
         terminals,
         users,
         faults=faults,
         seed=seed,
         storage=storage,
         policy=policy,
-        applications=applications,
+        apps=apps,
+        office=office,
         stack=stack,
         texts=texts,
     )
     try:
-        with capture_logs() as office.logs, _failures() as failures:
-            yield office
+        with capture_logs() as opened.logs, _failures() as failures:
+            yield opened
             await asyncio.sleep(QUIET_S)
-        assert office.leaks() == []
-        assert [*office.unexpected_logs(), *failures] == []
-        office.check_history()
+        assert opened.leaks() == []
+        assert [*opened.unexpected_logs(), *failures] == []
+        opened.check_history()
     finally:
-        await office.close()
+        await opened.close()

@@ -1,0 +1,108 @@
+"""Apps: what controls a call, which of them stands behind a number, and how one hands the call on to the next.
+
+An app runs one stage of a call and returns the cause for which the call ends, or `GoTo` another number of the office:
+the same caller, the same call, another stage. History has a row for each stage. A call that is handed on without end is
+stopped (IVR-14, FWD-17).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pbx.cause import LOOP, NORMAL, NOT_FOUND, Cause
+from pbx.directory import Directory
+from pbx.events import StageEntered, StageLeft
+from pbx.party import Party
+from storage.records import Entry, Terminal
+
+if TYPE_CHECKING:
+    from pbx.api import AppContext, Observer
+    from pbx.call import Call
+
+MOST_STAGES = 50  # a caller who is lost in menus for so long is lost
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo:
+    """The call goes on at `target`: any number of the office, or a service such as `voicemail`. `cause` tells history
+    why it left here."""
+
+    target: str
+    cause: Cause = NORMAL
+
+
+Next = Cause | GoTo
+
+
+class App(Protocol):
+    """What a feature is. `stage` is the word of history rows: dial, ivr, queue, …"""
+
+    name: ClassVar[str]
+    stage: ClassVar[str]
+
+    async def run(self, call: "Call", ctx: "AppContext") -> Next: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
+    `services` are targets that nobody can dial (FEAT-35). `observers` live as long as the server."""
+
+    of_entry: Mapping[type[Any], Callable[[Any], App]]
+    numbers: Mapping[str, App]
+    services: Mapping[str, App]
+    observers: Sequence["Observer"] = ()
+
+    def find(self, directory: Directory, number: str) -> tuple[Party, App | None]:
+        """Who is behind a number that was dialled, and the app that handles calls to it."""
+        entry = directory.entry(number)
+        make = self.of_entry.get(type(entry))
+        if entry is not None and make is not None:
+            return self._party(directory, number, entry), make(entry)
+        app = self.numbers.get(number)
+        if app is not None:
+            return Party.of_application(number, app.name), app
+        return Party.unknown(number), None
+
+    def find_target(self, directory: Directory, target: str) -> tuple[Party, App | None]:
+        """The same for a target of the office: a number, or the name of a service."""
+        app = self.services.get(target)
+        if app is not None:
+            return Party.of_application(target, app.name), app
+        return self.find(directory, target)
+
+    @staticmethod
+    def _party(directory: Directory, number: str, entry: Entry) -> Party:
+        if isinstance(entry, Terminal):
+            return directory.party(entry)
+        return Party.of_application(number, str(getattr(entry, "name", "")))
+
+
+async def run_stages(call: "Call", party: Party, app: App, ctx: "AppContext") -> Cause:
+    """Let `app`, and whatever it hands on to, control the call until it ends."""
+    for _ in range(MOST_STAGES):
+        _enter(call, party, app.stage)
+        left: Cause | None = None
+        try:
+            step = await app.run(call, ctx)
+            left = step if isinstance(step, Cause) else step.cause
+        finally:
+            _leave(call, left)
+        if isinstance(step, Cause):
+            return step
+        party, found = ctx.route(step.target)
+        if found is None:
+            call.log.warning("the call was sent to a number that does not exist", target=step.target)
+            return NOT_FOUND
+        app = found
+    call.log.warning("the call was handed on too often", stages=MOST_STAGES)
+    return LOOP
+
+
+def _enter(call: "Call", party: Party, stage: str) -> None:
+    call.stage, call.stage_digits = stage, ""
+    call.services.publish(StageEntered(call.services.clock.wall(), call.id, party, stage))
+
+
+def _leave(call: "Call", cause: Cause | None) -> None:
+    call.services.publish(StageLeft(call.services.clock.wall(), call.id, cause, call.stage_digits))
