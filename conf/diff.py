@@ -1,9 +1,11 @@
 """What an office document would change: added, changed and removed entries. Secrets are never shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
-from storage.records import OFFICE_LISTS, OFFICE_VALUES, SECRET, Entry, Office
+from conf.export import toml_value
+from storage.records import OFFICE_LISTS, OFFICE_SECTIONS, OFFICE_VALUES, SECRETS, Entry, Office
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,15 @@ class Plan:
     """Everything that `apply` would change; false when that is nothing."""
 
     office: tuple[str, ...] = ()
+    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by name: "features", …
     lists: Mapping[str, Changes] = field(default_factory=dict)  # by what one entry is called: "user", "terminal", …
 
     def __bool__(self) -> bool:
-        return bool(self.office or any(self.lists.values()))
+        return bool(self.office or any(self.sections.values()) or any(self.lists.values()))
 
     def __str__(self) -> str:
-        lines = [f"~ office: {', '.join(self.office)}"] if self.office else []
+        said = {"office": self.office, **self.sections}
+        lines = [f"~ {name}: {', '.join(changes)}" for name, changes in said.items() if changes]
         lines += [line for kind, changes in self.lists.items() for line in _lines(kind, changes)]
         return "\n".join(lines) or "nothing to change"
 
@@ -38,6 +42,7 @@ def plan(old: Office, new: Office) -> Plan:
     """What has to change so that `old` becomes `new`; the order of entries has no meaning."""
     return Plan(
         office=tuple(_value_changes(old, new, OFFICE_VALUES)),
+        sections={name: _record_changes(getattr(old, name), getattr(new, name)) for name in OFFICE_SECTIONS},
         lists={
             of.kind: _changes(*({of.key_of(entry): entry for entry in of.of(office)} for office in (old, new)))
             for of in OFFICE_LISTS
@@ -49,34 +54,34 @@ def _changes(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Changes:
     both = [key for key in new if key in old]
     return Changes(
         added=tuple(key for key in new if key not in old),
-        changed={
-            key: tuple(_value_changes(old[key], new[key], [each.name for each in fields(new[key])]))
-            for key in both
-            if old[key] != new[key]
-        },
+        changed={key: _record_changes(old[key], new[key]) for key in both if old[key] != new[key]},
         removed=tuple(key for key in old if key not in new),
     )
 
 
-def _value_changes(old: Office | Entry, new: Office | Entry, names: Sequence[str]) -> list[str]:
-    pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
-    return [_change(name, before, after) for name, before, after in pairs if before != after]
+def _record_changes(old: Any, new: Any) -> tuple[str, ...]:
+    return tuple(_value_changes(old, new, [each.name for each in fields(new)]))
+
+
+def _value_changes(old: Any, new: Any, names: Sequence[str]) -> list[str]:
+    said = []
+    for name in names:
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            said += (
+                [f"{name}.{each}" for each in _record_changes(before, after)]
+                if is_dataclass(after)
+                else [_change(name, before, after)]
+            )
+    return said
 
 
 def _change(name: str, before: object, after: object) -> str:
-    if name != SECRET:
-        return f"{name} {_shown(before)} -> {_shown(after)}"
+    if name not in SECRETS:
+        return f"{name} {toml_value(before)} -> {toml_value(after)}"
     if not before:
-        return "password set"
-    return "password changed" if after else "password removed"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_shown, value)) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+        return f"{name} set"
+    return f"{name} changed" if after else f"{name} removed"
 
 
 def _lines(kind: str, changes: Changes) -> list[str]:

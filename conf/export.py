@@ -1,11 +1,13 @@
 """The office as one `office.toml` document that `apply` takes back unchanged."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
-from storage.records import OFFICE_LISTS, OFFICE_VALUES, SECRET, Entry, Office
+from storage.records import OFFICE_LISTS, OFFICE_SECTIONS, OFFICE_VALUES, SECRETS, Office
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
@@ -14,6 +16,11 @@ def export_office(office: Office, *, with_secrets: bool = False) -> str:
     blocks = [
         _block("[office]", _office_values(office)),
         *(_block(f"[[{of.name}]]", _values(entry, with_secrets)) for of in OFFICE_LISTS for entry in of.of(office)),
+        *(
+            _block(f"[{name}]", _values(getattr(office, name), with_secrets))
+            for name, section in OFFICE_SECTIONS.items()
+            if getattr(office, name) != section()
+        ),
     ]
     return "\n".join(blocks)
 
@@ -26,18 +33,31 @@ def toml_value(value: object) -> str:
         return '"' + "".join(map(_escaped, value)) + '"'
     if isinstance(value, tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, dict):
+        return _inline(value.items())
+    if is_dataclass(value):
+        return _inline(_values(value, with_secrets=False))
     return str(value)
+
+
+def _inline(values: Iterable[tuple[str, object]]) -> str:
+    inside = ", ".join(f"{_key(name)} = {toml_value(value)}" for name, value in values)
+    return f"{{ {inside} }}" if inside else "{}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else toml_value(name)
 
 
 def _office_values(office: Office) -> Iterable[tuple[str, object]]:
     return ((name, getattr(office, name)) for name in OFFICE_VALUES)
 
 
-def _values(entry: Entry, with_secrets: bool) -> Iterable[tuple[str, object]]:
+def _values(record: Any, with_secrets: bool) -> Iterable[tuple[str, object]]:
     """Keys and values that are not defaults, in the order of the record; with secrets the password in any case, for an
     absent one would keep what is stored."""
-    for each in fields(entry):
-        value, is_secret = getattr(entry, each.name), each.name == SECRET
+    for each in fields(record):
+        value, is_secret = getattr(record, each.name), each.name in SECRETS
         if with_secrets if is_secret else value != _default(each):
             yield each.name, value
 

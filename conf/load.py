@@ -1,6 +1,8 @@
 """From a file to typed settings or a typed office: all mistakes at once, each with key path and line."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from conf.errors import ConfError, ConfInvalid
 from conf.model import Section, validated
@@ -8,7 +10,16 @@ from conf.office import OfficeDocument
 from conf.office_rules import problems_between
 from conf.read import Document, parse_document, read_text
 from conf.schema import Settings
-from storage.records import OFFICE_LISTS, SECRET, Entry, Office, OfficeList, office_of
+from storage.records import (
+    OFFICE_LISTS,
+    OFFICE_SECTIONS,
+    Entry,
+    Office,
+    OfficeList,
+    office_of,
+    record_of,
+    secret_of,
+)
 
 __all__ = ["ConfError", "ConfInvalid", "load_office", "load_settings", "parse_office", "parse_settings"]
 
@@ -55,23 +66,30 @@ def _checked(document: Document, stored: Office | None) -> OfficeDocument:
 
 
 def _with_whole_paths(document: OfficeDocument, file: Path) -> OfficeDocument:
-    """Sound files are named relative to the document, but used from anywhere."""
+    """Sound files and scripts are named relative to the document, but used from anywhere."""
     folder = file.absolute().parent
-    sounds = tuple(each.model_copy(update={"file": str(folder / each.file)}) for each in document.sounds)
-    return document.model_copy(update={"sounds": sounds})
+
+    def whole(sections: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(each.model_copy(update={"file": str(folder / each.file)}) for each in sections)
+
+    return document.model_copy(update={"sounds": whole(document.sounds), "applications": whole(document.applications)})
 
 
 def _office(document: OfficeDocument, stored: Office) -> Office:
-    return office_of(document.office.model_dump(), {of.name: _entries(document, of, stored) for of in OFFICE_LISTS})
+    sections = {name: record_of(of, getattr(document, name).model_dump()) for name, of in OFFICE_SECTIONS.items()}
+    lists = {of.name: _entries(document, of, stored) for of in OFFICE_LISTS}
+    return office_of(document.office.model_dump(), sections, lists)
 
 
 def _entries(document: OfficeDocument, of: OfficeList, stored: Office) -> tuple[Entry, ...]:
-    """The records of one list; an absent password is the one that is stored."""
-    known = {of.key_of(entry): getattr(entry, SECRET, "") for entry in of.of(stored)}
+    """The records of one list; an absent password or PIN is the one that is stored."""
+    secret = secret_of(of.record)
+    known = {of.key_of(entry): getattr(entry, secret) for entry in of.of(stored)} if secret else {}
     sections: tuple[Section, ...] = getattr(document, of.name)
+    record: Callable[..., Entry] = of.record
     found = []
     for values in (section.model_dump() for section in sections):
-        if SECRET in values and values[SECRET] is None:
-            values[SECRET] = known.get(values[of.key], "")
-        found.append(of.record(**values))
+        if secret and values[secret] is None:
+            values[secret] = known.get(values[of.key], "")
+        found.append(record_of(record, values))
     return tuple(found)

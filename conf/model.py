@@ -45,7 +45,7 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 
 def _problem(model: type[Section], details: ErrorDetails) -> Problem:
-    path: KeyPath = tuple(details["loc"])
+    path: KeyPath = tuple(part for part in details["loc"] if part != "[key]")  # the key of a map, not its value
     if details["type"] == "extra_forbidden":
         return Problem(path, _unknown_key(_section_at(model, path[:-1]), str(path[-1])))
     if details["type"] == "missing":
@@ -61,6 +61,7 @@ def _sentence(details: ErrorDetails) -> str:
         "tuple_type": "a list",
         "model_type": "a section",
         "model_attributes_type": "a section",
+        "dict_type": "a section",
         "bool_type": "true or false",
     }.get(details["type"])
     return f"must be {expected}, not {found}" if expected else details["msg"]

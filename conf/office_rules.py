@@ -1,88 +1,62 @@
-"""Rules of `office.toml` that hold between entries: unique numbers and ids, owners who exist, passwords.
+"""Rules of `office.toml` that hold between entries: unique ids, owners who exist, passwords; with those of numbers and
+of codes, which have modules of their own.
 
 They read the raw values, so that they speak even where some other key of the same entry is wrong.
 """
 
 from collections.abc import Iterator, Mapping
 
-from conf.errors import KeyPath, Problem
-from conf.office import MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH
+from conf.errors import KeyPath, Problem, path_text
+from conf.office_codes import problems_of_codes
+from conf.office_namespace import problems_of_numbers
+from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
 from conf.passwords import weakness
 
-Values = Mapping[str, object]
-
-# FEAT-32: numbers of the test applications; a terminal with such a number could never be called.
-RESERVED_NUMBERS = {
-    "000063": "own-number announcement",
-    "000064": "test tone",
-    "000065": "recording test",
-    "10003246": "echo test",
+_SOUNDS = {
+    "terminals": ("ringback",),
+    "queues": ("music", "announcement"),
+    "ivrs": ("greeting",),
+    "voicemail_boxes": ("greeting",),
 }
 
 
 def problems_between(values: Values, stored_passwords: Mapping[str, str] | None) -> Iterator[Problem]:
     """Every broken rule. `stored_passwords`: number → password of the office in force, None when it is not known."""
-    yield from _used_twice(values, "users", "id")
-    yield from _used_twice(values, "users", "mobile")
-    yield from _used_twice(values, "terminals", "number")
-    yield from _used_twice(values, "providers", "id")
-    yield from _used_twice(values, "sounds", "id")
-    yield from _numbers(values)
+    for section in ("users", "location_groups", "employee_groups", "providers", "sounds"):
+        yield from _used_twice(values, section, "id")
+    yield from _used_twice(values, "voicemail_boxes", "number")
+    yield from problems_of_numbers(values)
+    yield from problems_of_codes(values)
     yield from _owners(values)
     yield from _scopes(values)
+    yield from _places(values)
+    yield from _employee_groups(values)
+    yield from _sounds(values)
+    yield from _menus(values)
+    yield from _penalties(values)
     yield from _passwords(values, stored_passwords)
     yield from _logins(values)
 
 
-def _entries(values: Values, section: str) -> Iterator[tuple[KeyPath, Values]]:
-    found = values.get(section)
-    for index, entry in enumerate(found if isinstance(found, list) else ()):
-        if isinstance(entry, dict):
-            yield (section, index), entry
-
-
-def _texts(values: Values, section: str, key: str) -> Iterator[tuple[KeyPath, str]]:
-    for path, entry in _entries(values, section):
-        value = entry.get(key)
-        if isinstance(value, str) and value:
-            yield (*path, key), value
-
-
 def _used_twice(values: Values, section: str, key: str) -> Iterator[Problem]:
     first: dict[str, KeyPath] = {}
-    for path, value in _texts(values, section, key):
-        same = value.lstrip("+")  # +7916… and 7916… are one mobile
-        if same in first:
-            yield Problem(path, f'"{value}" is already used by {section}[{first[same][1]}]')
-        first.setdefault(same, path)
-
-
-def _number_length(values: Values) -> int:
-    office = values.get("office")
-    length = office.get("number_length", 3) if isinstance(office, dict) else 3
-    valid = isinstance(length, int) and MIN_NUMBER_LENGTH <= length <= MAX_NUMBER_LENGTH
-    return length if valid else MAX_NUMBER_LENGTH
-
-
-def _numbers(values: Values) -> Iterator[Problem]:
-    longest = _number_length(values)
-    for path, number in _texts(values, "terminals", "number"):
-        if longest < len(number) <= MAX_NUMBER_LENGTH and number.isdecimal():
-            yield Problem(path, f'"{number}" is longer than office.number_length allows ({longest} digits)')
-        elif number in RESERVED_NUMBERS:
-            yield Problem(path, f'"{number}" is the number of the built-in {RESERVED_NUMBERS[number]}')
+    for path, value in texts(values, section, key):
+        if value in first:
+            yield Problem(path, f'"{value}" is already used by {section}[{first[value][1]}]')
+        first.setdefault(value, path)
 
 
 def _owners(values: Values) -> Iterator[Problem]:
-    users = {user for _, user in _texts(values, "users", "id")}
-    for path, owner in _texts(values, "terminals", "owner"):
+    users = {user for _, user in texts(values, "users", "id")}
+    for path, owner in texts(values, "terminals", "owner"):
         if owner not in users:
             yield Problem(path, f'there is no user "{owner}"')
 
 
 def _scopes(values: Values) -> Iterator[Problem]:
-    known = {"all"} | {f"user:{user}" for _, user in _texts(values, "users", "id")}
-    for path, entry in _entries(values, "users"):
+    known = {"all"} | {f"user:{user}" for _, user in texts(values, "users", "id")}
+    known |= {f"group:{group}" for _, group in texts(values, "employee_groups", "id")}
+    for path, entry in entries(values, "users"):
         scope = entry.get("scope")
         if not isinstance(scope, list) or not scope:
             continue
@@ -94,15 +68,87 @@ def _scopes(values: Values) -> Iterator[Problem]:
                 yield Problem((*path, "scope", index), f'there is no {kind} "{target}"')
 
 
+def _places(values: Values) -> Iterator[Problem]:
+    """GRP-3. Where the office has no location groups, a location is any text."""
+    parents = {
+        name: parent
+        for _, entry in entries(values, "location_groups")
+        if isinstance(name := entry.get("id"), str) and isinstance(parent := entry.get("parent", ""), str)
+    }
+    for path, parent in texts(values, "location_groups", "parent"):
+        if parent not in parents:
+            yield Problem(path, f'there is no location group "{parent}"')
+        elif _is_inside_itself(parent, parents):
+            yield Problem(path, f'"{parent}" would be inside itself')
+    for path, location in texts(values, "users", "location"):
+        if parents and location not in parents:
+            yield Problem(path, f'there is no location group "{location}"')
+
+
+def _is_inside_itself(name: str, parents: Mapping[str, str]) -> bool:
+    above = parents.get(name, "")
+    for _ in parents:
+        if above == name:
+            return True
+        above = parents.get(above, "")
+    return False
+
+
+def _employee_groups(values: Values) -> Iterator[Problem]:
+    users = {user for _, user in texts(values, "users", "id")}
+    group_of: dict[str, KeyPath] = {}
+    default: KeyPath = ()
+    for path, group in entries(values, "employee_groups"):
+        for place, user in items_of(group, path, "members"):
+            if user not in users:
+                yield Problem(place, f'there is no user "{user}"')
+            elif user in group_of:
+                yield Problem(place, f'"{user}" is already in {path_text(group_of[user])}')
+            group_of.setdefault(user, path)
+        if group.get("is_default") is True:
+            if default:
+                yield Problem((*path, "is_default"), f"{path_text(default)} is the default already")
+            default = path
+
+
+def _sounds(values: Values) -> Iterator[Problem]:
+    """SND-7: a sound cannot go while it is used; all its users are told."""
+    known = {sound for _, sound in texts(values, "sounds", "id")}
+    uses = [use for section, keys in _SOUNDS.items() for use in texts(values, section, *keys)]
+    uses += texts_of(table_of(values, "recording"), ("recording",), "notice_in", "notice_out")
+    for path, sound in uses:
+        if sound not in known:
+            others = [path_text(place) for place, used in uses if used == sound and place != path]
+            yield Problem(
+                path, f'there is no sound "{sound}"' + (f"; also used by {', '.join(others)}" if others else "")
+            )
+
+
+def _menus(values: Values) -> Iterator[Problem]:
+    """What may be said stands for a key that is there (IVR-1)."""
+    for path, menu in entries(values, "ivrs"):
+        for key in table_of(menu, "phrases"):
+            if key not in table_of(menu, "keys"):
+                yield Problem((*path, "phrases", key), f'"{key}" is not in keys')
+
+
+def _penalties(values: Values) -> Iterator[Problem]:
+    for path, queue in entries(values, "queues"):
+        agents = {agent for _, agent in items_of(queue, path, "agents")}
+        for agent in table_of(queue, "penalties"):
+            if agent not in agents and queue.get("dynamic_agents") is not True:
+                yield Problem((*path, "penalties", agent), f'"{agent}" is not among the agents')
+
+
 def _logins(values: Values) -> Iterator[Problem]:
     """A provider where we register needs a login; whether it has a password shows there."""
-    for path, provider in _entries(values, "providers"):
+    for path, provider in entries(values, "providers"):
         if provider.get("kind", "register") == "register" and not provider.get("login", ""):
             yield Problem(path, 'the login is missing (only a provider with kind = "ip" does without)')
 
 
 def _passwords(values: Values, stored: Mapping[str, str] | None) -> Iterator[Problem]:
-    for path, terminal in _entries(values, "terminals"):
+    for path, terminal in entries(values, "terminals"):
         password, number = terminal.get("password", ""), terminal.get("number")
         known = stored.get(number, "") if stored is not None and isinstance(number, str) else ""
         if isinstance(password, str) and password:

@@ -11,9 +11,12 @@ from sqlalchemy import RowMapping, Table
 
 from storage.match import number_key
 from storage.records import (
+    OFFICE_SECTIONS,
+    OFFICE_VALUES,
     CdrRow,
     Entry,
     Mailbox,
+    Office,
     Registration,
     StoredLetter,
     StoredRecording,
@@ -129,6 +132,20 @@ def text_values(text: StoredText) -> RowValues:
 
 def stored_text(columns: RowMapping) -> StoredText:
     return StoredText(**{field.name: columns[field.name] for field in fields(StoredText)})
+
+
+def office_values(office: Office) -> RowValues:
+    """The row of the office: its own values, a section as one JSON object."""
+    return {
+        "id": 1,
+        **{name: getattr(office, name) for name in OFFICE_VALUES},
+        **{name: msgspec.to_builtins(getattr(office, name)) for name in OFFICE_SECTIONS},
+    }
+
+
+def section(record: type[Any], stored: Any) -> Any:
+    """A section of the office; keys that an older program did not know have their defaults."""
+    return msgspec.convert(stored, record)
 
 
 def entry_values(table: Table, entries: Iterable[Entry]) -> list[RowValues]:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 from storage.ports import RecordingQuery
 from storage.records import (
     OFFICE_LISTS,
+    OFFICE_SECTIONS,
     OFFICE_VALUES,
     CdrRow,
     Entry,
@@ -137,7 +138,7 @@ def save_office(connection: Connection, office: Office) -> None:
     """Replace the office; the caller's transaction makes it all or nothing."""
     for table in (*reversed(LIST_TABLES.values()), offices):
         connection.execute(delete(table))
-    connection.execute(insert(offices), {"id": 1, **{name: getattr(office, name) for name in OFFICE_VALUES}})
+    connection.execute(insert(offices), mappers.office_values(office))
     for of in OFFICE_LISTS:
         table = LIST_TABLES[of.name]
         if rows := mappers.entry_values(table, of.of(office)):
@@ -149,7 +150,8 @@ def load_office(connection: Connection) -> Office:
     if found is None:
         return Office()
     lists = {of.name: _load_list(connection, of) for of in OFFICE_LISTS}
-    return office_of({name: found[name] for name in OFFICE_VALUES}, lists)
+    sections = {name: mappers.section(record, found[name]) for name, record in OFFICE_SECTIONS.items()}
+    return office_of({name: found[name] for name in OFFICE_VALUES}, sections, lists)
 
 
 def _load_list(connection: Connection, of: OfficeList) -> tuple[Entry, ...]:

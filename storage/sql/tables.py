@@ -5,7 +5,16 @@ from typing import Any, get_type_hints
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
 
-from storage.records import OFFICE_LISTS, Mailbox, OfficeList, StoredLetter, StoredRecording, StoredState, VoiceMessage
+from storage.records import (
+    OFFICE_LISTS,
+    OFFICE_SECTIONS,
+    Mailbox,
+    OfficeList,
+    StoredLetter,
+    StoredRecording,
+    StoredState,
+    VoiceMessage,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -24,6 +33,7 @@ offices = Table(
     Column("timezone", String, nullable=False),
     Column("number_length", Integer, nullable=False),
     Column("country", String, nullable=False, server_default=""),
+    *(Column(name, JSON, nullable=False, server_default="{}") for name in OFFICE_SECTIONS),
 )
 
 _COLUMN_TYPES: dict[object, type[TypeEngine[Any]]] = {str: String, int: Integer, bool: Boolean}

@@ -38,7 +38,8 @@ def test_every_public_name_exists_once(name: str) -> None:
 
 def own_dataclasses(module: ModuleType) -> Iterator[type]:
     for value in vars(module).values():
-        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == module.__name__:
+        is_own = f"{getattr(value, '__module__', '')}.".startswith(f"{module.__name__}.")
+        if is_own and isinstance(value, type) and dataclasses.is_dataclass(value):
             yield value
 
 

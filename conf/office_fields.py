@@ -1,0 +1,120 @@
+"""Checks of single values that several sections of `office.toml` need."""
+
+import re
+from typing import Annotated, TypeVar
+
+from pydantic import Field, PlainValidator
+
+from conf.fields import Check, text, text_up_to
+from conf.model import kind_of
+
+MIN_NUMBER_LENGTH = 2
+MAX_NUMBER_LENGTH = 8
+# Where a call may be sent instead of to a number (FEAT-35).
+SERVICES = ("hangup", "busy", "voicemail", "did2user")
+
+T = TypeVar("T")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
+_TARGET = re.compile(r"\+?[0-9]{2,15}")
+_KEYS = re.compile(r"[0-9*#]{1,10}")
+_PATTERN = re.compile(r"[0-9X]{1,15}")
+
+
+def identifier(value: object) -> str:
+    found = text(value)
+    if not _ID.fullmatch(found):
+        raise ValueError(f'must be 1 to 64 letters A-Z a-z, digits or . _ -, not "{found}"')
+    return found
+
+
+def number(value: object) -> str:
+    found = text(value)
+    if not re.fullmatch(rf"[0-9]{{{MIN_NUMBER_LENGTH},{MAX_NUMBER_LENGTH}}}", found):
+        raise ValueError(f'must be {MIN_NUMBER_LENGTH} to {MAX_NUMBER_LENGTH} digits, not "{found}"')
+    return found
+
+
+def email(value: object) -> str:
+    found = text_up_to(255)(value)
+    if found and not _EMAIL.fullmatch(found):
+        raise ValueError(f'must be an e-mail address, not "{found}"')
+    return found
+
+
+def pin(value: object) -> str:
+    """Nothing, or digits (CNF-2)."""
+    found = text_up_to(20)(value)
+    if found and not (found.isascii() and found.isdecimal()):
+        raise ValueError("may hold only digits")
+    return found
+
+
+def target(value: object) -> str:
+    """Where a call is sent; whether that exists is a matter of the whole document."""
+    found = text(value)
+    if not _TARGET.fullmatch(found) and found not in SERVICES:
+        services = ", ".join(SERVICES)
+        raise ValueError(f'must be a number of the office, an outside number or one of {services}, not "{found}"')
+    return found
+
+
+def agent(value: object) -> str:
+    """A terminal, or a number outside (QUE-5)."""
+    found = text(value)
+    if not _TARGET.fullmatch(found):
+        raise ValueError(f'must be the number of a terminal or an outside number, not "{found}"')
+    return found
+
+
+def target_or_none(value: object) -> str:
+    return "" if value == "" else target(value)
+
+
+def keys(value: object) -> str:
+    """What is dialled in a menu (IVR-3)."""
+    found = text(value)
+    if not _KEYS.fullmatch(found):
+        raise ValueError(f'must be 1 to 10 of the keys 0-9 * #, not "{found}"')
+    return found
+
+
+def pattern(value: object) -> str:
+    found = text(value)
+    if not _PATTERN.fullmatch(found):
+        raise ValueError(f'must be 1 to 15 digits, with X for any digit, not "{found}"')
+    return found
+
+
+def lines_up_to(limit: int) -> Check[str]:
+    """Text of several lines."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"must be text in quotes, not {kind_of(value)}")
+        if len(value) > limit:
+            raise ValueError(f"must be at most {limit} characters long, not {len(value)}")
+        if not all(each.isprintable() or each in "\n\t" for each in value):
+            raise ValueError("must not contain control characters")
+        return value
+
+    return Check(check, {"type": "string", "maxLength": limit})
+
+
+# What the sections are made of.
+Id = Annotated[str, PlainValidator(identifier)]
+IdOrNone = Annotated[str, PlainValidator(lambda value: "" if value == "" else identifier(value))]
+Number = Annotated[str, PlainValidator(number)]
+Target = Annotated[str, PlainValidator(target)]
+TargetOrNone = Annotated[str, PlainValidator(target_or_none)]
+Keys = Annotated[str, PlainValidator(keys)]
+Email = Annotated[str, PlainValidator(email)]
+Pin = Annotated[str | None, PlainValidator(pin), Field(repr=False)]  # None: the key is absent, what is stored stays
+Name = Annotated[str, PlainValidator(text_up_to(100))]
+Note = Annotated[str, PlainValidator(text_up_to(500))]
+Ids = Annotated[tuple[Id, ...], Field(strict=False)]
+Numbers = Annotated[tuple[Number, ...], Field(strict=False)]
+Agent = Annotated[str, PlainValidator(agent)]
+Agents = Annotated[tuple[Agent, ...], Field(strict=False)]
+Patterns = Annotated[tuple[Annotated[str, PlainValidator(pattern)], ...], Field(strict=False)]

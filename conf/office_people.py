@@ -1,0 +1,147 @@
+"""People and terminals in `office.toml`: users, location groups, employee groups, terminals with their forwarding."""
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PlainValidator
+
+from conf.fields import choice, network, text, text_up_to, whole_number
+from conf.model import Section
+from conf.office_fields import Email, Id, IdOrNone, Ids, Name, Note, Number, Patterns, Target, TargetOrNone
+
+_MOBILE = re.compile(r"\+?[1-9][0-9]{1,14}")
+_DIAL_STRING = re.compile(r"[0-9+*#]{1,255}")
+_CALLER = re.compile(r"\+?[0-9]{2,15}")
+
+
+def _mobile(value: object) -> str:
+    found = text(value)
+    if found and not _MOBILE.fullmatch(found):
+        raise ValueError(f'must be 2 to 15 digits, with or without a + before them, not "{found}"')
+    return found
+
+
+def _dial_string(value: object) -> str:
+    found = text(value)
+    if found and not _DIAL_STRING.fullmatch(found):
+        raise ValueError(f'may hold only digits, +, * and #, not "{found}"')
+    return found
+
+
+def _caller(value: object) -> str:
+    found = text(value)
+    if not _CALLER.fullmatch(found):
+        raise ValueError(f'must be the number of a caller, not "{found}"')
+    return found
+
+
+def _network_or_empty(value: object) -> str:
+    found = text(value)
+    if found:
+        network(found)
+    return found
+
+
+def _trust(value: object) -> str:
+    """An address or network. All of the Internet is refused: such an account belongs to everybody."""
+    found = text(value)
+    if not found:
+        return ""
+    try:
+        prefix = network(found).prefixlen
+    except ValueError as error:
+        raise ValueError(str(error).replace("must be a network", "must be an address or a network")) from None
+    if prefix == 0:
+        raise ValueError(f'"{found}" would let everybody use this terminal without a password')
+    return found
+
+
+def _scope_entry(value: object) -> str:
+    found = text(value)
+    kind, _, name = found.partition(":")
+    if found != "all" and (kind not in ("user", "group") or not name):
+        raise ValueError(f'must be "all", "user:ID" or "group:ID", not "{found}"')
+    return found
+
+
+class UserSection(Section):
+    """One of `[[users]]` (USR-2)."""
+
+    id: Id
+    name: Annotated[str, PlainValidator(text_up_to(100, at_least=1))]
+    email: Email = ""
+    mobile: Annotated[str, PlainValidator(_mobile)] = ""
+    mobile_dial: Annotated[str, PlainValidator(_dial_string)] = ""
+    position: Annotated[str, PlainValidator(text_up_to(255))] = ""
+    location: Annotated[str, PlainValidator(text_up_to(255))] = ""
+    role: Annotated[str, PlainValidator(choice("administrator", "supervisor", "user"))] = "user"
+    scope: Annotated[tuple[Annotated[str, PlainValidator(_scope_entry)], ...], Field(strict=False)] = ()
+    # EXT-25: no conversation of the person is recorded, whichever number or mobile it is held on.
+    record: bool = True
+    # AMB-10: nobody loses a call because a form was not filled in.
+    forward_to_mobile: bool = True
+    skills: Ids = ()
+
+
+class LocationGroupSection(Section):
+    """One of `[[location_groups]]` (GRP-3)."""
+
+    id: Id
+    name: Name = ""
+    parent: IdOrNone = ""
+    note: Note = ""
+
+
+class EmployeeGroupSection(Section):
+    """One of `[[employee_groups]]` (GRP-7…9)."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"routes", "caller_id"})
+
+    id: Id
+    name: Name = ""
+    members: Ids = ()
+    is_default: bool = False
+    isolate: bool = False
+    isolate_pickup: bool = False
+    patterns: Patterns = ()
+    note: Note = ""
+
+
+class ForwardSection(Section):
+    """`forward` of a terminal (FWD-1, FWD-16)."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"closed"})
+
+    no_answer: TargetOrNone = ""
+    busy: TargetOrNone = ""
+    unavailable: TargetOrNone = ""
+    always: TargetOrNone = ""
+    # FWD-2: about nine rings; who is at the desk has answered by then.
+    ring_time: Annotated[int, PlainValidator(whole_number(0, 180))] = 45
+    callers: dict[Annotated[str, PlainValidator(_caller)], Target] = Field(default_factory=dict)
+
+
+class TerminalSection(Section):
+    """One of `[[terminals]]` (EXT-*). `password` None: the key is absent, what is stored stays."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"line", "calendar"})
+
+    number: Number
+    owner: Annotated[str, PlainValidator(text)] = ""
+    password: Annotated[str | None, PlainValidator(text)] = Field(default=None, repr=False)
+    # EXT-7: a second caller hears busy, as at an ordinary telephone.
+    max_calls: Annotated[int, PlainValidator(whole_number(1, 1000))] = 1
+    # AMB-9: a desk phone, a softphone, a mobile, and room for their replacements.
+    max_contacts: Annotated[int, PlainValidator(whole_number(1, 20))] = 10
+    dtmf: Annotated[str, PlainValidator(choice("auto", "rfc4733", later=("info", "inband", "auto_info")))] = "auto"
+    transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls", "ws"))] = "any"
+    network: Annotated[str, PlainValidator(_network_or_empty)] = ""
+    trust: Annotated[str, PlainValidator(_trust)] = ""
+    # EXT-10: keys in SDP are as secret as the signalling: by itself for TLS only; browsers encrypt by DTLS always.
+    srtp: Annotated[str, PlainValidator(choice("auto", "off", "optional", "required"))] = "auto"
+    disabled: bool = False
+    ringback: IdOrNone = ""
+    record: bool = True
+    forward: ForwardSection = ForwardSection()
+    show_in_phonebook: bool = True
+    public_access: bool = True

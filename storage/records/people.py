@@ -1,0 +1,82 @@
+"""People of the office and their terminals: who there is, and where calls to them go."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person (USR-1): the root object of the office. `record`, `forward_to_mobile`: for all numbers of the person."""
+
+    id: str
+    name: str
+    email: str = ""
+    mobile: str = ""
+    mobile_dial: str = ""
+    position: str = ""
+    location: str = ""
+    role: str = "user"
+    scope: tuple[str, ...] = ()
+    record: bool = True
+    forward_to_mobile: bool = True
+    skills: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Where calls to a terminal go on to (FWD-1, FWD-16); targets are numbers or service numbers, "" is no rule.
+    `ring_time` in seconds, 0: until the caller gives up. `callers`: the caller's number → target."""
+
+    no_answer: str = ""
+    busy: str = ""
+    unavailable: str = ""
+    always: str = ""
+    ring_time: int = 45
+    callers: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A SIP account (EXT-*). The password stays out of `repr`, so it cannot reach a log by accident. `ringback`: the
+    id of the sound that callers hear (RBT-1)."""
+
+    number: str
+    owner: str = ""
+    password: str = field(default="", repr=False)
+    max_calls: int = 1
+    max_contacts: int = 10
+    dtmf: str = "auto"
+    transport: str = "any"
+    network: str = ""
+    trust: str = ""
+    disabled: bool = False
+    srtp: str = "auto"
+    ringback: str = ""
+    record: bool = True
+    forward: Forward = Forward()
+    show_in_phonebook: bool = True
+    public_access: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LocationGroup:
+    """A room or a department (GRP-3); `parent` is the id of the one that it is in."""
+
+    id: str
+    name: str = ""
+    parent: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmployeeGroup:
+    """People with the same rights (GRP-7…9): `isolate` keeps calls, `isolate_pickup` pick-ups among `members` (ids of
+    users) and the numbers of `patterns` (digits, X for any digit)."""
+
+    id: str
+    name: str = ""
+    members: tuple[str, ...] = ()
+    is_default: bool = False
+    isolate: bool = False
+    isolate_pickup: bool = False
+    patterns: tuple[str, ...] = ()
+    note: str = ""
