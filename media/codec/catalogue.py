@@ -11,6 +11,8 @@ from media.codec.coder import available
 
 RATES = (8000, 16000, 24000, 48000)
 OPUS_PACKETS_MS = (60, 40, 20, 10)
+LONGEST_PACKET_MS = 60
+MOST_OCTETS = 1440  # of a payload that we make: with all headers no larger than an Ethernet frame
 EXPECTED_LOSS_PERCENT = 5  # with in-band FEC: so much is made up for, at some 10 % of the bit rate
 CLOCKS = {"PCMU": 8000, "PCMA": 8000, "G722": 8000, "G729": 8000, "OPUS": 48000}
 
@@ -49,10 +51,13 @@ def coding_of(payload: Payload, most: int = RATES[-1]) -> Coding | None:
 
 
 def packet_ms(payload: Payload, ptime_ms: int) -> int:
-    """The packet time to send with when `ptime_ms` is wanted: Opus has no frames of 30 or 50 ms (RFC 7587 §6.1)."""
-    if payload.name.upper() != "OPUS":
-        return ptime_ms
-    return next((each for each in OPUS_PACKETS_MS if each <= ptime_ms), OPUS_PACKETS_MS[-1])
+    """The packet time to send with when `ptime_ms` is wanted: whole tens, at most `LONGEST_PACKET_MS`; Opus has no
+    frames of 30 or 50 ms (RFC 7587 §6.1), L16 of high rates fills the packet sooner."""
+    name = payload.name.upper()
+    if name == "OPUS":
+        return next((each for each in OPUS_PACKETS_MS if each <= ptime_ms), OPUS_PACKETS_MS[-1])
+    most = min(LONGEST_PACKET_MS, MOST_OCTETS * 500 // payload.clock_rate) if name == "L16" else LONGEST_PACKET_MS
+    return max(10, min(ptime_ms, most) // 10 * 10)
 
 
 def parameters(fmtp: str) -> dict[str, str]:

@@ -3,15 +3,17 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
-from media.engine.generate cimport adjust_player, end_player, queue_digits
-from media.engine.outbox cimport new_event
+from media.engine.outbox cimport new_event, released
+from media.engine.playing cimport adjust_player
+from media.engine.pressing cimport queue_digits
 from media.engine.sealing cimport set_opener, set_sealer, stop_ciphers
+from media.engine.speaking cimport begin_feed, end_player
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
 from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CONFIGURE, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, STOP, STOPPED, TAP, UNLINK,
-    Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
+    ADD, ADJUST, AIM, CONFIGURE, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, SPEAK, STOP, STOPPED, TAP,
+    UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, Speaker,
 )
 from media.rtp.address cimport same_address
 from media.rtp.latching cimport latch_aim, latch_configure
@@ -86,12 +88,15 @@ cdef inline void play(Shard *shard, Slot *slot, Player *player) noexcept nogil:
     if slot.player != NULL:
         end_player(shard, slot, STOPPED)
     slot.player = player
-    shard.feeds += 1
-    slot.generated_feed = shard.feeds
-    slot.generated_sequence = 0
-    slot.generated_timestamp = 0
-    slot.credit = slot.config.ptime_samples - 160 if slot.configured else 0
+    begin_feed(shard, slot)
     add_busy(shard, slot)
+
+
+cdef inline void set_speaker(Shard *shard, Slot *slot, Speaker *speaker) noexcept nogil:
+    """What is made is sent in another codec, or in other packets, from now on."""
+    released(shard, slot, slot.speaker)
+    slot.speaker = speaker
+    begin_feed(shard, slot)
 
 
 cdef inline void leave_busy(Shard *shard, Slot *slot) noexcept nogil:
@@ -141,6 +146,8 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
         unlink(slot)
     elif command.kind == ECHO:
         slot.echo = command.number != 0
+    elif command.kind == SPEAK:
+        set_speaker(shard, slot, <Speaker *>command.number)
     elif command.kind == PLAY:
         play(shard, slot, <Player *>command.data)
     elif command.kind == STOP:

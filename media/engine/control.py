@@ -45,12 +45,12 @@ from media.engine.plays import Plays
 from media.engine.reasons import NAMES
 from media.engine.recordings import Recordings, endpoints_of
 from media.engine.shard import Handle, ShardThread
+from media.engine.speaking import adapt_speaker
 from media.engine.strategy import MAX_MEMBERS, Profile, route_table
 from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
 from media.rtp.ports import PortQueue
 
 DONE = Done()
-SAMPLES_A_MS = 8
 
 
 class Control:
@@ -179,6 +179,8 @@ class Control:
         before, stream.spec, stream.profile = stream.profile, spec, profile
         if spec.crypto:
             stream.keys.apply(self._shard, stream.handle, spec.crypto)
+        if stream.plays:
+            adapt_speaker(self._shard, stream)
         self._shard.configure(
             stream.handle,
             profile.table,
@@ -186,7 +188,6 @@ class Control:
             rtcp_target(spec),
             permitted(spec.remote.host, spec.sources),
             flags(spec),
-            spec.ptime_ms * SAMPLES_A_MS,
         )
         self._handshakes.configure(stream, spec)
         if before is not profile:

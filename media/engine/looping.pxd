@@ -4,19 +4,20 @@ from libc.math cimport log2
 from libc.stdint cimport int64_t, uint64_t
 
 from media.engine.commanding cimport apply_command, free_command, leave_busy
-from media.engine.generate cimport tick_digits, tick_player
 from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.posix cimport (
     MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
     pthread_mutex_unlock, read, recvfrom, socklen_t,
 )
+from media.engine.pressing cimport tick_digits
 from media.engine.reasons cimport OVERSIZED
 from media.engine.relay cimport receive_rtp, tell_digits
 from media.engine.reporting cimport receive_rtcp, visit_report, visit_silence
 from media.engine.sealing cimport is_handshake, open_packet, tell_handshake
 from media.engine.slots cimport (
-    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_TO_VISIT, Command, Shard, Slot,
+    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_A_SECOND, TICKS_TO_VISIT, Command, Shard, Slot,
 )
+from media.engine.speaking cimport tick_player
 from media.rtp.digits cimport Digit, digit_timeout
 
 cdef enum:
@@ -114,10 +115,13 @@ cdef inline void count_late(Shard *shard, int64_t late_ns) noexcept nogil:
 
 cdef inline void skip_ticks(Shard *shard, uint64_t skipped) noexcept nogil:
     """After a long stall: time went on, so timestamps do too."""
+    cdef Slot *slot
     cdef int i
     shard.ticks += skipped
     for i in range(shard.busy_count):
-        shard.busy[i].generated_timestamp += <unsigned int>(160 * skipped)
+        slot = shard.busy[i]
+        if slot.speaker != NULL:
+            slot.generated_timestamp += <unsigned int>(slot.speaker.coder.clock_rate // TICKS_A_SECOND * skipped)
 
 
 cdef inline void run_ticks(Shard *shard) noexcept nogil:

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from media.api import DigitReceived, HostPort, MediaEvent, MediaSilent, PlayEnded, SourceLearned, StreamReport
 from media.engine.reasons import NAMES
+from media.engine.speaking import nothing_can_be_played
 from media.engine.streams import Stream
 from media.rtp.telephone_event import SYMBOLS
 
@@ -16,7 +17,7 @@ ShardEvent: TypeAlias = (
     | tuple[Literal["learned"], int, str, int]
     | tuple[Literal["silent"], int, float]
     | tuple[Literal["digits_sent"], int, int]
-    | tuple[Literal["cipher_done"], int]
+    | tuple[Literal["released"], int]
     | tuple[Literal["handshake"], int, str, int, bytes]
     | tuple[Literal["freed"], int, Counters, dict[int, int], dict[int, int]]
 )
@@ -30,7 +31,7 @@ class Notices:
     def __init__(
         self,
         freed: Callable[[Stream], None],
-        play_ended: Callable[[int, PlayEnded], PlayEnded],
+        play_ended: Callable[[Stream, PlayEnded], PlayEnded],
         handshake: Callable[[Stream, str, int, bytes], None],
     ) -> None:
         self.streams: dict[int, Stream] = {}
@@ -42,8 +43,8 @@ class Notices:
         match notice:
             case ("digit", _, event, duration_ms):
                 return DigitReceived(endpoint, SYMBOLS[event], duration_ms)
-            case ("play_ended", serial, play, how):
-                return self._play_ended(serial, PlayEnded(endpoint, play, _reason(stream, how)))
+            case ("play_ended", _, play, how):
+                return self._play_ended(stream, PlayEnded(endpoint, play, _reason(stream, how)))
             case ("learned", _, host, port):
                 return SourceLearned(endpoint, HostPort(host, port))
             case ("silent", _, silent_s):
@@ -51,7 +52,7 @@ class Notices:
             case ("digits_sent", _, count):
                 stream.digits_waiting -= count
                 return None
-            case ("cipher_done", _):
+            case ("released", _):
                 return None
             case ("handshake", _, host, port, data):
                 self._handshake(stream, host, port, data)
@@ -63,7 +64,7 @@ class Notices:
 
 
 def _reason(stream: Stream, how: int) -> str:
-    return ENDS[how] if how < len(ENDS) else f"Nothing can be played in {stream.codec}: only PCMU and PCMA."
+    return ENDS[how] if how < len(ENDS) else nothing_can_be_played(stream)
 
 
 def _report(stream: Stream, counters: Counters, dropped: dict[int, int], not_carried: dict[int, int]) -> StreamReport:

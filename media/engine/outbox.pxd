@@ -9,7 +9,7 @@ from media.engine.posix cimport (
     write,
 )
 from media.engine.reasons cimport EVENTS_FULL, SEND_FAILED, SEND_FULL, SEND_REFUSED, SRTP_UNSEALED, SRTP_WAITING
-from media.engine.slots cimport DIGIT, LEARNED, MAX_EVENTS, SILENT, Event, Player, Shard, Slot
+from media.engine.slots cimport DIGIT, LEARNED, MAX_EVENTS, RELEASED, SILENT, Event, Shard, Slot
 from media.rtp.address cimport address_size
 from media.rtp.header cimport HEADER_SIZE, build_header
 from media.rtp.latching cimport latch_target
@@ -59,6 +59,17 @@ cdef inline void tell_learned(Shard *shard, Slot *slot) noexcept nogil:
     event = new_event(slot, LEARNED, 0, 0)
     if event != NULL:
         event.address = slot.latch.source
+    post(shard, event)
+
+
+cdef inline void released(Shard *shard, Slot *slot, const void *memory) noexcept nogil:
+    """Nothing here points to it any more: the control thread may have it back."""
+    cdef Event *event
+    if memory == NULL:
+        return
+    event = new_event(slot, RELEASED, 0, 0)
+    if event != NULL:
+        event.memory = memory
     post(shard, event)
 
 

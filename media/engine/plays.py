@@ -19,13 +19,13 @@ from media.api import (
     ToneSource,
 )
 from media.engine.shard import ShardThread
+from media.engine.speaking import Broadcasts, adapt_speaker, drop_speaker, nothing_can_be_played, sound_hz
 from media.engine.streams import Refusal, Stream
 from media.engine.tones import BadTone, compile_tone
 from media.files.bad import BadSound
 from media.files.sounds import Loaded, Sound, SoundCache, Wanted
 
 STOPPED = "stopped"
-RATE = 8000
 MAX_GAIN_DB = 40.0
 MAX_FILES = 1000
 Files = FileSource | Playlist | SharedSource
@@ -33,9 +33,10 @@ Files = FileSource | Playlist | SharedSource
 
 @dataclass(slots=True)
 class Loading:
-    """A play whose files are being read, and what was asked of it meanwhile."""
+    """A play whose files are being read for `rate`, and what was asked of it meanwhile."""
 
     command: Play
+    rate: int
     paused: bool | None = None
     position_ms: int | None = None
     gain_db: float | None = None
@@ -48,6 +49,7 @@ class Plays:
         self._shard, self._tell = shard, tell
         self._sounds = SoundCache()
         self._loaded: deque[tuple[Stream, Loading, Loaded]] = deque()  # from the loader's thread
+        self._broadcasts = Broadcasts()
         self._problems: dict[tuple[int, PlayId], str] = {}  # of files that were left out, told at the end
 
     def close(self) -> None:
@@ -56,8 +58,8 @@ class Plays:
     def play(self, stream: Stream, command: Play) -> None:
         """Begin, or tell why not; what played before is stopped."""
         self.forget_loading(stream)
-        if stream.profile and stream.profile.playable is None:
-            self.end(stream, command.play, f"Nothing can be played in {stream.codec}: only PCMU and PCMA.")
+        if stream.profile and stream.profile.spoken is None:
+            self.end(stream, command.play, nothing_can_be_played(stream))
         elif isinstance(command.source, ToneSource):
             self._play_tone(stream, command, command.source)
         else:
@@ -95,11 +97,15 @@ class Plays:
             stream.loading = None
 
     def end(self, stream: Stream, play: PlayId, reason: str) -> None:
+        stream.plays.discard(play)
         self._tell(PlayEnded(stream.endpoint, play, reason))
 
-    def ended(self, serial: int, event: PlayEnded) -> PlayEnded:
+    def ended(self, stream: Stream, event: PlayEnded) -> PlayEnded:
         """The event as it is told: with what had to be left out."""
-        problem = self._problems.pop((serial, event.play), "")
+        stream.plays.discard(event.play)
+        if not stream.plays:
+            drop_speaker(self._shard, stream)
+        problem = self._problems.pop((stream.handle.serial, event.play), "")
         return PlayEnded(event.endpoint, event.play, problem) if problem and event.reason == "finished" else event
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -110,16 +116,19 @@ class Plays:
         except BadTone as bad:
             self.end(stream, command.play, str(bad))
         else:
+            self._speak(stream, command.play)
             self._shard.play_tones(stream.handle, command.play, steps, source.loop)
 
     def _play_files(self, stream: Stream, command: Play, source: Files) -> None:
-        wanted = _wanted(source)
-        loading = Loading(command)
+        rate = sound_hz(stream, shared=isinstance(source, SharedSource))
+        wanted = _wanted(source, rate)
+        loading = Loading(command, rate)
         found = self._sounds.find(wanted)
         if found is not None:
             self._begin(stream, loading, found)
             return
         stream.loading = loading
+        stream.plays.add(command.play)
         self._sounds.load(wanted, partial(self._when_loaded, stream, loading))
 
     def _when_loaded(self, stream: Stream, loading: Loading, loaded: Loaded) -> None:
@@ -141,22 +150,29 @@ class Plays:
         assert not isinstance(source, ToneSource)
         if sound.problem:
             self._problems[stream.handle.serial, command.play] = sound.problem
+        self._speak(stream, command.play)
         shared = isinstance(source, SharedSource)
         loop, start_ms = (True, 0) if isinstance(source, SharedSource) else (source.loop, source.start_ms)
         gain_db = 0.0 if isinstance(source, FileSource) else source.gain_db
+        rate, gain = loading.rate, _factor(gain_db)
+        broadcast = self._broadcasts.join(stream, sound, rate, gain) if shared else None
         self._shard.play_samples(
-            stream.handle, command.play, sound.samples, loop, _factor(gain_db), _samples(start_ms), shared
+            stream.handle, command.play, sound, rate, loop, gain, start_ms * rate // 1000, shared, broadcast
         )
         self._adjust(stream, command.play, loading)
 
+    def _speak(self, stream: Stream, play: PlayId) -> None:
+        """The engine is about to need an encoder."""
+        stream.plays.add(play)
+        adapt_speaker(self._shard, stream)
+
     def _adjust(self, stream: Stream, play: PlayId, change: AdjustPlay | Loading) -> None:
-        position = None if change.position_ms is None else _samples(change.position_ms)
         gain = None if change.gain_db is None else _factor(change.gain_db)
-        if (change.paused, position, gain) != (None, None, None):
-            self._shard.adjust(stream.handle, play, change.paused, position, gain)
+        if (change.paused, change.position_ms, gain) != (None, None, None):
+            self._shard.adjust(stream.handle, play, change.paused, change.position_ms, gain)
 
 
-def _wanted(source: Files) -> Wanted:
+def _wanted(source: Files, rate: int) -> Wanted:
     """The files to read; raises `Refusal`."""
     if isinstance(source, FileSource):
         files: tuple[tuple[str, float], ...] = ((source.path, source.gain_db),)
@@ -172,7 +188,7 @@ def _wanted(source: Files) -> Wanted:
         _check_gain(gain_db)
     if not isinstance(source, SharedSource) and source.start_ms < 0:
         raise Refusal(f"A sound has no position {source.start_ms} ms.")
-    return Wanted(files, RATE)
+    return Wanted(files, rate)
 
 
 def _check_gain(gain_db: float) -> None:
@@ -182,7 +198,3 @@ def _check_gain(gain_db: float) -> None:
 
 def _factor(gain_db: float) -> float:
     return float(10 ** (gain_db / 20)) if gain_db else 1.0
-
-
-def _samples(position_ms: int) -> int:
-    return position_ms * RATE // 1000

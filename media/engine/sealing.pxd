@@ -4,10 +4,10 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
-from media.engine.outbox cimport drop, new_event, post
+from media.engine.outbox cimport drop, post, released
 from media.engine.posix cimport Address
 from media.engine.reasons cimport EVENTS_FULL, HANDSHAKE_FLOOD, KEPT, SRTP_AUTH, SRTP_WAITING
-from media.engine.slots cimport CIPHER_DONE, HANDSHAKE, MAX_EVENTS, Event, Shard, Slot
+from media.engine.slots cimport HANDSHAKE, MAX_EVENTS, Event, Shard, Slot
 from media.srtp.cipher cimport Cipher, cipher_open
 
 cdef enum:
@@ -69,26 +69,15 @@ cdef inline int open_packet(Shard *shard, Slot *slot, int size, bint control, in
     return -1
 
 
-cdef inline void cipher_done(Shard *shard, Slot *slot, const Cipher *cipher) noexcept nogil:
-    """Nothing here points to it any more."""
-    cdef Event *event
-    if cipher == NULL:
-        return
-    event = new_event(slot, CIPHER_DONE, 0, 0)
-    if event != NULL:
-        event.cipher = cipher
-    post(shard, event)
-
-
 cdef inline void set_opener(Shard *shard, Slot *slot, Cipher *cipher, int64_t now_ns) noexcept nogil:
-    cipher_done(shard, slot, slot.opener_before)
+    released(shard, slot, slot.opener_before)
     slot.opener_before = slot.opener
     slot.opener_before_until_ns = now_ns + OLD_KEYS_NS
     slot.opener = cipher
 
 
 cdef inline void set_sealer(Shard *shard, Slot *slot, Cipher *cipher) noexcept nogil:
-    cipher_done(shard, slot, slot.sealer)
+    released(shard, slot, slot.sealer)
     slot.sealer = cipher
 
 

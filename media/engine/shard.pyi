@@ -1,9 +1,9 @@
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from media.engine.notices import ShardEvent
+from media.engine.speakers import BroadcastBox, SpeakerBox
+from media.engine.tables import PayloadTable, RouteTable
+from media.files.sounds import Sound
 from media.srtp.cipher import CipherBox
 
 class Handle:
@@ -13,19 +13,6 @@ class Handle:
     def port(self) -> int: ...
     @property
     def ssrc(self) -> int: ...
-
-class PayloadTable:
-    def __init__(
-        self,
-        entries: Sequence[tuple[int, int, int]],
-        play_law: int,
-        play_type: int,
-        event_type: int,
-        event_rate: int,
-    ) -> None: ...
-
-class RouteTable:
-    def __init__(self, routes: Iterable[tuple[int, int, int]]) -> None: ...
 
 class ShardThread:
     def __init__(self, silence_s: float, dscp: int) -> None: ...
@@ -40,7 +27,6 @@ class ShardThread:
         rtcp: tuple[str, int],
         allowed: Iterable[str],
         flags: int,
-        ptime_samples: int,
     ) -> None: ...
     def set_cipher(self, handle: Handle, box: CipherBox, sending: bool) -> None: ...
     def aim(self, handle: Handle, host: str, port: int) -> None: ...
@@ -48,22 +34,25 @@ class ShardThread:
     def link(self, first: Handle, second: Handle, there: RouteTable, back: RouteTable) -> None: ...
     def unlink(self, handle: Handle) -> None: ...
     def echo(self, handle: Handle, on: bool) -> None: ...
+    def speak(self, handle: Handle, box: SpeakerBox | None) -> None: ...
     def play_samples(
         self,
         handle: Handle,
         play: int,
-        samples: NDArray[np.int16],
+        sound: Sound,
+        rate: int,
         loop: bool,
         gain: float = 1,
         position: int = 0,
         shared: bool = False,
+        broadcast: BroadcastBox | None = None,
     ) -> None: ...
     def play_tones(
         self, handle: Handle, play: int, steps: Sequence[tuple[Sequence[int], int, float]], loop: bool
     ) -> None: ...
     def stop(self, handle: Handle, play: int) -> None: ...
     def adjust(
-        self, handle: Handle, play: int, paused: bool | None, position: int | None, gain: float | None
+        self, handle: Handle, play: int, paused: bool | None, position_ms: int | None, gain: float | None
     ) -> None: ...
     def record_into(self, ring: int) -> None: ...
     def tap(self, handle: Handle, number: int | None) -> None: ...

@@ -21,8 +21,8 @@ from libc.string cimport memcpy
 
 from media.codec.g711 cimport g711_tables
 from media.engine.priority import ask_for_real_time
-from media.engine.looping cimport TIMER, run
 from media.engine.commanding cimport free_command, watch
+from media.engine.looping cimport TIMER, run
 from media.engine.posix cimport (
     AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
     IPV6_V6ONLY, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
@@ -32,10 +32,14 @@ from media.engine.posix cimport (
 )
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CIPHER_DONE, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, HANDSHAKE, LATE_BUCKETS, LEARNED, LINK,
-    MAX_COMMANDS, MAX_DIGITS, MAX_KINDS, MAX_STEPS, MAX_TONES, OPENER, PCM, PLAY, PLAY_ENDED, REMOVE, SEALER, SHARED, SILENT,
-    STOP, TAP, TICK_NS, TONES, UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, ToneStep,
+    ADD, ADJUST, AIM, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, HANDSHAKE, LATE_BUCKETS, LEARNED, LINK,
+    MAX_COMMANDS, MAX_DIGITS, MAX_STEPS, MAX_TONES, OPENER, PCM, PLAY, PLAY_ENDED, RELEASED, REMOVE, SEALER, SHARED,
+    SILENT, SPEAK, STOP, TAP, TICK_NS, TONES, UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
+    ToneStep,
 )
+from media.engine.playing cimport TONE_RATE
+from media.engine.speakers cimport BroadcastBox, SpeakerBox
+from media.engine.tables cimport PayloadTable, RouteTable
 from media.record.ring cimport Ring
 from media.rtp.address cimport address_size, host_text, make_address
 from media.rtp.control cimport CNAME_SIZE
@@ -61,7 +65,7 @@ cdef class Handle:
 
     cdef Slot *slot
     cdef int rtp_fd
-    cdef list ciphers           # that the engine may use
+    cdef dict held              # what the engine may use: address -> who owns the memory
     cdef readonly uint64_t serial
     cdef readonly int port
     cdef readonly uint32_t ssrc
@@ -101,7 +105,6 @@ cdef class ShardThread:
     cdef Shard shard
     cdef object thread
     cdef dict handles          # serial -> Handle
-    cdef dict buffers          # (serial, play) -> the samples a player reads
     cdef uint64_t serials
     cdef bint closed
     cdef int dscp
@@ -115,7 +118,6 @@ cdef class ShardThread:
     def __init__(self, double silence_s, int dscp):
         cdef int i
         self.handles = {}
-        self.buffers = {}
         self.dscp = dscp
         self.shard.silence_ns = <int64_t>(silence_s * 1e9)
         self.shard.commands_end = &self.shard.commands
@@ -234,11 +236,11 @@ cdef class ShardThread:
         handle.ssrc = slot.out.ssrc
         handle.slot = slot
         handle.rtp_fd = rtp
-        handle.ciphers = []
+        handle.held = {}
         self.handles[slot.serial] = handle
         return 0
 
-    def configure(self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_samples):
+    def configure(self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags):
         """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
         pinned by ICE."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
@@ -259,12 +261,11 @@ cdef class ShardThread:
         config.mux = flags >> 2 & 1
         config.secured = flags >> 3 & 1
         config.pinned = flags >> 4 & 1
-        config.ptime_samples = ptime_samples
         self._push(CONFIGURE, handle, config, 0, None)
 
     def set_cipher(self, Handle handle, CipherBox box, bint sending):
         """Other keys for one direction; what arrives under the keys of before is taken for a moment longer."""
-        handle.ciphers.append(box)
+        handle.held[<uint64_t>&box.cipher] = box
         self._push(SEALER if sending else OPENER, handle, NULL, <uint64_t>&box.cipher, None)
 
     def aim(self, Handle handle, str host, int port):
@@ -303,17 +304,26 @@ cdef class ShardThread:
     def echo(self, Handle handle, bint on):
         self._push(ECHO, handle, NULL, on, None)
 
+    def speak(self, Handle handle, SpeakerBox box):
+        """How the endpoint is spoken to from now on; None: there is no way."""
+        if box is not None:
+            handle.held[<uint64_t>&box.speaker] = box
+        self._push(SPEAK, handle, NULL, 0 if box is None else <uint64_t>&box.speaker, None)
+
     def play_samples(
-        self, Handle handle, uint64_t play, samples, bint loop, float gain=1, size_t position=0, bint shared=False
+        self, Handle handle, uint64_t play, sound, int rate, bint loop, float gain=1, size_t position=0,
+        bint shared=False, BroadcastBox broadcast=None,
     ):
-        """Play 16-bit samples at 8000 Hz, any contiguous buffer; it is kept until the player has ended. `shared`: its
-        position is that of the clock."""
+        """Play a sound at `rate`; it is kept until the player has ended. `shared`: its position is that of the clock;
+        `broadcast`: the same, encoded once for all."""
         cdef Player *player = <Player *>calloc(1, sizeof(Player))
         cdef Py_buffer view
         if player == NULL:
             raise MemoryError()
-        PyObject_GetBuffer(samples, &view, PyBUF_SIMPLE)
+        PyObject_GetBuffer(sound.samples, &view, PyBUF_SIMPLE)
         player.kind = SHARED if shared else PCM
+        player.rate = rate
+        player.broadcast = &broadcast.broadcast if broadcast is not None else NULL
         player.loop = loop
         player.gain = gain
         player.number = play
@@ -321,7 +331,7 @@ cdef class ShardThread:
         player.length = view.len // 2
         player.position = min(position, player.length)
         PyBuffer_Release(&view)
-        self.buffers[handle.serial, <uint64_t>player] = samples
+        handle.held[<uint64_t>player] = sound, broadcast
         self._push(PLAY, handle, player, 0, None)
 
     def play_tones(self, Handle handle, uint64_t play, steps, bint loop):
@@ -331,6 +341,7 @@ cdef class ShardThread:
         if player == NULL:
             raise MemoryError()
         player.kind = TONES
+        player.rate = TONE_RATE
         player.gain = 1
         player.loop = loop
         player.number = play
@@ -347,15 +358,15 @@ cdef class ShardThread:
     def stop(self, Handle handle, uint64_t play):
         self._push(STOP, handle, NULL, play, None)
 
-    def adjust(self, Handle handle, uint64_t play, paused, position, gain):
+    def adjust(self, Handle handle, uint64_t play, paused, position_ms, gain):
         """Change what plays; None leaves as it is."""
         cdef Adjustment *change = <Adjustment *>calloc(1, sizeof(Adjustment))
         if change == NULL:
             raise MemoryError()
         if paused is not None:
             change.set_paused, change.paused = True, paused
-        if position is not None:
-            change.set_position, change.position = True, position
+        if position_ms is not None:
+            change.set_position, change.position_ms = True, position_ms
         if gain is not None:
             change.set_gain, change.gain = True, gain
         self._push(ADJUST, handle, change, play, None)
@@ -422,8 +433,8 @@ cdef class ShardThread:
         if event.kind == DIGIT:
             return "digit", event.serial, event.first, event.second
         if event.kind == PLAY_ENDED:
-            self.buffers.pop((event.serial, <uint64_t>event.player), None)
-            free(event.player)
+            self._release(event)
+            free(<void *>event.memory)
             return "play_ended", event.serial, event.first, event.second
         if event.kind == LEARNED:
             port = host_text(&event.address, text, sizeof(text))
@@ -432,21 +443,19 @@ cdef class ShardThread:
             return "silent", event.serial, event.first / 1e9
         if event.kind == DIGITS_SENT:
             return "digits_sent", event.serial, event.first
-        if event.kind == CIPHER_DONE:
-            return self._cipher_done(self.handles[event.serial], event)
+        if event.kind == RELEASED:
+            self._release(event)
+            return "released", event.serial
         if event.kind == HANDSHAKE:
             port = host_text(&event.address, text, sizeof(text))
             data = (<const char *>event + sizeof(Event))[:event.size]
             return "handshake", event.serial, (<bytes>text).decode(), port, data
         return self._freed(self.handles.pop(event.serial))
 
-    cdef tuple _cipher_done(self, Handle handle, Event *event):
-        cdef CipherBox box
-        for box in handle.ciphers:
-            if <const void *>&box.cipher == event.cipher:
-                handle.ciphers.remove(box)
-                break
-        return "cipher_done", event.serial
+    cdef void _release(self, const Event *event):
+        """Let go of what the engine used."""
+        cdef Handle handle = self.handles[event.serial]
+        handle.held.pop(<uint64_t>event.memory, None)
 
     cdef tuple _freed(self, Handle handle):
         cdef Slot *slot = handle.slot
@@ -463,7 +472,7 @@ cdef class ShardThread:
         not_carried = {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]}
         free(slot)
         handle.slot = NULL
-        handle.ciphers = []
+        handle.held = {}
         return "freed", handle.serial, counters, dropped, not_carried
 
     def counters(self):
@@ -494,7 +503,6 @@ cdef class ShardThread:
             close(handle.slot.rtcp_fd)
             free(handle.slot.player)
         self.handles.clear()
-        self.buffers.clear()
         self._close_descriptors()
         _alive.discard(self)
 
@@ -524,32 +532,3 @@ cdef class ShardThread:
             close(handle.slot.rtp_fd)
             close(handle.slot.rtcp_fd)
         self._close_descriptors()
-
-
-cdef class PayloadTable:
-    """What an endpoint may receive and how it can be played to; made once for each list of payloads."""
-
-    cdef Config config
-
-    def __init__(self, entries, int play_law, int play_type, int event_type, int event_rate):
-        """`entries`: (payload type, kind, clock rate); at most `MAX_KINDS` of them."""
-        for index, (number, kind, rate) in enumerate(entries[:MAX_KINDS]):
-            self.config.entry[number & 127] = index + 1
-            self.config.kind[index] = kind
-            self.config.rate[index] = rate
-        self.config.play_law = play_law
-        self.config.play_type = play_type
-        self.config.event_type = event_type
-        self.config.event_rate = event_rate
-
-
-cdef class RouteTable:
-    """How each payload type of one endpoint goes to the other."""
-
-    cdef Route route
-
-    def __init__(self, routes):
-        """`routes`: (payload type, action, outgoing payload type)."""
-        for number, action, outgoing in routes:
-            self.route.action[number & 127] = action
-            self.route.payload_type[number & 127] = outgoing

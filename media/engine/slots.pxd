@@ -6,7 +6,9 @@ them; between `ADD` and `FREED` a slot belongs to the engine thread alone. Count
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from media.codec.coder cimport Coder
 from media.codec.g711 cimport G711
+from media.dsp.resample cimport Resampler
 from media.engine.posix cimport Address, pthread_mutex_t
 from media.engine.reasons cimport REASONS
 from media.record.ring cimport Ring
@@ -23,8 +25,9 @@ cdef enum:
     MAX_TONES = 4
     MAX_DIGITS = 64
     MAX_STEPS = 64
-    MAX_ENCODED = 960      # 120 ms
-    ENCODED_KEPT = 16
+    MAX_PACKET_SAMPLES = 2880   # of PCM that becomes one packet: 60 ms at 48 kHz
+    MAX_PAYLOAD = 1440          # of a packet that we make: with all headers no larger than an Ethernet frame
+    TICKS_A_SECOND = 50
     LATE_BUCKETS = 96
     MAX_EVENTS = 65536
     MAX_COMMANDS = 262144
@@ -36,8 +39,6 @@ cdef enum:
 cdef enum Kind:
     # What a payload type carries, as far as the engine cares.
     UNKNOWN = 0
-    AUDIO_ULAW
-    AUDIO_ALAW
     EVENT
     OTHER
 
@@ -56,8 +57,31 @@ cdef enum PlayerKind:
     SHARED                          # samples whose position is that of the clock
 
 
+cdef struct Speaker:                # how an endpoint is spoken to: the encoder of what we make, and when packets are due
+    Coder coder
+    uint8_t payload_type
+    int tick_samples                # of PCM, at the coder's rate
+    int packet_samples
+    uint32_t packet_clock           # timestamp units of a packet
+    int credit                      # samples that are due and not yet sent
+    bint paused                     # the encoder had nothing to send: what comes next begins a talkspurt
+
+
+cdef struct Broadcast:              # a shared source in one codec, encoded once for all who hear it
+    Coder coder
+    Resampler resampler             # from the rate of the samples
+    const int16_t *pcm
+    size_t length
+    int rate
+    float gain
+    int packet_samples              # at the coder's rate
+    uint64_t next                   # number of the packet that was not yet made
+    int size[2]                     # of the last two: a tick may hold two
+    uint8_t payload[2][MAX_PAYLOAD]
+
+
 cdef struct ToneStep:
-    uint32_t samples
+    uint32_t samples                # at TONE_RATE
     int count
     uint32_t increment[MAX_TONES]   # of a 32-bit phase, per sample
     float amplitude
@@ -69,6 +93,9 @@ cdef struct Player:
     bint paused
     float gain
     uint64_t number                 # PlayId
+    int rate                        # Hz, of what it makes
+    Resampler resampler             # to the rate of the speaker, opened when they differ
+    Broadcast *broadcast            # of a shared source, NULL: encoded for this listener alone
     const int16_t *pcm
     size_t length
     size_t position
@@ -84,18 +111,8 @@ cdef struct Adjustment:             # of a player; what is not `set` stays
     bint set_position
     bint set_gain
     bint paused
-    size_t position
+    uint64_t position_ms
     float gain
-
-
-cdef struct Encoded:                # a packet of a shared source, kept for its next listener
-    const int16_t *pcm
-    size_t position
-    uint64_t tick
-    int law
-    int count
-    float gain
-    uint8_t payload[MAX_ENCODED]
 
 
 cdef enum DigitPhase:
@@ -132,9 +149,6 @@ cdef struct Config:
     bint mux
     bint secured                    # nothing goes in or out in clear
     bint pinned                     # by ICE
-    int ptime_samples               # at 8000 Hz
-    int play_law                    # -1: nothing that we can encode
-    uint8_t play_type
     int event_type                  # -1: not negotiated
     uint32_t event_rate
     uint8_t entry[128]              # payload type -> 1 + index into kind and rate
@@ -175,11 +189,11 @@ cdef struct Slot:
     uint32_t dropped[REASONS]
     uint32_t not_carried[128]
     # what we generate
+    Speaker *speaker                # NULL: nobody has needed one, or nothing that was negotiated can be encoded
     Player *player
     uint64_t generated_feed
     uint16_t generated_sequence
     uint32_t generated_timestamp
-    int credit                      # samples not yet sent
     DigitSender sender
     # RTCP
     uint8_t cname[CNAME_SIZE]
@@ -204,6 +218,7 @@ cdef enum CommandKind:
     LINK
     UNLINK
     ECHO
+    SPEAK
     PLAY
     STOP
     ADJUST
@@ -234,7 +249,7 @@ cdef enum EventKind:
     LEARNED
     SILENT
     DIGITS_SENT
-    CIPHER_DONE
+    RELEASED                        # the engine does not use this memory any more
     HANDSHAKE
     FREED
 
@@ -252,8 +267,7 @@ cdef struct Event:
     int64_t first
     int64_t second
     Address address
-    Player *player
-    const void *cipher
+    const void *memory              # player that has ended, or what is released
     int size                        # of a handshake packet, which follows this record
 
 
@@ -292,5 +306,5 @@ cdef struct Shard:
     float sine[1025]
     uint8_t buffer[BUFFER_SIZE + 16]
     uint8_t sealed[BUFFER_SIZE + 16 + 144]
-    int16_t samples[960]
-    Encoded encoded[ENCODED_KEPT]
+    int16_t made[MAX_PACKET_SAMPLES]       # by a player
+    int16_t spoken[MAX_PACKET_SAMPLES]     # the same at the rate of the speaker

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from media.api import Payload
-from media.engine.shard import PayloadTable, RouteTable
+from media.codec.catalogue import coding_of
+from media.engine.tables import PayloadTable, RouteTable
 
 MAX_MEMBERS = 2
 
-AUDIO_ULAW, AUDIO_ALAW, EVENT, OTHER = 1, 2, 3, 4
+EVENT, OTHER = 1, 2
 RELAY, TO_ALAW, TO_ULAW = 1, 2, 3
-ULAW, ALAW, NO_LAW = 0, 1, -1
 
-KINDS = {("PCMU", 8000): AUDIO_ULAW, ("PCMA", 8000): AUDIO_ALAW}
 OTHER_LAW = {"PCMU": ("PCMA", TO_ALAW), "PCMA": ("PCMU", TO_ULAW)}
 
 Payloads = tuple[Payload, ...]
@@ -25,8 +24,7 @@ Routes = tuple[tuple[int, int, int], ...]
 
 
 def kind_of(payload: Payload) -> int:
-    name = payload.name.upper()
-    return EVENT if name == "TELEPHONE-EVENT" else KINDS.get((name, payload.clock_rate), OTHER)
+    return EVENT if payload.name.upper() == "TELEPHONE-EVENT" else OTHER
 
 
 def encoding_of(payload: Payload) -> tuple[str, int, int]:
@@ -42,9 +40,9 @@ def event_payload(payloads: Payloads) -> Payload | None:
     )
 
 
-def playable_payload(payloads: Payloads) -> Payload | None:
+def spoken_payload(payloads: Payloads) -> Payload | None:
     """The first encoding that the engine can produce itself."""
-    return next((payload for payload in payloads if kind_of(payload) in (AUDIO_ULAW, AUDIO_ALAW)), None)
+    return next((payload for payload in payloads if coding_of(payload) is not None), None)
 
 
 def choose_routes(source: Payloads, sink: Payloads) -> Routes:
@@ -69,18 +67,15 @@ class Profile:
     payloads: Payloads
     table: PayloadTable
     event: Payload | None
-    playable: Payload | None
+    spoken: Payload | None
 
 
 @lru_cache(maxsize=1024)
 def profile_of(payloads: Payloads) -> Profile:
-    play, event = playable_payload(payloads), event_payload(payloads)
+    event = event_payload(payloads)
     entries = tuple((payload.number, kind_of(payload), payload.clock_rate) for payload in payloads)
-    law = NO_LAW if play is None else ULAW if kind_of(play) == AUDIO_ULAW else ALAW
-    table = PayloadTable(
-        entries, law, play.number if play else 0, event.number if event else -1, event.clock_rate if event else 0
-    )
-    return Profile(payloads, table, event, play)
+    table = PayloadTable(entries, event.number if event else -1, event.clock_rate if event else 0)
+    return Profile(payloads, table, event, spoken_payload(payloads))
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from media.api import EndpointId, Payload, RoomId, SendDigits, SrtpKeys, StreamSpec
+from media.api import EndpointId, Payload, PlayId, RoomId, SendDigits, SrtpKeys, StreamSpec
 from media.engine.ciphers import Ciphers
 from media.engine.shard import Handle
 from media.engine.strategy import Profile, profile_of
@@ -14,6 +14,7 @@ from media.srtp.suites import SUITES
 
 if TYPE_CHECKING:
     from media.engine.plays import Loading
+    from media.engine.speaking import Speaking
 
 MAX_PAYLOADS = 16
 MAX_SOURCES = 8
@@ -27,7 +28,8 @@ class Refusal(Exception):
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One endpoint from `CreateEndpoint` to `DestroyEndpoint`; `loading` is the play whose file is being read."""
+    """One endpoint from `CreateEndpoint` to `DestroyEndpoint`; `loading` is the play whose file is being read, `plays`
+    are all that have not ended, `speaking` is how the engine was told to speak to it."""
 
     endpoint: EndpointId
     host: str
@@ -36,6 +38,8 @@ class Stream:
     profile: Profile | None = None
     room: RoomId | None = None
     loading: "Loading | None" = None
+    plays: set[PlayId] = field(default_factory=set)
+    speaking: "Speaking | None" = None
     digits_waiting: int = 0
     is_gone: bool = False
     keys: Ciphers = field(default_factory=Ciphers)
@@ -81,8 +85,8 @@ def check_spec(spec: StreamSpec, host: str) -> Profile:
     for port in (spec.remote.port, rtcp.port):
         if not 0 <= port <= 65535:
             raise Refusal(f"{port} is not a port.")
-    if not 10 <= spec.ptime_ms <= 120:
-        raise Refusal(f"A packet time of {spec.ptime_ms} ms is not between 10 and 120 ms.")
+    if not 10 <= spec.ptime_ms <= 200:
+        raise Refusal(f"A packet time of {spec.ptime_ms} ms is not between 10 and 200 ms.")
     if spec.crypto:
         check_keys(spec.crypto)
     for candidate in spec.ice.candidates if spec.ice else ():

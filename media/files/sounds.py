@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Wanted:
     rate: int = 8000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Sound:
     """`problem` is a sentence about the first of the files that had to be left out, or empty."""
 
@@ -41,10 +42,12 @@ Loaded = Sound | BadSound
 
 
 class SoundCache:
-    """`find` for what is there already, `load` for the rest: `done` is called on the loader's thread."""
+    """`find` for what is there already, `load` for the rest: `done` is called on the loader's thread. What somebody
+    plays is there, however large it is."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, Sound] = OrderedDict()
+        self._used: WeakValueDictionary[Key, Sound] = WeakValueDictionary()
         self._bytes = 0
         self._lock = threading.Lock()
         self._loader: ThreadPoolExecutor | None = None
@@ -63,10 +66,9 @@ class SoundCache:
 
     def _find(self, key: Key) -> Sound | None:
         with self._lock:
-            if key not in self._kept:
-                return None
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._used.get(key)
 
     def _read(self, wanted: Wanted) -> Loaded:
         """Files that cannot be read are left out, unless that leaves nothing."""
@@ -99,6 +101,7 @@ class SoundCache:
     def _keep(self, key: Key, sound: Sound) -> None:
         size = sound.samples.nbytes
         with self._lock:
+            self._used[key] = sound
             if key in self._kept or size > MAX_KEPT_BYTES:
                 return
             self._kept[key] = sound

@@ -9,6 +9,8 @@ from tests.arch.project import ROOT, SOURCE, files, name_of
 # No algorithm of their own to hold a reference against:
 WITHOUT_REFERENCE = {
     "media/engine/shard.pyx": "the engine thread: state and sockets; its algorithms are in the kernels",
+    "media/engine/speakers.pyx": "memory of encoders",
+    "media/engine/tables.pyx": "memory of tables",
     "media/engine/kernels.pyx": "opens each inlined kernel to tests that hold it against its reference in media.rtp",
     "media/codec/opus.pyx": "libopus by its C functions",
     "media/codec/g729.pyx": "libbcg729 by its C functions",

@@ -67,6 +67,15 @@ class Peer:
     async def receive_many(self, count: int) -> list[RtpPacket]:
         return [await self.receive() for _ in range(count)]
 
+    async def receive_rest(self) -> list[RtpPacket]:
+        """What comes until it is quiet."""
+        found = []
+        try:
+            while True:
+                found.append(await self.receive(QUIET_S))
+        except TimeoutError:
+            return found
+
     async def receive_rtcp(self, timeout_s: float = 4.0) -> list[RtcpPacket]:
         return parse_compound(await _receive(self.rtcp, timeout_s))
 

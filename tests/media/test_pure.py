@@ -3,6 +3,7 @@
 import pytest
 
 from media.api import HostPort, Payload, SendDigits, StreamSpec
+from media.codec.coder import available
 from media.engine.clock import bucket_limit_us, late_percentile_us
 from media.engine.limits import raise_file_limit
 from media.engine.strategy import (
@@ -11,7 +12,7 @@ from media.engine.strategy import (
     TO_ULAW,
     choose_routes,
     event_payload,
-    playable_payload,
+    spoken_payload,
 )
 from media.engine.streams import Refusal, check_digits, check_spec, flags, permitted, rtcp_target
 from media.rtp.ports import PortQueue
@@ -67,9 +68,11 @@ def test_digits_are_sent_at_the_clock_rate_of_the_preferred_codec() -> None:
     assert event_payload((PCMU,)) is None
 
 
-def test_the_first_codec_that_can_be_made_is_played() -> None:
-    assert playable_payload((OPUS, EVENTS, PCMA, PCMU)) == PCMA
-    assert playable_payload((OPUS, Payload(96, "PCMU", 16000))) is None
+def test_the_first_codec_that_can_be_made_is_spoken() -> None:
+    video = Payload(99, "H264", 90000)
+    assert spoken_payload((video, EVENTS, PCMA, PCMU)) == PCMA
+    assert spoken_payload((OPUS, PCMA)) == (OPUS if available("OPUS") else PCMA)
+    assert spoken_payload((video, Payload(96, "PCMU", 16000))) is None
 
 
 def test_an_unspecified_address_or_port_zero_means_not_to_send() -> None:

@@ -50,7 +50,7 @@ from media.worker.placement import Placement
 FIRST_PORT = 30000
 MAX_MEMBERS = 2
 MAX_DIGITS = 64
-PLAYABLE = ("PCMU", "PCMA")
+PLAYABLE = ("PCMU", "PCMA", "L16", "G722", "OPUS", "G729")
 C = TypeVar("C")
 
 
@@ -220,9 +220,8 @@ class FakeMedia:
         self._end_play(found)
         if found.spec and not any(payload.name.upper() in PLAYABLE for payload in found.spec.payloads):
             name = found.spec.payloads[0].name
-            self._later(
-                PlayEnded(found.endpoint, command.play, f"Nothing can be played in {name}: only PCMU and PCMA.")
-            )
+            why = f"Nothing can be played in {name}: it cannot be encoded here."
+            self._later(PlayEnded(found.endpoint, command.play, why))
         else:
             found.play = command.play
         return Done()

@@ -1,0 +1,7 @@
+from collections.abc import Iterable, Sequence
+
+class PayloadTable:
+    def __init__(self, entries: Sequence[tuple[int, int, int]], event_type: int, event_rate: int) -> None: ...
+
+class RouteTable:
+    def __init__(self, routes: Iterable[tuple[int, int, int]]) -> None: ...
