@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, PlainValidator
 
-from conf.fields import Check, text, text_up_to
+from conf.fields import Check, email_or_empty, text, text_up_to
 from conf.model import kind_of
 
 MIN_NUMBER_LENGTH = 2
@@ -16,7 +16,6 @@ SERVICES = ("hangup", "busy", "voicemail", "did2user")
 T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
 _TARGET = re.compile(r"\+?[0-9]{2,15}")
 _KEYS = re.compile(r"[0-9*#]{1,10}")
 _PATTERN = re.compile(r"[0-9X]{1,15}")
@@ -33,13 +32,6 @@ def number(value: object) -> str:
     found = text(value)
     if not re.fullmatch(rf"[0-9]{{{MIN_NUMBER_LENGTH},{MAX_NUMBER_LENGTH}}}", found):
         raise ValueError(f'must be {MIN_NUMBER_LENGTH} to {MAX_NUMBER_LENGTH} digits, not "{found}"')
-    return found
-
-
-def email(value: object) -> str:
-    found = text_up_to(255)(value)
-    if found and not _EMAIL.fullmatch(found):
-        raise ValueError(f'must be an e-mail address, not "{found}"')
     return found
 
 
@@ -109,7 +101,7 @@ Number = Annotated[str, PlainValidator(number)]
 Target = Annotated[str, PlainValidator(target)]
 TargetOrNone = Annotated[str, PlainValidator(target_or_none)]
 Keys = Annotated[str, PlainValidator(keys)]
-Email = Annotated[str, PlainValidator(email)]
+Email = Annotated[str, PlainValidator(email_or_empty)]
 Pin = Annotated[str | None, PlainValidator(pin), Field(repr=False)]  # None: the key is absent, what is stored stays
 Name = Annotated[str, PlainValidator(text_up_to(100))]
 Note = Annotated[str, PlainValidator(text_up_to(500))]

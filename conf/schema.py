@@ -1,6 +1,5 @@
 """`zvon.toml`: the settings of the server. Every default stands here with its reason; no key is without effect."""
 
-import hashlib
 import ipaddress
 from typing import Annotated, Literal, Self
 
@@ -50,8 +49,7 @@ WORKERS = Check(_workers, {"anyOf": [NUMBER_OF_WORKERS.schema, {"const": "embedd
 Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
-Digest = Annotated[str, PlainValidator(choice("MD5", "SHA-256", "SHA-512-256"))]
-Digests = Annotated[tuple[Digest, ...], Field(strict=False)]
+Digests = Annotated[tuple[Annotated[str, PlainValidator(choice("MD5", "SHA-256"))], ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
@@ -173,8 +171,6 @@ class SipSettings(Section):
             raise ValueError("session_expires must not be less than min_se; 0 switches it off")
         if not self.digest:
             raise ValueError('no way to prove a password: give digest at least "MD5"')
-        if "SHA-512-256" in self.digest and "sha512_256" not in hashlib.algorithms_available:
-            raise ValueError("digest: the OpenSSL of this machine cannot compute SHA-512-256; SHA-256 is next best")
         for name, addresses in listeners.items():
             if len(set(addresses)) < len(addresses):
                 raise ValueError(f"{name} names the same address and port twice")
@@ -207,6 +203,15 @@ class TextSettings(Section):
     keep_days: Annotated[int, PlainValidator(whole_number(0, 365))] = 7
     # For one terminal; more than anybody reads, and 100 of the longest are 80 KB.
     most: Annotated[int, PlainValidator(whole_number(1, 10_000))] = 100
+
+
+class RetentionSettings(Section):
+    """`[retention]` (REC-10, REC-11): how long recordings and call history are kept."""
+
+    # Days, 0 = for ever. REC-10 asks for 360.
+    days: Annotated[int, PlainValidator(whole_number(0, 36_500))] = 360
+    # MB that the disk is to have; below that whole days of recordings go, the oldest first. 0: it may be full.
+    free_mb: Annotated[int, PlainValidator(whole_number(0, 1_000_000_000))] = 500
 
 
 class OAuthSettings(Section):
@@ -277,6 +282,7 @@ class Settings(Section):
     media: MediaSettings = MediaSettings()
     storage: StorageSettings = StorageSettings()
     texts: TextSettings = TextSettings()
+    retention: RetentionSettings = RetentionSettings()
     mail: MailSettings = MailSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

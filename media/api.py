@@ -7,9 +7,11 @@ to be referred to by the next one; commands of one sender are applied in order.
 Directions are seen from Zvon: `SENDONLY` means that we send audio and expect none.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 EndpointId = int
@@ -452,3 +454,9 @@ class MediaEngine(Protocol):
     async def describe(self) -> EngineReport: ...
 
     async def close(self) -> None: ...
+
+
+def conversion(source: Path, target: Path) -> list[str]:
+    """The command that makes an MP3 or Ogg Opus file, by the suffix of `target`, of a sound file, with the lowest
+    priority. The target appears complete or not at all; what went wrong is the last line on standard error."""
+    return [sys.executable, "-m", "media.record.convert", str(source), str(target)]

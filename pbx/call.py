@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pbx.bridge import Bridge
-from pbx.carried import NOTHING
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
 from pbx.diversion import Way
 from pbx.events import CallEnded, CallId, CallLinked, CallStarted, LegMoved
@@ -40,7 +39,7 @@ class Call:
         near = near or origin
         self._media_group: int = services.new_id() if near is None else near.media_group
         self.referred_by: Party | None = None
-        self.way, self.carried = Way(), NOTHING
+        self.way = Way()
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""

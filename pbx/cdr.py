@@ -22,6 +22,7 @@ from pbx.events import (
     LegEnded,
     LegId,
     LegMoved,
+    RecordingStarted,
     StageEntered,
     StageLeft,
 )
@@ -37,6 +38,7 @@ KINDS = (
     LegAnswered,
     LegMoved,
     LegEnded,
+    RecordingStarted,
     CallEnded,
 )
 DIAL = "dial"
@@ -54,6 +56,7 @@ class _Attempt:
     stage: str = DIAL
     ring: int = 0
     digits: str = ""
+    recordings: list[str] = field(default_factory=list)
     sip_call_ids: list[str] = field(default_factory=list)
     answered_at: float | None = None
     answered_leg: LegId | None = None
@@ -154,6 +157,13 @@ class CallStory:
             return
         attempt.ended_at, attempt.cause = event.at, event.cause
 
+    def recording_started(self, event: RecordingStarted) -> None:
+        """It belongs to who talks now: the row that was answered last, or the stage that the call has come to."""
+        if event.entry is None:
+            return
+        talking = [each for each in self._attempts if each.answered_at is not None and each.ended_at is None]
+        (talking or [self._current or self._attempts[-1]])[-1].recordings.append(event.entry.id)
+
     def rows(self, ended: CallEnded) -> tuple[CdrRow, ...]:
         """The rows of the call, in the order in which they began; the last one ends as the call does."""
         last = self._attempts[-1]
@@ -199,6 +209,7 @@ class CallStory:
             digits=attempt.digits,
             cause=cause.name,
             sip_call_ids=(*self._caller_call_ids, *attempt.sip_call_ids),
+            recording=" ".join(attempt.recordings),
             quality=self._measured(attempt),
         )
 
@@ -224,6 +235,7 @@ _TOLD: dict[type[BusEvent], Callable[..., None]] = {
     LegMoved: CallStory.leg_moved,
     LegAnswered: CallStory.leg_answered,
     LegEnded: CallStory.leg_ended,
+    RecordingStarted: CallStory.recording_started,
 }
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pbx.control.client import ControlClient
 
 HISTORY_FOR_PEOPLE = 50  # rows; scripts get all
-MAIL_TEST_S = 180.0  # each answer of a mail server may take half a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,8 @@ Document = Annotated[Path, typer.Argument(metavar="OFFICE", help="An office docu
 Limit = Annotated[
     int | None, typer.Option(min=0, help="At most so many rows, 0 for all; otherwise 50, with --json all.", metavar="N")
 ]
+Start = Annotated[str, typer.Option("--from", metavar="T", help="From this time on: 2026-11-22T09:00, UTC.")]
+End = Annotated[str, typer.Option("--to", metavar="T", help="Before this time; a date alone is included.")]
 VAR = Path("var")
 
 
@@ -77,6 +78,8 @@ def build_app(run: Callable[[RunOptions], int]) -> typer.Typer:
     app.command("run", epilog="Example: zvon run --config zvon.toml --office office.toml --data var")(run_command)
     for name, (command, example) in COMMANDS.items():
         app.command(name, epilog=f"Example: {example}")(command)
+    from pbx.cli_groups import GROUPS
+
     for name, (what, commands) in GROUPS.items():
         group = typer.Typer(help=what, no_args_is_help=True)
         for verb, (command, example) in commands.items():
@@ -130,13 +133,13 @@ def export(
     with_secrets: Annotated[bool, typer.Option("--with-secrets", help="With the passwords of terminals.")] = False,
 ) -> None:
     """Print the running office as one document that `apply` takes back unchanged."""
-    with _server(data) as server:
+    with server_of(data) as server:
         typer.echo(server.export(with_secrets=with_secrets), nl=False)
 
 
 def status(data: Data = VAR, json: Json = False) -> None:
     """Show the live state of every part of the server."""
-    with _server(data) as server:
+    with server_of(data) as server:
         found = server.status()
     from pbx.cli_output import json_text, print_status
 
@@ -145,7 +148,7 @@ def status(data: Data = VAR, json: Json = False) -> None:
 
 def registrations(data: Data = VAR, json: Json = False) -> None:
     """List the phones that are registered now."""
-    with _server(data) as server:
+    with server_of(data) as server:
         found = server.registrations()
     from pbx.cli_output import json_text, print_registrations, view_object
 
@@ -154,7 +157,7 @@ def registrations(data: Data = VAR, json: Json = False) -> None:
 
 def calls(data: Data = VAR, json: Json = False) -> None:
     """List the calls in progress, one row a call."""
-    with _server(data) as server:
+    with server_of(data) as server:
         found = server.calls()
     from pbx.cli_output import json_text, print_calls, view_object
 
@@ -163,7 +166,7 @@ def calls(data: Data = VAR, json: Json = False) -> None:
 
 def lines(data: Data = VAR, json: Json = False) -> None:
     """List the lines to providers: whether they work, since when, and why not."""
-    with _server(data) as server:
+    with server_of(data) as server:
         found = server.lines()
     from pbx.cli_output import json_text, print_lines, view_object
 
@@ -174,8 +177,8 @@ def history(
     second: Annotated[str, typer.Argument(metavar="[N2]", help="A second number, after --number N.")] = "",
     number: Annotated[str, typer.Option(metavar="N", help="Calls of this number; with N2 talks between both.")] = "",
     id: Annotated[str, typer.Option(metavar="LINKEDID", help="The rows of one conversation.")] = "",
-    start: Annotated[str, typer.Option("--from", metavar="T", help="From this time on: 2026-11-22T09:00, UTC.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="T", help="Before this time; a date alone is included.")] = "",
+    start: Start = "",
+    end: End = "",
     limit: Limit = None,
     data: Data = VAR,
     json: Json = False,
@@ -185,10 +188,10 @@ def history(
     from storage.ports import HistoryQuery
 
     first, second = _two_numbers(number, second)
-    query = HistoryQuery(first, second, id, _time(start, "--from"), _time(end, "--to", end_of_day=True))
+    query = HistoryQuery(first, second, id, time_of(start, "--from"), time_of(end, "--to", end_of_day=True))
     if limit is None:
         limit = 0 if json else HISTORY_FOR_PEOPLE
-    with _server(data) as server:
+    with server_of(data) as server:
         rows = list(server.whole_history(query, limit))
     typer.echo(json_text([history_object(row) for row in rows])) if json else print_history(rows)
 
@@ -205,7 +208,7 @@ def trace(
     json: Json = False,
 ) -> None:
     """Show the SIP messages of a call as a ladder, with what its audio was like."""
-    with _server(data) as server:
+    with server_of(data) as server:
         found = server.trace(call, with_secrets=with_secrets)
     from pbx.cli_trace import show
 
@@ -216,7 +219,7 @@ def hangup(call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a
     """End a call."""
     from pbx.control.messages import ControlError
 
-    with _server(data) as server:
+    with server_of(data) as server:
         if not server.hangup(call):
             raise ControlError(f"there is no call {call} now; `zvon calls` lists them")
     typer.echo(f"call {call} ended")
@@ -229,7 +232,7 @@ def originate(
     data: Data = VAR,
 ) -> None:
     """Start a call for a phone: it answers by itself if it can, then TO is called."""
-    with _server(data) as server:
+    with server_of(data) as server:
         call = server.originate(caller, to, by_itself=not ring)
     typer.echo(f"call {call} started")
 
@@ -240,17 +243,9 @@ def transfer(
     data: Data = VAR,
 ) -> None:
     """Send the caller of a conversation on to another number."""
-    with _server(data) as server:
+    with server_of(data) as server:
         onward = server.transfer(call, to)
     typer.echo(f"the caller of {call} goes on to {to} in call {onward}")
-
-
-def mail_test(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets the letter.")], data: Data = VAR
-) -> None:
-    """Send a letter now and say what the mail server made of it."""
-    with _server(data, timeout_s=MAIL_TEST_S) as server:
-        typer.echo(server.test_mail(address))
 
 
 Commands = dict[str, tuple[Callable[..., None], str]]
@@ -270,14 +265,11 @@ COMMANDS: Commands = {
     "hangup": (hangup, "zvon hangup 1f3a-7"),
     "transfer": (transfer, "zvon transfer zvon-1764000000.7 103"),
 }
-GROUPS: dict[str, tuple[str, Commands]] = {
-    "mail": ("Mail that the server sends.", {"test": (mail_test, "zvon mail test belkina@example.com")}),
-}
 
 
 def _office_change(action: str, office: Path, data: Path, json: bool) -> None:
     text, name = _document(office)
-    with _server(data) as server:
+    with server_of(data) as server:
         view = server.apply(text, name) if action == "apply" else server.plan(text, name)
     from pbx.cli_output import json_text, plan_lines, plan_object
 
@@ -285,7 +277,7 @@ def _office_change(action: str, office: Path, data: Path, json: bool) -> None:
 
 
 @contextmanager
-def _server(data: Path, timeout_s: float = 60.0) -> "Iterator[ControlClient]":
+def server_of(data: Path, timeout_s: float = 60.0) -> "Iterator[ControlClient]":
     from pbx.control.client import ControlClient
 
     with ControlClient(data, timeout_s=timeout_s) as client:
@@ -311,7 +303,7 @@ def _two_numbers(number: str, second: str) -> tuple[str, str]:
     return first, other
 
 
-def _time(text: str, option: str, *, end_of_day: bool = False) -> float | None:
+def time_of(text: str, option: str, *, end_of_day: bool = False) -> float | None:
     """A point in time as UTC seconds; without a zone it is UTC."""
     if not text:
         return None

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbx.control.messages import CallView, LineView, PlanView, RegistrationView
-from storage.records import CdrRow
+from storage.records import CdrRow, StoredRecording
 
 View = CallView | LineView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
@@ -32,7 +32,7 @@ def json_text(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
-def view_object(view: View) -> dict[str, object]:
+def view_object(view: View | StoredRecording) -> dict[str, object]:
     """A view as scripts get it."""
     return {name: utc(value) if name.endswith("_at") else value for name, value in asdict(view).items()}
 
@@ -116,6 +116,16 @@ def print_history(rows: Iterable[CdrRow]) -> None:
     ]  # fmt: skip
     headings = ("started", "from", "to", "result", "talk", "cause", "linkedid")
     _print_table(headings, lines, "no calls in the history", lambda line: "" if line[3] == "ANSWERED" else "red")
+
+
+def print_recordings(recordings: Sequence[StoredRecording]) -> None:
+    rows = [
+        (each.id, _local(each.started_at), _who(each.from_number, each.from_name), each.to_number, each.kind,
+         _clock(each.seconds), each.state, each.suffix[1:], each.linkedid)
+        for each in recordings
+    ]  # fmt: skip
+    headings = ("id", "started", "from", "to", "kind", "length", "state", "format", "linkedid")
+    _print_table(headings, rows, "no recordings", lambda row: "red" if row[6] == "failed" else "")
 
 
 def print_status(status: Mapping[str, object]) -> None:

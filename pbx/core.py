@@ -16,7 +16,6 @@ from pbx.admission import Admission, Admitted, Denied
 from pbx.apps import App, Apps, run_stages
 from pbx.bus import Bus
 from pbx.call import Call
-from pbx.carried import Carried
 from pbx.cause import (
     BAD_REQUEST,
     NOT_ENCRYPTED,
@@ -37,6 +36,7 @@ from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
 from pbx.leg import Leg
 from pbx.location import Location
+from pbx.mailboxes import Mailboxes
 from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
 from pbx.notifier import Notifier
 from pbx.office_sound import OfficeSound
@@ -122,14 +122,17 @@ class Pbx:
         self._summaries: UnaskedSummaries | None = None
         self._publisher: Publisher | None = None
         self._states: States | None = None
+        self._mailboxes: Mailboxes | None = None
 
     def attach(self, driver: SipDriver, registrar: Registrar, storage: Storage, texts: TextPolicy) -> None:
         self._driver, self._registrar, self._states = driver, registrar, States(storage.states)
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
         self._publisher = Publisher(driver, clock, bus)
+        self._mailboxes = Mailboxes(storage.voice_messages, storage.mailboxes, bus, clock)
         accounts = MessageAccounts()
         accounts.add(MessageContext.PAGER, self._texts.box.counts)
+        accounts.add(MessageContext.VOICE, self._mailboxes.counts)
         self._notifier = Notifier(
             driver,
             admission,
@@ -154,6 +157,11 @@ class Pbx:
     def notifier(self) -> Notifier:
         assert self._notifier is not None
         return self._notifier
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        assert self._mailboxes is not None
+        return self._mailboxes
 
     @property
     def texts(self) -> TextRelay:
@@ -275,7 +283,6 @@ class Pbx:
             return
         call = self.new_call(to, near=self.near(terminal.number, to.number))
         call.only, call.way = only, Way.of(request, is_trusted=admitted.by_address)
-        call.carried = Carried.of(request, is_trusted=admitted.by_address)
         call.begin(caller)
         path = self.admission.sources.of(request, flow)
         media = self.media_for(call, flow, path.remote[0], Encryption(terminal.srtp, path.transport))
@@ -435,6 +442,7 @@ class Pbx:
         """Go on with what waited before the restart."""
         await self.texts.box.restore()
         await self.notifier.restore()
+        await self.mailboxes.restore()
         await self.states.restore()
         for observer in self._apps.observers:
             await observer.begin(self)

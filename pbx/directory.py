@@ -1,6 +1,5 @@
 """The office as call control looks things up in it: an index over one immutable snapshot."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -38,18 +37,6 @@ class Directory:
         return {user.id: user for user in self.office.users}
 
     @cached_property
-    def _lamp_lists(self) -> dict[str, tuple[str, ...]]:
-        return {each.id: each.members for each in self.office.lamp_lists}
-
-    @cached_property
-    def _lists_with(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for each in self.office.lamp_lists:
-            for number in each.members:
-                found.setdefault(number, []).append(each.id)
-        return found
-
-    @cached_property
     def _trusts(self) -> list[tuple[Network, Terminal]]:
         return [(ip_network(t.trust, strict=False), t) for t in self.office.terminals if t.trust and not t.disabled]
 
@@ -74,14 +61,6 @@ class Directory:
             owner = self._users.get(terminal.owner)
             found = self._parties[terminal.number] = Party.of_terminal(terminal, owner, self.office.language)
         return found
-
-    def members_of(self, lamp_list: str) -> tuple[str, ...] | None:
-        """The numbers of a list of lamps."""
-        return self._lamp_lists.get(lamp_list)
-
-    def lists_with(self, number: str) -> Sequence[str]:
-        """The lists of lamps that have the number."""
-        return self._lists_with.get(number, ())
 
     def trusts(self, source: str) -> dict[str, Terminal]:
         """The terminals that trust a source address, by number; not to be changed."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pbx.cause import Cause
 from pbx.party import Party
+from storage.records import StoredRecording
 
 CallId = str
 LegId = int
@@ -164,12 +165,14 @@ class BridgeEnded:
 
 @dataclass(frozen=True, slots=True)
 class RecordingStarted:
-    """Somebody's words are kept in the file `path` from now on."""
+    """Somebody's words are kept in the file `path` from now on; `entry` is what the index has of it, None for a file
+    that whoever asked takes care of."""
 
     at: float
     call: CallId
     recording: int
     path: str
+    entry: StoredRecording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,7 @@ class RecordingEnded:
     path: str
     seconds: float
     reason: str
+    entry: StoredRecording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +241,12 @@ CallEvent = (
     | LegEnded
     | BridgeFormed
     | BridgeEnded
+    | RecordingStarted
     | CallEnded
 )
 BusEvent = (
     CallEvent
     | LegHoldChanged
-    | RecordingStarted
     | RecordingEnded
     | RegistrationChanged
     | MessagesChanged

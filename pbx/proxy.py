@@ -12,7 +12,15 @@ import structlog
 
 from conf.schema import Settings
 from pbx.clock import Clock
-from pbx.control.messages import CallView, ControlError, LineView, PlanView, RegistrationView, TraceView
+from pbx.control.messages import (
+    CallView,
+    ControlError,
+    LineView,
+    PlanView,
+    RecordingFileView,
+    RegistrationView,
+    TraceView,
+)
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.edge_routes import EdgeRouter
@@ -31,8 +39,8 @@ from sipcore.stack_config import StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import LayerDriver
 from sipcore.transport.random_ids import RandomIds
-from storage.ports import HistoryQuery, Storage
-from storage.records import CdrRow
+from storage.ports import HistoryQuery, RecordingQuery, Storage
+from storage.records import CdrRow, StoredRecording
 
 EXTENSIONS = frozenset({"path", "outbound", "gruu"})
 DRAIN_STEP_S = 0.05
@@ -166,6 +174,12 @@ class EdgeServer:
         _ask_a_node()
 
     async def export(self, with_secrets: bool) -> str:
+        _ask_a_node()
+
+    async def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]:
+        _ask_a_node()
+
+    async def export_recording(self, id: str) -> RecordingFileView:
         _ask_a_node()
 
     async def test_mail(self, address: str) -> str:

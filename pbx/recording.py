@@ -5,7 +5,7 @@ A recording belongs to nobody's leg: legs may end, the file is completed when al
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ import structlog
 
 from media.api import PauseRecording, RecordingId, StartRecording, StopRecording
 from media.api import RecordingEnded as Outcome
-from pbx.events import RecordingEnded, RecordingStarted
+from pbx.events import CallId, RecordingEnded, RecordingStarted
+from storage.records import StoredRecording
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
@@ -26,12 +27,16 @@ FINISHED = "finished"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`stereo`: two parties apart. `format`: wav, mp3 or opus. `max_s`: 0 is as long as it takes."""
+    """`stereo`: two parties apart. `format`: wav, mp3 or opus. `max_s` 0: as long as it takes. `keep` is "call" for a
+    part of the call's history, "message" for one that was left for `to_number`; without it the file is the affair of
+    who asks."""
 
     path: Path
     stereo: bool = False
     format: str = "wav"
     max_s: float = 0.0
+    keep: str = ""
+    to_number: str = ""
 
 
 class Recording:
@@ -39,7 +44,7 @@ class Recording:
 
     def __init__(self, services: "Services", legs: "Sequence[Leg]", wanted: Wanted) -> None:
         self.id: RecordingId = services.new_id()
-        self.call_id = legs[0].call.id
+        self._call, self._entry = legs[0].call, _entry(services, legs, wanted)
         self.ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._services, self._path = services, str(wanted.path)
         self._endpoint, *others = (leg.media.endpoint for leg in legs)
@@ -50,6 +55,10 @@ class Recording:
                 *(self._endpoint, self.id, self._path, tuple(others)), wanted.stereo, wanted.format, wanted.max_s
             )
         )
+
+    @property
+    def call_id(self) -> CallId:
+        return self._call.id
 
     def pause(self) -> None:
         """What is said until `resume` is left out."""
@@ -71,7 +80,8 @@ class Recording:
     # --- told by the services ---------------------------------------------------------------------------------------
 
     def has_started(self) -> None:
-        self._services.publish(RecordingStarted(self._services.clock.wall(), self.call_id, self.id, self._path))
+        at = self._services.clock.wall()
+        self._services.publish(RecordingStarted(at, self.call_id, self.id, self._path, self._entry))
 
     def has_ended(self, outcome: Outcome) -> None:
         """The conversation goes on, whatever the reason."""
@@ -79,10 +89,42 @@ class Recording:
         at, seconds = self._services.clock.wall(), outcome.duration_ms / 1000
         if outcome.reason != FINISHED:
             log.error("a recording ended before its time", call=self.call_id, why=outcome.reason)
-        self._services.publish(RecordingEnded(at, self.call_id, self.id, outcome.path, seconds, outcome.reason))
+        entry = self._completed(outcome, seconds)
+        self._services.publish(RecordingEnded(at, self.call_id, self.id, outcome.path, seconds, outcome.reason, entry))
         if not self.ended.done():
             self.ended.set_result(outcome)
 
     def lost(self) -> None:
         """The media worker is gone with it; what it had written is completed at the next start."""
+        self._entry = None
         self.has_ended(Outcome(self._endpoint, self.id, self._path, 0, "The media worker died."))
+
+    def _completed(self, outcome: Outcome, seconds: float) -> StoredRecording | None:
+        if self._entry is None:
+            return None
+        state = "done" if seconds or outcome.reason == FINISHED else "failed"
+        suffix = Path(outcome.path).suffix
+        return replace(self._entry, linkedid=self._call.linkedid, state=state, seconds=seconds, suffix=suffix)
+
+
+def _entry(services: "Services", legs: "Sequence[Leg]", wanted: Wanted) -> StoredRecording | None:
+    """What the index has of it."""
+    if not wanted.keep:
+        return None
+    call = legs[0].call
+    caller = call.caller if call.has_caller else legs[0]
+    others = [leg.party.shown_number for leg in legs if leg is not caller]
+    return StoredRecording(
+        id=services.recording_id(wanted.path),
+        call=call.id,
+        linkedid=call.linkedid,
+        started_at=services.clock.wall(),
+        from_number=caller.party.shown_number,
+        from_name=caller.party.name,
+        to_number=wanted.to_number or (others[0] if others else call.to.number),
+        kind=wanted.keep,
+        channels=2 if wanted.stereo else 1,
+        caller_channel=legs.index(caller) + 1 if wanted.stereo and caller in legs else 0,
+        format=wanted.format,
+        suffix=wanted.path.suffix,
+    )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
-from pbx.carried import NOTHING
 from pbx.cause import BUSY, TOO_BROAD, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import PLAINLY, Attempt, DialOutcome, Ringing, best_cause
 from pbx.diversion import Diverted, redirected_to
@@ -224,8 +223,7 @@ class Ringer:
         is_trusted: bool,
     ) -> SipSide:
         driver, host = self._pbx.driver, target.flow.local[0]
-        stack, carried = driver.stack, call.carried if is_trusted else NOTHING
-        brought, body = carried.with_offer(offer, stack.ids.tag())
+        stack = driver.stack
         request = new_request(
             "INVITE",
             target.uri,
@@ -233,8 +231,8 @@ class Ringer:
             to=f"<sip:{party.number}@{bracketed(host)}>",
             call_id=stack.ids.call_id(),
             cseq=1,
-            extra=[*target.route_fields, *self._fields(call, other, host, is_trusted=is_trusted), *brought, *extra],
-            body=body,
+            extra=[*target.route_fields, *self._fields(call, other, host, is_trusted=is_trusted), *extra],
+            body=offer,
         )
         for name, value in call.way.limits():
             request.headers.set(name.lower(), value)

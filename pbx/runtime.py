@@ -14,10 +14,19 @@ from conf.schema import Settings, SipSettings
 from media.api import MediaEngine
 from pbx.admission import Admission
 from pbx.apps import Apps
+from pbx.archive import EXPORTS, Archive
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.clock import Clock
-from pbx.control.messages import CallView, ControlError, LineView, PlanView, RegistrationView, TraceView
+from pbx.control.messages import (
+    CallView,
+    ControlError,
+    LineView,
+    PlanView,
+    RecordingFileView,
+    RegistrationView,
+    TraceView,
+)
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
@@ -29,7 +38,6 @@ from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.mail.mailer import Mailer
-from pbx.notifier import OF_NOTIFIER
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.providers import Providers
@@ -54,8 +62,8 @@ from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from sipcore.transport.random_ids import RandomIds
 from sipcore.transport.resolver import LazyDns, Resolver
-from storage.ports import HistoryQuery, Storage, StorageUnavailable
-from storage.records import CdrRow, Office
+from storage.ports import HistoryQuery, RecordingQuery, Storage, StorageUnavailable
+from storage.records import CdrRow, Office, StoredRecording
 
 log = structlog.get_logger("zvon")
 
@@ -115,12 +123,18 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
-        self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, lock.data)
+        self._keep_and_tell(settings, storage, lock.data)
         self._look_outside(sip, keys)
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
+
+    def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
+        """What is kept of calls, and the mail about it."""
+        folders = (data / "recordings", data / EXPORTS)
+        self.archive = Archive(settings.retention, storage, self.bus, self.clock, self.pbx.mailboxes, *folders)
+        self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data)
 
     def _look_outside(self, sip: SipSettings, keys: ServerKeys) -> None:
         """Names, providers, and what we are called out there."""
@@ -151,6 +165,7 @@ class Server:
             await self._own_address.start()
             restored = await self.location.restore()
             await self.pbx.restore()
+            await self.archive.start()
             await self.mailer.start()
             await self._control.start()
         except BaseException:
@@ -189,6 +204,7 @@ class Server:
         self._own_address.stop()
         await self._control.close()
         await self.mailer.close()
+        await self.archive.close()
         await self._resolver.close()
         await self.driver.close()
         self._listeners.close()
@@ -226,6 +242,8 @@ class Server:
             "publications": self.pbx.publisher.describe(),
             "texts": self.pbx.texts.box.describe(),
             "mail": self.mailer.describe(),
+            "voicemail": self.pbx.mailboxes.describe(),
+            "retention": self.archive.retention.describe(),
             "push": self.pbx.waker.describe(),
             "sip": self.stack.describe(),
             "trace": self._ring.describe() if self._ring is not None else {},
@@ -291,6 +309,15 @@ class Server:
     async def export(self, with_secrets: bool) -> str:
         return export_office(self.office, with_secrets=with_secrets)
 
+    async def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]:
+        try:
+            return await self._storage.recordings.query(query)
+        except StorageUnavailable as error:
+            raise ControlError(str(error)) from None
+
+    async def export_recording(self, id: str) -> RecordingFileView:
+        return await self.archive.as_mp3(id, self.office.timezone)
+
     async def test_mail(self, address: str) -> str:
         return await self.mailer.test(address)
 
@@ -331,7 +358,7 @@ def _stack_config(sip: SipSettings) -> StackConfig:
     return StackConfig(
         agent=sip.user_agent,
         extensions=EXTENSIONS | {"100rel"} if sip.prack else EXTENSIONS,
-        further={"REGISTER": OF_REGISTRAR, "SUBSCRIBE": OF_NOTIFIER},
+        of_registrar=OF_REGISTRAR,
         session_expires_s=sip.session_expires,
         min_se_s=sip.min_se,
     )

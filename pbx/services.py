@@ -52,9 +52,13 @@ class Services:
         engine.listen(self._media_event)
 
     def recording_path(self, call_id: str, name: str) -> Path:
-        """A file of a recording of that call, by day: no folder grows without end."""
-        day = datetime.fromtimestamp(self.clock.wall(), UTC)
-        return self.recordings_folder / f"{day:%Y/%m/%d}" / f"{call_id}-{name}-{self.new_id()}.wav"
+        """A file of a recording of that call, by day and hour (REC-8): no folder grows without end."""
+        at = datetime.fromtimestamp(self.clock.wall(), UTC)
+        return self.recordings_folder / f"{at:%Y/%m/%d/%H}" / f"{call_id}-{name}-{self.new_id()}.wav"
+
+    def recording_id(self, path: Path) -> str:
+        """By what the index knows the file of a recording, whatever it is converted to."""
+        return path.relative_to(self.recordings_folder).with_suffix("").as_posix()
 
     def _media_event(self, event: MediaEvent) -> None:
         if isinstance(event, EngineFailed):

@@ -5,7 +5,6 @@ Control gives it requests and hears of outcomes through `tell`, which may be cal
 
 import errno
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from media.api import EndpointId, MediaEvent, RecordingEnded, RecordingId, RecordingStarted
+from media.api import EndpointId, MediaEvent, RecordingEnded, RecordingId, RecordingStarted, conversion
 from media.record.tracks import Taps, Track
 from media.record.wav_file import WavFile
 
@@ -213,8 +212,9 @@ class Recorder:
         """On a thread that waits for a process: the WAV file stays when it cannot be converted."""
         source = Path(begin.path)
         target = source.with_suffix(f".{begin.format}")
-        command = [sys.executable, "-m", "media.record.convert", str(source), str(target)]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            conversion(source, target), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         if done.returncode == 0:
             source.unlink(missing_ok=True)
             self._ended(begin, str(target), duration_ms, reason)

@@ -15,9 +15,11 @@ from pbx.control.messages import (
     CallView,
     ControlError,
     ExportOffice,
+    ExportRecording,
     GetCalls,
     GetHistory,
     GetLines,
+    GetRecordings,
     GetRegistrations,
     GetStatus,
     HangUp,
@@ -26,6 +28,7 @@ from pbx.control.messages import (
     Originate,
     PlanOffice,
     PlanView,
+    RecordingFileView,
     RegistrationView,
     Request,
     SendTestMail,
@@ -39,8 +42,8 @@ from pbx.control.messages import (
     frame_length,
 )
 from pbx.control.place import socket_path
-from storage.ports import HistoryQuery
-from storage.records import CdrRow
+from storage.ports import HistoryQuery, RecordingQuery
+from storage.records import CdrRow, StoredRecording
 
 ANSWER_TIMEOUT_S = 60.0
 PAGE = 1000
@@ -120,6 +123,12 @@ class ControlClient:
 
     def export(self, *, with_secrets: bool = False) -> str:
         return self._ask(ExportOffice(with_secrets), str)
+
+    def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]:
+        return self._ask(GetRecordings(query), list[StoredRecording])
+
+    def export_recording(self, id: str) -> RecordingFileView:
+        return self._ask(ExportRecording(id), RecordingFileView)
 
     def test_mail(self, address: str) -> str:
         return self._ask(SendTestMail(address), str)

@@ -12,8 +12,8 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
-from storage.ports import HistoryQuery
-from storage.records import CdrRow
+from storage.ports import HistoryQuery, RecordingQuery
+from storage.records import CdrRow, StoredRecording
 
 PROTOCOL = 1
 LENGTH_BYTES = 4
@@ -110,6 +110,14 @@ class PlanView:
 
     changes: tuple[ChangeView, ...] = ()
     applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFileView:
+    """A sound file on this machine, and the name that it has for people."""
+
+    path: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +251,20 @@ class ExportOffice:
 
 
 @dataclass(frozen=True, slots=True)
+class GetRecordings:
+    """→ list of `StoredRecording`."""
+
+    query: RecordingQuery = field(default_factory=RecordingQuery)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRecording:
+    """→ `RecordingFileView`: the recording as MP3. The file may be gone after an hour."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendTestMail:
     """→ str: what became of a letter to `address`."""
 
@@ -263,6 +285,8 @@ Request = (
     | PlanOffice
     | ApplyOffice
     | ExportOffice
+    | GetRecordings
+    | ExportRecording
     | SendTestMail
 )
 
@@ -280,6 +304,8 @@ REQUESTS: dict[str, type[Request]] = {
     "plan": PlanOffice,
     "apply": ApplyOffice,
     "export": ExportOffice,
+    "recordings": GetRecordings,
+    "export recording": ExportRecording,
     "test mail": SendTestMail,
 }
 KINDS = {request: kind for kind, request in REQUESTS.items()}
@@ -311,6 +337,10 @@ class Operator(Protocol):
     async def apply(self, text: str, source_name: str) -> PlanView: ...
 
     async def export(self, with_secrets: bool) -> str: ...
+
+    async def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]: ...
+
+    async def export_recording(self, id: str) -> RecordingFileView: ...
 
     async def test_mail(self, address: str) -> str: ...
 

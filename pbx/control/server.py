@@ -19,10 +19,12 @@ from pbx.control.messages import (
     BadFrame,
     ControlError,
     ExportOffice,
+    ExportRecording,
     Frame,
     GetCalls,
     GetHistory,
     GetLines,
+    GetRecordings,
     GetRegistrations,
     GetStatus,
     HangUp,
@@ -158,6 +160,10 @@ class ControlServer:
                 return await operator.apply(text, source_name)
             case ExportOffice(with_secrets):
                 return await operator.export(with_secrets)
+            case GetRecordings(query):
+                return await operator.recordings(query)
+            case ExportRecording(id):
+                return await operator.export_recording(id)
             case SendTestMail(address):
                 return await operator.test_mail(address)
 

@@ -90,6 +90,7 @@ class StoredRecording:
     started_at: float
     from_number: str
     to_number: str
+    from_name: str = ""
     kind: str = "call"
     state: str = "running"
     seconds: float = 0.0
@@ -146,5 +147,5 @@ class CdrRow:
     cause: str = ""
     sip_call_ids: tuple[str, ...] = ()
     digits: str = ""
-    recording: str = ""
+    recording: str = ""  # ids of recordings, a space between them
     quality: dict[str, float] = field(default_factory=dict)

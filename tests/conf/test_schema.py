@@ -8,7 +8,16 @@ import pytest
 
 from conf.fields import Listen, PortRange
 from conf.load import ConfInvalid, parse_settings
-from conf.schema import LogSettings, MailSettings, MediaSettings, OAuthSettings, Settings, SipSettings, TextSettings
+from conf.schema import (
+    LogSettings,
+    MailSettings,
+    MediaSettings,
+    OAuthSettings,
+    RetentionSettings,
+    Settings,
+    SipSettings,
+    TextSettings,
+)
 
 FULL = """
 data = "/srv/zvon"
@@ -39,7 +48,7 @@ min_expires = 30
 default_expires = 60
 max_expires = 600
 realm = "office"
-digest = ["SHA-512-256", "SHA-256", "MD5"]
+digest = ["SHA-256", "MD5"]
 user_agent = "Phone server"
 session_expires = 600
 min_se = 120
@@ -63,6 +72,10 @@ url = "sqlite:////srv/zvon.db"
 [texts]
 keep_days = 0
 most = 5
+
+[retention]
+days = 0
+free_mb = 0
 
 [mail]
 enabled = true
@@ -128,12 +141,13 @@ def test_every_key_is_read() -> None:
     assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (30, 60, 600)
     assert (settings.sip.realm, settings.sip.user_agent) == ("office", "Phone server")
     assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (600, 120, False)
-    assert settings.sip.digest == ("SHA-512-256", "SHA-256", "MD5")
+    assert settings.sip.digest == ("SHA-256", "MD5")
     assert settings.media.ports == PortRange(20000, 20003)
     assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
     assert settings.storage.url == "sqlite:////srv/zvon.db"
     assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
+    assert settings.retention == RetentionSettings(days=0, free_mb=0)
     assert settings.mail.oauth.client_id == "zvon"
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
@@ -154,11 +168,12 @@ def test_the_example_names_every_key_there_is() -> None:
     written = tomllib.loads(FULL)
     assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
         "texts",
+        "retention",
         "mail",
         "web",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "mail", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "retention", "mail", "web", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 

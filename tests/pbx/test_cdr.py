@@ -18,11 +18,12 @@ from pbx.events import (
     LegEnded,
     LegMoved,
     LegRinging,
+    RecordingStarted,
     StageEntered,
     StageLeft,
 )
 from pbx.party import Party, PartyKind
-from storage.records import CdrRow
+from storage.records import CdrRow, StoredRecording
 
 ANNA = Party(PartyKind.TERMINAL, "101", "Anna")
 BORIS = Party(PartyKind.TERMINAL, "102", "Boris")
@@ -271,3 +272,27 @@ def test_the_recorder_hears_the_bus_and_forgets_a_call_that_has_ended() -> None:
         bus.publish(event)
     assert [row.disposition for row in rows] == ["NOANSWER"]
     assert recorder.describe() == {"calls_in_progress": 0}
+
+
+def recorded(id: str, at: float, *, is_kept: bool = True) -> list[CallEvent]:
+    entry = StoredRecording(id, "c1", "zvon-1700000000.1", at, "101", "102") if is_kept else None
+    return [RecordingStarted(at, "c1", 7, f"/rec/{id}.wav", entry)]
+
+
+def test_a_row_names_the_recordings_of_what_was_said_in_it() -> None:
+    talk: list[CallEvent] = [LegAnswered(T + 5, "c1", CALLEE), LegAnswered(T + 5.1, "c1", CALLER)]
+    files = recorded("a", T + 5.2) + recorded("passing", T + 6, is_kept=False) + recorded("b", T + 9)
+    assert only_row(started(), rung(), talk, files, ended(cause.NORMAL)).recording == "a b"
+    assert only_row(started(), rung(), talk, ended(cause.NORMAL)).recording == ""
+
+
+def test_a_message_belongs_to_the_row_of_the_mailbox_and_not_to_that_of_who_did_not_answer() -> None:
+    voicemail = Party.of_application("voicemail", "Voicemail")
+    events = [
+        *started(), *stage(BORIS, "dial"), *rung(), LegEnded(T + 10, "c1", CALLEE, cause.NO_ANSWER), *left(T + 10),
+        *stage(voicemail, "voicemail", T + 10), LegAnswered(T + 10.1, "c1", CALLER), *recorded("m", T + 12),
+        *left(T + 20, None), *ended(cause.NORMAL),
+    ]  # fmt: skip
+    dialled, message = fold(events)
+    assert (dialled.recording, dialled.disposition) == ("", "NOANSWER")
+    assert (message.recording, message.stage, message.disposition) == ("m", "voicemail", "ANSWERED")

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from conf.errors import ConfError, ConfInvalid
 from pbx.cli import COMMANDS, RunOptions, build_app
 from pbx.control.messages import ControlError
-from storage.ports import HistoryQuery, StorageUnavailable
+from storage.ports import HistoryQuery, RecordingQuery, StorageUnavailable
 from tests.support.control import CALL, ROW, FakeOperator, control_server
 
 OFFICE = """
@@ -110,6 +110,39 @@ async def test_a_test_of_the_mail_says_what_became_of_it(tmp_path: Path) -> None
     assert done.stdout == "the mail server took the letter to anna@example.com\n"
     failed = await asked(tmp_path, "mail", "test", "nobody@example.com")
     assert (failed.exit_code, failed.stderr) == (1, "zvon: the mail server refuses the recipient nobody@example.com\n")
+
+
+@pytest.mark.real_loop
+async def test_recordings_are_a_table_for_people_and_objects_for_scripts(tmp_path: Path) -> None:
+    operator = FakeOperator()
+    arguments = ("--id", "zvon-1.1", "--from", "2023-11-14", "--to", "2023-11-14", "--limit", "2")
+    head, first, second = (
+        await asked(tmp_path, "recordings", "list", *arguments, operator=operator)
+    ).stdout.splitlines()
+    assert head.split() == ["ID", "STARTED", "FROM", "TO", "KIND", "LENGTH", "STATE", "FORMAT", "LINKEDID"]
+    assert all(text in first for text in ("2023/11/14/22/c1-call-1", "101 Anna", "0:12", "done", "opus"))
+    assert "running" in second
+    (query,) = operator.recording_queries
+    assert query == RecordingQuery("zvon-1.1", from_at=1_699_920_000.0, to_at=1_700_006_400.0, limit=2)
+    found, _ = await document(tmp_path, "recordings", "list")
+    assert (found["id"], found["started_at"]) == ("2023/11/14/22/c1-call-1", "2023-11-14T22:13:20.000Z")
+    assert (found["seconds"], found["channels"], found["caller_channel"]) == (12.5, 2, 1)
+
+
+@pytest.mark.real_loop
+async def test_recordings_are_exported_under_names_for_people_and_nothing_is_written_over(tmp_path: Path) -> None:
+    mp3 = tmp_path / "made.mp3"
+    mp3.write_bytes(b"sound")
+    operator, folder = FakeOperator(mp3=mp3), tmp_path / "a" / "b"
+    id = "2023/11/14/22/c1-call-1"
+    done = await asked(tmp_path, "recordings", "export", id, id, "--folder", str(folder), operator=operator)
+    names = ["2023-11-14_22-13-20_101_102.mp3", "2023-11-14_22-13-20_101_102_2.mp3"]
+    assert done.stdout.splitlines() == [str(folder / name) for name in names]
+    assert {file.read_bytes() for file in folder.iterdir()} == {b"sound"}
+    failed = await asked(tmp_path, "recordings", "export", "nothing", operator=operator)
+    assert failed.stderr == "zvon: there is no recording nothing; `zvon recordings list` shows them\n"
+    failed = await asked(tmp_path, "recordings", "export", id, "--folder", str(mp3), operator=operator)
+    assert (failed.exit_code, failed.stderr) == (1, f"zvon: {mp3 / names[0]} cannot be written: File exists\n")
 
 
 @pytest.mark.real_loop

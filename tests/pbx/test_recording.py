@@ -82,7 +82,7 @@ async def test_the_recording_number_plays_back_what_it_recorded_and_keeps_nothin
     await asyncio.sleep(1)
     (start,) = pbx.engine.of(StartRecording)
     path = Path(start.path)
-    assert path.parent.parent.parent.parent == tmp_path, "by year, month and day"
+    assert path.parent == tmp_path / "2023/11/14/22", "by year, month, day and hour"
     os.makedirs(path.parent)
     os.mknod(path)
     if hangs_up:

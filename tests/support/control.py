@@ -5,11 +5,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pbx.control.messages import CallView, ChangeView, ControlError, LineView, PlanView, RegistrationView, TraceView
+from pbx.control.messages import (
+    CallView,
+    ChangeView,
+    ControlError,
+    LineView,
+    PlanView,
+    RecordingFileView,
+    RegistrationView,
+    TraceView,
+)
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
-from storage.ports import HistoryQuery
-from storage.records import CdrRow
+from storage.ports import HistoryQuery, RecordingQuery
+from storage.records import CdrRow, StoredRecording
 
 T = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
@@ -40,6 +49,17 @@ ROW = CdrRow(
     sip_call_ids=("a@x", "b@y"),
     quality={"from_jitter_ms": 1.5},
 )
+RECORDINGS = [
+    StoredRecording(
+        *("2023/11/14/22/c1-call-1", "c1", "zvon-1.1", T, "101", "102", "Anna", "call", "done"),
+        seconds=12.5,
+        channels=2,
+        caller_channel=1,
+        format="opus",
+        suffix=".opus",
+    ),
+    StoredRecording("2023/11/14/22/c2-call-2", "c2", "zvon-1.2", T + 60, "103", "104"),
+]
 PLAN = PlanView((ChangeView("add", "terminal", "106"), ChangeView("change", "terminal", "101", ("max_calls 1 -> 2",))))
 
 
@@ -57,6 +77,8 @@ class FakeOperator:
     transferred: list[tuple[str, str]] = field(default_factory=list)
     traces: dict[str, TraceView] = field(default_factory=dict)
     traced: list[tuple[str, bool]] = field(default_factory=list)
+    recording_queries: list[RecordingQuery] = field(default_factory=list)
+    mp3: Path | None = None
 
     async def status(self) -> dict[str, object]:
         return {"version": "0.1.0", "uptime_s": 12, "sip": {"udp": "127.0.0.1:5060", "dropped": {"no_via": 3}}}
@@ -107,6 +129,15 @@ class FakeOperator:
         view = await self.plan(text, source_name)
         self.applied.append((text, source_name))
         return PlanView(view.changes, applied=True)
+
+    async def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]:
+        self.recording_queries.append(query)
+        return RECORDINGS[query.offset : query.offset + query.limit]
+
+    async def export_recording(self, id: str) -> RecordingFileView:
+        if self.mp3 is None or id not in [each.id for each in RECORDINGS]:
+            raise ControlError(f"there is no recording {id}; `zvon recordings list` shows them")
+        return RecordingFileView(str(self.mp3), "2023-11-14_22-13-20_101_102.mp3")
 
     async def test_mail(self, address: str) -> str:
         if address.startswith("nobody"):

@@ -1,0 +1,81 @@
+"""Commands of two words: `zvon mail test`, `zvon recordings list`."""
+
+import shutil
+from itertools import chain, count
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
+
+MAIL_TEST_S = 180.0  # each answer of a mail server may take half a minute
+EXPORT_S = 1800.0  # hours of conversation take minutes to become MP3 beside everything else
+LISTED = 50
+
+
+def mail_test(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets the letter.")], data: Data = VAR
+) -> None:
+    """Send a letter now and say what the mail server made of it."""
+    with server_of(data, timeout_s=MAIL_TEST_S) as server:
+        typer.echo(server.test_mail(address))
+
+
+def recordings_list(
+    id: Annotated[str, typer.Option(metavar="LINKEDID", help="Those of one conversation.")] = "",
+    start: Start = "",
+    end: End = "",
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = LISTED,
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """List recordings, newest first."""
+    from pbx.cli_output import json_text, print_recordings, view_object
+    from storage.ports import RecordingQuery
+
+    query = RecordingQuery(
+        linkedid=id,
+        from_at=time_of(start, "--from"),
+        to_at=time_of(end, "--to", end_of_day=True),
+        limit=limit,
+    )
+    with server_of(data) as server:
+        found = server.recordings(query)
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_recordings(found)
+
+
+def recordings_export(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `zvon recordings list` shows them.")],
+    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the files go.")] = Path(),
+    data: Data = VAR,
+) -> None:
+    """Write recordings as MP3 files, named by date and both numbers."""
+    from pbx.control.messages import ControlError
+
+    with server_of(data, timeout_s=EXPORT_S) as server:
+        for id in ids:
+            found = server.export_recording(id)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                typer.echo(shutil.copyfile(found.path, _free_name(folder / found.name)))
+            except OSError as error:
+                raise ControlError(f"{folder / found.name} cannot be written: {error.strerror}") from None
+
+
+GROUPS: dict[str, tuple[str, Commands]] = {
+    "mail": ("Mail that the server sends.", {"test": (mail_test, "zvon mail test belkina@example.com")}),
+    "recordings": (
+        "Recordings of calls.",
+        {
+            "list": (recordings_list, "zvon recordings list --from 2026-11-22 --json"),
+            "export": (recordings_export, "zvon recordings export 2026/11/22/09/zvon-1764000000.7-call-12"),
+        },
+    ),
+}
+
+
+def _free_name(file: Path) -> Path:
+    """Nothing that is there is written over: two calls may have begun in one second."""
+    others = (file.with_stem(f"{file.stem}_{number}") for number in count(2))
+    return next(each for each in chain([file], others) if not each.exists())
