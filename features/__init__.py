@@ -1,18 +1,28 @@
 """What a call can be: every app of the server, and what stands behind which number."""
 
+from features.barred import Barred
+from features.do_not_disturb import SetDoNotDisturb
+from features.forward_codes import ForwardAll, ForwardNoMore
+from features.ring_group import RingGroup
 from features.terminal_call import TerminalCall
 from features.test_numbers import ECHO_NUMBER, RECORDING_NUMBER, TONE_NUMBER, Echo, MilliwattTone, RecordAndPlayBack
-from pbx.api import Apps, Terminal
+from pbx.api import BARRED, Apps, Group, Terminal
 
 
 def make_apps() -> Apps:
     """The apps of one server: those that share something longer than a call share it within."""
     return Apps(
-        of_entry={Terminal: TerminalCall},
+        of_entry={Terminal: TerminalCall, Group: RingGroup},
         numbers={
             ECHO_NUMBER: Echo(),
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),
         },
-        services={},
+        services={BARRED: Barred()},
+        codes={
+            "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
+            "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),
+            "forward_on": ForwardAll,
+            "forward_off": ForwardNoMore,
+        },
     )

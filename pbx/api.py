@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
-from pbx.apps import App, Apps, GoTo, Next
+from pbx.apps import BARRED, App, Apps, GoTo, Next
 from pbx.bridge import Bridge
 from pbx.bus import Bus, Detach
 from pbx.call import Call
@@ -24,10 +24,13 @@ from pbx.cause import (
     NORMAL,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    NOT_RESPONDING,
+    PEER_BUSY,
     SERVER_ERROR,
     TIMEOUT,
     UNAVAILABLE,
     Cause,
+    Disposition,
 )
 from pbx.collect import Collect, Collected, Why, collect
 from pbx.dial import DialOutcome, Ringing
@@ -37,7 +40,7 @@ from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.recording import Recording, Wanted
 from pbx.states import States
-from storage.records import Office, Terminal
+from storage.records import Group, Office, Terminal, User
 
 
 class AppContext(Protocol):
@@ -71,6 +74,15 @@ class AppContext(Protocol):
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number."""
 
+    def party(self, terminal: Terminal) -> Party:
+        """Who is at a terminal."""
+
+    def owner(self, terminal: Terminal) -> User | None:
+        """The person that a terminal belongs to."""
+
+    def may_pick_up(self, picker: str, number: str) -> bool:
+        """Whether the terminal `picker` may answer a call that rings at `number` (GRP-8)."""
+
     def is_reachable(self, terminal: Terminal) -> bool:
         """At least one phone of it is registered and answers."""
 
@@ -82,6 +94,13 @@ class AppContext(Protocol):
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
+
+    def sound(self, id: str) -> FileSource | None:
+        """A sound of the office; None where it has none with that id."""
+
+    @property
+    def hold_music(self) -> PlaySource:
+        """What is heard by who is held; plays on for ever."""
 
     def play_hold(self, leg: Leg) -> None:
         """Music on hold until `leg.stop_plays()`."""
@@ -103,6 +122,7 @@ class Observer(Protocol):
 
 
 __all__ = [
+    "BARRED",
     "BUSY",
     "DECLINED",
     "FORBIDDEN",
@@ -110,7 +130,9 @@ __all__ = [
     "NORMAL",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
+    "NOT_RESPONDING",
     "NO_ANSWER",
+    "PEER_BUSY",
     "SERVER_ERROR",
     "TIMEOUT",
     "UNAVAILABLE",
@@ -125,8 +147,10 @@ __all__ = [
     "Collected",
     "Detach",
     "DialOutcome",
+    "Disposition",
     "FileSource",
     "GoTo",
+    "Group",
     "Leg",
     "MediaRefused",
     "Next",
@@ -142,6 +166,7 @@ __all__ = [
     "States",
     "Terminal",
     "ToneSource",
+    "User",
     "Wanted",
     "Why",
     "collect",

@@ -6,19 +6,22 @@ stopped (IVR-14, FWD-17).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pbx.cause import LOOP, NORMAL, NOT_FOUND, Cause
+from pbx.cause import LOOP, NORMAL, NOT_FOUND, UNAVAILABLE, Cause
 from pbx.directory import Directory
 from pbx.events import StageEntered, StageLeft
-from pbx.party import Party
-from storage.records import Entry, Terminal
+from pbx.party import Party, PartyKind
+from storage.records import DIALLED_CODES, Entry, Terminal
 
 if TYPE_CHECKING:
     from pbx.api import AppContext, Observer
     from pbx.call import Call
 
+DIAL = "dial"  # the stage in which people are rung
+RING_PEOPLE = frozenset((DIAL, "group"))
+BARRED = "barred"  # the service that callers hear who may not dial a number (GRP-7)
 MOST_STAGES = 50  # a caller who is lost in menus for so long is lost
 
 
@@ -46,11 +49,13 @@ class App(Protocol):
 @dataclass(frozen=True, slots=True)
 class Apps:
     """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
-    `services` are targets that nobody can dial (FEAT-35). `observers` live as long as the server."""
+    `services` are targets that nobody can dial (FEAT-35). `codes` make the app of a code of `[features]`, by its name
+    there, out of what was dialled after it (FEAT-1). `observers` live as long as the server."""
 
     of_entry: Mapping[type[Any], Callable[[Any], App]]
     numbers: Mapping[str, App]
     services: Mapping[str, App]
+    codes: Mapping[str, Callable[[str], App]] = field(default_factory=dict)
     observers: Sequence["Observer"] = ()
 
     def find(self, directory: Directory, number: str) -> tuple[Party, App | None]:
@@ -59,7 +64,7 @@ class Apps:
         make = self.of_entry.get(type(entry))
         if entry is not None and make is not None:
             return self._party(directory, number, entry), make(entry)
-        app = self.numbers.get(number)
+        app = self.numbers.get(number) or self._of_code(directory, number)
         if app is not None:
             return Party.of_application(number, app.name), app
         return Party.unknown(number), None
@@ -69,7 +74,14 @@ class Apps:
         app = self.services.get(target)
         if app is not None:
             return Party.of_application(target, app.name), app
-        return self.find(directory, target)
+        party, app = self.find(directory, target)
+        return (party, app) if app is not None else (directory.outside(target) or party, None)
+
+    def _of_code(self, directory: Directory, number: str) -> App | None:
+        """The document knows no code that is the beginning of another one, or of a number."""
+        codes = ((name, getattr(directory.office.features, name)) for name in DIALLED_CODES if name in self.codes)
+        found = next(((name, code) for name, code in codes if code and number.startswith(code)), None)
+        return self.codes[found[0]](number.removeprefix(found[1])) if found is not None else None
 
     @staticmethod
     def _party(directory: Directory, number: str, entry: Entry) -> Party:
@@ -92,11 +104,19 @@ async def run_stages(call: "Call", party: Party, app: App, ctx: "AppContext") ->
             return step
         party, found = ctx.route(step.target)
         if found is None:
-            call.log.warning("the call was sent to a number that does not exist", target=step.target)
-            return NOT_FOUND
+            return _nowhere(call, party)
         app = found
     call.log.warning("the call was handed on too often", stages=MOST_STAGES)
     return LOOP
+
+
+def _nowhere(call: "Call", party: Party) -> Cause:
+    """History tells where the call should have gone."""
+    cause = UNAVAILABLE if party.kind is PartyKind.OUTSIDE else NOT_FOUND
+    call.log.warning("the call was sent where nobody can be reached", target=party.number, cause=cause.name)
+    _enter(call, party, DIAL)
+    _leave(call, cause)
+    return cause
 
 
 def _enter(call: "Call", party: Party, stage: str) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from pbx.bridge import Bridge
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
-from pbx.diversion import Way
+from pbx.diversion import Diverted, Way
 from pbx.events import CallEnded, CallId, CallLinked, CallStarted, LegMoved
 from pbx.media_session import MediaRefused
 from pbx.party import Party
@@ -40,6 +40,7 @@ class Call:
         self._media_group: int = services.new_id() if near is None else near.media_group
         self.referred_by: Party | None = None
         self.way = Way()
+        self.transferred = ""  # "blind", "attended": a transfer's call
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""
@@ -114,6 +115,15 @@ class Call:
         """This call turned out to belong to that conversation."""
         self.linkedid = linkedid
         self.services.publish(CallLinked(self.services.clock.wall(), self.id, linkedid))
+
+    def send_on(self, party: Party, to: str, status: int, *, most: int, had_rung: bool = False) -> Cause | None:
+        """`party`, or a rule of it, sends the call on to the number `to`; why that may not be. `most`: how often a call
+        may be sent on."""
+        refusal = self.way.refusal(to, self.to.number, most)
+        if refusal is None:
+            self.only = None  # that named a phone of the number that was dialled
+            self.way = self.way.further(Diverted(party, to, status, had_rung))
+        return refusal
 
     def begin(self, caller: Party, stage: str = "") -> None:
         """Announce the call; its legs come after. `stage` is what its first row is called when the app behind `to` does

@@ -140,8 +140,10 @@ CANCELLED = Cause("cancelled", 487, 16, NOANSWER)
 NO_ANSWER = Cause("no_answer", 480, 19, NOANSWER, may_retry=True)
 BUSY = Cause("busy", 486, 17, Disposition.BUSY)
 DECLINED = Cause("declined", 603, 21, Disposition.BUSY)
+NOT_RESPONDING = replace(NO_ANSWER, name="not_responding", q850=18)
 OPERATOR = Cause("operator", 480, 31, NOANSWER)
 UNAVAILABLE = Cause("unavailable", 480, 20, FAILED, may_retry=True)
+PEER_BUSY = replace(UNAVAILABLE, name="peer_busy", q850=41)
 TIMEOUT = Cause("timeout", 480, 102, FAILED, may_retry=True)
 NOT_FOUND = Cause("not_found", 404, 1, FAILED, may_retry=True)
 NUMBER_CHANGED = Cause("number_changed", 410, 22, FAILED, may_retry=True)
@@ -191,7 +193,7 @@ BY_STATUS: dict[int, Cause] = {
     408: TIMEOUT,
     410: NUMBER_CHANGED,
     430: UNAVAILABLE,  # the flow to the phone is gone (RFC 5626 §5.3)
-    480: replace(NO_ANSWER, name="not_responding", q850=18),
+    480: NOT_RESPONDING,
     481: SERVER_ERROR,
     484: INCOMPLETE,
     485: replace(NOT_FOUND, name="ambiguous"),
@@ -199,7 +201,7 @@ BY_STATUS: dict[int, Cause] = {
     487: CANCELLED,
     500: SERVER_ERROR,
     502: replace(UNAVAILABLE, name="bad_gateway", q850=38),
-    503: replace(UNAVAILABLE, name="peer_busy", q850=41),
+    503: PEER_BUSY,
     504: TIMEOUT,
     600: BUSY,
     603: DECLINED,

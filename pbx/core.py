@@ -9,11 +9,11 @@ from pathlib import Path
 
 import structlog
 
-from media.api import EndpointCreated, Refused
+from media.api import EndpointCreated, FileSource, PlaySource, Refused
 from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
-from pbx.apps import App, Apps, run_stages
+from pbx.apps import BARRED, App, Apps, run_stages
 from pbx.bus import Bus
 from pbx.call import Call
 from pbx.cause import (
@@ -34,6 +34,7 @@ from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
+from pbx.isolation import may_call, may_pick_up
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailboxes import Mailboxes
@@ -78,7 +79,7 @@ from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
-from storage.records import Office, Terminal
+from storage.records import Office, Terminal, User
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
@@ -278,6 +279,8 @@ class Pbx:
             return
         only = self.location.addressee(request.uri)
         to, app = self._apps.find(self.directory, dialled(request) if only is None else only.number)
+        if not may_call(self.directory, terminal.number, to.number):
+            app = self._apps.services.get(BARRED)
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
@@ -370,6 +373,22 @@ class Pbx:
 
     def calls_at(self, number: str) -> int:
         return self.services.active.count(number)
+
+    def party(self, terminal: Terminal) -> Party:
+        return self.directory.party(terminal)
+
+    def owner(self, terminal: Terminal) -> User | None:
+        return self.directory.owner(terminal)
+
+    def may_pick_up(self, picker: str, number: str) -> bool:
+        return may_pick_up(self.directory, picker, number)
+
+    def sound(self, id: str) -> FileSource | None:
+        return self.services.sound.file(id)
+
+    @property
+    def hold_music(self) -> PlaySource:
+        return self.services.sound.hold
 
     def play_hold(self, leg: Leg) -> None:
         self.services.sound.play_hold(leg)

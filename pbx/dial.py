@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from media.api import PlaySource
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
 from pbx.leg import Leg, LegState
 
@@ -21,12 +22,15 @@ _BEST_FIRST = (DECLINED, BUSY, NO_ANSWER, NOT_ACCEPTABLE)  # a 6xx before all ot
 
 @dataclass(frozen=True, slots=True)
 class DialOutcome:
-    """`answered` is the leg that won, or None and `cause` says why nobody did; `redirected` is the leg whose phone
-    sends the call on. `refusals`: what became of each number that did not answer."""
+    """`answered` is the leg that won, or None and `cause` says why nobody did; `sent_on_to` is the number of the office
+    that a phone sends the call on to. `has_rung`: at least one phone. `refusals`: what became of each number that did
+    not answer."""
 
     answered: Leg | None
     cause: Cause
-    redirected: Leg | None = None
+    sent_on_to: str = ""
+    has_rung: bool = field(default=False, compare=False)
+    redirected: Leg | None = field(default=None, compare=False)
     refusals: Mapping[str, Cause] = field(default_factory=dict, compare=False)
 
 
@@ -34,12 +38,14 @@ class DialOutcome:
 class Ringing:
     """How terminals are rung, `ring_s` seconds at most. `ignores_limit`: also those that have as many calls as they may
     (EXT-8). `follows`: a phone may send the call on (FWD-11). `label` stands before the caller's name on the phones
-    (QUE-4). `on_ringing` is called in place of letting the caller hear that it rings."""
+    (QUE-4). `hears` is what the caller hears in place of ringing (RBT-1), one after the other, each when the one before
+    has ended or cannot be played. `on_ringing` is called in place of letting the caller hear anything."""
 
     ring_s: float = RING_CAP_S
     ignores_limit: bool = False
     follows: bool = True
     label: str = ""
+    hears: tuple[PlaySource, ...] = ()
     on_ringing: Callable[[], None] | None = None
 
 
@@ -47,19 +53,19 @@ PLAINLY = Ringing()
 
 
 class Attempt:
-    """Watches the legs that ring together. A caller who is answered already is played a ringing tone, unless
-    `on_ringing` is called instead. With several numbers (`is_shared`) each refuses for itself only."""
+    """Watches the legs that ring together. A caller who is answered already is played a ringing tone, unless `how` has
+    something else. With several numbers (`is_shared`) each refuses for itself only."""
 
     def __init__(
         self,
         call: "Call",
         legs: Sequence[Leg],
-        on_ringing: Callable[[], None] | None = None,
+        how: Ringing = PLAINLY,
         *,
         to_come: int = 0,
         is_shared: bool = False,
     ) -> None:
-        self._call, self._legs, self._on_ringing = call, list(legs), on_ringing
+        self._call, self._legs, self._how = call, list(legs), how
         self._is_shared = is_shared
         self._to_come = to_come  # phones that are being woken
         self._plays = False
@@ -85,10 +91,10 @@ class Attempt:
     def _nobody_left(self) -> bool:
         return not self._to_come and all(each.is_ended for each in self._legs)
 
-    async def outcome(self, ring_s: float = RING_CAP_S) -> DialOutcome:
+    async def outcome(self) -> DialOutcome:
         """Wait for the first answer, the last refusal, or the end of the ringing time."""
         self._call.attempt = self
-        timer = asyncio.get_running_loop().call_later(ring_s, self._rung_out)
+        timer = asyncio.get_running_loop().call_later(self._how.ring_s, self._rung_out)
         try:
             for leg in self._legs:
                 self._changed(leg)
@@ -100,6 +106,7 @@ class Attempt:
             timer.cancel()
             self._call.attempt = None
             if self._plays:
+                self._plays = False
                 self._call.caller.stop_plays()
             for leg in self._legs:
                 leg.watch = None
@@ -107,7 +114,9 @@ class Attempt:
         refusals = {leg.party.number: leg.cause for leg in self._legs if leg.cause is not None}
         self._give_up(cause if winner is None else ANSWERED_ELSEWHERE, winner)
         redirected = next((leg for leg in self._legs if leg.redirect is not None), None) if winner is None else None
-        return DialOutcome(winner, cause if redirected is None else redirected.cause or cause, redirected, refusals)
+        has_rung = any(leg.has_rung for leg in self._legs)
+        cause = cause if redirected is None else redirected.cause or cause
+        return DialOutcome(winner, cause, has_rung=has_rung, redirected=redirected, refusals=refusals)
 
     def _rung_out(self) -> None:
         """The ringing time is over."""
@@ -128,19 +137,33 @@ class Attempt:
             self._caller_hears(leg)
 
     def _caller_hears(self, leg: Leg) -> None:
-        if self._on_ringing is not None:
-            self._on_ringing()
+        if self._how.on_ringing is not None:
+            self._how.on_ringing()
             return
         caller = self._call.caller
-        if leg.has_early_media and self._early is None:
+        if self._how.hears:
+            caller.ring(like=leg.media.codec, early_media=True)
+            if caller.is_answered or caller.has_early_media:
+                self._play(self._how.hears)
+        elif leg.has_early_media and self._early is None:
             self._early = leg
             caller.ring(like=leg.media.codec, early_media=True)
             self._call.connect(caller, leg)
-        elif caller.is_answered and self._early is None and not self._plays:
-            self._plays = True
-            caller.start_play(self._call.services.sound.tones.ringback)
+        elif caller.is_answered and self._early is None:
+            self._play(())
         else:
             caller.ring()
+
+    def _play(self, sources: Sequence[PlaySource]) -> None:
+        """Let the caller hear the sources, the ringing tone at last."""
+        if not self._plays:
+            self._plays = True
+            self._play_next([*sources, self._call.services.sound.tones.ringback])
+
+    def _play_next(self, sources: Sequence[PlaySource]) -> None:
+        if self._plays and sources and not self._call.caller.is_ended:
+            playing = self._call.caller.start_play(sources[0])
+            playing.add_done_callback(lambda _: self._play_next(sources[1:]))
 
     def _give_up(self, cause: Cause, winner: Leg | None) -> None:
         """Stop what still rings; the early media of a leg that lost ends with it."""

@@ -6,9 +6,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from pbx.party import Party
 from sipcore.auth.digest import Ha1, ha1
-from storage.records import OFFICE_LISTS, Entry, Office, Terminal, User
+from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, Office, Terminal, User
 
 _SOURCES_KEPT = 10_000
+LONGEST_NUMBER = 8  # of the office (AMB-1)
 Network = IPv4Network | IPv6Network
 
 
@@ -61,6 +62,32 @@ class Directory:
             owner = self._users.get(terminal.owner)
             found = self._parties[terminal.number] = Party.of_terminal(terminal, owner, self.office.language)
         return found
+
+    def owner(self, terminal: Terminal) -> User | None:
+        """The person that a terminal belongs to."""
+        return self._users.get(terminal.owner)
+
+    def outside(self, number: str) -> Party | None:
+        """Who is at a number that can only be one outside: the mobile of a person (USR-4), or none of an office."""
+        person = self._mobiles.get(number.lstrip("+"))
+        is_outside = person is not None or number.startswith("+") or len(number) > LONGEST_NUMBER
+        return Party.outside(number, person.name if person is not None else "") if is_outside else None
+
+    @cached_property
+    def _mobiles(self) -> dict[str, User]:
+        return {user.mobile.lstrip("+"): user for user in self.office.users if user.mobile}
+
+    def employee_group(self, terminal: Terminal) -> EmployeeGroup | None:
+        """The group of a terminal's owner; the default one for everybody else (GRP-9)."""
+        return self._group_of.get(terminal.owner) or self._default_group
+
+    @cached_property
+    def _group_of(self) -> dict[str, EmployeeGroup]:
+        return {user: group for group in self.office.employee_groups for user in group.members}
+
+    @cached_property
+    def _default_group(self) -> EmployeeGroup | None:
+        return next((group for group in self.office.employee_groups if group.is_default), None)
 
     def trusts(self, source: str) -> dict[str, Terminal]:
         """The terminals that trust a source address, by number; not to be changed."""

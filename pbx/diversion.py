@@ -1,7 +1,8 @@
-"""Calls that a phone sends on (3xx): where they may go, how often, and what the next phone is told of it.
+"""Calls that a phone (3xx) or a rule sends on: where they may go, how often, and what the next phone is told of it.
 
-A phone redirects to numbers of the office only (FEAT-10). Each number is tried once in a call, and at most `MOST` times
-a call goes on (FWD-17), so that phones which redirect to each other make no loop (RFC 3261 §8.1.3.4, RFC 5806 §7).
+A phone redirects to numbers of the office only (FEAT-10); rules of terminals send calls on in the same way. Each number
+is tried once in a call, and a call goes on only so often (FWD-17), so that phones which redirect to each other make no
+loop (RFC 3261 §8.1.3.4, RFC 5806 §7).
 """
 
 from dataclasses import dataclass, replace
@@ -16,12 +17,14 @@ from sipcore.headers import Diversion, HistoryInfo
 from sipcore.message import Request, Response
 from sipcore.uri import SipUri, TelUri, Uri
 
-MOST = 10  # FWD-17
+MOST = 10  # steps before us that are believed
+_REASONS = {486: "user-busy", 408: "no-answer", 503: "unavailable"}
 
 
 @dataclass(frozen=True, slots=True)
 class Diverted:
-    """One step: `party` sent the call on to the number `to` with that status, `had_rung` first or at once."""
+    """One step: `party` sent the call on to the number `to` with that status, `had_rung` first or at once. A rule's
+    status is what a phone would have answered (RFC 4458 §2)."""
 
     party: Party
     to: str
@@ -57,10 +60,11 @@ class Way:
             return cls(hops=hops, breadth=breadth)
         return cls(diversions[:MOST], history[: 2 * MOST], hops=hops, breadth=breadth)
 
-    def refusal(self, number: str, first: str) -> Cause | None:
-        """Why the call may not go on to that number; `first` is the one that was dialled."""
+    def refusal(self, number: str, first: str, most: int) -> Cause | None:
+        """Why the call may not go on to that number; `first` is the one that was dialled, `most` how often calls go
+        on at all."""
         is_loop = number in {first, *(step.to for step in self.steps)}
-        return LOOP if is_loop or len(self.diversions) + len(self.steps) >= MOST else None
+        return LOOP if is_loop or len(self.diversions) + len(self.steps) >= most else None
 
     def spread(self, phones: int) -> "Way | None":
         """The way on to so many phones at once; None when those are too many."""
@@ -119,7 +123,7 @@ def _number(uri: Uri, hosts: set[str]) -> str:
 
 def _diversion(step: Diverted, host: str) -> str:
     privacy = "full" if step.party.is_private else "off"
-    reason = "deflection" if step.had_rung else "unconditional"
+    reason = _REASONS.get(step.status) or ("deflection" if step.had_rung else "unconditional")
     return f"{from_value(step.party, host)};reason={reason};counter=1;privacy={privacy}"
 
 

@@ -1,13 +1,14 @@
 """What callers hear of an office that is nobody's voice: tones of its country, music while they are held."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from media.api import PlaySource, SharedSource, ToneSource
+from media.api import FileSource, PlaySource, SharedSource, ToneSource
 from pbx.cause import Cause
 from pbx.tones import CountryTones, tones_of
 from storage.records import Office
@@ -32,12 +33,19 @@ class OfficeSound:
 
     tones: CountryTones
     hold: PlaySource
+    files: Mapping[str, str] = field(default_factory=dict)  # by the id of the sound
 
     @classmethod
     def of(cls, office: Office) -> "OfficeSound":
         own = tuple(each.file for each in office.sounds if each.music)
         music = SharedSource(own) if own else _installed()
-        return cls(tones_of(office.country, office.language), music or HOLD_TONE)
+        files = {each.id: each.file for each in office.sounds}
+        return cls(tones_of(office.country, office.language), music or HOLD_TONE, files)
+
+    def file(self, id: str) -> FileSource | None:
+        """A sound of the office by its id."""
+        path = self.files.get(id)
+        return FileSource(path) if path is not None else None
 
     async def play_failure(self, leg: "Leg", cause: Cause) -> None:
         """Who is answered already cannot be refused: the tone of the country says it for a while."""

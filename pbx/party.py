@@ -14,6 +14,7 @@ DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2
 class PartyKind(StrEnum):
     TERMINAL = "terminal"
     APPLICATION = "application"
+    OUTSIDE = "outside"
     UNKNOWN = "unknown"
 
 
@@ -45,6 +46,11 @@ class Party:
     @classmethod
     def of_application(cls, number: str, name: str) -> "Party":
         return cls(PartyKind.APPLICATION, number, display_name(name))
+
+    @classmethod
+    def outside(cls, number: str, name: str = "") -> "Party":
+        """Whoever is at a number outside the office."""
+        return cls(PartyKind.OUTSIDE, number, display_name(name))
 
     @classmethod
     def unknown(cls, number: str) -> "Party":

@@ -10,7 +10,7 @@ from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
 from pbx.cause import BUSY, TOO_BROAD, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import PLAINLY, Attempt, DialOutcome, Ringing, best_cause
-from pbx.diversion import Diverted, redirected_to
+from pbx.diversion import redirected_to
 from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.flows import FlowFailover
@@ -60,30 +60,22 @@ class Ringer:
     async def ring(self, call: "Call", terminals: "Sequence[Terminal]", how: Ringing = PLAINLY) -> DialOutcome:
         """Ring every contact of the terminals at once (EXT-13); busy at `max_calls` (EXT-7). A phone that redirects
         decides for all of its terminal, if that is the only one."""
-        while True:
-            outcome = await self._ring_once(call, terminals, how)
-            if outcome.redirected is None or not how.follows or len(terminals) > 1:
-                return replace(outcome, redirected=None)
-            further = self._follow(call, outcome.redirected)
-            if isinstance(further, Cause):
-                return DialOutcome(None, further)
-            terminals = [further]
+        outcome = await self._ring_once(call, terminals, how)
+        if outcome.redirected is None or not how.follows or len(terminals) > 1:
+            return outcome
+        return self._sent_on(call, outcome.redirected, outcome)
 
-    def _follow(self, call: "Call", leg: Leg) -> "Terminal | Cause":
-        """The terminal that a phone sends the call on to, or why it does not go there."""
+    def _sent_on(self, call: "Call", leg: Leg, outcome: DialOutcome) -> DialOutcome:
+        """Where a phone sends the call on to, or why it does not go there (FWD-11)."""
         response, pbx = leg.redirect, self._pbx
         assert response is not None
         known = {leg.side.host, pbx.directory.realm}
         number = redirected_to(response, {host.lower() for host in known})
-        terminal = pbx.terminal(number)
-        if terminal is None:
-            return leg.cause or UNAVAILABLE
-        refusal = call.way.refusal(number, call.to.number)
-        if refusal is not None:
-            return refusal
-        call.only = None  # that named a phone of the number that was dialled
-        call.way = call.way.further(Diverted(leg.party, number, response.status, leg.has_rung))
-        return terminal
+        if pbx.route(number)[1] is None:
+            return outcome
+        most = pbx.office.forwarding.max_forwards
+        refusal = call.send_on(leg.party, number, response.status, most=most, had_rung=leg.has_rung)
+        return replace(outcome, sent_on_to=number) if refusal is None else replace(outcome, cause=refusal)
 
     async def _ring_once(self, call: "Call", terminals: "Sequence[Terminal]", how: Ringing) -> DialOutcome:
         phones, refusals = self._phones(call, terminals, how)
@@ -116,12 +108,12 @@ class Ringer:
         asleep = self._pbx.waker.asleep([each.target for each in phones])
         awake = [each for each in phones if each.target not in asleep]
         legs = await self._invite_all(call, awake, invites) if awake else []
-        attempt = Attempt(call, legs, how.on_ringing, to_come=len(asleep), is_shared=is_shared)
+        attempt = Attempt(call, legs, how, to_come=len(asleep), is_shared=is_shared)
         wakings = [
             asyncio.ensure_future(self._wake(call, each, attempt, invites)) for each in phones if each.target in asleep
         ]
         try:
-            return await attempt.outcome(how.ring_s)
+            return await attempt.outcome()
         finally:
             for waking in wakings:
                 waking.cancel()

@@ -10,6 +10,7 @@ numbers outside the office (FEAT-10).
 import asyncio
 from typing import TYPE_CHECKING
 
+from pbx.isolation import may_call
 from pbx.numbering import number_of
 from pbx.party import Party
 from pbx.transfer_app import Reports, Transfer
@@ -79,9 +80,13 @@ class Transfers:
             marks |= {leg.id for leg in (consulting, who_talks_to(consulting)) if leg is not None}
         elif not isinstance(referral.uri, SipUri | TelUri):
             return 416
-        elif not self._is_ours(referral.uri, request):
+        elif not self._is_ours(referral.uri, request) or not self._may_call(transferor, number_of(referral.uri)):
             return 403
         return 491 if self._busy & marks else 0
+
+    def _may_call(self, transferor: "Leg", number: str) -> bool:
+        """Nobody reaches by a transfer whom it may not call (GRP-7)."""
+        return may_call(self._pbx.directory, transferor.party.number, number)
 
     def _consulting(self, transferor: "Leg", referral: Referral) -> "Leg | None":
         """The other leg of the same phone that the REFER names; nobody else's (RFC 3891 §5)."""
@@ -121,24 +126,23 @@ class Transfers:
 
     def _blind(self, held: Conversation, number: str, reports: Reports, instead_of: "Call | None" = None) -> "Call":
         party, app = self._pbx.route(number)
-        call = self._call(held, party)
+        call = self._call(held, party, "blind" if instead_of is None else "attended")
         marks = {held.mine.id, held.other.id}
-        transfer = BlindTransfer(
-            self._pbx, *held, reports, lambda: self._free(marks), number=number, app=app, instead_of=instead_of
-        )
+        transfer = BlindTransfer(self._pbx, *held, reports, lambda: self._free(marks), app=app, instead_of=instead_of)
         self._run(call, transfer, marks)
         return call
 
     def _attended(self, held: Conversation, consulted: Conversation, reports: Reports) -> None:
         self._link(held.other.call, consulted.mine.call)
-        call = self._call(held, consulted.other.party)
+        call = self._call(held, consulted.other.party, "attended")
         call.take(consulted.other, silently=True)
         marks = {leg.id for leg in (*held, *consulted)}
         transfer = AttendedTransfer(self._pbx, held, consulted, reports, lambda: self._free(marks), self._keep)
         self._run(call, transfer, marks)
 
-    def _call(self, held: Conversation, to: Party) -> "Call":
+    def _call(self, held: Conversation, to: Party, kind: str) -> "Call":
         call = self._pbx.new_call(to, held.other.call)
+        call.transferred = kind
         call.referred_by = held.mine.party
         call.begin(held.other.party, stage="transfer")
         call.take(held.other)

@@ -22,12 +22,14 @@ class Reports:
     """What the sender of a REFER is told; nothing after the final status."""
 
     def __init__(self, pbx: "Pbx", refer: "ReferSubscription | None") -> None:
-        self._driver, self._refer = pbx.driver, refer
+        self._driver, self._refer, self._last = pbx.driver, refer, 0
 
     def tell(self, status: int) -> None:
+        """The same status once."""
         refer = self._refer
-        if refer is None:
+        if refer is None or status == self._last:
             return
+        self._last = status
         if status >= 200:
             self._refer = None
         self._driver.stack.report_refer(refer, status, self._driver.now())
@@ -42,7 +44,7 @@ class Transfer:
     ) -> None:
         self._pbx, self._transferor, self._transferee = pbx, transferor, transferee
         self._reports, self._over = reports, over
-        self._is_settled = self._is_ringing = False
+        self._is_settled = False
 
     async def run(self, call: "Call") -> Cause:
         """Let whoever shall talk, talk; the cause for which it ended."""
@@ -59,17 +61,10 @@ class Transfer:
             self._over()
 
     async def _ring(self, call: "Call", terminal: "Terminal") -> DialOutcome:
-        self._is_ringing = False
         try:
-            return await self._pbx.ring(call, terminal, how=Ringing(on_ringing=self._rings))
+            return await self._pbx.ring(call, terminal, how=Ringing(follows=False))
         except MediaRefused as refusal:
             return DialOutcome(None, Cause.of_refusal(refusal.status))
-
-    def _rings(self) -> None:
-        if not self._is_ringing:
-            self._is_ringing = True
-            self._reports.tell(180)
-            self._transferee.start_play(self._pbx.services.sound.tones.ringback)
 
     async def _talk(self, call: "Call", target: "Leg") -> Cause:
         self._transferee.stop_plays()

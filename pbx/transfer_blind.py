@@ -4,21 +4,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from media.api import LeaveRoom
-from pbx.apps import run_stages
+from pbx.apps import RING_PEOPLE, run_stages
 from pbx.cause import CANCELLED, NOT_FOUND, Cause
+from pbx.events import BusEvent, LegAnswered, LegRinging, StageEntered
+from pbx.media_session import MediaRefused
 from pbx.transfer_app import Reports, Transfer
 
 if TYPE_CHECKING:
-    from pbx.apps import App
+    from pbx.api import App
     from pbx.call import Call
     from pbx.core import Pbx
     from pbx.leg import Leg
-    from storage.records import Terminal
 
 
 class BlindTransfer(Transfer):
-    """Rings the target for the transferee, who is the call's caller. `instead_of`: a call of the transferor to the
-    same target; it is given up first, so that the target is free."""
+    """Lets the app of the target control the transferee, who is the call's caller. `instead_of`: a call of the
+    transferor to the same target; it is given up first, so that the target is free."""
 
     def __init__(
         self,
@@ -28,12 +29,11 @@ class BlindTransfer(Transfer):
         reports: Reports,
         over: Callable[[], None],
         *,
-        number: str,
         app: "App | None",
         instead_of: "Call | None" = None,
     ) -> None:
         super().__init__(pbx, transferor, transferee, reports, over)
-        self._number, self._app, self._instead_of = number, app, instead_of
+        self._app, self._instead_of = app, instead_of
 
     async def run(self, call: "Call") -> Cause:
         """Reach the target, then let both talk."""
@@ -46,23 +46,35 @@ class BlindTransfer(Transfer):
             self.settled()
 
     async def _reach(self, call: "Call") -> Cause:
-        terminal = self._pbx.terminal(self._number)
-        if terminal is not None:
-            return await self._to_terminal(call, terminal)
-        if self._app is not None:
-            return await self._to_application(call, self._app)
-        return await self._failed(call, NOT_FOUND)
+        """The target's own rules hold (FWD-10); when nobody answers in the end the transferee goes back (FWD-15)."""
+        if self._app is None:
+            return await self._failed(call, NOT_FOUND)
+        kinds = (StageEntered, LegRinging, LegAnswered)
+        detach = self._pbx.bus.subscribe(kinds, lambda event: self._happened(call, event))
+        try:
+            cause = await run_stages(call, call.to, self._app, self._pbx)
+        except MediaRefused as refusal:
+            cause = Cause.of_refusal(refusal.status)
+        finally:
+            detach()
+        return cause if self._is_settled else await self._failed(call, cause)
 
-    async def _to_terminal(self, call: "Call", terminal: "Terminal") -> Cause:
-        outcome = await self._ring(call, terminal)
-        if outcome.answered is None:
-            return await self._failed(call, outcome.cause)
-        return await self._talk(call, outcome.answered)
+    def _happened(self, call: "Call", event: BusEvent) -> None:
+        """Somebody rings, or answers; a menu, a queue, a conference takes the call at once."""
+        if getattr(event, "call", "") != call.id:
+            return
+        match event:
+            case LegRinging():
+                self._reports.tell(180)
+            case LegAnswered():
+                self._settle(200)
+            case StageEntered() if event.stage not in RING_PEOPLE and not self._is_settled:
+                self._settle(200)
+                self._part()
 
-    async def _to_application(self, call: "Call", app: "App") -> Cause:
-        self._settle(200)
+    def _part(self) -> None:
+        """The transferee and the transferor do not hear each other any more."""
         if self._transferee.bridge is not None:
             self._transferee.bridge.lost(self._transferee)
         self._pbx.services.submit(LeaveRoom(self._transferee.media.endpoint))
         self._transferee.stop_plays()
-        return await run_stages(call, call.to, app, self._pbx)

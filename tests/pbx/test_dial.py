@@ -7,7 +7,7 @@ import pytest
 
 from pbx import cause
 from pbx.cause import Cause
-from pbx.dial import Attempt, DialOutcome, best_cause
+from pbx.dial import Attempt, DialOutcome, Ringing, best_cause
 from pbx.leg import Leg
 from tests.support.builders import answer_sdp
 from tests.support.fakepbx import PHONE_HOST, FakePbx, ScriptedSide
@@ -17,7 +17,7 @@ async def ringing(n: int) -> tuple[FakePbx, list[Leg], "asyncio.Task[DialOutcome
     pbx = FakePbx("102")
     await pbx.prepare(pbx.call)
     legs = [await pbx.callee(answered=False) for _ in range(n)]
-    task = asyncio.create_task(Attempt(pbx.call, legs).outcome(60))
+    task = asyncio.create_task(Attempt(pbx.call, legs, Ringing(60)).outcome())
     await asyncio.sleep(0)
     return pbx, legs, task
 
@@ -48,7 +48,7 @@ async def test_a_leg_that_ended_or_answered_before_anybody_watched_counts() -> N
     legs = [await pbx.callee(answered=False) for _ in range(2)]
     legs[0].hung_up(cause.BUSY)
     answer(pbx, legs[1])
-    outcome = await Attempt(pbx.call, legs).outcome(60)
+    outcome = await Attempt(pbx.call, legs, Ringing(60)).outcome()
     assert outcome.answered is legs[1]
 
 

@@ -196,8 +196,8 @@ def test_a_call_that_went_on_too_often_elsewhere_goes_no_further() -> None:
     lines = [f"Diversion: <sip:50{n}@gw>" for n in range(MOST + 5)]
     way = Way.of(invite(*lines), is_trusted=True)
     assert len(way.diversions) == MOST
-    assert way.refusal("103", "102") is not None
-    assert Way().refusal("103", "102") is None
+    assert way.refusal("103", "102", MOST) is not None
+    assert Way().refusal("103", "102", MOST) is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from pathlib import Path
 
+from media.api import FileSource, PlaySource
 from pbx.api import App
 from pbx.apps import run_stages
 from pbx.bus import Bus
@@ -14,6 +15,7 @@ from pbx.call import Call
 from pbx.cause import UNAVAILABLE, Cause
 from pbx.clock import Clock
 from pbx.dial import PLAINLY, DialOutcome, Ringing
+from pbx.directory import Directory
 from pbx.events import (
     BusEvent,
     CallEnded,
@@ -26,13 +28,15 @@ from pbx.events import (
     StageEntered,
     StageLeft,
 )
+from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.media_session import MediaAddress, MediaSession
+from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
 from pbx.services import Services
 from pbx.states import States
 from storage.memory import MemoryKept
-from storage.records import Office, Terminal
+from storage.records import Office, Terminal, User
 from tests.support.builders import BASIC, answer_sdp, sdp
 from tests.support.fakemedia import FakeMedia
 from tests.support.office import WALL_AT_START
@@ -166,6 +170,26 @@ class FakePbx:
 
     def wall(self) -> float:
         return self.services.clock.wall()
+
+    def party(self, terminal: Terminal) -> Party:
+        return self._directory.party(terminal)
+
+    def owner(self, terminal: Terminal) -> User | None:
+        return self._directory.owner(terminal)
+
+    def may_pick_up(self, picker: str, number: str) -> bool:
+        return may_pick_up(self._directory, picker, number)
+
+    def sound(self, id: str) -> FileSource | None:
+        return OfficeSound.of(self.office).file(id)
+
+    @property
+    def hold_music(self) -> PlaySource:
+        return self.services.sound.hold
+
+    @property
+    def _directory(self) -> Directory:
+        return Directory(self.office, "zvon.test")
 
     def is_reachable(self, terminal: Terminal) -> bool:
         return terminal.number not in self.unreachable

@@ -1,0 +1,39 @@
+"""Groups of employees that keep to themselves (GRP-7, GRP-8): who may call whom, who may pick up whose calls."""
+
+from pbx.directory import Directory
+from storage.records import EmployeeGroup, Terminal
+
+
+def may_call(directory: Directory, caller: str, number: str) -> bool:
+    """Whether the terminal `caller` may dial a number. What the office does not have is nobody's, so it is free."""
+    calling, called = directory.terminal(caller), directory.entry(number)
+    if calling is None or called is None or caller == number:
+        return True
+    ours = directory.employee_group(calling)
+    theirs = directory.employee_group(called) if isinstance(called, Terminal) else None
+    if ours is theirs and ours is not None:
+        return True
+    if ours is not None and ours.isolate:
+        return _is_listed(ours, number)
+    return theirs is None or not theirs.isolate
+
+
+def may_pick_up(directory: Directory, picker: str, number: str) -> bool:
+    """Whether the terminal `picker` may answer a call that rings at `number`: everybody may (GRP-4), but members of a
+    group that keeps its pick-ups to itself, and of no other."""
+    picking, ringing = directory.terminal(picker), directory.terminal(number)
+    if picking is None or ringing is None:
+        return False
+    ours, theirs = directory.employee_group(picking), directory.employee_group(ringing)
+    return ours is theirs or not any(group is not None and group.isolate_pickup for group in (ours, theirs))
+
+
+def _is_listed(group: EmployeeGroup, number: str) -> bool:
+    return any(_fits(number, pattern) for pattern in group.patterns)
+
+
+def _fits(number: str, pattern: str) -> bool:
+    """Digits stand for themselves, X for any."""
+    return len(number) == len(pattern) and all(
+        digit.isdecimal() if wanted == "X" else digit == wanted for digit, wanted in zip(number, pattern, strict=True)
+    )
