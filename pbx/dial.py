@@ -163,7 +163,11 @@ class Attempt:
     def _play_next(self, sources: Sequence[PlaySource]) -> None:
         if self._plays and sources and not self._call.caller.is_ended:
             playing = self._call.caller.start_play(sources[0])
-            playing.add_done_callback(lambda _: self._play_next(sources[1:]))
+            playing.add_done_callback(lambda done: self._play_ended(done, sources[1:]))
+
+    def _play_ended(self, done: "asyncio.Future[str]", rest: Sequence[PlaySource]) -> None:
+        if not done.cancelled() and done.result() != "stopped":
+            self._play_next(rest)
 
     def _give_up(self, cause: Cause, winner: Leg | None) -> None:
         """Stop what still rings; the early media of a leg that lost ends with it."""

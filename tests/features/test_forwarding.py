@@ -334,4 +334,3 @@ async def test_changed_rules_hold_for_the_next_call() -> None:
         call = a.dial("102")
         (await b.rung()).reject(486)
         await talk(office, call, await d.rung(), "101", "104")
-
