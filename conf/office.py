@@ -18,6 +18,7 @@ from conf.office_numbers import (
     ConferenceSection,
     GroupSection,
     IvrSection,
+    LampListSection,
     PagingSection,
     QueueSection,
     SoundSection,
@@ -80,6 +81,7 @@ class OfficeDocument(Section):
     paging: Annotated[tuple[PagingSection, ...], Field(strict=False)] = ()
     applications: Annotated[tuple[ApplicationSection, ...], Field(strict=False)] = ()
     voicemail_boxes: Annotated[tuple[VoicemailBoxSection, ...], Field(strict=False)] = ()
+    lamp_lists: Annotated[tuple[LampListSection, ...], Field(strict=False)] = ()
     features: FeaturesSection = FeaturesSection()
     forwarding: ForwardingSection = ForwardingSection()
     recording: RecordingSection = RecordingSection()

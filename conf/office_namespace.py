@@ -39,6 +39,7 @@ def problems_of_numbers(values: Values) -> Iterator[Problem]:
     yield from _too_long(values)
     yield from _dangling(values)
     yield from _not_a_terminal(values)
+    yield from _lamps(values)
 
 
 def _parking(values: Values) -> Iterator[tuple[KeyPath, str]]:
@@ -117,6 +118,19 @@ def _not_a_terminal(values: Values) -> Iterator[Problem]:
                 elif number not in terminals and not may_be_outside:
                     yield Problem(place, f'there is no terminal "{number}"')
                 seen.add(number)
+
+
+def _lamps(values: Values) -> Iterator[Problem]:
+    """Every member of a list is a number of the office, and once in it."""
+    known = {number for _, number in claims(values)} | RESERVED_NUMBERS.keys()
+    for path, entry in entries(values, "lamp_lists"):
+        seen: set[str] = set()
+        for place, number in items_of(entry, path, "members"):
+            if number in seen:
+                yield Problem(place, f'"{number}" is named twice')
+            elif number.isdecimal() and number not in known:
+                yield Problem(place, f'there is no number "{number}"')
+            seen.add(number)
 
 
 def is_outside(number: str) -> bool:

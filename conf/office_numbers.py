@@ -23,6 +23,7 @@ from conf.office_fields import (
     Pin,
     Target,
     TargetOrNone,
+    identifier,
 )
 
 _SHORT_NAME = re.compile(r"[\w ]*")
@@ -49,6 +50,14 @@ def _script_number(value: object) -> str:
     found = text(value)
     if not _SCRIPT_NUMBER.fullmatch(found):
         raise ValueError(f'must be 1 to 64 of the characters 0-9 * # + and X for any digit, not "{found}"')
+    return found
+
+
+def _list_id(value: object) -> str:
+    """A name, so that it can be no number of the office."""
+    found = identifier(value)
+    if found.replace("-", "").replace(".", "").isdigit():
+        raise ValueError(f'needs a letter, so that it is no number, not "{found}"')
     return found
 
 
@@ -192,3 +201,10 @@ class SoundSection(Section):
     music: bool = False
     name: Annotated[str, PlainValidator(text_up_to(200))] = ""
     note: Note = ""
+
+
+class LampListSection(Section):
+    """One of `[[lamp_lists]]`: lamps of many numbers for one subscription (RFC 4662)."""
+
+    id: Annotated[str, PlainValidator(_list_id)]
+    members: Numbers = ()

@@ -22,7 +22,7 @@ _SOUNDS = {
 
 def problems_between(values: Values, stored_passwords: Mapping[str, str] | None) -> Iterator[Problem]:
     """Every broken rule. `stored_passwords`: number → password of the office in force, None when it is not known."""
-    for section in ("users", "location_groups", "employee_groups", "providers", "sounds"):
+    for section in ("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"):
         yield from _used_twice(values, section, "id")
     yield from _used_twice(values, "voicemail_boxes", "number")
     yield from problems_of_numbers(values)

@@ -1,5 +1,6 @@
 """`zvon.toml`: the settings of the server. Every default stands here with its reason; no key is without effect."""
 
+import hashlib
 import ipaddress
 from typing import Annotated, Literal, Self
 
@@ -49,7 +50,8 @@ WORKERS = Check(_workers, {"anyOf": [NUMBER_OF_WORKERS.schema, {"const": "embedd
 Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
-Digests = Annotated[tuple[Annotated[str, PlainValidator(choice("MD5", "SHA-256"))], ...], Field(strict=False)]
+Digest = Annotated[str, PlainValidator(choice("MD5", "SHA-256", "SHA-512-256"))]
+Digests = Annotated[tuple[Digest, ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
@@ -171,6 +173,8 @@ class SipSettings(Section):
             raise ValueError("session_expires must not be less than min_se; 0 switches it off")
         if not self.digest:
             raise ValueError('no way to prove a password: give digest at least "MD5"')
+        if "SHA-512-256" in self.digest and "sha512_256" not in hashlib.algorithms_available:
+            raise ValueError("digest: the OpenSSL of this machine cannot compute SHA-512-256; SHA-256 is next best")
         for name, addresses in listeners.items():
             if len(set(addresses)) < len(addresses):
                 raise ValueError(f"{name} names the same address and port twice")

@@ -15,7 +15,7 @@ from pbx.directory import Directory
 from pbx.guard import GuessingGuard
 from pbx.source import Sources
 from pbx.source_rate import SourceRate
-from sipcore.auth.digest import ha1, verify
+from sipcore.auth.digest import ALGORITHMS, ha1, verify
 from sipcore.auth.nonce import NonceCounts, NonceMaker, NonceVerdict
 from sipcore.build import Extra
 from sipcore.errors import ParseError
@@ -26,7 +26,6 @@ from sipcore.transport.addresses import source_of
 from sipcore.uri import SipUri
 from storage.records import Terminal
 
-ALGORITHMS = ("SHA-256", "MD5")  # what is understood
 _TRANSPORTS = {
     "any": ("UDP", "TCP", "TLS", "WS", "WSS"),
     "udp": ("UDP",),
@@ -65,7 +64,7 @@ class Admission:
         directory: Directory,
         nonce_key: bytes,
         clock: Clock,
-        offered: Sequence[str] = ALGORITHMS,
+        offered: Sequence[str] = ("SHA-256", "MD5"),
         *,
         source_rate: int = 0,
         sources: Sources | None = None,

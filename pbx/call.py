@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pbx.bridge import Bridge
+from pbx.carried import NOTHING
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
 from pbx.diversion import Diverted, Way
 from pbx.events import CallEnded, CallId, CallLinked, CallStarted, LegMoved
@@ -39,7 +40,7 @@ class Call:
         near = near or origin
         self._media_group: int = services.new_id() if near is None else near.media_group
         self.referred_by: Party | None = None
-        self.way = Way()
+        self.way, self.carried = Way(), NOTHING
         self.transferred = ""  # "blind", "attended": a transfer's call
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []

@@ -16,6 +16,7 @@ from pbx.admission import Admission, Admitted, Denied
 from pbx.apps import BARRED, App, Apps, run_stages
 from pbx.bus import Bus
 from pbx.call import Call
+from pbx.carried import Carried
 from pbx.cause import (
     BAD_REQUEST,
     NOT_ENCRYPTED,
@@ -286,6 +287,7 @@ class Pbx:
             return
         call = self.new_call(to, near=self.near(terminal.number, to.number))
         call.only, call.way = only, Way.of(request, is_trusted=admitted.by_address)
+        call.carried = Carried.of(request, is_trusted=admitted.by_address)
         call.begin(caller)
         path = self.admission.sources.of(request, flow)
         media = self.media_for(call, flow, path.remote[0], Encryption(terminal.srtp, path.transport))

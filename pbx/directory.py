@@ -1,5 +1,6 @@
 """The office as call control looks things up in it: an index over one immutable snapshot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -36,6 +37,18 @@ class Directory:
     @cached_property
     def _users(self) -> dict[str, User]:
         return {user.id: user for user in self.office.users}
+
+    @cached_property
+    def _lamp_lists(self) -> dict[str, tuple[str, ...]]:
+        return {each.id: each.members for each in self.office.lamp_lists}
+
+    @cached_property
+    def _lists_with(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for each in self.office.lamp_lists:
+            for number in each.members:
+                found.setdefault(number, []).append(each.id)
+        return found
 
     @cached_property
     def _trusts(self) -> list[tuple[Network, Terminal]]:
@@ -88,6 +101,14 @@ class Directory:
     @cached_property
     def _default_group(self) -> EmployeeGroup | None:
         return next((group for group in self.office.employee_groups if group.is_default), None)
+
+    def members_of(self, lamp_list: str) -> tuple[str, ...] | None:
+        """The numbers of a list of lamps."""
+        return self._lamp_lists.get(lamp_list)
+
+    def lists_with(self, number: str) -> Sequence[str]:
+        """The lists of lamps that have the number."""
+        return self._lists_with.get(number, ())
 
     def trusts(self, source: str) -> dict[str, Terminal]:
         """The terminals that trust a source address, by number; not to be changed."""

@@ -7,7 +7,6 @@ is answered 481, and the phone subscribes anew.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 
 from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled
@@ -19,6 +18,7 @@ from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
 from pbx.packages import Package, Packages
 from pbx.presence import Presence
+from pbx.watch import ListWatch, Topic, Watch
 from sipcore.build import Extra, response_to
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.errors import ParseError
@@ -27,6 +27,8 @@ from sipcore.flow import Flow
 from sipcore.headers import Accept, Event
 from sipcore.message import Request
 from sipcore.presence.pidf_read import PublishedPresence
+from sipcore.presence.rlmi import OPTION
+from sipcore.register.outbound import supports
 from sipcore.transport.driver import SipDriver
 from sipcore.uri import SipUri
 from storage.ports import SubscriptionStore
@@ -34,21 +36,7 @@ from storage.records import Terminal
 
 MOST_PER_ACCOUNT = 500  # more than any phone has keys
 POLICY = SubscriptionPolicy()
-Topic = tuple[str, str]  # package, number
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """Who subscribed to what, and by which name of ours."""
-
-    package: Package
-    number: str
-    watcher: str
-    host: str
-
-    @property
-    def topic(self) -> Topic:
-        return self.package.name, self.number
+OF_NOTIFIER = frozenset((OPTION,))  # what a SUBSCRIBE may require
 
 
 class Notifier:
@@ -70,7 +58,7 @@ class Notifier:
         self._presence = Presence(bus, self._lines_changed)
         self._packages = Packages(lambda: admission.directory, self._presence, location, accounts, published, clock)
         self._keeper = LampKeeper(store, driver, location, lambda: admission.directory, clock)
-        self._topics: dict[Topic, dict[Subscription, _Watch]] = {}
+        self._topics: dict[Topic, dict[Subscription, Watch]] = {}
         self._counts: Counter[str] = Counter()
         self._busy: set[str] = set()
         bus.subscribe([RegistrationChanged], self._registration_changed)
@@ -102,23 +90,25 @@ class Notifier:
             self._refuse(event, 406, [("Accept", package.content_type)])
         elif not self._exists(number):
             self._refuse(event, 404)
+        elif self._is_list(number) and not supports(request, OPTION):
+            self._refuse(event, 421, [("Require", OPTION)])
         elif (package.is_private and number != watcher.number) or self._counts[watcher.number] >= MOST_PER_ACCOUNT:
             self._refuse(event, 403)
         elif lifetime_s is None:
             self._refuse(event, 423, [("Min-Expires", POLICY.min_s)])
         else:
-            self._accept(event, _Watch(package, number, watcher.number, _host(request)), lifetime_s)
+            self._accept(event, self._watch(package, number, watcher.number, _host(request)), lifetime_s)
 
     def receive(self, event: SubscriptionEvent) -> None:
         """A document is wanted, or a subscription is over."""
         subscription = event.subscription
         watch = subscription.user
-        assert isinstance(watch, _Watch)
+        assert isinstance(watch, Watch)
         if isinstance(event, DocumentWanted):
-            body = watch.package.make(watch.number, watch.host, subscription.version)
             now = self._driver.now()
-            actions = subscription.document(watch.package.content_type, body, now)
-            self._driver.stack.perform(subscription, actions, now)
+            self._driver.stack.perform(subscription, subscription.document(*watch.document(subscription), now), now)
+            if isinstance(watch, ListWatch) and watch.untold:
+                self._driver.stack.perform(subscription, subscription.changed(now), now)
             self._keeper.keep(subscription, watch.watcher, watch.package.name, watch.number, watch.host)
         else:
             self._forget(subscription, watch)
@@ -132,6 +122,8 @@ class Notifier:
                 self._end(subscription, "rejected")
             elif not self._exists(watch.number):
                 self._end(subscription, "noresource")
+            elif isinstance(watch, ListWatch) and watch.members != self._admission.directory.members_of(watch.number):
+                self._tell(subscription, wholly=True)
 
     async def restore(self) -> int:
         """Take up the subscriptions of before the restart; returns how many."""
@@ -143,7 +135,7 @@ class Notifier:
             if package is None or not self._exists(record.number):
                 self._keeper.forget(subscription)
                 continue
-            subscription.user = watch = _Watch(package, record.number, record.watcher, record.host)
+            subscription.user = watch = self._watch(package, record.number, record.watcher, record.host)
             self._driver.stack.adopt(subscription)
             self._enter(subscription, watch)
             taken_up.append(subscription)
@@ -189,10 +181,19 @@ class Notifier:
         self._changed(("presence", event.number))
 
     def _changed(self, topic: Topic) -> None:
-        now = self._driver.now()
+        package, number = topic
         for subscription in self._topics.get(topic, ()):
-            self._driver.stack.perform(subscription, subscription.changed(now), now)
-            self._driver.kick()
+            self._tell(subscription)
+        for each in self._admission.directory.lists_with(number):
+            for subscription, watch in self._topics.get((package, each), {}).items():
+                if isinstance(watch, ListWatch):
+                    watch.untold[number] = None
+                self._tell(subscription)
+
+    def _tell(self, subscription: Subscription, *, wholly: bool = False) -> None:
+        now = self._driver.now()
+        self._driver.stack.perform(subscription, subscription.changed(now, wholly=wholly), now)
+        self._driver.kick()
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -201,19 +202,30 @@ class Notifier:
         return self._packages.find(event.package) if event is not None else None
 
     def _exists(self, number: str) -> bool:
-        return self._admission.directory.entry(number) is not None or number in self._applications
+        is_number = self._admission.directory.entry(number) is not None or number in self._applications
+        return is_number or self._is_list(number)
 
-    def _accept(self, event: RequestArrived, watch: _Watch, lifetime_s: int) -> None:
-        stack, where = self._driver.stack, contact(watch.number, event.flow)
-        found = stack.accept_subscription(event.key, where, lifetime_s, POLICY, self._driver.now(), user=watch)
+    def _is_list(self, number: str) -> bool:
+        return self._admission.directory.members_of(number) is not None
+
+    def _watch(self, package: Package, number: str, watcher: str, host: str) -> Watch:
+        if not self._is_list(number):
+            return Watch(package, number, watcher, host)
+        boundary = self._driver.stack.ids.tag
+        return ListWatch(package, number, watcher, host, lambda: self._admission.directory, self._exists, boundary)
+
+    def _accept(self, event: RequestArrived, watch: Watch, lifetime_s: int) -> None:
+        stack, where, now = self._driver.stack, contact(watch.number, event.flow), self._driver.now()
+        required = OPTION if isinstance(watch, ListWatch) else ""
+        found = stack.accept_subscription(event.key, where, lifetime_s, POLICY, now, user=watch, required=required)
         if found is not None:
             self._enter(found, watch)
 
-    def _enter(self, subscription: Subscription, watch: _Watch) -> None:
+    def _enter(self, subscription: Subscription, watch: Watch) -> None:
         self._topics.setdefault(watch.topic, {})[subscription] = watch
         self._counts[watch.watcher] += 1
 
-    def _forget(self, subscription: Subscription, watch: _Watch) -> None:
+    def _forget(self, subscription: Subscription, watch: Watch) -> None:
         self._keeper.forget(subscription)
         found = self._topics[watch.topic]
         del found[subscription]
@@ -228,7 +240,7 @@ class Notifier:
         self._driver.stack.perform(subscription, subscription.end(now, reason), now)
         self._driver.kick()
 
-    def _all(self) -> Iterable[tuple[Subscription, _Watch]]:
+    def _all(self) -> Iterable[tuple[Subscription, Watch]]:
         return [item for found in self._topics.values() for item in found.items()]
 
     def _refuse(self, event: RequestArrived, status: int, extra: Extra = ()) -> None:

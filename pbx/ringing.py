@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
+from pbx.carried import NOTHING
 from pbx.cause import BUSY, TOO_BROAD, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import PLAINLY, Attempt, DialOutcome, Ringing, best_cause
 from pbx.diversion import redirected_to
@@ -215,7 +216,8 @@ class Ringer:
         is_trusted: bool,
     ) -> SipSide:
         driver, host = self._pbx.driver, target.flow.local[0]
-        stack = driver.stack
+        stack, carried = driver.stack, call.carried if is_trusted else NOTHING
+        brought, body = carried.with_offer(offer, stack.ids.tag())
         request = new_request(
             "INVITE",
             target.uri,
@@ -223,8 +225,8 @@ class Ringer:
             to=f"<sip:{party.number}@{bracketed(host)}>",
             call_id=stack.ids.call_id(),
             cseq=1,
-            extra=[*target.route_fields, *self._fields(call, other, host, is_trusted=is_trusted), *extra],
-            body=offer,
+            extra=[*target.route_fields, *self._fields(call, other, host, is_trusted=is_trusted), *brought, *extra],
+            body=body,
         )
         for name, value in call.way.limits():
             request.headers.set(name.lower(), value)

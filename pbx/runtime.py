@@ -38,6 +38,7 @@ from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.mail.mailer import Mailer
+from pbx.notifier import OF_NOTIFIER
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.providers import Providers
@@ -358,7 +359,7 @@ def _stack_config(sip: SipSettings) -> StackConfig:
     return StackConfig(
         agent=sip.user_agent,
         extensions=EXTENSIONS | {"100rel"} if sip.prack else EXTENSIONS,
-        of_registrar=OF_REGISTRAR,
+        further={"REGISTER": OF_REGISTRAR, "SUBSCRIBE": OF_NOTIFIER},
         session_expires_s=sip.session_expires,
         min_se_s=sip.min_se,
     )

@@ -27,7 +27,8 @@ COMPACT: dict[str, str] = {
 _PRINTED = (
     "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info "
     "Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length "
-    "Content-Type CSeq Date Diversion Error-Info Event Expires Flow-Timer From History-Info Identity "
+    "Content-Type CSeq Date Diversion Error-Info Event Expires Flow-Timer From Geolocation Geolocation-Error "
+    "Geolocation-Routing History-Info Identity "
     "Identity-Info In-Reply-To Info-Package Join Max-Forwards MIME-Version Min-Expires Min-SE Organization "
     "P-Asserted-Identity P-Preferred-Identity Path Priority Privacy Proxy-Authenticate Proxy-Authorization "
     "Proxy-Require RAck Reason Record-Route Recv-Info Refer-Sub Refer-To Referred-By Reject-Contact "

@@ -33,8 +33,7 @@ def _refusal(request: Request, config: StackConfig, extensions: frozenset[str]) 
     if getattr(request.uri, "scheme", "") not in ("sip", "sips", "tel"):
         return 416, ()
     if "require" in headers:
-        if request.method == "REGISTER":
-            extensions = extensions | config.of_registrar
+        extensions = extensions | config.further.get(request.method, frozenset())
         unknown = [token for token in headers.values("require") if token.strip().lower() not in extensions]
         if unknown:
             return 420, [("Unsupported", ", ".join(unknown))]

@@ -92,14 +92,22 @@ class SipStack(TransactionLayer):
         return session
 
     def accept_subscription(
-        self, key: Key, contact: str, lifetime_s: int, policy: SubscriptionPolicy, now: float, *, user: object = None
+        self,
+        key: Key,
+        contact: str,
+        lifetime_s: int,
+        policy: SubscriptionPolicy,
+        now: float,
+        *,
+        user: object = None,
+        required: str = "",
     ) -> Subscription | None:
         """Make a subscription of the SUBSCRIBE that arrived as `key` (with a readable Event); None when it is gone."""
         transaction = self._servers.get(key)
         if transaction is None:
             return None
         request = transaction.request
-        found = Subscription(request, transaction.flow, contact, self.config.agent, policy, self.ids)
+        found = Subscription(request, transaction.flow, contact, self.config.agent, policy, self.ids, required)
         found.user = user
         self._usages.add(found)
         self.perform(found, found.accept(key, request, lifetime_s, now), now)

@@ -1,6 +1,7 @@
 """How a stack behaves: what it says of itself, its timers, its limits."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sipcore.dialog.session_timer import LEAST_MIN_SE_S
 from sipcore.parse import DEFAULT_LIMITS, ParseLimits
@@ -18,14 +19,14 @@ KNOWN_METHODS = frozenset(
 class StackConfig:
     """`agent` goes into Server and User-Agent; `stateless_tag` makes the To tag of responses sent without keeping
     state: equal for a retransmission (RFC 3261 §8.2.7). `session_expires_s` is the session interval we ask for
-    (RFC 4028), 0 for none; a shorter one than `min_se_s` is refused. `of_registrar` are further option tags that a
-    REGISTER may require."""
+    (RFC 4028), 0 for none; a shorter one than `min_se_s` is refused. `further` are option tags that requests of one
+    method may require besides."""
 
     agent: str = "Zvon"
     timers: TimerConfig = DEFAULT_TIMERS
     limits: ParseLimits = DEFAULT_LIMITS
     extensions: frozenset[str] = frozenset()
-    of_registrar: frozenset[str] = frozenset()
+    further: Mapping[str, frozenset[str]] = field(default_factory=dict)
     session_expires_s: int = 0
     min_se_s: int = LEAST_MIN_SE_S
 

@@ -9,11 +9,11 @@ still be told (RFC 5057 §4.1). A NOTIFY that is refused ends it quietly.
 from enum import IntEnum
 from math import ceil
 
-from sipcore.actions import FINISHED, NOTHING, Actions, Respond, SendRequest
+from sipcore.actions import FINISHED, NOTHING, Actions, Respond
 from sipcore.build import Extra, reason_phrase, response_to
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.profile import SessionProfile
-from sipcore.dialog.session_base import via_value
+from sipcore.dialog.session_base import request_via
 from sipcore.flow import Flow
 from sipcore.fsm import Ignored, Row, Table
 from sipcore.ids import IdSource
@@ -162,9 +162,7 @@ class ReferSubscription:
 
     def _notify(self, now: float) -> Actions:
         request = self.dialog.request("NOTIFY", extra=self._headers(now), body=self._fragment())
-        branch = self._ids.branch()
-        request.headers.add("via", via_value(self.flow, branch), top=True)
-        return (SendRequest(request, self.flow, branch),)
+        return (request_via(request, self.flow, self._ids.branch()),)
 
     def _headers(self, now: float) -> Extra:
         if self._reason or self.deadline is None:

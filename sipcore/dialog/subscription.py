@@ -3,7 +3,8 @@
 The machine never holds a document. When a NOTIFY is due it asks its user (`DocumentWanted`), who answers with the state
 of that very moment (`document`): changes that come while a NOTIFY is under way, or sooner than `rest_s` after the last
 one, become one later NOTIFY, and the last state is never lost (RFC 6446 §4). At most one NOTIFY is under way, so they
-arrive in order. Every NOTIFY has full state, its `version` one higher than the last; after `resume`, much higher.
+arrive in order. Every NOTIFY has full state; where `wants_full` is false, what has changed since the last one will do.
+Its `version` is one higher than the last; after `resume`, much higher.
 
 A subscription ends with a last NOTIFY (`terminated`), or without one when the subscriber does not take it.
 `SubscriptionEnded` is told exactly once, and nothing after it.
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from math import ceil
 
-from sipcore.actions import FINISHED, Actions, Respond, SendRequest, Tell
+from sipcore.actions import FINISHED, Actions, Respond, Tell
 from sipcore.build import Extra, response_to
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
+from sipcore.dialog.session_base import request_via
 from sipcore.errors import ParseError
 from sipcore.events import DocumentWanted, SubscriptionEnded
 from sipcore.flow import Flow
@@ -154,7 +156,8 @@ class SubscriptionPolicy:
 
 class Subscription:
     """One subscription at us. `event` is the Event value as subscribed (with its id); `interval_s` is the least time
-    between two of its NOTIFYs; `user` is whatever its user keeps there; `version` counts the documents sent."""
+    between two of its NOTIFYs; `user` is whatever its user keeps there; `version` counts the documents sent; `required`
+    is an option tag that its documents need. `wants_full`: what the subscriber knows is nothing to build on."""
 
     __slots__ = (
         "_changed",
@@ -171,17 +174,27 @@ class Subscription:
         "interval_s",
         "policy",
         "queued_at",
+        "required",
         "state",
         "user",
         "version",
+        "wants_full",
     )
 
     def __init__(
-        self, request: Request, flow: Flow, contact: str, agent: str, policy: SubscriptionPolicy, ids: IdSource
+        self,
+        request: Request,
+        flow: Flow,
+        contact: str,
+        agent: str,
+        policy: SubscriptionPolicy,
+        ids: IdSource,
+        required: str = "",
     ) -> None:
         self.dialog = Dialog.as_uas(request, ids.tag(), flow)
         self.event = request.headers.get("event") or ""
         self.contact, self.agent, self.policy, self._ids = contact, agent, policy, ids
+        self.required, self.wants_full = required, True
         self.state = State.ASKING
         self.interval_s = policy.interval(request.headers.first(Event))
         self.version = 0
@@ -200,12 +213,13 @@ class Subscription:
         on = On.REFRESH if lifetime_s else On.UNSUBSCRIBE
         return (*self._step(on, now, key, request, lifetime_s), Tell(DocumentWanted(self)))
 
-    def changed(self, now: float) -> Actions:
-        """What is subscribed to is different now."""
+    def changed(self, now: float, *, wholly: bool = False) -> Actions:
+        """What is subscribed to is different now; `wholly`: so that only full state can tell it."""
+        self.wants_full = self.wants_full or wholly
         return self._step(On.CHANGED, now)
 
     def document(self, content_type: str, body: bytes, now: float) -> Actions:
-        """The answer to `DocumentWanted`: full state, made for `version` + 1."""
+        """The answer to `DocumentWanted`, made for `version` + 1."""
         return self._step(On.DOCUMENT, now, content_type, body)
 
     def resume(self, flow: Flow, now: float) -> Actions:
@@ -296,7 +310,7 @@ class Subscription:
         return actions
 
     def _extend(self, now: float, key: Key, request: Request, lifetime_s: int) -> Actions:
-        self._expires_at = now + lifetime_s
+        self._expires_at, self.wants_full = now + lifetime_s, True
         return self._answer(key, request, 200, [("Expires", lifetime_s)])
 
     def _extend_and_ask(self, now: float, key: Key, request: Request, lifetime_s: int) -> Actions:
@@ -313,7 +327,7 @@ class Subscription:
         return (*self._unsubscribe(now, key, request, 0), *self._ask(now))
 
     def _close(self, _: float, reason: str, retry_after_s: int = 0) -> Actions:
-        self._reason, self._retry_after_s = reason, retry_after_s
+        self._reason, self._retry_after_s, self.wants_full = reason, retry_after_s, True
         self._expires_at = self._rest_at = None
         return ()
 
@@ -333,14 +347,14 @@ class Subscription:
         return ()
 
     def _rest_as_told(self, now: float, _: int, seconds: int) -> Actions:
-        self._changed, self._rest_at = True, now + max(1, seconds)
+        self._changed, self.wants_full, self._rest_at = True, True, now + max(1, seconds)
         return ()
 
     def _go_on(self, _: float) -> Actions:
         sent_since = ceil(self.policy.max_s / self.policy.rest_s) + 1  # at most: a copy is made at every refresh
         self.dialog.local_cseq += sent_since
         self.version += sent_since
-        self._rest_at, self._changed = None, False
+        self._rest_at, self._changed, self.wants_full = None, False, True
         return ()
 
     def _quieten(self, _: float) -> Actions:
@@ -349,19 +363,20 @@ class Subscription:
 
     def _notify(self, now: float, content_type: str, body: bytes) -> Actions:
         self.version += 1
-        self._sent_at = now
+        self._sent_at, self.wants_full = now, False
         extra: list[tuple[str, object]] = [
             ("Event", self.event),
             ("Subscription-State", self._state_value(now)),
             ("Contact", self.contact),
             ("User-Agent", self.agent),
             ("Content-Type", content_type),
+            *self._requirement(),
         ]
         request = self.dialog.request("NOTIFY", extra=extra, body=body)
-        flow, branch = self.dialog.flow, self._ids.branch()
-        via = f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport"
-        request.headers.add("via", via, top=True)
-        return (SendRequest(request, flow, branch),)
+        return (request_via(request, self.dialog.flow, self._ids.branch()),)
+
+    def _requirement(self) -> Extra:
+        return [("Require", self.required)] if self.required else []
 
     def _state_value(self, now: float) -> str:
         if self._expires_at is not None:
@@ -381,5 +396,5 @@ class Subscription:
     def _answer(self, key: Key, request: Request, status: int, extra: Extra = ()) -> Actions:
         fields = [*extra, ("Server", self.agent)]
         if status < 300:
-            fields.append(("Contact", self.contact))
+            fields += [("Contact", self.contact), *self._requirement()]
         return (Respond(key, response_to(request, status, to_tag=self.dialog.local_tag, extra=fields)),)

@@ -141,3 +141,11 @@ class Sound:
     music: bool = False
     name: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LampList:
+    """Numbers that a phone watches by one subscription, to the address `id` (RFC 4662)."""
+
+    id: str
+    members: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
-from storage.records.numbers import Application, Conference, Group, Ivr, Paging, Queue, Sound, VoicemailBox
+from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox
 from storage.records.outside import Provider
 from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
 from storage.records.policies import Features, ForwardingPolicy, RecordingPolicy, VoicemailPolicy
@@ -35,6 +35,7 @@ class Office:
     paging: tuple[Paging, ...] = ()
     applications: tuple[Application, ...] = ()
     voicemail_boxes: tuple[VoicemailBox, ...] = ()
+    lamp_lists: tuple[LampList, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
@@ -43,7 +44,7 @@ class Office:
 
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
-    | Application | VoicemailBox
+    | Application | VoicemailBox | LampList
 )  # fmt: skip
 
 
@@ -80,6 +81,7 @@ OFFICE_LISTS = (
     OfficeList("paging", Paging, "paging"),
     OfficeList("applications", Application, "application"),
     OfficeList("voicemail_boxes", VoicemailBox, "voicemail box"),
+    OfficeList("lamp_lists", LampList, "lamp list", "id"),
 )
 # Sections of the document beside `[office]`, one record each.
 OFFICE_SECTIONS: Mapping[str, type[Any]] = {

@@ -7,7 +7,7 @@ import pytest
 from conf.export import export_office
 from conf.load import ConfInvalid, load_office, parse_office
 from conf.passwords import MIN_LENGTH, generate_password, weakness
-from storage.records import Office, Provider, Sound, Terminal, User
+from storage.records import LampList, Office, Provider, Sound, Terminal, User
 
 GOOD = "Long-Enough_1"
 STORED = Office(terminals=(Terminal(number="101", password=GOOD), Terminal(number="102", trust="127.0.0.1")))
@@ -263,3 +263,25 @@ def test_the_country_is_one_whose_tones_are_known() -> None:
     assert parse_office('[office]\ncountry = "de"').country == "de"
     with pytest.raises(ConfInvalid, match='must be one of "", "de"'):
         parse_office('[office]\ncountry = "atlantis"')
+
+
+def test_lists_of_lamps_have_numbers_of_the_office() -> None:
+    office = parse_office(terminal("101") + '[[lamp_lists]]\nid = "desk"\nmembers = ["101", "000064"]\n', stored=STORED)
+    assert office.lamp_lists == (LampList("desk", ("101", "000064")),)
+    again = parse_office(export_office(office, with_secrets=True))
+    assert again == office
+
+
+def test_a_wrong_list_of_lamps_is_told() -> None:
+    text = (
+        terminal("101")
+        + '[[lamp_lists]]\nid = "5-5"\nmembers = ["101", "101", "102", "x"]\n[[lamp_lists]]\nid = "5-5"\n'
+    )
+    assert errors(text) == [
+        'lamp_lists[0].id: needs a letter, so that it is no number, not "5-5"',
+        'lamp_lists[0].members[1]: "101" is named twice',
+        'lamp_lists[0].members[2]: there is no number "102"',
+        'lamp_lists[0].members[3]: must be 2 to 8 digits, not "x"',
+        'lamp_lists[1].id: "5-5" is already used by lamp_lists[0]',
+        'lamp_lists[1].id: needs a letter, so that it is no number, not "5-5"',
+    ]

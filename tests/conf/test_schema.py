@@ -48,7 +48,7 @@ min_expires = 30
 default_expires = 60
 max_expires = 600
 realm = "office"
-digest = ["SHA-256", "MD5"]
+digest = ["SHA-512-256", "SHA-256", "MD5"]
 user_agent = "Phone server"
 session_expires = 600
 min_se = 120
@@ -141,7 +141,7 @@ def test_every_key_is_read() -> None:
     assert (settings.sip.min_expires, settings.sip.default_expires, settings.sip.max_expires) == (30, 60, 600)
     assert (settings.sip.realm, settings.sip.user_agent) == ("office", "Phone server")
     assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (600, 120, False)
-    assert settings.sip.digest == ("SHA-256", "MD5")
+    assert settings.sip.digest == ("SHA-512-256", "SHA-256", "MD5")
     assert settings.media.ports == PortRange(20000, 20003)
     assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
     assert settings.storage.url == "sqlite:////srv/zvon.db"

@@ -1,7 +1,11 @@
-"""The regression gate on speed and size: short runs, judged by ratios (`bench/budgets.toml`)."""
+"""The regression gate on speed and size: short runs, judged by ratios (`bench/budgets.toml`).
+
+The best of some runs counts: what others do on the machine makes work and reference slower by different shares, and
+nothing makes them faster than they are.
+"""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +19,23 @@ BUDGETS: dict[str, dict[str, Any]] = tomllib.loads(
     (Path(work.__file__).with_name("budgets.toml")).read_text(encoding="utf-8")
 )
 
+RUNS = 3
+
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     with bench_server(tmp_path_factory.mktemp("bench")) as subject:
         yield subject
+
+
+def least(measure: Callable[[], list[Measurement]], budget: float) -> Measurement:
+    """The first run within the budget, else the best of all."""
+    runs: list[Measurement] = []
+    while len(runs) < RUNS:
+        runs += measure()
+        if _ratio(runs[-1]) <= budget:
+            return runs[-1]
+    return min(runs, key=_ratio)
 
 
 def _ratio(measurement: Measurement) -> float:
@@ -28,18 +44,21 @@ def _ratio(measurement: Measurement) -> float:
 
 
 def test_a_registration_stays_within_its_budget(subject: Subject) -> None:
-    [found] = work.register(subject, rate=400, seconds=3)
-    assert _ratio(found) <= BUDGETS["register"]["units"], found
+    budget = BUDGETS["register"]["units"]
+    found = least(lambda: work.register(subject, rate=400, seconds=3), budget)
+    assert _ratio(found) <= budget, found
 
 
 def test_a_call_stays_within_its_budget(subject: Subject) -> None:
-    [found] = work.calls(subject, rate=100, seconds=2)
-    assert _ratio(found) <= BUDGETS["call"]["units"], found
+    budget = BUDGETS["call"]["units"]
+    found = least(lambda: work.calls(subject, rate=100, seconds=2), budget)
+    assert _ratio(found) <= budget, found
 
 
 def test_relaying_a_packet_stays_within_its_budget(subject: Subject) -> None:
-    [found] = work.relay(subject, count=100, seconds=2)
-    assert _ratio(found) <= BUDGETS["relay"]["floors"], found
+    budget = BUDGETS["relay"]["floors"]
+    found = least(lambda: work.relay(subject, count=100, seconds=2), budget)
+    assert _ratio(found) <= budget, found
 
 
 def test_memory_stays_within_its_budget(subject: Subject) -> None:

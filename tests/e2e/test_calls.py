@@ -29,6 +29,7 @@ PAIRS = [
     ("caller_is_answered_and_hangs_up", "callee_is_refreshed_by_reinvite"),
     ("caller_is_answered_and_callee_hangs_up", "callee_vanishes"),
     ("caller_sends_digits_by_info", "callee_answers"),
+    ("caller_says_where_it_is", "callee_learns_where_the_caller_is"),
 ]
 TALK_MS = {  # beyond 300
     "callee_loses_the_first_ack": 3000,

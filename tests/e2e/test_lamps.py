@@ -22,8 +22,9 @@ SPACE = "{urn:ietf:params:xml:ns:dialog-info}"
 class Lamp:
     """One subscription of a phone."""
 
-    def __init__(self, phone: Phone, number: str, event: str = "dialog") -> None:
+    def __init__(self, phone: Phone, number: str, event: str = "dialog", supported: str = "") -> None:
         self.phone, self.uri, self.event = phone, f"sip:{number}@{phone.server[0]}", event
+        self.supported = [("Supported", supported)] if supported else []
         self.call_id, self.tag, self.remote, self.cseq = token(), token(), f"<{self.uri}>", 0
         self.target, self.routes = self.uri, list[str]()
 
@@ -35,6 +36,7 @@ class Lamp:
             headers=[
                 ("Event", self.event),
                 ("Expires", str(expires_s)),
+                *self.supported,
                 *(("Route", route) for route in self.routes),
                 *headers,
             ],
@@ -213,4 +215,36 @@ def test_a_watcher_sees_what_baresip_publishes(server: Server, tmp_path: Path) -
         while "<basic>open</basic>" not in lamp.notified().body:
             pass
         assert server.json("status")["publications"] == 1
+        assert lamp.subscribe(0).status == 200
+
+
+def test_one_subscription_shows_the_lamps_of_a_list(tmp_path: Path) -> None:
+    """RFC 4662."""
+    lamps = '[[lamp_lists]]\nid = "desk"\nmembers = ["206", "207", "10003246"]\n'
+    with (
+        running(Site.write(tmp_path, f"{office()}\n{lamps}")) as server,
+        registered(server.address, "205", password_of("205")) as watcher,
+        registered(server.address, "207", password_of("207")) as callee,
+        registered(server.address, "206", password_of("206")) as caller,
+    ):
+        assert Lamp(watcher, "desk").subscribe().status == 421
+        lamp = Lamp(watcher, "desk", supported="eventlist")
+        answer = lamp.subscribe()
+        assert (answer.status, answer.first("require")) == (200, "eventlist")
+        first = lamp.notified()
+        assert first.first("content-type").startswith("multipart/related;")
+        assert 'version="0" fullState="true"' in first.body
+        assert [first.body.count(f'<resource uri="sip:{each}@') for each in ("206", "207", "10003246")] == [1, 1, 1]
+        call = caller.dial("207")
+        incoming = callee.wait_for_call()
+        incoming.reply(180)
+        while "<state>early</state>" not in (change := lamp.notified()).body:
+            assert 'fullState="false"' in change.body
+        assert "10003246" not in change.body
+        call.give_up()
+        callee.reply(callee.expect("CANCEL"), 200)
+        incoming.reply(487)
+        callee.expect("ACK")
+        while "<state>early</state>" in lamp.notified().body:
+            pass
         assert lamp.subscribe(0).status == 200

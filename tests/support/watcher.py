@@ -51,11 +51,13 @@ def version_of(body: bytes) -> int:
 
 
 class Watcher:
-    """All subscriptions of one phone; NOTIFYs are answered with `answers` (None: not at all)."""
+    """All subscriptions of one phone; NOTIFYs are answered with `answers` (None: not at all), a 503 with
+    `retry_after_s` where that is set."""
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
         self.answers: int | None = 200
+        self.retry_after_s = 0
         self.subscriptions: list[Watched] = []
         phone.on_request = self._request
 
@@ -78,7 +80,8 @@ class Watcher:
         elif status == 200:
             found[0].take(request)
         if status is not None:
-            stack.respond(event.key, response_to(request, status), self.phone.driver.now())
+            extra = [("Retry-After", self.retry_after_s)] if status == 503 and self.retry_after_s else []
+            stack.respond(event.key, response_to(request, status, extra=extra), self.phone.driver.now())
 
 
 class Watched:
