@@ -300,7 +300,8 @@ _SESSION = _Form(
     (_UPDATE.codec, "_update"),
     (_FIELDS, "_change_extra _answer_extra"),
     (_dict(_BYTES), "_acks"),
-    (_maybe(_MOMENT), "_retry_at"),
+    (_maybe(_MOMENT), "_retry_at _part_at"),
+    (_INT, "reports"),
     users="user queued_at _ids digest",
 )
 _POLICY = _Form(SubscriptionPolicy, (_INT, "min_s default_s max_s"), (_NUMBER, "rest_s")).codec

@@ -122,6 +122,7 @@ class SipStack(TransactionLayer):
             return None
         refer = ReferSubscription(request, session.dialog, session.flow, session.profile, self.ids)
         self._usages.add(refer)
+        session.reports += 1
         self.perform(refer, refer.accept(key, request, now), now)
         return refer
 
@@ -151,12 +152,19 @@ class SipStack(TransactionLayer):
             elif isinstance(action, SendRequest):
                 self._start_client(action, session if action.owner else None, now)
             elif isinstance(action, Finished):
-                self._usages.remove(session)
+                self._finished(session, now)
             elif isinstance(action, CancelInvite):
                 self._cancel(action, now)
             elif isinstance(action, AbandonInvite):
                 self._abandon(action.branch, now)
         self._timers.push(session)
+
+    def _finished(self, usage: Usage, now: float) -> None:
+        self._usages.remove(usage)
+        if isinstance(usage, ReferSubscription):
+            session = self._usages.session_under(*usage.key[:2])
+            if session is not None:
+                self.perform(session, session.told(now), now)
 
     # --- machines that outlive a stack --------------------------------------------------------------------------
 

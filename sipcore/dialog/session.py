@@ -4,9 +4,11 @@
     Calling -> Proceeding -> Confirmed      Incoming -> Answered (2xx, waits for ACK) -> Confirmed
         \\-> Cancelling                          \\-> Ended (refused, cancelled)
     Confirmed -> Ending (BYE sent) -> Ended
+             \\-> Parting -> Ending
 
 A CANCEL may only follow a provisional response, so Cancelling first waits for one. A 2xx that overtakes the CANCEL is
-acknowledged and ended by BYE. A UAS whose 2xx is not acknowledged yet must not send BYE: it remembers to. The 2xx of
+acknowledged and ended by BYE. Who asked us to call somebody else (REFER) is told the outcome before our BYE: until then
+the session is Parting. A UAS whose 2xx is not acknowledged yet must not send BYE: it remembers to. The 2xx of
 forks that lost are acknowledged and ended by BYE without troubling the user. `SessionEnded` is told exactly once, and
 nothing after it.
 
@@ -42,9 +44,12 @@ from sipcore.message import Request, Response
 from sipcore.timers import earlier
 from sipcore.transaction.keys import Key
 
+_TELL_S = 4.0  # how long a BYE waits for the peer to be told how its REFER went: three tries over a bad network
+
 
 class InviteSession(EarlySession):
-    """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it."""
+    """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it; `reports` says how
+    many outcomes of REFERs the peer waits for."""
 
     __slots__ = ()
 
@@ -100,7 +105,12 @@ class InviteSession(EarlySession):
 
     def end(self, now: float, reason: str = "") -> Actions:
         """CANCEL or BYE, as the state demands; `reason` is the text of a Reason header (RFC 3326)."""
-        return self._step(On.END, now, reason)
+        return self._step(On.END_LATER if self.reports and self.state is State.CONFIRMED else On.END, now, reason)
+
+    def told(self, now: float) -> Actions:
+        """One of the `reports` that the peer waits for has been given, or will never be."""
+        self.reports -= 1
+        return NOTHING if self.reports else self._step(On.TOLD, now)
 
     def modify(self, sdp: bytes, now: float, *, extra: Extra = ()) -> Actions:
         """Offer a changed session by re-INVITE, where `may_modify`; `SessionModified` tells the outcome. `extra` are
@@ -122,7 +132,7 @@ class InviteSession(EarlySession):
     @property
     def deadline(self) -> float | None:
         """The earliest of all that waits."""
-        found = self._retry_at
+        found = self._retry_at if self._part_at is None else self._part_at
         if self._success is not None:
             found = earlier(found, self._success.deadline)
         if self._timer is not None:
@@ -133,6 +143,8 @@ class InviteSession(EarlySession):
         return found if update is None else earlier(found, update)
 
     def on_timer(self, now: float) -> Actions:
+        if self._part_at is not None and now >= self._part_at:
+            return self._step(On.TOLD, now)
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             return self._change_step(changes.On.RETRY, now)
@@ -209,7 +221,7 @@ class InviteSession(EarlySession):
                 return self._step(On.UPDATE, now, key, request)
             case "PRACK":
                 return self._prack_received(now, key, request)
-            case _ if dialog is None or self.state >= State.ENDING:
+            case _ if dialog is None or self.state >= State.PARTING:
                 return (Respond(key, response_to(request, 481)),)
             case "OPTIONS":
                 return (Respond(key, response_to(request, 200, extra=self.profile.response_extra(b""))),)
@@ -346,7 +358,7 @@ class InviteSession(EarlySession):
             self.offers.on(offer_answer.On.ANSWER_RECEIVED if sdp else offer_answer.On.ROLLED_BACK)
         if self._end_reason is not None:
             reason, self._end_reason = self._end_reason, None
-            return self._step(On.END, now, reason)
+            return self.end(now, reason)
         return (Tell(SessionConfirmed(self, sdp)),)
 
     def _end_after_ack(self, now: float, reason: str) -> Actions:
@@ -358,6 +370,14 @@ class InviteSession(EarlySession):
     def _send_bye(self, now: float, reason: str) -> Actions:
         assert self.dialog is not None
         return (*self._quiet(now), self._in_dialog(self.dialog, "BYE", reason=reason))
+
+    def _part(self, now: float, reason: str) -> Actions:
+        self._end_reason, self._part_at = reason, now + _TELL_S
+        return self._quiet(now)
+
+    def _part_now(self, now: float) -> Actions:
+        reason, self._end_reason, self._part_at = self._end_reason or "", None, None
+        return self._send_bye(now, reason)
 
     def _unacknowledged(self, now: float) -> Actions:
         return self._give_up(now, 408, "No ACK")
@@ -395,6 +415,8 @@ class InviteSession(EarlySession):
     def _quiet(self, now: float) -> Actions:
         """No timer of the session runs any longer, and no change of it is under way."""
         self._success = None
+        if self.state is not State.PARTING:
+            self._part_at = None
         if self._timer is not None:
             self._timer.stop(now)
         self._update.end(now)

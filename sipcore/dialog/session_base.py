@@ -55,6 +55,7 @@ class SessionBase:
         "_ids",
         "_local_sdp",
         "_offers",
+        "_part_at",
         "_peer_updates",
         "_proceeding",
         "_refreshing",
@@ -73,6 +74,7 @@ class SessionBase:
         "local_tag",
         "profile",
         "queued_at",
+        "reports",
         "request",
         "role",
         "state",
@@ -112,6 +114,8 @@ class SessionBase:
         self._update = PlainUpdate()
         self._peer_updates = False
         self._retry_at: float | None = None
+        self._part_at: float | None = None
+        self.reports = 0
         self._local_sdp = b""
         self._remote_sdp = b""
         self._refreshing = False

@@ -20,8 +20,9 @@ class State(IntEnum):
     ACCEPTING = 4
     ANSWERED = 5
     CONFIRMED = 6
-    ENDING = 7
-    ENDED = 8
+    PARTING = 7
+    ENDING = 8
+    ENDED = 9
 
 
 class On(IntEnum):
@@ -46,10 +47,13 @@ class On(IntEnum):
     ANSWER_LATER = 18
     UNPRACKED = 19
     CHALLENGED = 20
+    END_LATER = 21
+    TOLD = 22
 
 
 S, I = State, On  # noqa: E741
 _LATE = "the session is past that point"
+_STAYS = "nobody has hung up because of it"
 _NOT_UAC = (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.CANCELLED, I.FLOW_FAILED, I.LOST, I.PRACK, I.UNPRACKED)
 
 TABLE = Table(
@@ -113,11 +117,18 @@ TABLE = Table(
         Row(S.CONFIRMED, I.ACK, S.CONFIRMED, "_acknowledged", "RFC 3261 §14.2"),
         Row(S.CONFIRMED, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
         Row(S.CONFIRMED, I.END, S.ENDING, "_send_bye", "RFC 3261 §15.1.1"),
+        Row(S.CONFIRMED, I.END_LATER, S.PARTING, "_part", "RFC 3515 §2.4.4"),
         Row(S.CONFIRMED, I.ACK_MISSING, S.ENDING, "_unacknowledged", "RFC 3261 §14.2"),
         Row(S.CONFIRMED, I.LOST, S.ENDING, "_lost", "RFC 3261 §12.2.1.2"),
         Row(S.CONFIRMED, I.INVITE, S.CONFIRMED, "_invited_again", "RFC 3261 §14.2"),
         Row(S.CONFIRMED, I.UPDATE, S.CONFIRMED, "_update_received", "RFC 3311 §5.2"),
         Row(S.CONFIRMED, I.PRACK, S.CONFIRMED, "_answer_prack", "RFC 3262 §3"),
+        Row(S.PARTING, I.TOLD, S.ENDING, "_part_now", "RFC 3515 §2.4.4"),
+        Row(S.PARTING, I.BYE, S.ENDED, "_bye", "RFC 3261 §15.1.2"),
+        Row(S.PARTING, I.SUCCESS, S.PARTING, "_answered_again", "RFC 3261 §13.2.2.4"),
+        Row(S.PARTING, I.INVITE, S.PARTING, "_over", "RFC 3261 §12.2.2"),
+        Row(S.PARTING, I.UPDATE, S.PARTING, "_over", "RFC 3261 §12.2.2"),
+        Row(S.PARTING, I.PRACK, S.PARTING, "_over", "RFC 3262 §3"),
         Row(S.ENDING, I.BYE, S.ENDING, "_bye_again", "RFC 5407 §3.2.1"),
         Row(S.ENDING, I.BYE_DONE, S.ENDED, "_bye_done", "RFC 3261 §15.1.1"),
         Row(S.ENDING, I.SUCCESS, S.ENDING, "_answered_again", "RFC 3261 §13.2.2.4"),
@@ -134,6 +145,10 @@ TABLE = Table(
         Ignored(S.PROCEEDING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, _NOT_UAC, "the INVITE is ours, and no dialog is confirmed"),
         Ignored(S.CANCELLING, (I.END,), "being cancelled already"),
+        *(
+            Ignored(state, (I.TOLD,), _STAYS)
+            for state in (S.CALLING, S.PROCEEDING, S.CANCELLING, S.INCOMING, S.ACCEPTING, S.ANSWERED, S.CONFIRMED)
+        ),
         Ignored(S.INCOMING, (I.PROVISIONAL, I.SUCCESS, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED), "the INVITE is not ours"),
         Ignored(S.INCOMING, (I.ACK, I.ACK_MISSING, I.BYE_DONE, I.LOST), "no final response is out"),
         Ignored(
@@ -149,10 +164,15 @@ TABLE = Table(
         Ignored(S.CONFIRMED, (I.UNPRACKED,), _LATE),
         Ignored(S.CONFIRMED, (I.FLOW_FAILED,), "a session outlives its connection (RFC 3261 §18)"),
         Ignored(
+            S.PARTING, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE
+        ),
+        Ignored(S.PARTING, (I.BYE_DONE, I.FLOW_FAILED, I.LOST, I.UNPRACKED), _LATE),
+        Ignored(S.PARTING, (I.END, I.END_LATER), "hung up already"),
+        Ignored(
             S.ENDING, (I.PROVISIONAL, I.FAILURE, I.TOO_BRIEF, I.CHALLENGED, I.CANCELLED, I.ACK, I.ACK_MISSING), _LATE
         ),
         Ignored(S.ENDING, (I.FLOW_FAILED, I.LOST, I.UNPRACKED), _LATE),
-        Ignored(S.ENDING, (I.END,), "ending already"),
+        Ignored(S.ENDING, (I.END, I.END_LATER, I.TOLD), "ending already"),
         Ignored(S.ENDED, tuple(on for on in On if on not in (On.SUCCESS, On.INVITE, On.UPDATE, On.PRACK)), "ended"),
     ],
 )
@@ -161,7 +181,8 @@ OURS_TO_AVOID = frozenset(
     {(S.INCOMING, I.END)}
     | {
         (state, on)
-        for state in (S.CALLING, S.PROCEEDING, S.CANCELLING, S.ACCEPTING, S.ANSWERED, S.CONFIRMED, S.ENDING)
+        for state in (S.CALLING, S.PROCEEDING, S.CANCELLING, S.ACCEPTING, S.ANSWERED, S.CONFIRMED, S.PARTING, S.ENDING)
         for on in (I.PROGRESS, I.ANSWER, I.ANSWER_LATER, I.REJECT)
     }
+    | {(state, I.END_LATER) for state in S if state not in (S.CONFIRMED, S.PARTING, S.ENDING, S.ENDED)}
 )

@@ -156,3 +156,12 @@ def sound_of(packets: Sequence[Packet]) -> Samples:
     """The audio packets in order of sequence number, decoded and put together."""
     audio = sorted((packet for packet in packets if packet.payload_type in _TABLES), key=lambda packet: packet.sequence)
     return np.concatenate([decode(p.payload, p.payload_type) for p in audio]) if audio else np.zeros(0, np.int16)
+
+
+def assert_talk(one: tuple[RtpSocket, Address], other: tuple[RtpSocket, Address]) -> None:
+    """Two parties, each with where it sends to: each hears the other's tone and nothing else."""
+    heard = exchange([(*one, tone(440, 1)), (*other, tone(700, 1))])
+    for packets, hz in zip(heard, (700, 440), strict=True):
+        samples = sound_of(packets)
+        assert len(samples) > 6000
+        assert abs(dominant_hz(samples[1600:]) - hz) < 5, (dominant_hz(samples[1600:]), hz)

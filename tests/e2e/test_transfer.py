@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
-from bench.wire import Address, audio_of, sdp, tag_of
-from tests.e2e.audio import RtpSocket, dominant_hz, exchange, sound_of, tone
+from bench.wire import audio_of, sdp, tag_of
+from tests.e2e.audio import RtpSocket, assert_talk
 from tests.e2e.conftest import CALLEE, CALLER
 from tests.e2e.harness import Server
 from tests.e2e.sipp import Plan, Sipp, play
@@ -24,15 +22,6 @@ def _note(phone: Phone) -> tuple[str, str]:
     notify = phone.expect("NOTIFY")
     phone.reply(notify, 200)
     return notify.first("subscription-state").partition(";")[0], notify.body.split()[1]
-
-
-def _assert_talk(one: tuple[RtpSocket, Address], other: tuple[RtpSocket, Address]) -> None:
-    """Each hears the other's tone and nothing else."""
-    heard = exchange([(*one, tone(440, 1)), (*other, tone(700, 1))])
-    for packets, hz in zip(heard, (700, 440), strict=True):
-        samples = sound_of(packets)
-        assert len(samples) > 6000
-        assert dominant_hz(samples[1600:]) == pytest.approx(hz, abs=5)
 
 
 def test_a_blind_transfer_lets_the_transferred_talk_to_the_target(server: Server) -> None:
@@ -62,7 +51,7 @@ def test_a_blind_transfer_lets_the_transferred_talk_to_the_target(server: Server
         assert "sip:402@" in shown.first("p-asserted-identity"), "the display follows, by re-INVITE without UPDATE"
         caller.reply(shown, 200, sdp(here.address, (8, 101)))
         caller.expect("ACK")
-        _assert_talk((here, port), (elsewhere, ring.offered))
+        assert_talk((here, port), (elsewhere, ring.offered))
         assert there.receive_packets(0.1) == [], "who transferred hears nothing any longer"
         outgoing.hang_up()
         ring.expect_hang_up()
@@ -87,7 +76,7 @@ def test_a_transfer_to_a_busy_target_leaves_both_talking(server: Server) -> None
         ring.reply(486)
         target.expect("ACK")
         assert _note(callee) == ("terminated", "486")
-        _assert_talk((here, port), (there, incoming.offered))
+        assert_talk((here, port), (there, incoming.offered))
         outgoing.hang_up()
         incoming.expect_hang_up()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.wire import audio_of, sdp
-from tests.e2e.audio import RtpSocket, Samples, dominant_hz, exchange, silent_share, sound_of, tone
+from tests.e2e.audio import RtpSocket, Samples, assert_talk, dominant_hz, exchange, silent_share, sound_of, tone
 from tests.e2e.browser import Tab, start_phone, tab, web_site
 from tests.e2e.conftest import office
 from tests.e2e.harness import Server, Site, free_port, password_of, running
@@ -73,7 +73,7 @@ def desk(server: Server, page: Tab) -> Iterator[Phone]:
 
 def from_browser(page: Tab, desk: Phone, rtp: RtpSocket) -> Call:
     """The browser calls the desk phone, which answers."""
-    page.run(f"ua.call('202', {{mediaConstraints: {AUDIO}}}) && 0")
+    page.run(f"ua.call('{desk.number}', {{mediaConstraints: {AUDIO}}}) && 0")
     call = desk.wait_for_call()
     assert call.invite is not None
     assert "RTP/AVP " in call.invite.body
@@ -166,3 +166,120 @@ def test_a_browser_holds_and_comes_back_and_restarts_ice(page: Tab, desk: Phone,
         assert_talked(page, heard, page.run("loudest"))
         page.run("session.terminate()")
         call.expect_hang_up()
+
+
+REFER = """eventHandlers: {
+  requestFailed: () => seen.push('refer refused'),
+  trying: () => seen.push('refer trying'), accepted: () => seen.push('refer accepted'),
+  failed: event => seen.push('refer failed ' + event.status_line.status_code)
+}"""
+
+
+@pytest.fixture
+def other(server: Server, desk: Phone) -> Iterator[Phone]:
+    """A second desk phone."""
+    with registered(server.address, "203", password_of("203")) as phone:
+        yield phone
+
+
+def follow_display(phone: Phone, rtp: RtpSocket, number: str) -> None:
+    """The desk phone is told by re-INVITE whom it talks to now."""
+    shown = phone.expect("INVITE")
+    assert f"sip:{number}@" in shown.first("p-asserted-identity")
+    phone.reply(shown, 200, sdp(rtp.address, (8, 101)))
+    phone.expect("ACK")
+
+
+def test_a_browser_transfers_a_desk_phone_without_consultation(page: Tab, desk: Phone, other: Phone) -> None:
+    with RtpSocket() as here, RtpSocket(ssrc=0x77) as there:
+        call = from_browser(page, desk, here)
+        page.run(f"session.refer('{other.number}', {{{REFER}}}) && 0")
+        ring = other.wait_for_call()
+        assert ring.invite is not None
+        assert "sip:204@" in ring.invite.first("referred-by")
+        ring.reply(180)
+        ring.reply(200, sdp(there.address, (8, 101)))
+        other.expect("ACK")
+        page.wait("seen.includes('refer accepted')")
+        page.wait("seen.some(each => each.startsWith('ended'))")
+        follow_display(desk, here, other.number)
+        assert_talk((here, call.offered), (there, ring.offered))
+        call.hang_up()
+        ring.expect_hang_up()
+
+
+def test_a_browser_is_told_when_nobody_takes_over_and_goes_on_talking(page: Tab, desk: Phone, other: Phone) -> None:
+    with RtpSocket() as rtp:
+        call = from_browser(page, desk, rtp)
+        page.run(f"session.refer('{other.number}', {{{REFER}}}) && 0")
+        ring = other.wait_for_call()
+        ring.reply(486)
+        other.expect("ACK")
+        page.wait("seen.includes('refer failed 486')")
+        listen_meanwhile(page)
+        heard = talk(page, rtp, call.offered)
+        assert_talked(page, heard, page.run("loudest"))
+        page.run("session.terminate()")
+        call.expect_hang_up()
+
+
+def test_a_browser_joins_the_desk_phones_of_its_two_calls(page: Tab, desk: Phone, other: Phone) -> None:
+    with RtpSocket() as here, RtpSocket(ssrc=0x77) as there:
+        first = from_browser(page, desk, here)
+        page.run("window.first = session; first.hold({}, () => seen.push('on hold')) && 0")
+        page.wait("seen.includes('on hold')")
+        page.run("seen.length = 0")
+        second = from_browser(page, other, there)
+        page.run(f"first.refer('{other.number}', {{replaces: session, {REFER}}}) && 0")
+        page.wait("seen.includes('refer accepted')")
+        page.wait("seen.filter(each => each.startsWith('ended')).length === 2")
+        follow_display(desk, here, other.number)
+        follow_display(other, there, desk.number)
+        assert_talk((here, first.offered), (there, second.offered))
+        second.hang_up()
+        first.expect_hang_up()
+
+
+def test_a_desk_phone_is_transferred_to_a_browser(page: Tab, desk: Phone, other: Phone) -> None:
+    with RtpSocket() as here:
+        call = desk.dial(other.number, here.address)
+        incoming = other.wait_for_call()
+        incoming.reply(200, sdp(("127.0.0.1", 9), (8, 101)))
+        answer = call.expect(200)
+        call.acknowledge()
+        other.expect("ACK")
+        incoming.request("REFER", headers=[("Refer-To", f"<sip:204@{desk.server[0]}>"), ("Refer-Sub", "false")])
+        assert other.expect(202).first("refer-sub") == "false"
+        page.wait("seen.includes('session remote')")
+        page.run(f"session.answer({{mediaConstraints: {AUDIO}}})")
+        page.wait("seen.includes('confirmed')")
+        incoming.expect_hang_up()
+        follow_display(desk, here, "204")
+        listen_meanwhile(page)
+        heard = talk(page, here, audio_of(answer.body).address)
+        assert_talked(page, heard, page.run("loudest"))
+        call.hang_up()
+        page.wait("seen.some(each => each.startsWith('ended'))")
+
+
+def test_a_browser_shows_a_busy_lamp(page: Tab, desk: Phone, other: Phone) -> None:
+    page.run(
+        "window.lamps = []; window.lamp = ua.subscribe('202', 'dialog', 'application/dialog-info+xml', {expires: 600});"
+        "lamp.on('notify', (isFinal, request, body) => lamps.push([isFinal, body]));"
+        "lamp.on('terminated', () => seen.push('lamp out')); lamp.subscribe()"
+    )
+    page.wait("lamps.some(each => each[1].includes('<state>terminated</state>'))")
+    call = other.dial("202", ("127.0.0.1", 9))
+    incoming = desk.wait_for_call()
+    incoming.reply(180)
+    shown = page.wait("(lamps.find(each => each[1].includes('<state>early</state>')) || [])[1]")
+    assert "sip:203@" in shown
+    call.expect(180)
+    call.give_up()
+    desk.reply(desk.expect("CANCEL"), 200)
+    incoming.reply(487)
+    desk.expect("ACK")
+    page.wait("lamps.at(-1)[1].includes('<state>terminated</state>')")
+    page.run("lamp.terminate()")
+    page.wait("seen.includes('lamp out')")
+    assert page.run("lamps.at(-1)[0]") is True

@@ -72,6 +72,59 @@ async def test_notifies_are_numbered_and_name_their_refer() -> None:
         other.hangup()
 
 
+async def test_who_transfers_is_told_the_outcome_before_it_is_hung_up_on() -> None:
+    """A phone that has seen the BYE listens to nothing more of the call."""
+    async with open_office(*OFFICE) as office:
+        mine, other, referrer, c = await talking(office)
+        referrer.answers = 0
+        await referrer.refer(mine, "103")
+        (await c.rung()).answer()
+        await asyncio.sleep(1)
+        assert not mine.is_over
+        referrer.answers = 200  # to a copy of the first NOTIFY; the last one waits for that
+        assert await mine.until_over(3) == 200
+        assert referrer.notes[-1] == "terminated 200"
+        other.hangup()
+
+
+async def test_a_phone_that_does_not_listen_to_its_notifies_is_hung_up_on_after_4_seconds() -> None:
+    async with open_office(*OFFICE) as office:
+        mine, other, referrer, c = await talking(office)
+        referrer.answers = 0
+        await referrer.refer(mine, "103")
+        (await c.rung()).answer()
+        began = office.clock.now()
+        assert await mine.until_over() == 200
+        assert office.clock.now() - began == pytest.approx(4, abs=0.5)
+        other.hangup()
+
+
+async def test_a_phone_that_hangs_up_when_it_hears_the_outcome_gets_no_bye() -> None:
+    async with open_office(*OFFICE) as office:
+        mine, other, referrer, c = await talking(office)
+        referrer.answers = 0
+        await referrer.refer(mine, "103")
+        (await c.rung()).answer()
+        await asyncio.sleep(1)
+        mine.hangup()
+        await asyncio.sleep(5)
+        assert referrer.phone.requests("BYE") == []
+        assert mine.is_over
+        other.hangup()
+
+
+async def test_a_call_that_is_being_left_takes_no_further_changes() -> None:
+    async with open_office(*OFFICE) as office:
+        mine, other, referrer, c = await talking(office)
+        referrer.answers = 0
+        await referrer.refer(mine, "103")
+        (await c.rung()).answer()
+        await asyncio.sleep(1)
+        mine.hold()
+        assert await mine.until_over() == 481
+        other.hangup()
+
+
 @pytest.mark.parametrize("status", [486, 603, 480, 500])
 async def test_a_target_that_refuses_leaves_the_call_as_it_was(status: int) -> None:
     async with open_office(*OFFICE) as office:
