@@ -124,9 +124,7 @@ def _engine_config(settings: "Settings") -> "EngineConfig":
     media = settings.media
     embedded = media.workers == "embedded"
     workers = media.workers if isinstance(media.workers, int) else 0
-    return EngineConfig(
-        media.ports.first, media.ports.last, workers=workers, embedded=embedded, silence_s=float(media.silence)
-    )
+    return EngineConfig(media.ports.first, media.ports.last, workers=workers, embedded=embedded)
 
 
 def _server(

@@ -188,9 +188,11 @@ class MediaSettings(Section):
     ports: Annotated[PortRange, PlainValidator(port_range)] = PortRange(10000, 19999)
     # One process per core that signalling leaves free.
     workers: Annotated[Workers, PlainValidator(WORKERS)] = 0
-    # s without a packet after which a party counts as gone (REG-10), 0 = never; phones that suppress silence still
-    # send comfort noise or RTCP more often than this.
+    # s without RTP after which a party counts as gone (REG-10), 0 = never; phones that suppress silence still send
+    # comfort noise more often than this.
     silence: Annotated[int, PlainValidator(whole_number(0, 86400))] = 120
+    # The same for a party that has put the other one on hold, and may send nothing meanwhile.
+    silence_hold: Annotated[int, PlainValidator(whole_number(0, 86400))] = 600
 
 
 class StorageSettings(Section):

@@ -14,6 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from media.intervals import Interval as Interval
+from media.intervals import read_intervals as read_intervals
+
 EndpointId = int
 RoomId = int
 PlayId = int
@@ -100,6 +103,7 @@ class StreamSpec:
     the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
+    `rtcp_xr`: the peer wants VoIP Metrics (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
     With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
     """
 
@@ -113,6 +117,8 @@ class StreamSpec:
     crypto: SrtpKeys | None = None
     dtls: DtlsPeer | None = None
     ice: IceSpec | None = None
+    rtcp_xr: bool = False
+    silence_s: float = 0.0
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------
@@ -185,6 +191,14 @@ class ConfigureEndpoint:
 
     endpoint: EndpointId
     spec: StreamSpec
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureEndpoint:
+    """Answered by a `StreamReport` of what there is so far, with the last `intervals` of its records at most."""
+
+    endpoint: EndpointId
+    intervals: int = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +305,7 @@ class SendDigits:
 Command = (
     CreateEndpoint
     | ConfigureEndpoint
+    | MeasureEndpoint
     | DestroyEndpoint
     | JoinRoom
     | LeaveRoom
@@ -331,9 +346,6 @@ class Refused:
     """The command could not be carried out; `why` is a sentence for the log."""
 
     why: str
-
-
-Reply = EndpointCreated | Done | Refused
 
 
 # --- events --------------------------------------------------------------------------------------------------------
@@ -385,7 +397,7 @@ class SourceLearned:
 
 @dataclass(frozen=True, slots=True)
 class MediaSilent:
-    """Nothing has arrived for `silent_s` seconds although the direction lets us expect audio."""
+    """Nothing has arrived for `silent_s` seconds, longer than the stream may be silent; told again after that time."""
 
     endpoint: EndpointId
     silent_s: float
@@ -393,7 +405,13 @@ class MediaSilent:
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """Counters of an endpoint since its creation (RFC 3550 §6.4, appendix A); `remote_lost`: as the peer reports it."""
+    """What was measured at an endpoint since its creation: of the peer's stream, and (`remote_…`) of ours as the peer
+    reports it (RFC 3550 §6.4, RFC 3611 §4.7); None is not known.
+
+    `mos`: how the peer sounds by the E-model (ITU-T G.107), 1 to 4.4; `worst_mos` in the worst five seconds.
+    `burst_loss_percent` within bursts, which last `burst_ms` on average, `gap_loss_percent` between them. `silent_s`:
+    since its last packet. `intervals`: five seconds each, at most an hour, for `read_intervals`.
+    """
 
     endpoint: EndpointId
     received: int = 0
@@ -403,6 +421,19 @@ class StreamReport:
     round_trip_ms: float | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     remote_lost: int | None = None
+    remote_loss_percent: float | None = None
+    remote_jitter_ms: float | None = None
+    mos: float | None = None
+    worst_mos: float | None = None
+    remote_mos: float | None = None
+    burst_ms: float = 0.0
+    burst_loss_percent: float = 0.0
+    gap_loss_percent: float = 0.0
+    silent_s: float | None = None
+    intervals: bytes = b""
+
+
+Reply = EndpointCreated | StreamReport | Done | Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class CallStory:
             stage.answered_at = event.at
 
     def leg_ended(self, event: LegEnded) -> None:
-        self._quality[event.leg] = dict(event.quality)
+        self._quality[event.leg] = event.measured.quality
         attempt = self._of_leg.get(event.leg)
         if attempt is None or attempt.answered_leg not in (None, event.leg):
             return

@@ -7,7 +7,8 @@ import typer
 
 from pbx.cli_output import json_text, utc
 from pbx.control.messages import ControlError, TracedMessageView, TraceView
-from pbx.ladder import host_port, ladder, media_of, steps
+from pbx.ladder import host_port, ladder, media_of, sounds, steps
+from pbx.media_doctor import diagnosis
 from pbx.pcap import Datagram, pcap
 
 
@@ -21,6 +22,7 @@ def trace_object(trace: TraceView) -> dict[str, object]:
     return {
         "call": trace.call,
         "legs": [_leg_object(trace, index) for index in range(len(trace.legs))],
+        "diagnosis": diagnosis(sounds(trace)),
         "messages": [
             {
                 "at": utc(step.at),

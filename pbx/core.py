@@ -422,7 +422,14 @@ class Pbx:
         sends its audio to us directly."""
         local = flow.local[0] if peer == flow.remote[0] else self._addresses.towards(peer, "")
         address = MediaAddress(self._addresses.bind_for(local, peer), local)
-        return MediaSession(self.services.new_id(), address, (peer,), group=call.media_group, encryption=encryption)
+        return MediaSession(
+            self.services.new_id(),
+            address,
+            (peer,),
+            group=call.media_group,
+            encryption=encryption,
+            silence=self.services.silence,
+        )
 
     async def create_media(self, call: Call, *others: MediaSession) -> None:
         """Ports for the caller and the others in one exchange with the engine; raises `MediaRefused`."""

@@ -4,12 +4,12 @@
 `CallEnded` last, when no leg is alive.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pbx.cause import Cause
 from pbx.party import Party
+from pbx.quality import Measured
 from storage.records import StoredRecording
 
 CallId = str
@@ -129,13 +129,13 @@ class CallLinked:
 
 @dataclass(frozen=True, slots=True)
 class LegEnded:
-    """`quality`: what the media engine measured on this leg, by name with its unit."""
+    """`measured`: what the media engine knows of this leg; nothing when it was not answered."""
 
     at: float
     call: CallId
     leg: LegId
     cause: Cause
-    quality: Mapping[str, float] = field(default_factory=dict)
+    measured: Measured = field(default_factory=Measured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pbx.control.messages import TracedLegView, TracedMessageView, TraceView
+from pbx.media_doctor import LegSound, diagnosis
 from pbx.sipmask import call_id_of
 from sipcore.body import session_of
 from sipcore.errors import ParseError
@@ -113,7 +114,8 @@ def ladder(trace: TraceView) -> list[str]:
     lines += [_row(step, columns) for step in shown]
     lines.append(_lifelines(columns))
     media = list(media_lines(trace))
-    return [*lines, "", *media] if media else lines
+    found = diagnosis(sounds(trace))
+    return [*lines, *([""] if media else []), *media, *([""] if found else []), *found]
 
 
 def _columns(shown: Sequence[Step]) -> list[str]:
@@ -161,12 +163,31 @@ def _arrow(label: str, length: int, to_the_right: bool) -> str:
 
 
 def media_lines(trace: TraceView) -> Iterator[str]:
-    """One line for each leg of the call."""
+    """One line for each leg of the call, and one for its ups and downs."""
     for leg in trace.legs:
         codec, remote = media_of(trace, leg.sip_call_id)
-        who = f"{leg.number} {leg.name}".rstrip()
-        parts = [f"{leg.direction} leg {who}", *([codec] if codec else []), *([f"audio at {remote}"] if remote else [])]
+        parts = [f"{leg.direction} leg {_name(leg)}", *([codec] if codec else []), *_places(leg, remote)]
         yield printable(", ".join([*parts, _measured(leg)]))
+        yield from _course(leg)
+
+
+def sounds(trace: TraceView) -> list[LegSound]:
+    """The legs for the diagnosis."""
+    return [
+        LegSound(printable(_name(leg)), leg.quality, media_of(trace, leg.sip_call_id)[1], leg.audio_from)
+        for leg in trace.legs
+    ]
+
+
+def _name(leg: TracedLegView) -> str:
+    return f"{leg.number} {leg.name}".rstrip()
+
+
+def _places(leg: TracedLegView, remote: str) -> Iterator[str]:
+    if remote:
+        yield f"audio at {remote}"
+    if leg.audio_from and leg.audio_from != remote:
+        yield f"audio from {leg.audio_from}"
 
 
 def media_of(trace: TraceView, call_id: str) -> tuple[str, str]:
@@ -189,7 +210,7 @@ def media_of(trace: TraceView, call_id: str) -> tuple[str, str]:
 def _measured(leg: TracedLegView) -> str:
     quality = leg.quality
     if not quality:
-        return "no figures of its audio (not answered, or still going on)"
+        return "no figures of its audio (not answered)"
     shown = [
         f"{quality.get('received', 0):.0f} packets received",
         f"{quality.get('sent', 0):.0f} sent",
@@ -198,7 +219,26 @@ def _measured(leg: TracedLegView) -> str:
     ]
     if "round_trip_ms" in quality:
         shown.append(f"round trip {quality['round_trip_ms']:.0f} ms")
+    if "mos" in quality:
+        shown.append(f"MOS {quality['mos']:.1f}")
+    if "remote_mos" in quality:
+        shown.append(f"there {quality['remote_loss_percent']:.1f} % lost, MOS {quality['remote_mos']:.1f}")
     return ", ".join(shown)
+
+
+def _course(leg: TracedLegView) -> Iterator[str]:
+    """A digit for each five seconds: the MOS, `-` when nothing came."""
+    if not leg.intervals:
+        return
+    heard = "".join(_digit(each.mos) for each in leg.intervals)
+    there = "".join(_digit(each.remote_mos) for each in leg.intervals)
+    yield f"    MOS by 5 s {heard}"
+    if there.strip("-"):
+        yield f"    and there  {there}"
+
+
+def _digit(mos: float | None) -> str:
+    return "-" if mos is None else f"{mos:.0f}"
 
 
 # --- text ----------------------------------------------------------------------------------------------------------

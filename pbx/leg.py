@@ -15,9 +15,10 @@ from pbx.digits import Digits
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
+from pbx.quality import Measured, quality_of
 from pbx.recording import Recording, Wanted
 from pbx.relocation import Relocation
-from pbx.services import Services, quality_of
+from pbx.services import Services
 from sipcore.message import Response
 from sipcore.sdp.model import RtpFormat
 
@@ -106,6 +107,7 @@ class Leg:
         self.watch: Watcher | None = None
         self.has_early_media = False
         self.held = False
+        self.audio_from = ""  # where the party's audio comes from
         self.cause: Cause | None = None
         self.answered_at: float | None = None
         self.ended_at: float | None = None
@@ -378,8 +380,8 @@ class Leg:
             done.set_result(reason)
 
     def media_silent(self, silent_s: float) -> None:
-        """Nothing has come for long: the party is gone (REG-10). On hold silence is right."""
-        if self.is_answered and not self.held:
+        """Nothing has come for long: the party is gone (REG-10). It may have been put on hold meanwhile."""
+        if self.is_answered and 0 < self.media.silence_s <= silent_s:
             self.call.log.info("no audio, the call ends", number=self.party.number, silent_s=round(silent_s))
             self.hangup(MEDIA_FAILED)
 
@@ -408,9 +410,14 @@ class Leg:
             return
         assert self.cause is not None
         assert self.ended_at is not None
-        quality = quality_of(report, *self._earlier) if self.answered_at is not None else {}
-        self._services.publish(LegEnded(self.ended_at, self.call.id, self.id, self.cause, quality))
+        found = self.measured(report) if self.answered_at is not None else Measured()
+        self._services.publish(LegEnded(self.ended_at, self.call.id, self.id, self.cause, found))
         self.call.leg_closed(self)
+
+    def measured(self, report: StreamReport) -> Measured:
+        """That report of the endpoint, with those of endpoints that the leg had earlier."""
+        reports = (*self._earlier, report)
+        return Measured(quality_of(*reports), b"".join(each.intervals for each in reports), self.audio_from)
 
     # --- inside -----------------------------------------------------------------------------------------------
 

@@ -63,6 +63,14 @@ class MediaAddress:
     advertised: str
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceLimits:
+    """How long a party may send nothing until it counts as gone (REG-10), 0 is for ever."""
+
+    talking_s: float = 120.0
+    held_s: float = 600.0
+
+
 class MediaSession:
     """`sources` are addresses besides that of the SDP from which RTP may come: the peer's signalling address.
     Endpoints of one `group` can meet in a room; 0 is none."""
@@ -75,8 +83,10 @@ class MediaSession:
         *,
         group: int = 0,
         encryption: Encryption = Encryption(),  # noqa: B008 - frozen
+        silence: SilenceLimits = SilenceLimits(),
     ) -> None:
         self.endpoint, self._address, self._sources, self.group = endpoint, address, sources, group
+        self._silence = silence
         self._encryption, self._security = encryption, encryption.security()
         self.worker = 0
         self._local: LocalMedia | None = None
@@ -98,7 +108,9 @@ class MediaSession:
 
     def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":
         """The same session of descriptions with another endpoint, not created yet."""
-        found = MediaSession(endpoint, self._address, self._sources, group=group, encryption=self._encryption)
+        found = MediaSession(
+            endpoint, self._address, self._sources, group=group, encryption=self._encryption, silence=self._silence
+        )
         found._sent, found.peer_offer, found.agreed = self._sent, self.peer_offer, self.agreed
         if self.agreed is not None:
             found._security = moved(self._security, found._security, self.agreed)
@@ -134,6 +146,8 @@ class MediaSession:
             crypto=keys_of(agreed.secured),
             dtls=handshake_of(agreed.secured),
             ice=ice,
+            rtcp_xr=agreed.rtcp_xr,
+            silence_s=self.silence_s,
         )
         return ConfigureEndpoint(self.endpoint, spec)
 
@@ -223,6 +237,13 @@ class MediaSession:
     def is_held(self) -> bool:
         """The peer does not want to hear us."""
         return self.agreed is not None and self.agreed.is_held
+
+    @property
+    def silence_s(self) -> float:
+        """How long nothing may come now, 0 is for ever: on hold longer, and from who only listens nothing has to."""
+        if self.is_held:
+            return self._silence.held_s
+        return self._silence.talking_s if self.agreed is not None and self.agreed.direction.receives else 0.0
 
     def _ready(self) -> LocalMedia:
         if self._local is None:

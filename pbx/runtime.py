@@ -1,7 +1,7 @@
 """One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import structlog
 from conf.diff import plan as make_plan
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
-from conf.schema import Settings, SipSettings
+from conf.schema import MediaSettings, Settings, SipSettings
 from media.api import MediaEngine
 from pbx.admission import Admission
 from pbx.apps import Apps
@@ -38,12 +38,14 @@ from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_S, Location
 from pbx.mail.mailer import Mailer
+from pbx.media_session import SilenceLimits
 from pbx.notifier import OF_NOTIFIER
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.providers import Providers
 from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
+from pbx.quality import Measured, measure
 from pbx.redirect import Redirector
 from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
 from pbx.services import Services
@@ -52,7 +54,7 @@ from pbx.source import Sources
 from pbx.textbox import TextPolicy
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
-from pbx.views import call_view, plan_view, registration_view
+from pbx.views import call_view, callee_of, plan_view, registration_view
 from sipcore.flow import Flow
 from sipcore.large import LargeRequests
 from sipcore.locate import is_address
@@ -67,6 +69,8 @@ from storage.ports import HistoryQuery, RecordingQuery, Storage, StorageUnavaila
 from storage.records import CdrRow, Office, StoredRecording
 
 log = structlog.get_logger("zvon")
+
+LAST_MINUTE, WHOLE_CALL = 12, 720  # records of five seconds
 
 
 class Server:
@@ -103,12 +107,12 @@ class Server:
         book.attach(self.bus)
         self._hep = HepExporter((sip.hep.host, sip.hep.port), self.clock, book.correlation) if sip.hep else None
         self.stack.tap = joined(*(each.tap for each in (self._ring, self._hep) if each is not None))
-        self._traces = TraceQuery(self._ring, book, storage, self.clock)
+        self._traces = TraceQuery(self._ring, book, storage, self.clock, self._measured)
         self.pbx = Pbx(
             directory=directory,
             admission=self.admission,
             location=self.location,
-            services=Services(engine, self.clock, self.bus, lock.data / "recordings"),
+            services=Services(engine, self.clock, self.bus, lock.data / "recordings", _silence(settings.media)),
             addresses=self._addresses,
             apps=apps,
             clock=self.clock,
@@ -269,7 +273,10 @@ class Server:
         ]
 
     async def calls(self) -> list[CallView]:
-        return [call_view(call, self.clock) for call in self.pbx.calls.values()]
+        calls = list(self.pbx.calls.values())
+        legs = [leg for call in calls for leg in (call.caller, callee_of(call)) if leg is not None and leg.is_answered]
+        measured = await measure(self._engine, legs, LAST_MINUTE)
+        return [call_view(call, self.clock, measured) for call in calls]
 
     async def lines(self) -> list[LineView]:
         return list(self.providers.views())
@@ -282,6 +289,12 @@ class Server:
 
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
         return await self._traces.trace(wanted, with_secrets=with_secrets)
+
+    async def _measured(self, call_id: str) -> Mapping[int, Measured]:
+        """What is known of the legs of a call that goes on."""
+        call = self.pbx.calls.get(call_id)
+        answered = [leg for leg in call.legs if leg.is_answered] if call is not None else []
+        return await measure(self._engine, answered, WHOLE_CALL)
 
     async def hangup(self, call_id: str) -> bool:
         return self.pbx.hangup(call_id)
@@ -349,6 +362,10 @@ class Server:
 def _admission(sip: SipSettings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:
     sources = Sources(sip.edges)
     return Admission(directory, keys.nonce_bytes, clock, sip.digest, source_rate=sip.source_rate, sources=sources)
+
+
+def _silence(media: MediaSettings) -> SilenceLimits:
+    return SilenceLimits(float(media.silence), float(media.silence_hold))
 
 
 def _waker(sip: SipSettings, bus: Bus) -> Waker:

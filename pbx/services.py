@@ -1,6 +1,6 @@
 """What legs, bridges and calls need of their surroundings: the engine, the clocks, the bus, identifiers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -18,12 +18,14 @@ from media.api import (
     PlayEnded,
     RecordingEnded,
     RecordingStarted,
+    SourceLearned,
     StreamReport,
 )
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import BusEvent
 from pbx.limits import ActiveCalls
+from pbx.media_session import SilenceLimits
 from pbx.office_sound import OfficeSound
 from storage.records import Office
 
@@ -38,9 +40,14 @@ class Services:
     """One per server. Identifiers of legs, bridges and plays are unique while the process lives."""
 
     def __init__(
-        self, engine: MediaEngine, clock: Clock, bus: Bus, recordings_folder: Path = Path("recordings")
+        self,
+        engine: MediaEngine,
+        clock: Clock,
+        bus: Bus,
+        recordings_folder: Path = Path("recordings"),
+        silence: SilenceLimits = SilenceLimits(),  # noqa: B008 - frozen
     ) -> None:
-        self.engine, self.clock, self.bus = engine, clock, bus
+        self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
         self.legs: dict[EndpointId, Leg] = {}
         self.active = ActiveCalls()
         self.sound = OfficeSound.of(Office())  # of the office in force
@@ -83,6 +90,8 @@ class Services:
                 leg.digit_received(event.digit)
             case MediaSilent():
                 leg.media_silent(event.silent_s)
+            case SourceLearned():
+                leg.audio_from = str(event.source)
 
     def _recording_event(self, event: RecordingStarted | RecordingEnded) -> None:
         recording = self.recordings.get(event.recording)
@@ -97,17 +106,3 @@ class Services:
         for recording in list(self.recordings.values()):
             if recording.endpoints <= set(failed.endpoints):
                 recording.lost()
-
-
-def quality_of(report: StreamReport, *earlier: StreamReport) -> Mapping[str, float]:
-    """What the stream reports of a leg tell the call history: the last one, and those of endpoints it had before."""
-    reports = (report, *earlier)
-    found = {
-        "received": float(sum(each.received for each in reports)),
-        "sent": float(sum(each.sent for each in reports)),
-        "lost": float(sum(each.lost for each in reports)),
-        "jitter_ms": round(max(each.jitter_ms for each in reports), 2),
-    }
-    if report.round_trip_ms is not None:
-        found["round_trip_ms"] = round(report.round_trip_ms, 2)
-    return found

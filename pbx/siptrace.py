@@ -4,14 +4,15 @@ Nothing is read while messages pass: a reference to the bytes is kept, and whoev
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import BusEvent, Direction, LegCreated, LegEnded, LegId
 from pbx.party import Party
+from pbx.quality import Measured
 from pbx.sipmask import call_id_of
 from sipcore.flow import Flow
 from sipcore.stack import Tap
@@ -19,6 +20,7 @@ from sipcore.stack import Tap
 KEPT_S = 6 * 3600.0  # the call somebody complains about in the afternoon was made in the morning
 OVERHEAD_BYTES = 160  # what keeping a message costs besides its text
 CALLS_KEPT = 5_000
+INTERVALS_BYTES = 16 << 20  # five thousand calls of four minutes take 4 MB
 
 
 class Kept(NamedTuple):
@@ -85,14 +87,17 @@ class LegNote:
     party: Party
     direction: Direction
     sip_call_id: str
-    quality: Mapping[str, float] = field(default_factory=dict)
+    measured: Measured = field(default_factory=Measured)
 
 
 class CallBook:
-    """Which SIP dialogs a call had, for the live calls and the last `CALLS_KEPT`."""
+    """Which SIP dialogs a call had and how they sounded, for the live calls and the last `CALLS_KEPT`. Five-second
+    records are kept up to `INTERVALS_BYTES`, those of the latest calls."""
 
-    def __init__(self, *, calls_kept: int = CALLS_KEPT) -> None:
-        self._calls_kept = calls_kept
+    def __init__(self, *, calls_kept: int = CALLS_KEPT, intervals_bytes: int = INTERVALS_BYTES) -> None:
+        self._calls_kept, self._intervals_most = calls_kept, intervals_bytes
+        self._with_intervals: deque[LegNote] = deque()
+        self._intervals_bytes = 0
         self._calls: OrderedDict[str, dict[LegId, LegNote]] = OrderedDict()
         self._of_dialog: dict[str, str] = {}
 
@@ -107,13 +112,22 @@ class CallBook:
             if len(self._calls) > self._calls_kept:
                 self._forget(*self._calls.popitem(last=False))
         elif isinstance(event, LegEnded) and (note := self._calls.get(event.call, {}).get(event.leg)) is not None:
-            note.quality = event.quality
+            self._note_measured(note, event.measured)
 
-    def find(self, wanted: str) -> tuple[str, list[LegNote]] | None:
+    def _note_measured(self, note: LegNote, measured: Measured) -> None:
+        note.measured = measured
+        self._with_intervals.append(note)
+        self._intervals_bytes += len(measured.intervals)
+        while self._intervals_bytes > self._intervals_most:
+            oldest = self._with_intervals.popleft()
+            self._intervals_bytes -= len(oldest.measured.intervals)
+            oldest.measured = replace(oldest.measured, intervals=b"")
+
+    def find(self, wanted: str) -> tuple[str, dict[LegId, LegNote]] | None:
         """The call with that id, or the one that has a dialog with that Call-ID; None when it is not known."""
         call = self._of_dialog.get(wanted, wanted)
         legs = self._calls.get(call)
-        return (call, list(legs.values())) if legs is not None else None
+        return (call, dict(legs)) if legs is not None else None
 
     def correlation(self, sip_call_id: str) -> str:
         """One text for all dialogs of a call: the Call-ID of its caller; that of the dialog when there is no call."""

@@ -1,11 +1,13 @@
 """`zvon trace`: from an id that a person has to the messages of that call, or the sentence that says why not."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from media.api import read_intervals
 from pbx.clock import Clock
 from pbx.control.messages import ControlError, TracedLegView, TracedMessageView, TraceView
-from pbx.events import Direction
+from pbx.events import Direction, LegId
+from pbx.quality import Measured
 from pbx.sipmask import masked
 from pbx.siptrace import CallBook, Kept, LegNote, MessageRing, search
 from storage.ports import HistoryQuery, Storage, StorageUnavailable
@@ -15,10 +17,18 @@ MOST_ROWS = 100  # of one conversation
 
 
 class TraceQuery:
-    """Looks up live calls, recent ones and, beyond them, the history. `ring` is None when nothing is kept."""
+    """Looks up live calls, recent ones and, beyond them, the history. `ring` is None when nothing is kept; `live` says
+    what is measured of the legs of a call now, by their ids."""
 
-    def __init__(self, ring: MessageRing | None, book: CallBook, storage: Storage, clock: Clock) -> None:
-        self._ring, self._book, self._storage, self._clock = ring, book, storage, clock
+    def __init__(
+        self,
+        ring: MessageRing | None,
+        book: CallBook,
+        storage: Storage,
+        clock: Clock,
+        live: Callable[[str], Awaitable[Mapping[LegId, Measured]]] | None = None,
+    ) -> None:
+        self._ring, self._book, self._storage, self._clock, self._live = ring, book, storage, clock, live
 
     async def trace(self, wanted: str, *, with_secrets: bool = False) -> TraceView:
         """The call with that id, linkedid or SIP Call-ID; raises `ControlError` with a sentence."""
@@ -35,7 +45,9 @@ class TraceQuery:
         """The call, its legs, and whether anything is known of it."""
         noted = self._book.find(wanted) or self._book.find(_without_row_number(wanted))
         if noted is not None:
-            return noted[0], [_of_note(each) for each in noted[1]], True
+            call, legs = noted
+            live = await self._live(call) if self._live is not None else {}
+            return call, [_of_note(note, live.get(leg, note.measured)) for leg, note in legs.items()], True
         rows = [*await self._rows(wanted), *await self._rows(_without_row_number(wanted))]
         return (wanted if rows else ""), _of_rows(rows), bool(rows)
 
@@ -68,9 +80,16 @@ def _without_row_number(wanted: str) -> str:
     return call if dash and number.isdecimal() else ""
 
 
-def _of_note(note: LegNote) -> TracedLegView:
-    party = note.party
-    return TracedLegView(party.number, party.name, note.direction.value, note.sip_call_id, dict(note.quality))
+def _of_note(note: LegNote, measured: Measured) -> TracedLegView:
+    return TracedLegView(
+        note.party.number,
+        note.party.name,
+        note.direction.value,
+        note.sip_call_id,
+        measured.quality,
+        read_intervals(measured.intervals),
+        measured.audio_from,
+    )
 
 
 def _of_rows(rows: Sequence[CdrRow]) -> list[TracedLegView]:

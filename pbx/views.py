@@ -1,17 +1,23 @@
 """Live state as the command line and the web see it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from conf.diff import Changes, Plan
+from media.api import read_intervals
 from pbx.call import Call
 from pbx.clock import Clock
 from pbx.control.messages import CallState, CallView, ChangeView, PlanView, RegistrationView
+from pbx.events import LegId
 from pbx.leg import Leg
+from pbx.quality import Measured
 from sipcore.register.binding import Binding
 
 
-def call_view(call: Call, clock: Clock) -> CallView:
-    """One call; the callee's codec is that of the leg that answered."""
-    caller = call.caller
-    callee = next((leg for leg in call.legs if leg is not caller and leg.is_answered), None)
+def call_view(call: Call, clock: Clock, measured: Mapping[LegId, Measured] = MappingProxyType({})) -> CallView:
+    """One call; the callee is the leg that answered. `measured`: what is known of its media, by leg."""
+    caller, callee = call.caller, callee_of(call)
+    sides = {"from": measured.get(caller.id), "to": measured.get(callee.id) if callee is not None else None}
     answered_at = call.answered_at
     return CallView(
         id=call.id,
@@ -27,7 +33,15 @@ def call_view(call: Call, clock: Clock) -> CallView:
         codec_a=_codec(caller),
         codec_b=_codec(callee),
         stage=call.stage,
+        quality={
+            f"{side}_{name}": value for side, each in sides.items() if each for name, value in each.quality.items()
+        },
+        last_minute={side: read_intervals(each.intervals) for side, each in sides.items() if each},
     )
+
+
+def callee_of(call: Call) -> Leg | None:
+    return next((leg for leg in call.legs if leg is not call.caller and leg.is_answered), None)
 
 
 def _state(caller: Leg, callee: Leg | None) -> CallState:

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
+from media.engine.measuring cimport end_measures
 from media.engine.outbox cimport new_event, released
 from media.engine.playing cimport adjust_player
 from media.engine.pressing cimport queue_digits
@@ -51,20 +52,20 @@ cdef inline void add_slot(Shard *shard, Slot *slot) noexcept nogil:
 
 
 cdef inline void configure(Slot *slot, const Config *config, int64_t now_ns) noexcept nogil:
-    cdef bint expected = slot.configured and slot.config.receives
+    cdef bint expects_same = slot.configured and slot.config.silence_ns == config.silence_ns
     if slot.configured and not same_address(&slot.config.rtcp, &config.rtcp):
         slot.rtcp_learned = False
     if not slot.configured:
         slot.latch.remote = config.remote
+        slot.configured_ns = now_ns
     if config.pinned and not slot.latch.pinned:
         slot.latch.aimless = True
     slot.latch.pinned = config.pinned
     latch_configure(&slot.latch, &config.remote, config.allowed, config.allowed_count, now_ns)
     slot.config = config[0]
     slot.configured = True
-    if not expected:
+    if not expects_same:
         slot.heard_ns = now_ns
-        slot.silence_told = False
 
 
 cdef inline void unlink(Slot *slot) noexcept nogil:
@@ -114,6 +115,7 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     """Say goodbye, close (which also ends watching) and give the memory back to the control thread."""
     cdef Slot *last
     cdef Event *freed
+    end_measures(slot)
     if slot.configured and (slot.out.packets or slot.rtcp_sent):
         send_report(shard, slot, True, now_ns)
     if slot.player != NULL:

@@ -23,6 +23,7 @@ from media.api import (
     HostPort,
     JoinRoom,
     LeaveRoom,
+    MeasureEndpoint,
     MediaEvent,
     PauseRecording,
     Play,
@@ -40,7 +41,7 @@ from media.api import (
 from media.config import EngineConfig
 from media.engine.clock import late_percentile_us
 from media.engine.handshakes import Handshakes
-from media.engine.notices import Notices
+from media.engine.notices import Notices, report_of
 from media.engine.plays import Plays
 from media.engine.reasons import NAMES
 from media.engine.recordings import Recordings, endpoints_of
@@ -58,7 +59,7 @@ class Control:
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._shard = ShardThread(config.silence_s, config.dscp)
+        self._shard = ShardThread(config.idle_s, config.dscp)
         self._handshakes = Handshakes(self._shard)
         self._plays = Plays(self._shard, self._tell)
         self._recordings = Recordings(self._shard, self._tell)
@@ -188,11 +189,17 @@ class Control:
             rtcp_target(spec),
             permitted(spec.remote.host, spec.sources),
             flags(spec),
+            spec.ptime_ms,
+            spec.silence_s,
         )
         self._handshakes.configure(stream, spec)
         if before is not profile:
             self._link(stream)
             self._recordings.configured(stream)
+
+    def _measure(self, command: MeasureEndpoint) -> Reply:
+        stream = self._stream(command.endpoint)
+        return report_of(stream, self._shard.measure(stream.handle, command.intervals))
 
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
@@ -294,6 +301,7 @@ class Control:
 HANDLERS: dict[type, Callable[[Control, Any], Reply]] = {
     CreateEndpoint: Control._create,
     ConfigureEndpoint: Control._configure,
+    MeasureEndpoint: Control._measure,
     DestroyEndpoint: Control._destroy,
     JoinRoom: Control._join,
     LeaveRoom: Control._leave,

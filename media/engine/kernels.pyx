@@ -8,12 +8,15 @@ from libc.string cimport memset
 from media.engine.posix cimport Address
 from media.engine.reasons cimport KEPT
 from media.rtp.address cimport host_text, make_address
+from media.rtp.bursts cimport Bursts, bursts_packet, bursts_restart
 from media.rtp.control cimport Block, Received, SenderInfo, read_compound, round_trip, write_description, write_goodbye
 from media.rtp.control cimport write_report
 from media.rtp.digits cimport Digit, DigitReceiver, digit_packet, digit_timeout
+from media.rtp.extended cimport EXTENDED_SIZE, Metrics, write_extended
 from media.rtp.header cimport Header, parse_header
 from media.rtp.latching cimport MAX_ALLOWED, Latch, latch_configure, latch_receive
 from media.rtp.outgoing cimport Outgoing, Stamp, outgoing_stamp
+from media.rtp.rating cimport burst_ratio_of, loss_impairment, mos_of, r_factor
 from media.rtp.reception cimport Reception, reception_fraction, reception_jitter, reception_packet, reception_total_lost
 
 from media.engine.reasons import NAMES
@@ -83,6 +86,30 @@ cdef class ReceptionKernel:
         return self.reception.jitter
 
 
+cdef class BurstKernel:
+    cdef Bursts bursts
+
+    def packet(self, uint16_t sequence):
+        bursts_packet(&self.bursts, sequence)
+
+    def restart(self):
+        bursts_restart(&self.bursts)
+
+    @property
+    def counts(self):
+        """(received, lost, runs, duplicates, bursts, their packets, their losses)."""
+        cdef const Bursts *b = &self.bursts
+        return b.received, b.lost, b.runs, b.duplicates, b.bursts, b.burst_packets, b.burst_lost
+
+
+def rated(double ie, double bpl, uint32_t lost, uint32_t runs, uint32_t total, double delay_ms):
+    """(R, MOS) of a stream."""
+    cdef double r = r_factor(
+        loss_impairment(ie, bpl, 100.0 * lost / total, burst_ratio_of(lost, runs, total)), delay_ms
+    )
+    return r, mos_of(r)
+
+
 cdef class DigitKernel:
     cdef DigitReceiver receiver
 
@@ -132,6 +159,41 @@ def write_rtcp(uint32_t ssrc, sender, block, bytes cname not None, bint goodbye)
     if goodbye:
         size += write_goodbye(packet + size, ssrc)
     return packet[:size]
+
+
+cdef Metrics metrics_from(record):
+    cdef Metrics m
+    m.ssrc, m.loss_rate, m.discard_rate = record.ssrc, record.loss_rate, record.discard_rate
+    m.burst_density, m.gap_density = record.burst_density, record.gap_density
+    m.burst_ms, m.gap_ms = record.burst_ms, record.gap_ms
+    m.round_trip_ms, m.end_system_ms = record.round_trip_ms, record.end_system_ms
+    m.r_factor, m.mos_lq, m.mos_cq, m.receiver = record.r_factor, record.mos_lq, record.mos_cq, record.receiver
+    m.buffer_ms, m.buffer_most_ms, m.buffer_limit_ms = (
+        record.buffer_ms, record.buffer_most_ms, record.buffer_limit_ms
+    )
+    return m
+
+
+def write_xr(uint32_t ssrc, record):
+    """An XR packet with one `media.rtp.xr.VoipMetrics`."""
+    cdef uint8_t packet[EXTENDED_SIZE]
+    cdef Metrics m = metrics_from(record)
+    return packet[: write_extended(packet, ssrc, &m)]
+
+
+def read_xr(const uint8_t[::1] data not None, uint32_t own):
+    """What a compound packet says of `own` in VoIP Metrics, as the fields that are read; None: nothing."""
+    cdef Received r
+    cdef const Metrics *m = &r.metrics
+    if not read_compound(&data[0] if data.shape[0] else NULL, <int>data.shape[0], own, &r) or not r.has_metrics:
+        return None
+    return {
+        "ssrc": m.ssrc, "loss_rate": m.loss_rate, "discard_rate": m.discard_rate, "burst_density": m.burst_density,
+        "gap_density": m.gap_density, "burst_ms": m.burst_ms, "gap_ms": m.gap_ms, "round_trip_ms": m.round_trip_ms,
+        "end_system_ms": m.end_system_ms, "r_factor": m.r_factor, "mos_lq": m.mos_lq, "mos_cq": m.mos_cq,
+        "receiver": m.receiver, "buffer_ms": m.buffer_ms, "buffer_most_ms": m.buffer_most_ms,
+        "buffer_limit_ms": m.buffer_limit_ms,
+    }
 
 
 def read_rtcp(const uint8_t[::1] data not None, uint32_t own):

@@ -4,6 +4,7 @@ from libc.math cimport log2
 from libc.stdint cimport int64_t, uint64_t
 
 from media.engine.commanding cimport apply_command, free_command, leave_busy
+from media.engine.measuring cimport visit_measures
 from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.posix cimport (
     MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
@@ -12,7 +13,8 @@ from media.engine.posix cimport (
 from media.engine.pressing cimport tick_digits
 from media.engine.reasons cimport OVERSIZED
 from media.engine.relay cimport receive_rtp, tell_digits
-from media.engine.reporting cimport receive_rtcp, visit_report, visit_silence
+from media.engine.reporting cimport receive_rtcp, visit_report
+from media.engine.quiet cimport visit_idle, visit_silence
 from media.engine.sealing cimport is_handshake, open_packet, tell_handshake
 from media.engine.slots cimport (
     BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_A_SECOND, TICKS_TO_VISIT, Command, Shard, Slot,
@@ -100,7 +102,9 @@ cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
         shard.slots[i].handshakes = 0
         if shard.slots[i].configured:
             visit_report(shard, shard.slots[i], now_ns)
+            visit_measures(shard.slots[i], now_ns)
             visit_silence(shard, shard.slots[i], now_ns)
+            visit_idle(shard, shard.slots[i], now_ns)
         i += TICKS_TO_VISIT
     shard.ticks += 1
 

@@ -1,7 +1,7 @@
 """What the engine thread says, as events of `media.api`."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from media.api import DigitReceived, HostPort, MediaEvent, MediaSilent, PlayEnded, SourceLearned, StreamReport
 from media.engine.reasons import NAMES
@@ -10,7 +10,7 @@ from media.engine.streams import Stream
 from media.rtp.telephone_event import SYMBOLS
 
 # What `ShardThread.drain` returns.
-Counters: TypeAlias = tuple[int, int, int, float, float | None, int | None]
+Measured: TypeAlias = dict[str, Any]  # figures of a `StreamReport`; what was dropped by number
 ShardEvent: TypeAlias = (
     tuple[Literal["digit"], int, int, int]
     | tuple[Literal["play_ended"], int, int, int]
@@ -19,7 +19,7 @@ ShardEvent: TypeAlias = (
     | tuple[Literal["digits_sent"], int, int]
     | tuple[Literal["released"], int]
     | tuple[Literal["handshake"], int, str, int, bytes]
-    | tuple[Literal["freed"], int, Counters, dict[int, int], dict[int, int]]
+    | tuple[Literal["freed"], int, Measured]
 )
 
 ENDS = ("finished", "stopped")
@@ -57,20 +57,20 @@ class Notices:
             case ("handshake", _, host, port, data):
                 self._handshake(stream, host, port, data)
                 return None
-            case ("freed", serial, counters, dropped, not_carried):
+            case ("freed", serial, measured):
                 del self.streams[serial]
                 self._freed(stream)
-                return _report(stream, counters, dropped, not_carried)
+                return report_of(stream, measured)
 
 
 def _reason(stream: Stream, how: int) -> str:
     return ENDS[how] if how < len(ENDS) else nothing_can_be_played(stream)
 
 
-def _report(stream: Stream, counters: Counters, dropped: dict[int, int], not_carried: dict[int, int]) -> StreamReport:
+def report_of(stream: Stream, measured: Measured) -> StreamReport:
     """What could not be carried is told by the name of its encoding as well."""
-    received, sent, lost, jitter_ms, round_trip_ms, remote_lost = counters
     names = {payload.number: payload.name for payload in stream.spec.payloads} if stream.spec else {}
-    counts = {NAMES[reason]: count for reason, count in dropped.items()}
-    counts |= {f"no_codec_{names.get(number, number)}": count for number, count in not_carried.items()}
-    return StreamReport(stream.endpoint, received, sent, lost, jitter_ms, round_trip_ms, counts, remote_lost)
+    dropped = {NAMES[reason]: count for reason, count in measured.pop("dropped").items()}
+    not_carried = measured.pop("not_carried").items()
+    dropped |= {f"no_codec_{names.get(number, number)}": count for number, count in not_carried}
+    return StreamReport(stream.endpoint, dropped=dropped, **measured)

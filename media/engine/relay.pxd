@@ -10,6 +10,7 @@ from media.engine.reasons cimport (
 from media.engine.slots cimport DIGIT, EVENT, NOT_CARRIED, TO_ALAW, TO_ULAW, Shard, Slot
 from media.engine.posix cimport Address
 from media.record.ring cimport Taken, ring_put
+from media.rtp.bursts cimport bursts_packet, bursts_restart
 from media.rtp.digits cimport Digit, digit_packet
 from media.rtp.header cimport HEADER_SIZE, Header, parse_header
 from media.rtp.latching cimport is_allowed, latch_receive
@@ -131,11 +132,12 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
         tell_learned(shard, slot)
     slot.received += 1
     slot.heard_ns = now_ns
-    slot.silence_told = False
     if slot.reception.ssrc != h.ssrc:
         slot.digits.seen = False
         slot.source_gone = False
+        bursts_restart(&slot.measures.bursts)
     reception_packet(&slot.reception, h.ssrc, h.sequence)
+    bursts_packet(&slot.measures.bursts, h.sequence)
     if not slot.config.receives:
         drop(shard, slot, HELD)
         return

@@ -1,20 +1,23 @@
-"""RTCP of a slot: its own reports, what the peer reports, and the silence watch."""
+"""RTCP of a slot: its own reports, and what the peer reports."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from media.engine.outbox cimport drop, seal_packet, send_datagram, tell
+from media.engine.measuring cimport fill_metrics
+from media.engine.outbox cimport drop, seal_packet, send_datagram
 from media.engine.posix cimport Address, ntp_time
 from media.engine.reasons cimport RTCP_MALFORMED, RTCP_STRANGER, UNCONFIGURED
-from media.engine.slots cimport SILENT, Shard, Slot
+from media.engine.slots cimport Shard, Slot
 from media.rtp.address cimport same_address
 from media.rtp.control cimport (
     Block, Received, SenderInfo, read_compound, round_trip, write_description, write_goodbye, write_report,
 )
+from media.rtp.extended cimport Metrics, write_extended
 from media.rtp.latching cimport is_allowed, latch_target
 from media.rtp.reception cimport reception_fraction, reception_lost
 
 cdef enum:
     RTCP_QUIET_S = 15
+    MAX_COMPOUND = 160   # all that `write_compound` can write
 
 
 cdef inline double random_part(Shard *shard) noexcept nogil:
@@ -52,9 +55,11 @@ cdef inline void fill_block(Slot *slot, Block *block, int64_t now_ns) noexcept n
 
 
 cdef inline int write_compound(Slot *slot, uint8_t *p, bint goodbye, int64_t now_ns) noexcept nogil:
-    """SR while we have sent since the report before the last (§6.4), else RR; then SDES, at the end BYE."""
+    """SR while we have sent since the report before the last (§6.4), else RR; then SDES, where it is wanted VoIP
+    Metrics, at the end BYE."""
     cdef SenderInfo info
     cdef Block block
+    cdef Metrics metrics
     cdef bint sender = slot.out.packets > slot.rtcp_packets_before
     cdef bint heard = slot.reception.active and not slot.source_gone
     cdef int size
@@ -64,13 +69,16 @@ cdef inline int write_compound(Slot *slot, uint8_t *p, bint goodbye, int64_t now
         fill_block(slot, &block, now_ns)
     size = write_report(p, slot.out.ssrc, &info if sender else NULL, &block if heard else NULL)
     size += write_description(p + size, slot.out.ssrc, slot.cname)
+    if heard and slot.config.extended:
+        fill_metrics(slot, &metrics)
+        size += write_extended(p + size, slot.out.ssrc, &metrics)
     if goodbye:
         size += write_goodbye(p + size, slot.out.ssrc)
     return size
 
 
 cdef inline void send_report(Shard *shard, Slot *slot, bint goodbye, int64_t now_ns) noexcept nogil:
-    cdef uint8_t compound[128]
+    cdef uint8_t compound[MAX_COMPOUND]
     cdef const uint8_t *data = compound
     cdef int size = write_compound(slot, compound, goodbye, now_ns)
     cdef int fd = slot.rtp_fd if slot.config.mux else slot.rtcp_fd
@@ -100,13 +108,6 @@ cdef inline void visit_report(Shard *shard, Slot *slot, int64_t now_ns) noexcept
         slot.rtcp_due_ns = now_ns + report_interval(shard, 5.0)
 
 
-cdef inline void visit_silence(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
-    cdef int64_t silent_ns = now_ns - slot.heard_ns
-    if shard.silence_ns and slot.config.receives and not slot.silence_told and silent_ns >= shard.silence_ns:
-        slot.silence_told = True
-        tell(shard, slot, SILENT, silent_ns, 0)
-
-
 cdef inline bint rtcp_source_accepted(Slot *slot, const Address *source, int64_t now_ns) noexcept nogil:
     """As for RTP: permitted addresses only; the address of the SDP always, another one after a long silence."""
     if not is_allowed(&slot.latch, source):
@@ -132,10 +133,16 @@ cdef inline void apply_received(Slot *slot, const Received *r, int64_t now_ns) n
         slot.last_report_ns = now_ns
     if r.has_block:
         slot.remote_lost = r.block.lost
+        slot.measures.has_remote = True
+        slot.measures.remote_fraction = r.block.fraction
+        slot.measures.remote_jitter = r.block.jitter
         slot.has_remote_lost = True
         trip = round_trip(<uint32_t>(ntp_time() >> 16), &r.block)
         if trip >= 0:
             slot.trip = trip
+    if r.has_metrics:
+        slot.measures.has_metrics = True
+        slot.measures.metrics = r.metrics
     if r.goodbye and r.ssrc == slot.reception.ssrc:
         slot.source_gone = True
 

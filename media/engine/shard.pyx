@@ -23,6 +23,8 @@ from media.codec.g711 cimport g711_tables
 from media.engine.priority import ask_for_real_time
 from media.engine.commanding cimport free_command, watch
 from media.engine.looping cimport TIMER, run
+from media.engine.measures cimport CHUNK, CHUNKS, Interval, Measures
+from media.engine.measuring cimport BurstFigures, Rating, burst_figures, jitter_ms, rate_all
 from media.engine.posix cimport (
     AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
     IPV6_V6ONLY, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
@@ -71,7 +73,57 @@ cdef class Handle:
     cdef readonly uint32_t ssrc
 
     def __dealloc__(self):
-        free(self.slot)
+        free_slot(self.slot)
+
+
+cdef void free_slot(Slot *slot) noexcept:
+    cdef int i
+    if slot != NULL:
+        for i in range(CHUNKS):
+            free(slot.measures.chunks[i])
+        free(slot)
+
+
+cdef bytes intervals_of(const Measures *m, uint32_t wanted):
+    """The last records, oldest first."""
+    cdef uint32_t last = m.count, most = CHUNK * CHUNKS
+    cdef uint32_t at = last - min(last, most, wanted)
+    cdef list found = []
+    while at < last:
+        found.append((<const char *>(m.chunks[at % most // CHUNK] + at % CHUNK))[:sizeof(Interval)])
+        at += 1
+    return b"".join(found)
+
+
+cdef dict measured_of(const Slot *slot, uint32_t intervals):
+    """The figures of a `StreamReport` by name."""
+    cdef const Measures *m = &slot.measures
+    cdef Rating rating
+    cdef BurstFigures figures
+    rate_all(slot, &rating)
+    burst_figures(slot, &figures)
+    found = {
+        "received": slot.received,
+        "sent": slot.out.packets,
+        "lost": reception_total_lost(&slot.reception),
+        "jitter_ms": m.jitter_ms / m.intervals if m.intervals else jitter_ms(slot),
+        "round_trip_ms": slot.trip * 1000 / 65536.0 if slot.trip >= 0 else None,
+        "remote_lost": slot.remote_lost if slot.has_remote_lost else None,
+        "mos": rating.mos if rating.mos > 0 else None,
+        "worst_mos": m.worst_mos if m.intervals else None,
+        "burst_ms": figures.burst_ms,
+        "burst_loss_percent": figures.burst_percent,
+        "gap_loss_percent": figures.gap_percent,
+        "silent_s": (clock_ns() - slot.heard_ns) / 1e9 if slot.received else None,
+        "intervals": intervals_of(m, intervals),
+        "dropped": {i: slot.dropped[i] for i in range(1, <int>REASONS) if slot.dropped[i]},
+        "not_carried": {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]},
+    }
+    if m.remotes:
+        found["remote_jitter_ms"] = m.remote_jitter_ms / m.remotes
+        found["remote_loss_percent"] = m.remote_loss / m.remotes
+        found["remote_mos"] = m.remote_mos / m.remotes
+    return found
 
 
 cdef int open_socket(const Address *address, int dscp) except -1:
@@ -115,11 +167,11 @@ cdef class ShardThread:
         self.closed = True
         pthread_mutex_init(&self.shard.lock, NULL)
 
-    def __init__(self, double silence_s, int dscp):
+    def __init__(self, double idle_s, int dscp):
         cdef int i
         self.handles = {}
         self.dscp = dscp
-        self.shard.silence_ns = <int64_t>(silence_s * 1e9)
+        self.shard.idle_ns = <int64_t>(idle_s * 1e9)
         self.shard.commands_end = &self.shard.commands
         self.shard.events_end = &self.shard.events
         self.shard.g711 = g711_tables()
@@ -240,9 +292,11 @@ cdef class ShardThread:
         self.handles[slot.serial] = handle
         return 0
 
-    def configure(self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags):
+    def configure(
+        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s
+    ):
         """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
-        pinned by ICE."""
+        pinned by ICE, 32 reachable, 64 wants VoIP Metrics."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
         if config == NULL:
             raise MemoryError()
@@ -261,6 +315,10 @@ cdef class ShardThread:
         config.mux = flags >> 2 & 1
         config.secured = flags >> 3 & 1
         config.pinned = flags >> 4 & 1
+        config.reachable = flags >> 5 & 1
+        config.extended = flags >> 6 & 1
+        config.ptime_ms = ptime_ms
+        config.silence_ns = <int64_t>(silence_s * 1e9)
         self._push(CONFIGURE, handle, config, 0, None)
 
     def set_cipher(self, Handle handle, CipherBox box, bint sending):
@@ -459,21 +517,15 @@ cdef class ShardThread:
 
     cdef tuple _freed(self, Handle handle):
         cdef Slot *slot = handle.slot
-        cdef double jitter_ms = slot.reception.jitter * 1000 / slot.reception.rate if slot.reception.rate else 0.0
-        counters = (
-            slot.received,
-            slot.out.packets,
-            reception_total_lost(&slot.reception),
-            jitter_ms,
-            slot.trip * 1000 / 65536.0 if slot.trip >= 0 else None,
-            slot.remote_lost if slot.has_remote_lost else None,
-        )
-        dropped = {i: slot.dropped[i] for i in range(1, <int>REASONS) if slot.dropped[i]}
-        not_carried = {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]}
-        free(slot)
+        measured = measured_of(slot, CHUNK * CHUNKS)
+        free_slot(slot)
         handle.slot = NULL
         handle.held = {}
-        return "freed", handle.serial, counters, dropped, not_carried
+        return "freed", handle.serial, measured
+
+    def measure(self, Handle handle, uint32_t intervals):
+        """What has been measured so far, with the last `intervals` records."""
+        return measured_of(handle.slot, intervals)
 
     def counters(self):
         """(packets in, packets out, dropped by reason, lateness buckets) since the start."""

@@ -9,6 +9,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
 from media.codec.coder cimport Coder
 from media.codec.g711 cimport G711
 from media.dsp.resample cimport Resampler
+from media.engine.measures cimport Measures
 from media.engine.posix cimport Address, pthread_mutex_t
 from media.engine.reasons cimport REASONS
 from media.record.ring cimport Ring
@@ -149,7 +150,15 @@ cdef struct Config:
     bint mux
     bint secured                    # nothing goes in or out in clear
     bint pinned                     # by ICE
+    bint reachable                  # there is an address to send to
+    bint extended                   # the peer wants VoIP Metrics (RFC 3611)
+    int ptime_ms
+    int64_t silence_ns              # what is told as silence, 0 never
+    float ie                        # of the E-model: what the codec costs
+    float bpl                       # and how it stands loss
     int event_type                  # -1: not negotiated
+    uint8_t idle_type               # of what keeps ways through NAT open
+    uint8_t idle_size
     uint32_t event_rate
     uint8_t entry[128]              # payload type -> 1 + index into kind and rate
     uint8_t kind[MAX_KINDS]
@@ -173,11 +182,13 @@ cdef struct Slot:
     int handshakes                  # packets of these since the slot was visited last
     Slot *peer
     int64_t heard_ns                # last packet, or when we began to expect one
-    bint silence_told
+    int64_t silence_told_ns
+    int64_t configured_ns           # the first time
     Latch latch
     Config config
     Route route
     Reception reception
+    Measures measures
     Outgoing out
     Cipher *opener
     Cipher *opener_before           # what the peer sent under its keys before may still be on the way
@@ -291,7 +302,7 @@ cdef struct Shard:
     int capacity
     Slot **busy
     int busy_count
-    int64_t silence_ns
+    int64_t idle_ns                 # nothing was sent for so long: something is
     int64_t deadline_ns
     uint64_t ticks
     uint64_t first_tick             # that of this shard among all since the machine started

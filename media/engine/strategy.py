@@ -11,6 +11,7 @@ from functools import lru_cache
 from media.api import Payload
 from media.codec.catalogue import coding_of
 from media.engine.tables import PayloadTable, RouteTable
+from media.rtp.emodel import impairment_of
 
 MAX_MEMBERS = 2
 
@@ -60,6 +61,16 @@ def choose_routes(source: Payloads, sink: Payloads) -> Routes:
     return tuple(routes)
 
 
+def idle_packet(payloads: Payloads) -> tuple[int, int]:
+    """Payload type and size of what keeps a way through NAT open (RFC 6263): comfort noise when it was negotiated, else
+    an empty packet of a type that was not."""
+    noise = next((each.number for each in payloads if encoding_of(each) == ("CN", 8000, 1)), None)
+    if noise is not None:
+        return noise, 1
+    taken = {payload.number for payload in payloads}
+    return next(number for number in range(127, 95, -1) if number not in taken), 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """Everything that follows from a list of payloads. One object for each list: compared by identity."""
@@ -74,7 +85,13 @@ class Profile:
 def profile_of(payloads: Payloads) -> Profile:
     event = event_payload(payloads)
     entries = tuple((payload.number, kind_of(payload), payload.clock_rate) for payload in payloads)
-    table = PayloadTable(entries, event.number if event else -1, event.clock_rate if event else 0)
+    table = PayloadTable(
+        entries,
+        event.number if event else -1,
+        event.clock_rate if event else 0,
+        idle_packet(payloads),
+        impairment_of(payloads[0].name),
+    )
     return Profile(payloads, table, event, spoken_payload(payloads))
 
 

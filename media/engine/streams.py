@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PAYLOADS = 16
 MAX_SOURCES = 8
 MAX_DIGITS = 64
-SENDS, RECEIVES, MUX, SECURED, PINNED = 1, 2, 4, 8, 16
+SENDS, RECEIVES, MUX, SECURED, PINNED, REACHABLE, EXTENDED = 1, 2, 4, 8, 16, 32, 64
 
 
 class Refusal(Exception):
@@ -132,9 +132,16 @@ def rtcp_target(spec: StreamSpec) -> tuple[str, int]:
 
 def flags(spec: StreamSpec) -> int:
     reachable = spec.ice is not None or (spec.remote.port != 0 and not is_unspecified(spec.remote.host))
-    sends = SENDS if spec.direction.sends and reachable else 0
-    secured = (SECURED if spec.crypto or spec.dtls else 0) | (PINNED if spec.ice else 0)
-    return sends | (RECEIVES if spec.direction.receives else 0) | (MUX if spec.rtcp_mux else 0) | secured
+    found = (
+        (SENDS, spec.direction.sends and reachable),
+        (RECEIVES, spec.direction.receives),
+        (MUX, spec.rtcp_mux),
+        (SECURED, spec.crypto or spec.dtls),
+        (PINNED, spec.ice),
+        (REACHABLE, reachable),
+        (EXTENDED, spec.rtcp_xr),
+    )
+    return sum(flag for flag, is_set in found if is_set)
 
 
 def check_digits(command: SendDigits, waiting: int) -> bytes:

@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from media.api import Command, EngineReport, Listener, Refused, Reply
+from media.api import Command, EngineReport, Listener, MeasureEndpoint, Refused, Reply
 from media.config import EngineConfig
 from media.worker import protocol
 
 log = logging.getLogger(__name__)
 
 COMMANDS_A_FRAME = 16
+REPORTS_A_FRAME = 8  # of calls of an hour
 MAX_WAITING_FRAMES = 4096
 
 T = TypeVar("T")
@@ -199,7 +200,6 @@ def _fail(waiting: "dict[int, asyncio.Future[T]]", why: str) -> None:
 
 
 def _parts(commands: Sequence[Command]) -> list[Sequence[Command]]:
-    """Parts that fit into a frame each."""
-    if len(commands) <= COMMANDS_A_FRAME:
-        return [commands]
-    return [commands[at : at + COMMANDS_A_FRAME] for at in range(0, len(commands), COMMANDS_A_FRAME)]
+    """Parts that fit into a frame each, and so do their replies."""
+    most = REPORTS_A_FRAME if any(type(command) is MeasureEndpoint for command in commands) else COMMANDS_A_FRAME
+    return [commands[at : at + most] for at in range(0, len(commands), most)] or [commands]

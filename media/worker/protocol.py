@@ -26,6 +26,7 @@ from media.api import (
     FileSource,
     JoinRoom,
     LeaveRoom,
+    MeasureEndpoint,
     MediaEvent,
     MediaSilent,
     PauseRecording,
@@ -136,8 +137,9 @@ _COMMANDS: _Tagged[Any] = _Tagged(
     StartRecording,
     PauseRecording,
     StopRecording,
+    MeasureEndpoint,
 )
-_REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused)
+_REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused, StreamReport)
 _EVENTS: _Tagged[MediaEvent] = _Tagged(
     DigitReceived,
     PlayEnded,
@@ -196,8 +198,15 @@ def read_replies(body: msgspec.Raw) -> list[Reply]:
     return _REPLIES.unpack(body)
 
 
-def event_frame(events: Sequence[MediaEvent]) -> bytes:
-    return _ENCODER.encode((EVENTS, 0, _EVENTS.pack(events)))
+def event_frames(events: Sequence[MediaEvent]) -> list[bytes]:
+    """As many frames as it takes: reports of long calls are large."""
+    if not events:
+        return []
+    frame = _ENCODER.encode((EVENTS, 0, _EVENTS.pack(events)))
+    if len(frame) <= MAX_FRAME or len(events) == 1:
+        return [frame]
+    half = len(events) // 2
+    return event_frames(events[:half]) + event_frames(events[half:])
 
 
 def read_events(body: msgspec.Raw) -> list[MediaEvent]:

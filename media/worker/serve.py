@@ -85,7 +85,8 @@ def _log_refusals(replies: list[Reply]) -> None:
 
 def _send_events(link: socket.socket, events: list[MediaEvent]) -> None:
     for start_at in range(0, len(events), EVENTS_A_FRAME):
-        _send(link, protocol.event_frame(events[start_at : start_at + EVENTS_A_FRAME]))
+        for frame in protocol.event_frames(events[start_at : start_at + EVENTS_A_FRAME]):
+            _send(link, frame)
 
 
 def _receive(link: socket.socket) -> bytes:

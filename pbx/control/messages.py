@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from media.api import Interval
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
 
@@ -39,7 +40,8 @@ CallState = Literal["ringing", "talking", "held"]
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """One call. `duration_s`: since the answer, else since the start. `codec_a`: on the caller's leg."""
+    """One call. `duration_s`: since the answer, else since the start. `codec_a`: on the caller's leg. `quality`: with
+    the names of call history; `last_minute`: its five-second records of the two legs, `from` and `to`."""
 
     id: str
     linkedid: str
@@ -54,6 +56,8 @@ class CallView:
     codec_a: str = ""
     codec_b: str = ""
     stage: str = "dial"
+    quality: dict[str, float] = field(default_factory=dict)
+    last_minute: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +138,16 @@ class TracedMessageView:
 
 @dataclass(frozen=True, slots=True)
 class TracedLegView:
-    """One leg of a traced call: who, over which dialog, how its media was (empty while it lasts)."""
+    """One leg of a traced call: who, over which dialog, how its media was, as a whole and for each five seconds.
+    `audio_from`: where its audio came from."""
 
     number: str
     name: str
     direction: str
     sip_call_id: str
     quality: dict[str, float] = field(default_factory=dict)
+    intervals: tuple[Interval, ...] = ()
+    audio_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

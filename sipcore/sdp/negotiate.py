@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.sdp.model import Attributes, Direction, MediaSection, Origin, RtpFormat, SessionDescription
+from sipcore.sdp.model import (
+    Attributes,
+    Direction,
+    MediaSection,
+    Origin,
+    RtpFormat,
+    SessionDescription,
+    first_attribute,
+)
 from sipcore.sdp.security import (
     Offering,
     Secured,
@@ -22,6 +30,7 @@ from sipcore.sdp.security import (
 )
 
 _LONGEST_PTIME_MS = 200
+_METRICS: Attributes = (("rtcp-xr", "voip-metrics"),)
 _NAMES = {each: each.value for each in Direction}
 
 
@@ -41,7 +50,8 @@ class LocalMedia:
 class Negotiated:
     """The stream as agreed: `send` in the peer's payload numbers, `receive` in those that we announced.
 
-    `rtcp` is None for the port after `remote`. `index` is the m= line. Formats are in order of preference.
+    `rtcp` is None for the port after `remote`. `index` is the m= line. Formats are in order of preference. `rtcp_xr`:
+    the peer asks for VoIP Metrics (RFC 3611 §5).
     """
 
     index: int
@@ -53,6 +63,7 @@ class Negotiated:
     rtcp: tuple[str, int] | None = None
     rtcp_mux: bool = False
     secured: Secured | None = None
+    rtcp_xr: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -78,7 +89,9 @@ def make_offer(
     """An offer of one audio stream. `previous` is what we last sent in this dialog: its m= lines keep their places."""
     terms, security = terms_offered(local.security), local.security
     mux = local.rtcp_mux or security.offering is Offering.DTLS  # one way to find through NAT, one handshake
-    offered = _section(profile_offered(security), local, formats, direction, local.ptime_ms, terms, rtcp_mux=mux)
+    offered = _section(
+        profile_offered(security), local, formats, direction, local.ptime_ms, terms, rtcp_mux=mux, rtcp_xr=True
+    )
     return _describe(local, session_id, version, _in_place(offered, previous), terms)
 
 
@@ -106,7 +119,8 @@ def make_answer(
     ptime_ms = _ptime(section, local.ptime_ms)
     mux = section.rtcp_mux and (local.rtcp_mux or (terms.secured is not None and terms.secured.handshake is not None))
     receive = tuple([_renumber(mine, theirs) for mine, theirs in common])
-    accepted = _section(section.protocol, local, receive, agreed, ptime_ms, terms, rtcp_mux=mux)
+    metrics = _wants_metrics(offer, section)
+    accepted = _section(section.protocol, local, receive, agreed, ptime_ms, terms, rtcp_mux=mux, rtcp_xr=metrics)
     media = tuple([accepted if at == index else _refuse(each) for at, each in enumerate(offer.media)])
     negotiated = Negotiated(
         index,
@@ -118,6 +132,7 @@ def make_answer(
         _rtcp(offer, section),
         mux,
         terms.secured,
+        metrics,
     )
     return Answer(_describe(local, session_id, version, media, terms), negotiated)
 
@@ -151,6 +166,7 @@ def read_answer(
         _rtcp(answer, section),
         asked.rtcp_mux and section.rtcp_mux,
         secured,
+        _wants_metrics(answer, section),
     )
 
 
@@ -229,6 +245,11 @@ def _rtcp(description: SessionDescription, section: MediaSection) -> tuple[str, 
     return stated and (stated[0] or description.address_of(section), stated[1])
 
 
+def _wants_metrics(description: SessionDescription, section: MediaSection) -> bool:
+    wanted = section.attribute("rtcp-xr") or first_attribute(description.attributes, "rtcp-xr") or ""
+    return "voip-metrics" in wanted.split()
+
+
 def _refuse(section: MediaSection) -> MediaSection:
     mid = tuple([each for each in section.attributes if each[0] == "mid"])
     return MediaSection(section.media, 0, section.protocol, section.payloads or ("0",), "", mid)
@@ -259,12 +280,14 @@ def _section(
     terms: Terms,
     *,
     rtcp_mux: bool,
+    rtcp_xr: bool,
 ) -> MediaSection:
     payloads, codecs = _codecs(tuple(formats))
     attributes = (
         *codecs,
         ("ptime", str(ptime_ms)),
         *_rtcp_attributes(local, rtcp_mux),
+        *(_METRICS if rtcp_xr else ()),
         (_NAMES[direction], ""),
         *terms.attributes,
     )

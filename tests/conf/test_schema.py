@@ -65,6 +65,7 @@ source_rate = 50
 ports = "20000-20003"
 workers = "embedded"
 silence = 0
+silence_hold = 60
 
 [storage]
 url = "sqlite:////srv/zvon.db"
@@ -116,6 +117,7 @@ def test_an_empty_file_gives_the_documented_defaults() -> None:
         "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8",
     ]  # fmt: skip
     assert (str(settings.media.ports), settings.media.workers, settings.media.silence) == ("10000-19999", 0, 120)
+    assert settings.media.silence_hold == 600
     assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (1800, 90, True)
     assert settings.storage.url == "sqlite:///zvon.db"
     assert (settings.log.level, settings.log.format) == ("info", "text")
@@ -143,7 +145,7 @@ def test_every_key_is_read() -> None:
     assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (600, 120, False)
     assert settings.sip.digest == ("SHA-512-256", "SHA-256", "MD5")
     assert settings.media.ports == PortRange(20000, 20003)
-    assert (settings.media.workers, settings.media.silence) == ("embedded", 0)
+    assert (settings.media.workers, settings.media.silence, settings.media.silence_hold) == ("embedded", 0, 60)
     assert settings.storage.url == "sqlite:////srv/zvon.db"
     assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")

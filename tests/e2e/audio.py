@@ -120,6 +120,10 @@ class RtpSocket:
         self._sequence += 1
         self._socket.sendto(header + payload, to)
 
+    def skip_packet(self) -> None:
+        """One that is lost on the way."""
+        self._sequence += 1
+
     def receive_packets(self, seconds: float) -> list[Packet]:
         """Everything that arrives within `seconds`."""
         packets: list[Packet] = []

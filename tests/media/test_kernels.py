@@ -2,15 +2,17 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.api import HostPort
 from media.engine import kernels
 from media.engine.reasons import NAMES
-from media.rtp import rtcp
+from media.rtp import emodel, rtcp, xr
 from media.rtp.continuity import Outgoing
 from media.rtp.latch import Latch
+from media.rtp.losses import Losses
 from media.rtp.packet import NotRtp, RtpPacket, parse_packet
 from media.rtp.stats import Reception
 from media.rtp.telephone_event import DigitReceiver
@@ -205,6 +207,83 @@ def test_the_round_trip_is_what_is_left_of_the_time_since_our_report() -> None:
 def test_every_drop_reason_of_the_engine_has_a_name() -> None:
     from media.engine.shard import ShardThread
 
-    shard = ShardThread(0.0, 46)
+    shard = ShardThread(30.0, 46)
     assert len(shard.counters()[2]) == len(NAMES)
     shard.close()
+
+
+@given(U16, st.lists(st.tuples(st.one_of(STEP, st.integers(-20, 40)), st.booleans()), max_size=200))
+def test_losses_and_bursts_are_counted_as_the_reference_counts_them(first: int, trace: list[tuple[int, bool]]) -> None:
+    plain, compiled, sequence = Losses(), kernels.BurstKernel(), first
+    for step, is_other in trace:
+        sequence = (sequence + step) & 0xFFFF
+        if is_other and step == 5:
+            plain.restart()
+            compiled.restart()
+        plain.packet(sequence)
+        compiled.packet(sequence)
+    for _ in range(2):
+        assert compiled.counts == (
+            plain.received,
+            plain.lost,
+            plain.runs,
+            plain.duplicates,
+            plain.bursts,
+            plain.burst_packets,
+            plain.burst_lost,
+        )
+        plain.restart()
+        compiled.restart()
+
+
+@given(st.sampled_from(sorted(emodel.IMPAIRMENTS)), st.integers(1, 5000), st.floats(0, 1), st.floats(0, 2000))
+def test_a_stream_is_rated_as_the_reference_rates_it(codec: str, total: int, part: float, delay_ms: float) -> None:
+    ie, bpl = emodel.impairment_of(codec)
+    lost = int(part * total)
+    runs = max(1, lost // 3)
+    ratio = emodel.burst_ratio_of(lost, runs, total)
+    r = emodel.r_factor(emodel.loss_impairment(ie, bpl, 100 * lost / total, ratio), delay_ms)
+    assert kernels.rated(ie, bpl, lost, runs, total, delay_ms) == pytest.approx((r, emodel.mos_of(r)))
+
+
+U8 = st.integers(0, 255)
+UNMEASURED = (xr.UNAVAILABLE,) * 3  # levels of signal, noise and echo
+METRICS = st.tuples(st.lists(U8, min_size=8, max_size=8), st.lists(U16, min_size=7, max_size=7)).map(
+    lambda parts: xr.VoipMetrics(
+        *[
+            7,
+            *parts[0][:4],
+            *parts[1][:4],
+            *UNMEASURED,
+            16,
+            parts[0][4],
+            xr.UNAVAILABLE,
+            *parts[0][5:8],
+            0,
+            *parts[1][4:],
+        ]
+    )
+)
+
+
+@given(U32, METRICS)
+def test_voip_metrics_are_written_and_read_as_the_reference_does(ssrc: int, metrics: xr.VoipMetrics) -> None:
+    written = kernels.write_xr(ssrc, metrics)
+    assert written == xr.ExtendedReport(ssrc, (metrics,)).encode()
+    compound = rtcp.Report(ssrc).encode() + written
+    assert rtcp.parse_compound(compound)[1] == xr.ExtendedReport(ssrc, (metrics,))
+    found = kernels.read_xr(compound, 7)
+    assert found is not None
+    assert found == {name: getattr(metrics, name) for name in found}
+    assert kernels.read_xr(compound, 8) is None
+
+
+@given(st.binary(max_size=60), st.integers(0, 20))
+def test_an_extended_report_is_refused_as_the_reference_refuses_it(body: bytes, words: int) -> None:
+    data = rtcp.Report(1).encode() + bytes((0x80, 207)) + words.to_bytes(2, "big") + body
+    try:
+        rtcp.parse_compound(data)
+        is_read = True
+    except rtcp.NotRtcp:
+        is_read = False
+    assert (kernels.read_rtcp(data, 1) is not None) == is_read

@@ -25,7 +25,7 @@ def _engine_thread() -> int:
 
 @pytest.mark.skipif(not _allowed(), reason="real-time threads are not allowed here")
 def test_the_engine_thread_is_real_time_and_its_owner_is_not() -> None:
-    engine = ShardThread(60.0, 46)
+    engine = ShardThread(30.0, 46)
     try:
         thread = _engine_thread()
         until = time.monotonic() + 5

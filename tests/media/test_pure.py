@@ -76,7 +76,7 @@ def test_the_first_codec_that_can_be_made_is_spoken() -> None:
 
 
 def test_an_unspecified_address_or_port_zero_means_not_to_send() -> None:
-    assert flags(StreamSpec(HostPort("192.0.2.1", 4000), (PCMU,))) == 3
+    assert flags(StreamSpec(HostPort("192.0.2.1", 4000), (PCMU,))) == 3 + 32
     assert flags(StreamSpec(HostPort("0.0.0.0", 4000), (PCMU,))) == 2
     assert flags(StreamSpec(HostPort("192.0.2.1", 0), (PCMU,), rtcp_mux=True)) == 6
     assert permitted("0.0.0.0", ("192.0.2.2", "192.0.2.2")) == ("192.0.2.2",)

@@ -335,26 +335,29 @@ async def test_a_new_codec_is_carried_from_the_next_packet_on() -> None:
         assert (await b.receive()).payload_type == 8
 
 
-async def test_silence_is_told_once_and_again_after_the_next_packet() -> None:
-    async with peers(Peer()) as (a,), embedded(silence_s=0.25) as engine:
+async def test_silence_is_told_again_and_again_and_a_packet_begins_it_anew() -> None:
+    async with peers(Peer()) as (a,), embedded() as engine:
         events = Events(engine)
-        to_a = await open_endpoint(engine, 1, a.spec())
+        to_a = await open_endpoint(engine, 1, replace(a.spec(), silence_s=0.5))
         told = await events.wait(MediaSilent)
         assert told.endpoint == 1
-        assert 0.25 <= told.silent_s < 1.0
-        await asyncio.sleep(0.5)
-        assert len(events.of(MediaSilent)) == 1
+        assert 0.5 <= told.silent_s < 0.9
+        again = await events.wait(MediaSilent, lambda event: event is not told)
+        assert 1.0 <= again.silent_s < 1.8
         a.send(to_a)
-        await events.wait(MediaSilent, lambda event: event is not told)
+        anew = await events.wait(MediaSilent, lambda event: event not in (told, again))
+        assert 0.5 <= anew.silent_s < 0.9
 
 
-async def test_silence_is_not_told_while_none_is_expected() -> None:
-    async with peers(Peer()) as (a,), embedded(silence_s=0.2) as engine:
+async def test_silence_is_not_told_where_none_is_expected_and_counted_from_when_it_is() -> None:
+    async with peers(Peer()) as (a,), embedded() as engine:
         events = Events(engine)
-        await open_endpoint(engine, 1, a.spec(direction=Direction.SENDONLY))
+        await open_endpoint(engine, 1, a.spec())
         await open_endpoint(engine, 2, None)
         await asyncio.sleep(0.6)
         assert events.of(MediaSilent) == []
+        await accept(engine, ConfigureEndpoint(1, replace(a.spec(direction=Direction.INACTIVE), silence_s=0.3)))
+        assert (await events.wait(MediaSilent)).silent_s < 0.6
 
 
 async def test_random_bytes_never_crash_and_are_never_forwarded() -> None:

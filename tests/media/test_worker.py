@@ -187,7 +187,16 @@ def test_every_command_and_event_travels_unchanged() -> None:
     assert number == 12
     assert protocol.read_commands(body) == commands
     events: list[MediaEvent] = [StreamReport(1, 2, 3, 4, 5.5, None, {"held": 1}, -2), EngineFailed(0, (1, 2))]
-    assert protocol.read_events(protocol.parse_frame(protocol.event_frame(events))[2]) == events
+    (frame,) = protocol.event_frames(events)
+    assert protocol.read_events(protocol.parse_frame(frame)[2]) == events
+
+
+def test_reports_of_long_calls_take_as_many_frames_as_they_need() -> None:
+    events: list[MediaEvent] = [StreamReport(number, intervals=bytes(13_000)) for number in range(64)]
+    frames = protocol.event_frames(events)
+    assert all(len(frame) <= protocol.MAX_FRAME for frame in frames)
+    assert len(frames) > 1
+    assert [event for frame in frames for event in protocol.read_events(protocol.parse_frame(frame)[2])] == events
 
 
 @pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x93\x01", msgspec.msgpack.encode("hello")])

@@ -8,7 +8,7 @@ from media.api import DigitReceived, EngineFailed, MediaSilent, PlayEnded, Sourc
 from media.api import HostPort as At
 from pbx.events import CallEnded, LegEnded
 from tests.support.builders import terminal
-from tests.support.office import open_office
+from tests.support.office import VirtualOffice, open_office
 
 
 @pytest.mark.parametrize("moment", ["ringing", "talking"])
@@ -64,7 +64,38 @@ async def test_a_party_from_whom_no_audio_comes_any_more_is_gone() -> None:
     assert (office.row.cause, office.row.disposition) == ("media_failed", "ANSWERED")
 
 
-async def test_silence_of_a_party_that_holds_or_of_one_that_still_rings_is_right() -> None:
+def silence_limits(office: VirtualOffice, *numbers: str) -> list[float]:
+    """How long each of them may be silent now."""
+    specs = [office.endpoint_of(number).spec for number in numbers]
+    return [spec.silence_s for spec in specs if spec is not None]
+
+
+async def test_a_party_may_be_silent_for_two_minutes_and_for_ten_while_it_holds() -> None:
+    """REG-10 for legs of extensions; the engine tells of silence after the time that it was given."""
+    async with open_office(terminal("101"), terminal("102")) as office:
+        a, b = await office.registered("101"), await office.registered("102")
+        call, ring = await office.connect(a, b)
+        talking, other = office.leg_of("101").media.endpoint, office.leg_of("102").media.endpoint
+        assert silence_limits(office, "101", "102") == [120.0, 120.0]
+        call.hold()
+        await call.until_modified()
+        assert silence_limits(office, "101", "102") == [600.0, 120.0]
+        office.engine.emit(MediaSilent(talking, 120.0))  # told before the engine knew of the hold
+        await asyncio.sleep(5)
+        assert not call.is_over
+        call.resume()
+        await call.until_modified()
+        assert silence_limits(office, "101", "102") == [120.0, 120.0]
+        call.hold()
+        await call.until_modified()
+        office.engine.emit(MediaSilent(talking, 600.0))
+        assert await call.until_over() == 200
+        assert await ring.until_over() == 200
+        assert other not in office.engine.endpoints
+    assert office.row.cause == "media_failed"
+
+
+async def test_silence_of_a_party_that_still_rings_or_only_listens_is_right() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         a, b = await office.registered("101"), await office.registered("102")
         call = a.dial("102")
@@ -72,10 +103,9 @@ async def test_silence_of_a_party_that_holds_or_of_one_that_still_rings_is_right
         office.engine.emit(MediaSilent(office.leg_of("102").media.endpoint, 120.0))
         ring.answer()
         await call.until_answered()
-        call.hold()
+        call.hold("recvonly")
         await call.until_modified()
-        office.engine.emit(MediaSilent(office.leg_of("101").media.endpoint, 120.0))
-        await asyncio.sleep(5)
+        assert silence_limits(office, "101") == [0.0]
         assert not call.is_over
         call.hangup()
         await ring.until_over()

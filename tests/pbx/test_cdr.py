@@ -23,6 +23,7 @@ from pbx.events import (
     StageLeft,
 )
 from pbx.party import Party, PartyKind
+from pbx.quality import Measured
 from storage.records import CdrRow, StoredRecording
 
 ANNA = Party(PartyKind.TERMINAL, "101", "Anna")
@@ -240,9 +241,9 @@ def test_each_number_that_was_tried_has_its_own_row() -> None:
 def test_quality_of_both_sides_is_kept_and_that_of_a_lost_fork_is_not() -> None:
     legs: list[CallEvent] = [
         LegAnswered(T + 4, "c1", SECOND),
-        LegEnded(T + 4, "c1", CALLEE, cause.ANSWERED_ELSEWHERE, {"lost": 7.0}),
-        LegEnded(T + 9, "c1", SECOND, cause.NORMAL, {"jitter_ms": 2.0}),
-        LegEnded(T + 9, "c1", CALLER, cause.NORMAL, {"jitter_ms": 1.0}),
+        LegEnded(T + 4, "c1", CALLEE, cause.ANSWERED_ELSEWHERE, Measured({"lost": 7.0})),
+        LegEnded(T + 9, "c1", SECOND, cause.NORMAL, Measured({"jitter_ms": 2.0})),
+        LegEnded(T + 9, "c1", CALLER, cause.NORMAL, Measured({"jitter_ms": 1.0})),
         CallEnded(T + 9, "c1", cause.NORMAL),
     ]
     assert only_row(started(), rung(), rung(SECOND), legs).quality == {"from_jitter_ms": 1.0, "to_jitter_ms": 2.0}

@@ -79,7 +79,12 @@ async def test_calls_are_an_array_of_objects(tmp_path: Path) -> None:
         "codec_a": "PCMA",
         "codec_b": "PCMU",
         "stage": "dial",
-    }
+        "quality": {"from_mos": 4.37},
+        "last_minute": {"from": [{
+            "received": 250, "sent": 250, "lost": 0, "jitter_ms": 0.4, "round_trip_ms": 21, "mos": 4.37,
+            "remote_loss_percent": None, "remote_jitter_ms": None, "remote_mos": None,
+        }]},
+    }  # fmt: skip
     assert (second["state"], second["answered_at"]) == ("ringing", None)
 
 

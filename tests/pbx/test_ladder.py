@@ -8,6 +8,7 @@ from shutil import which
 
 import pytest
 
+from media.api import Interval
 from pbx.cli_trace import show, trace_object
 from pbx.control.messages import ControlError, TracedLegView, TracedMessageView, TraceView
 from pbx.ladder import ladder, media_of, steps
@@ -52,7 +53,15 @@ INVITE = text("INVITE sip:102@127.0.0.1 SIP/2.0", "in", "1 INVITE", sdp(4000, "8
 CALL = TraceView(
     "zvon-1.1",
     (
-        TracedLegView("101", "Anna", "incoming", "in", {"received": 50, "sent": 49, "lost": 1, "jitter_ms": 2.34}),
+        TracedLegView(
+            "101",
+            "Anna",
+            "incoming",
+            "in",
+            {"received": 50, "sent": 49, "lost": 1, "jitter_ms": 2.34, "mos": 4.2},
+            (Interval(25, 25, 0, 1.0, 20, 4.37, None, None, None), Interval(25, 24, 1, 3.0, 20, 2.6, None, None, None)),
+            "198.51.100.7:4000",
+        ),
         TracedLegView("102", "", "outgoing", "out"),
     ),
     (
@@ -85,10 +94,13 @@ def test_the_ladder_of_a_call() -> None:
     assert answer[columns[0] + 1] == "<"
     assert "at 127.0.0.2:12002 sendonly" in answer
     assert "not SIP: ?[31mBYE" in broken
-    assert lines[-2:] == [
-        "incoming leg 101 Anna, PCMU/8000, audio at 127.0.0.2:4000, "
-        "50 packets received, 49 sent, 1 lost, jitter 2.3 ms",
-        "outgoing leg 102, PCMA/8000, no figures of its audio (not answered, or still going on)",
+    assert lines[-5:] == [
+        "incoming leg 101 Anna, PCMU/8000, audio at 127.0.0.2:4000, audio from 198.51.100.7:4000, "
+        "50 packets received, 49 sent, 1 lost, jitter 2.3 ms, MOS 4.2",
+        "    MOS by 5 s 43",
+        "outgoing leg 102, PCMA/8000, no figures of its audio (not answered)",
+        "",
+        "2.0 % of the audio of 101 Anna was lost between 101 Anna and Zvon.",
     ]
 
 
@@ -112,6 +124,8 @@ def test_scripts_get_every_message_and_leg() -> None:
     found = json.loads(json.dumps(trace_object(CALL)))
     assert found["call"] == "zvon-1.1"
     assert found["legs"][0]["codec"] == "PCMU/8000"
+    assert [each["mos"] for each in found["legs"][0]["intervals"]] == [4.37, 2.6]
+    assert found["diagnosis"] == ["2.0 % of the audio of 101 Anna was lost between 101 Anna and Zvon."]
     first, again, *_ = found["messages"]
     assert first["at"] == "2023-11-14T22:13:20.000Z"
     assert (first["local"], first["remote"], first["inbound"]) == ("127.0.0.1:5060", "127.0.0.2:5062", True)

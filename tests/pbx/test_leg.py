@@ -9,6 +9,7 @@ from pbx import cause
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegRinging
 from pbx.leg import Leg, LegState
 from pbx.media_session import MediaRefused
+from pbx.quality import Measured
 from tests.support.builders import answer_sdp, sdp
 from tests.support.fakepbx import PHONE_HOST, FakePbx, ScriptedSide
 
@@ -109,7 +110,7 @@ async def test_a_leg_ends_with_the_last_report_of_its_endpoint() -> None:
     assert not [event for event in pbx.events if isinstance(event, LegEnded)]
     await asyncio.sleep(0)
     (ended,) = [event for event in pbx.events if isinstance(event, LegEnded)]
-    assert ended.quality == {}, "nothing was measured before an answer"
+    assert ended.measured == Measured(), "nothing was measured before an answer"
     pbx.caller.give_up_report()
     assert len([event for event in pbx.events if isinstance(event, LegEnded)]) == 1
     assert pbx.services.legs == {}

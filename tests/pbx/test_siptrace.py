@@ -10,6 +10,7 @@ from pbx.clock import Clock
 from pbx.control.messages import ControlError
 from pbx.events import Direction, LegCreated, LegEnded
 from pbx.party import Party
+from pbx.quality import Measured
 from pbx.sipmask import call_id_of, masked
 from pbx.siptrace import OVERHEAD_BYTES, CallBook, MessageRing, joined
 from pbx.trace_query import TraceQuery
@@ -136,7 +137,7 @@ def book_with_a_call() -> CallBook:
     book.attach(bus)
     bus.publish(created("zvon-1.1", 1, "101", Direction.INCOMING, "in"))
     bus.publish(created("zvon-1.1", 2, "102", Direction.OUTGOING, "out"))
-    bus.publish(LegEnded(2.0, "zvon-1.1", 2, NORMAL, {"received": 5.0}))
+    bus.publish(LegEnded(2.0, "zvon-1.1", 2, NORMAL, Measured({"received": 5.0})))
     return book
 
 
@@ -146,8 +147,8 @@ def test_a_call_is_known_by_its_id_and_by_its_call_ids() -> None:
         found = book.find(wanted)
         assert found is not None
         call, legs = found
-        assert (call, [leg.sip_call_id for leg in legs]) == ("zvon-1.1", ["in", "out"])
-        assert legs[1].quality == {"received": 5.0}
+        assert (call, [leg.sip_call_id for leg in legs.values()]) == ("zvon-1.1", ["in", "out"])
+        assert legs[2].measured == Measured({"received": 5.0})
     assert book.find("zvon-1.9") is None
 
 
@@ -158,6 +159,17 @@ def test_only_so_many_calls_are_remembered() -> None:
     assert book.find("zvon-1.1") is None
     assert book.find("in3") is not None
     book.observe(LegEnded(2.0, "zvon-1.1", 2, NORMAL))  # of a call that is forgotten
+
+
+def test_the_courses_of_the_latest_calls_are_kept_and_of_earlier_ones_the_figures() -> None:
+    book = CallBook(intervals_bytes=50)
+    for number in (1, 2, 3):
+        book.observe(created(f"zvon-1.{number}", number, "101", Direction.INCOMING, f"in{number}"))
+        book.observe(LegEnded(2.0, f"zvon-1.{number}", number, NORMAL, Measured({"mos": 4.0}, bytes(20))))
+    kept = [book.find(f"in{number}") for number in (1, 2, 3)]
+    measured = [each[1][leg].measured for leg, each in enumerate(kept, 1) if each is not None]
+    assert [len(each.intervals) for each in measured] == [0, 20, 20]
+    assert [each.quality for each in measured] == [{"mos": 4.0}] * 3
 
 
 ROW = CdrRow(

@@ -210,6 +210,27 @@ def test_rtcp_mux_needs_both_sides(offered: bool, wanted: bool) -> None:
     assert answer.description.media[0].rtcp_mux is (offered and wanted)
 
 
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (["a=rtcp-xr:voip-metrics"], True),
+        (["a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss voip-metrics"], True),
+        (["a=rtcp-xr:stat-summary=loss,dup"], False),
+        (["a=rtcp-xr"], False),
+        ([], False),
+    ],
+)
+def test_voip_metrics_are_promised_to_who_asks_for_them(lines: list[str], wanted: bool) -> None:
+    """RFC 3611 §5.2: each side asks for what it wants to get."""
+    answer = answered(sdp("m=audio 5000 RTP/AVP 8", *lines))
+    assert answer.media.rtcp_xr is wanted
+    assert answer.description.media[0].attribute("rtcp-xr") == ("voip-metrics" if wanted else None)
+    offer = make_offer(LOCAL, OURS, session_id=5)
+    agreed = read_answer(offer, sdp("m=audio 5000 RTP/AVP 8", *lines))
+    assert agreed is not None
+    assert agreed.rtcp_xr is wanted
+
+
 def test_where_rtcp_goes() -> None:
     assert answered(sdp("m=audio 5000 RTP/AVP 8")).media.rtcp is None
     assert answered(sdp("m=audio 5000 RTP/AVP 8", "a=rtcp:6000")).media.rtcp == ("192.0.2.1", 6000)
@@ -233,6 +254,7 @@ def test_an_offer_of_ours() -> None:
         "a=fmtp:101 0-16",
         "a=ptime:20",
         "a=rtcp-mux",
+        "a=rtcp-xr:voip-metrics",
         "a=sendonly",
         "",
     ]

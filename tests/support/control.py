@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from media.api import Interval
 from pbx.control.messages import (
     CallView,
     ChangeView,
@@ -22,7 +23,11 @@ from storage.records import CdrRow, StoredRecording
 
 T = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
-CALL = CallView("c1", "zvon-1.1", "101", "Anna", "102", "Борис", "talking", T, T + 5.25, 12.5, "PCMA", "PCMU")
+CALM = Interval(250, 250, 0, 0.4, 21, 4.37, None, None, None)
+CALL = CallView(
+    "c1", "zvon-1.1", "101", "Anna", "102", "Борис", "talking", T, T + 5.25, 12.5, "PCMA", "PCMU",
+    quality={"from_mos": 4.37}, last_minute={"from": (CALM,)},
+)  # fmt: skip
 LINES = [
     LineView(
         "telco", "Телеком", "register", "sip.example.net", "registered", T, "", "192.0.2.9:5060", "udp", 12.5, 95.0

@@ -25,6 +25,7 @@ from media.api import (
     JoinRoom,
     LeaveRoom,
     Listener,
+    MeasureEndpoint,
     MediaEvent,
     PauseRecording,
     Payload,
@@ -186,6 +187,9 @@ class FakeMedia:
         found.spec = command.spec
         return Done()
 
+    def _measure(self, command: MeasureEndpoint) -> Reply:
+        return StreamReport(self._find(command.endpoint).endpoint)
+
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         found = self._find(command.endpoint)
         self._end_play(found)
@@ -279,6 +283,7 @@ class FakeMedia:
 _HANDLERS: dict[type, Callable[[FakeMedia, Any], Reply]] = {
     CreateEndpoint: FakeMedia._create,
     ConfigureEndpoint: FakeMedia._configure,
+    MeasureEndpoint: FakeMedia._measure,
     DestroyEndpoint: FakeMedia._destroy,
     JoinRoom: FakeMedia._join,
     LeaveRoom: FakeMedia._leave,

@@ -94,17 +94,7 @@ class OfficeMedia(FakeMedia):
         if isinstance(event, StreamReport):
             if not self.is_reporting:
                 return
-            report = self.report
-            event = StreamReport(
-                event.endpoint,
-                report.received,
-                report.sent,
-                report.lost,
-                report.jitter_ms,
-                report.round_trip_ms,
-                report.dropped,
-                report.remote_lost,
-            )
+            event = replace(self.report, endpoint=event.endpoint)
         super().emit(event)
 
 

@@ -1,0 +1,72 @@
+"""What the media engine measured on a leg: the figures of call history, also while the call goes on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from media.api import MeasureEndpoint, MediaEngine, StreamReport
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`quality` by name with its unit; `intervals`: the same for each five seconds (`media.api.read_intervals`);
+    `audio_from`: where the party's audio came from."""
+
+    quality: dict[str, float] = field(default_factory=dict)
+    intervals: bytes = b""
+    audio_from: str = ""
+
+
+def quality_of(*reports: StreamReport) -> dict[str, float]:
+    """The figures of a leg: its last report, before it those of endpoints that it had earlier. Names without `remote_`
+    speak of what its party sent, the others of what it got, as it reports. What is not known is left out."""
+    found = {
+        "received": float(sum(each.received for each in reports)),
+        "sent": float(sum(each.sent for each in reports)),
+        "lost": float(sum(each.lost for each in reports)),
+        "jitter_ms": max(each.jitter_ms for each in reports),
+        "burst_ms": max(each.burst_ms for each in reports),
+        "burst_loss_percent": max(each.burst_loss_percent for each in reports),
+    }
+    last = reports[-1]
+    known = {
+        "round_trip_ms": last.round_trip_ms,
+        "silent_s": last.silent_s,
+        "mos": _mean((each.mos, each.received) for each in reports),
+        "worst_mos": min((each.worst_mos for each in reports if each.worst_mos is not None), default=None),
+        "remote_lost": _sum(each.remote_lost for each in reports),
+        "remote_loss_percent": _mean((each.remote_loss_percent, each.sent) for each in reports),
+        "remote_jitter_ms": last.remote_jitter_ms,
+        "remote_mos": _mean((each.remote_mos, each.sent) for each in reports),
+    }
+    found |= {name: value for name, value in known.items() if value is not None}
+    for report in reports:
+        for reason, count in report.dropped.items():
+            found[f"dropped_{reason}"] = found.get(f"dropped_{reason}", 0.0) + count
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+async def measure(engine: MediaEngine, legs: Sequence["Leg"], intervals: int) -> dict[int, Measured]:
+    """What is known now of legs that have an endpoint, by the id of the leg."""
+    living = [leg for leg in legs if leg.media.is_created]
+    commands = [MeasureEndpoint(leg.media.endpoint, intervals) for leg in living]
+    replies = await engine.execute(*commands) if commands else ()
+    return {
+        leg.id: leg.measured(reply)
+        for leg, reply in zip(living, replies, strict=True)
+        if isinstance(reply, StreamReport)
+    }
+
+
+def _sum(values: Iterable[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(sum(known)) if known else None
+
+
+def _mean(values: Iterable[tuple[float | None, int]]) -> float | None:
+    """Weighted by packets."""
+    known = [(value, max(weight, 1)) for value, weight in values if value is not None]
+    return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None
