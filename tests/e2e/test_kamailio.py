@@ -221,6 +221,36 @@ def test_a_user_of_the_peers_registrar_is_called_and_calls(server: Server, proxy
         incoming.expect_hang_up()
 
 
+def test_a_user_of_the_peers_registrar_holds_transfers_and_watches(server: Server, proxy: Peer, tmp_path: Path) -> None:
+    with (
+        kamailio(tmp_path / "peer", server.address, PEER_HOST) as beside,
+        Phone(beside.address, "301", host="127.0.1.99") as peer,
+        _phone(proxy, "202") as phone,
+        _phone(proxy, "203") as target,
+    ):
+        assert peer.register().status == 200
+        lamp = Lamp(peer, "202")
+        assert lamp.subscribe().status == 200
+        lamp.until("terminated")
+        outgoing, incoming = connect(peer, phone, (HERE, THERE))
+        lamp.until("confirmed")
+        for version, direction in enumerate(("sendonly", "sendrecv"), 2):
+            outgoing.request("INVITE", sdp(HERE, direction=direction, version=version))
+            assert outgoing.expect(200).body
+            outgoing.acknowledge()
+        assert lamp.subscribe(0).status == 200
+        lamp.notified()
+        outgoing.request("REFER", headers=[("Refer-To", f"<sip:203@{beside.address[0]}>"), ("Refer-Sub", "false")])
+        assert peer.expect(202).method == "REFER"
+        ring = _answered(target)
+        outgoing.expect_hang_up()
+        told = phone.expect("INVITE")
+        phone.reply(told, 200, sdp(THERE, (8, 101)))
+        phone.expect("ACK")
+        ring.hang_up()
+        incoming.expect_hang_up()
+
+
 def _number(invite: Message | None) -> str:
     assert invite is not None
     return invite.first("from").partition("sip:")[2].partition("@")[0]

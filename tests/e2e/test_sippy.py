@@ -6,10 +6,10 @@ from contextlib import ExitStack
 import pytest
 
 from bench.wire import audio_of, sdp
-from tests.e2e.audio import RtpSocket, dominant_hz, exchange, sound_of, tone
-from tests.e2e.harness import Server, Site, free_port, running, terminal
+from tests.e2e.audio import RtpSocket, assert_talk, dominant_hz, exchange, sound_of, tone
+from tests.e2e.harness import Server, Site, free_port, password_of, running, terminal
 from tests.e2e.sippy import sippy, sippy_path
-from tests.e2e.ua import Phone, connect, eventually, registered_port
+from tests.e2e.ua import Phone, connect, eventually, registered, registered_port
 
 NEAR, FAR = "127.0.0.6", "127.0.0.7"
 HERE, THERE = ("127.0.2.1", 7000), ("127.0.2.2", 7000)
@@ -27,6 +27,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     sippy_path()
     folder = tmp_path_factory.mktemp("sippy")
     entries = [terminal("301", trust=NEAR, max_calls=4), terminal("302", trust=FAR, max_calls=4)]
+    entries.append(terminal("303", password=password_of("303")))
     with ExitStack() as stack:
         server = stack.enter_context(running(Site.write(folder / "zvon", "\n".join(entries))))
         near = stack.enter_context(sippy(folder / "near", (NEAR, free_port(NEAR)), server.address))
@@ -97,3 +98,27 @@ def test_a_refusal_comes_back(office: Office, status: int) -> None:
     incoming.reply(status)
     office.callee.expect("ACK")
     outgoing.expect(status)
+
+
+def test_a_phone_behind_it_transfers_who_it_talks_to(office: Office) -> None:
+    """Sippy takes the REFER, passes one of its own on and is out of the call."""
+    with (
+        registered(office.server.address, "303", password_of("303")) as target,
+        RtpSocket(THERE[0]) as there,
+        RtpSocket(ssrc=0x77) as elsewhere,
+    ):
+        outgoing, incoming = connect(office.caller, office.callee, (HERE, there.address))
+        outgoing.request("REFER", headers=[("Refer-To", f"<sip:303@{office.server.address[0]}>")])
+        assert office.caller.expect(202).method == "REFER"
+        ring = target.wait_for_call()
+        assert ring.invite is not None
+        assert "sip:302@" in ring.invite.first("from")
+        ring.reply(180)
+        ring.reply(200, sdp(elsewhere.address, (8, 101)))
+        target.expect("ACK")
+        shown = office.callee.expect("INVITE")
+        office.callee.reply(shown, 200, sdp(there.address, (8, 101)))
+        office.callee.expect("ACK")
+        assert_talk((there, incoming.offered), (elsewhere, ring.offered))
+        ring.hang_up()
+        incoming.expect_hang_up()

@@ -1,12 +1,13 @@
 """The service flows of RFC 5359, by the names of its sections.
 
-Proven elsewhere, the number of the section in the name of the test: 2.4 transfer unattended
+Proven elsewhere, the number of the section in the name or the words of the test: 2.4 transfer unattended
 (`tests/pbx/test_transfer_blind.py`), 2.5 attended (`test_transfer_attended.py`), 2.7 forwarding by the phone
-(`test_diversion.py`), 2.16 call pickup (`test_replaces.py`), 2.18 click to dial (`test_originate.py`).
+(`test_diversion.py`), 2.7 to 2.9 by rules of the server, 2.14 calls that may not be made (`tests/features/
+test_forwarding.py`, `tests/pbx/test_isolation.py`), 2.16 call pickup (`test_replaces.py`), 2.18 click to dial
+(`test_originate.py`).
 
-Not there yet: 2.3 with music (a held party hears tones), 2.6 (a transfer asked for by MESSAGE: phones use REFER),
-2.8 and 2.9 as rules of the server (a phone may send on by itself), 2.10 and 2.11 (three in a room need mixing), 2.13
-and 2.14 (screening rules), 2.15 (parking), 2.17 (redial when free is what a busy lamp is for).
+Not here: 2.6 (a transfer asked for by MESSAGE: phones use REFER), 2.10 and 2.11 (three in a room), 2.13 (incoming calls
+screened), 2.15 (parking).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from sipcore.sdp.model import Direction
 from tests.support.builders import direction_of, terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import PhoneCall
+from tests.support.watcher import Watcher
 
 OFFICE = (terminal("101", max_calls=2), terminal("102"), terminal("103"))
 
@@ -91,3 +93,24 @@ async def test_rfc_5359_2_12_find_me_at_every_phone() -> None:
         assert "cause=200" in (desk.requests("CANCEL")[0].headers.get("reason") or "")
         call.hangup()
         await on_the_way.until_over()
+
+
+async def test_rfc_5359_2_17_automatic_redial() -> None:
+    """A phone that finds 102 busy watches it, and calls as soon as it is free."""
+    async with open_office(*OFFICE) as office:
+        a, b, c = [await office.registered(number) for number in ("101", "102", "103")]
+        earlier, ring = await office.connect(c, b)
+        assert await a.dial("102").until_over() == 486
+        lamp = await Watcher(a).watch("102")
+        await asyncio.sleep(1)
+        assert [each.state for each in lamp.lamps] == ["confirmed"]
+        earlier.hangup()
+        await ring.until_over()
+        await asyncio.sleep(1)
+        assert lamp.lamps == []
+        again = a.dial("102")
+        (await b.rung()).answer()
+        await again.until_answered()
+        await lamp.subscribe(0)
+        again.hangup()
+        await again.until_over()
