@@ -1,7 +1,8 @@
 """One received audio stream as PCM: packets in as they arrive, exactly as many samples out as are asked for.
 
 `playout_open` and `playout_close` belong to the control thread (they allocate); everything else is the engine thread's
-and allocates nothing. Counters are read by others without a lock.
+and allocates nothing. Counters are read by others without a lock. Reference, with the reasons:
+`media/jitter/playout_ref.py`.
 """
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -9,62 +10,54 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from media.codec.coder cimport Coder
 from media.codec.comfort cimport Comfort
 from media.codec.opus cimport OpusSettings
+from media.jitter.packets cimport Packets
+from media.jitter.plc cimport Concealment
+from media.jitter.policy cimport Policy
 
-cdef enum:
-    PLAYOUT_SLOTS = 64          # packets that wait at most
-
-cdef enum PlayoutSound:         # what `playout_pull` gave
+cdef enum PlayoutSound:         # what `playout_pull` gave; where it is of several kinds, the last of these
     PLAYOUT_SILENT = 0          # nobody speaks: nothing has arrived yet, silence suppression, comfort noise
-    PLAYOUT_CONCEALED
     PLAYOUT_VOICE
-
-cdef enum PlayoutPut:           # what became of a packet
-    PUT_TAKEN = 0
-    PUT_LATE
-    PUT_DUPLICATE
-    PUT_UNDECODABLE
-
-
-cdef struct Packet:
-    bint waiting
-    bint comfort_noise
-    bint marker
-    uint16_t sequence
-    int size
-    uint32_t timestamp
-    uint64_t place              # of its payload in the store
+    PLAYOUT_CONCEALED
 
 
 cdef struct Playout:
     # to be shown in reports
     uint64_t received           # packets that were taken
-    uint64_t late               # packets after their turn
+    uint64_t late               # packets after their turn, or left out because they had waited for too long
     uint64_t duplicate
-    uint64_t reordered          # packets after a later one, in time nevertheless
-    uint64_t lost               # packets that were missing when it was their turn
+    uint64_t strange            # packets whose numbers have nothing to do with the others
     uint64_t undecodable
-    uint64_t resets
+    uint64_t lost               # packets that were missing when it was their turn
     uint64_t played_samples     # all that was pulled
     uint64_t concealed_samples  # of these
+    uint64_t shortened          # how often a period was left out, and put in
+    uint64_t lengthened
     int target_ms               # delay that is aimed at
-    # the rest is nobody else's business
+    int delay_ms                # between the arrival of the fastest packet and what was pulled last
+    # `packets.reordered` and `packets.resets` too; the rest is nobody else's business
+    Packets packets
+    Policy policy
+    Concealment hiding
     Coder coder
-    Comfort comfort
+    Comfort noise
     int rate
-    bint started
-    bint playing
-    int64_t first_ns            # arrival of the packet that playing waits for
-    uint16_t next               # sequence number whose turn it is
-    uint16_t highest
-    int waiting                 # packets
-    int frame                   # samples of the last packet
-    Packet packets[PLAYOUT_SLOTS]
-    uint8_t *store              # payloads, overwritten in a circle
-    int store_size
-    uint64_t stored
-    int16_t *pcm                # decoded, not yet pulled
-    int pcm_first
-    int pcm_count
+    bint own                    # the codec conceals by itself
+    bint paused                 # the next packet waits for the target
+    bint comforted              # the peer described its background
+    int64_t end                 # time of the first sample that is not decoded yet
+    int64_t still               # samples since the last voice
+    int standing                # of these, concealed
+    int sound
+    int tail                    # what the last samples are
+    double level                # power of speech
+    int quiet                   # samples since the last speech
+    int64_t judged
+    int64_t waited              # least of the packets since then
+    int64_t spare
+    int hold                    # samples that are decoded before they are needed
+    int first                   # of the line: the next to be played
+    int count
+    int16_t *line
 
 
 cdef Playout *playout_open(int coder_kind, int rate, const OpusSettings *settings) noexcept
