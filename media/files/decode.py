@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from media.files.bad import BadSound
 from media.files.compressed import Compressed, is_compressed
+from media.files.g722 import RawG722, is_g722
 from media.files.rates import Floats, RateConverter
 from media.files.wav import Wav, is_wav, parse_wav
 
@@ -38,11 +39,13 @@ def decode_sound(path: str, data: bytes, rate: int = 8000) -> Samples:
     return np.concatenate(parts)
 
 
-def _open(path: str, data: bytes) -> Wav | Compressed:
+def _open(path: str, data: bytes) -> Wav | Compressed | RawG722:
     if not data:
         raise BadSound(f"{path} is empty.")
     if is_wav(data):
         return parse_wav(path, data)
+    if is_g722(path):  # first, since its octets may look like those of anything
+        return RawG722(data)
     if is_compressed(data):
         return Compressed(path, data)
     raise BadSound(f"{path} is not a sound that can be played: WAV, MP3, FLAC, Ogg Vorbis and Opus can be.")

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from media.codec import g711
+from media.codec.g722 import Encoder
 from media.files import decode, sounds
 from media.files.bad import BadSound
 from media.files.decode import decode_sound, read_sound
@@ -95,6 +96,20 @@ def test_what_cannot_be_heard_on_a_telephone_leaves_no_alias() -> None:
     converter = RateConverter(44100, 8000)
     found = np.concatenate([converter.feed(high), converter.finish()])[400:-400]
     assert 20 * np.log10(np.sqrt(np.mean(found**2))) < -80
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_raw_g722_is_known_by_its_name_and_has_16_khz(rate: int) -> None:
+    octets = Encoder().encode(sine(1000, 5, 16000))
+    samples = decode_sound("digits/1.g722", octets, rate)
+    assert len(samples) == 5 * rate
+    assert strongest_hz(samples[:: rate // 8000]) == [1000]
+    assert level_dbov(samples) == pytest.approx(level_dbov(sine(1000, 5)), abs=0.2)
+
+
+def test_octets_of_g722_may_look_like_mp3_and_a_wav_may_have_its_name() -> None:
+    assert len(decode_sound("odd.g722", b"\xff\xfb\x90" + bytes(7997), 16000)) == 16000
+    assert len(decode_sound("honest.g722", wav(_pcm(16)), 8000)) == 4000
 
 
 def _sentence(data: bytes) -> str:
