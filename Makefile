@@ -9,12 +9,14 @@ ARGS ?=
 SECONDS ?= 60
 comma := ,
 NATIVE := $(shell find media sipcore bench -name '*.pyx' -o -name '*.pxd' 2>/dev/null)
+SPOKEN := $(wildcard pbx/speech/*.toml pbx/speech/*.py media/synthesis/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run build test check bench fuzz rows clean
+.PHONY: help run build prompts test check bench fuzz rows clean
 
 help:
 	@echo "make run    install what is missing, build, start the phone server with the demo office"
+	@echo "make prompts  install recorded prompts and voices, make the prompts that are missing (part of make run)"
 	@echo "make test   the same, with the test tools, then every test"
 	@echo "make build  environment in .venv and the Cython modules; nothing started"
 	@echo "make check  lint, types, import contracts"
@@ -23,12 +25,16 @@ help:
 	@echo "make rows   which rows of the feature catalogue the tests prove"
 	@echo "make clean  remove .venv and everything built (the data folder var/ stays)"
 
-run: build
+run: build $(VENV)/stamp-prompts
 	@exec $(BIN)/zvon run $(ARGS)
 
 build: $(VENV)/stamp-built
 
-test: $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-peers $(VENV)/stamp-built check
+prompts:
+	@rm -f $(VENV)/stamp-prompts
+	@$(MAKE) --no-print-directory $(VENV)/stamp-prompts
+
+test: $(VENV)/stamp-prompts $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-peers $(VENV)/stamp-built check
 	$(BIN)/pytest -n 2 -m "not e2e"
 	$(BIN)/pytest -m e2e
 
@@ -70,6 +76,13 @@ $(VENV)/stamp-libraries: $(VENV)/stamp-python pyproject.toml
 $(VENV)/stamp-built: $(VENV)/stamp-libraries $(NATIVE)
 	@echo "zvon: building the Cython modules"
 	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# The server works without prompts: what cannot be had now is left out, and not tried again before `make prompts`.
+$(VENV)/stamp-prompts: .ci/packages $(SPOKEN) | $(VENV)/stamp-built
+	@bash .ci/packages prompts
+	@echo "zvon: making the prompts that no recording says (the first time half a minute to two)"
+	@$(BIN)/zvon prompts || echo "zvon: there are no generated prompts; the server works without"
 	@touch $@
 
 $(VENV)/stamp-tools: $(VENV)/stamp-libraries

@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbx.cli import RunOptions, build_app
+from pbx.cli_prompts import add_prompts_command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conf.schema import Settings
     from media.api import MediaEngine
     from media.config import EngineConfig
+    from media.synthesis.make import Made
     from pbx.control.place import DataFolderLock
     from pbx.proxy import EdgeServer
     from pbx.runtime import Server
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The `zvon` command."""
-    build_app(run_server)()
+    app = build_app(run_server)
+    add_prompts_command(app, make_prompts)
+    app()
 
 
 def run_server(options: RunOptions) -> int:
@@ -43,6 +49,13 @@ def run_server(options: RunOptions) -> int:
             lock.release()
     finally:
         writer.close()
+
+
+def make_prompts(language: str, texts: "Mapping[str, str]", folder: Path) -> "Made":
+    """`zvon prompts`: sound files of texts; raises OSError where it cannot write."""
+    from media.synthesis import make
+
+    return make.make_prompts(language, texts, folder)
 
 
 async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:
@@ -172,7 +185,8 @@ def _welcome(office: "Office", document: Path, listeners: str) -> str:
         [
             f"Office of {document}; SIP accounts (number, password), server {listeners}:",
             *rows,
-            "Dial a colleague's number, 10003246 (echo) 000064 (1000 Hz tone) or 000065 (records and plays back).",
+            "Dial a colleague's number, 000063 (says your number), 10003246 (echo), 000064 (1000 Hz tone) or 000065"
+            " (records and plays back).",
         ]
     )
 

@@ -5,7 +5,16 @@ from features.do_not_disturb import SetDoNotDisturb
 from features.forward_codes import ForwardAll, ForwardNoMore
 from features.ring_group import RingGroup
 from features.terminal_call import TerminalCall
-from features.test_numbers import ECHO_NUMBER, RECORDING_NUMBER, TONE_NUMBER, Echo, MilliwattTone, RecordAndPlayBack
+from features.test_numbers import (
+    ECHO_NUMBER,
+    OWN_NUMBER,
+    RECORDING_NUMBER,
+    TONE_NUMBER,
+    Echo,
+    MilliwattTone,
+    RecordAndPlayBack,
+    SayOwnNumber,
+)
 from pbx.api import BARRED, Apps, Group, Terminal
 
 
@@ -14,6 +23,7 @@ def make_apps() -> Apps:
     return Apps(
         of_entry={Terminal: TerminalCall, Group: RingGroup},
         numbers={
+            OWN_NUMBER: SayOwnNumber(),
             ECHO_NUMBER: Echo(),
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),

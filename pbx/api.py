@@ -38,6 +38,7 @@ from pbx.events import BusEvent
 from pbx.leg import Leg
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
+from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.states import States
 from storage.records import Group, Office, Terminal, User
@@ -61,6 +62,10 @@ class AppContext(Protocol):
     @property
     def bus(self) -> Bus:
         """Tells what happens; what a feature has to tell is published there too."""
+
+    @property
+    def prompts(self) -> Prompts:
+        """What can be said, in the language of the office or of a party."""
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -160,6 +165,7 @@ __all__ = [
     "PartyKind",
     "PlaySource",
     "Playlist",
+    "Prompts",
     "Recording",
     "Ringing",
     "SharedSource",

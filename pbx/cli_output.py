@@ -90,6 +90,11 @@ def print_registrations(registrations: Sequence[RegistrationView]) -> None:
     _print_table(headings, rows, "no registrations", lambda row: "red" if row[5] == "unreachable" else "")
 
 
+def print_prompts(prompts: Sequence[Mapping[str, str]]) -> None:
+    rows = [(each["language"], each["key"], each["voice"] or "silent", each["text"]) for each in prompts]
+    _print_table(("", "key", "voice", "text"), rows, "no prompts", lambda row: "red" if row[2] == "silent" else "")
+
+
 def _latency(each: RegistrationView) -> str:
     if not each.is_reachable:
         return "unreachable"

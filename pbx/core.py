@@ -44,6 +44,7 @@ from pbx.notifier import Notifier
 from pbx.office_sound import OfficeSound
 from pbx.originate import Originator
 from pbx.party import Party
+from pbx.prompts import Prompts
 from pbx.publisher import Publisher
 from pbx.push import Waker
 from pbx.redirect import Redirection, Redirector
@@ -109,6 +110,7 @@ class Pbx:
         self._apps = apps
         self._system, self._log = system, log.bind()
         services.sound = OfficeSound.of(directory.office)
+        services.prompts.office_changed(directory.office.language)
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
@@ -360,6 +362,10 @@ class Pbx:
         return self.services.bus
 
     @property
+    def prompts(self) -> Prompts:
+        return self.services.prompts
+
+    @property
     def states(self) -> States:
         assert self._states is not None
         return self._states
@@ -484,6 +490,7 @@ class Pbx:
         """Another office is in force from now on; calls go on."""
         self.directory = self.admission.directory = directory
         self.services.sound = OfficeSound.of(directory.office)
+        self.services.prompts.office_changed(directory.office.language)
         self.notifier.office_changed()
         self.texts.office_changed()
         self.publisher.keep_only([terminal.number for terminal in directory.office.terminals if not terminal.disabled])

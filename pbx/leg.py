@@ -375,6 +375,9 @@ class Leg:
             self._services.submit(SendDigits(peer.media.endpoint, digit))
 
     def play_ended(self, play: PlayId, reason: str) -> None:
+        """Something that played has come to its end; what was wrong with it is for the log."""
+        if reason not in ("finished", "stopped"):
+            self.call.log.warning("a sound could not be played", why=reason)
         done = self._plays.pop(play, None)
         if done is not None and not done.done():
             done.set_result(reason)

@@ -69,8 +69,8 @@ class PromptFolders:
     """Where sound files are looked for; `own` has a folder for each language."""
 
     own: Path
-    installed: Path = INSTALLED
-    generated: Path = GENERATED
+    installed: Path = field(default_factory=lambda: INSTALLED)
+    generated: Path = field(default_factory=lambda: GENERATED)
 
     def sets(self) -> dict[str, PromptSet]:
         return {language: self._set(language) for language in LANGUAGES}
@@ -127,9 +127,10 @@ class Prompts:
         self._told.clear()
 
     def say(self, *prompts: str, language: str = "", **values: Value) -> Playlist:
-        """Prompts of `prompts.toml` one after the other, with these values in them, in the language of the party or,
-        without one, of the office. Never fails: what cannot be said is left out."""
-        files = [file for prompt in prompts for file in self._files(prompt, language or self.language, values)]
+        """Prompts of `prompts.toml` one after the other, with these values in them; `language` is that of the party,
+        instead of the office's. Never fails: what cannot be said is left out."""
+        spoken = language if language in LANGUAGES else self.language
+        files = [file for prompt in prompts for file in self._files(prompt, spoken, values)]
         return Playlist(tuple(FileSource(file) for file in files), gain_db=GAIN_DB)
 
     def _files(self, prompt: str, language: str, values: Mapping[str, Value]) -> Files:

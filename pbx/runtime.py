@@ -42,6 +42,7 @@ from pbx.media_session import SilenceLimits
 from pbx.notifier import OF_NOTIFIER
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
+from pbx.prompts import PromptFolders, Prompts
 from pbx.providers import Providers
 from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
@@ -112,7 +113,14 @@ class Server:
             directory=directory,
             admission=self.admission,
             location=self.location,
-            services=Services(engine, self.clock, self.bus, lock.data / "recordings", _silence(settings.media)),
+            services=Services(
+                engine,
+                self.clock,
+                self.bus,
+                lock.data / "recordings",
+                _silence(settings.media),
+                prompts=Prompts(PromptFolders(lock.data / "prompts").sets),
+            ),
             addresses=self._addresses,
             apps=apps,
             clock=self.clock,
@@ -260,6 +268,7 @@ class Server:
             "dns": self._resolver.describe(),
             "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),
+            "prompts": self.pbx.prompts.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
             "history": self._cdrs.describe(),
             "storage": self._storage.describe(),

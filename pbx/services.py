@@ -27,6 +27,7 @@ from pbx.events import BusEvent
 from pbx.limits import ActiveCalls
 from pbx.media_session import SilenceLimits
 from pbx.office_sound import OfficeSound
+from pbx.prompts import Prompts
 from storage.records import Office
 
 if TYPE_CHECKING:
@@ -46,11 +47,13 @@ class Services:
         bus: Bus,
         recordings_folder: Path = Path("recordings"),
         silence: SilenceLimits = SilenceLimits(),  # noqa: B008 - frozen
+        prompts: Prompts | None = None,
     ) -> None:
         self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
         self.legs: dict[EndpointId, Leg] = {}
         self.active = ActiveCalls()
         self.sound = OfficeSound.of(Office())  # of the office in force
+        self.prompts = prompts or Prompts()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

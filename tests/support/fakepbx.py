@@ -40,6 +40,7 @@ from storage.records import Office, Terminal, User
 from tests.support.builders import BASIC, answer_sdp, sdp
 from tests.support.fakemedia import FakeMedia
 from tests.support.office import WALL_AT_START
+from tests.support.prompts import scripted_prompts
 
 EVENTS = (CallStarted, StageEntered, StageLeft, LegCreated, LegRinging, LegAnswered, LegEnded, CallEnded)
 PHONE_HOST = "10.0.5.5"
@@ -110,6 +111,7 @@ class FakePbx:
         self.went_to: list[str] = []
         self.office = Office("Test", terminals=terminals)
         self.states = States(MemoryKept())
+        self.prompts = scripted_prompts()
         self.unreachable: set[str] = set()
         self.busy: dict[str, int] = {}
         self.call = Call("test-1.1", Party(PartyKind.TERMINAL, to), self.services)
