@@ -10,7 +10,7 @@ import structlog
 from conf.diff import plan as make_plan
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
-from conf.schema import MediaSettings, Settings, SipSettings
+from conf.schema import Settings, SipSettings
 from media.api import MediaEngine
 from pbx.admission import Admission
 from pbx.apps import Apps
@@ -113,14 +113,7 @@ class Server:
             directory=directory,
             admission=self.admission,
             location=self.location,
-            services=Services(
-                engine,
-                self.clock,
-                self.bus,
-                lock.data / "recordings",
-                _silence(settings.media),
-                prompts=Prompts(PromptFolders(lock.data / "prompts").sets),
-            ),
+            services=self._services(lock.data),
             addresses=self._addresses,
             apps=apps,
             clock=self.clock,
@@ -148,6 +141,12 @@ class Server:
         folders = (data / "recordings", data / EXPORTS)
         self.archive = Archive(settings.retention, storage, self.bus, self.clock, self.pbx.mailboxes, *folders)
         self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data)
+
+    def _services(self, data: Path) -> Services:
+        media = self._settings.media
+        silence = SilenceLimits(float(media.silence), float(media.silence_hold))
+        prompts = Prompts(PromptFolders(data / "prompts").sets)
+        return Services(self._engine, self.clock, self.bus, data / "recordings", silence, prompts)
 
     def _look_outside(self, sip: SipSettings, keys: ServerKeys) -> None:
         """Names, providers, and what we are called out there."""
@@ -371,10 +370,6 @@ class Server:
 def _admission(sip: SipSettings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:
     sources = Sources(sip.edges)
     return Admission(directory, keys.nonce_bytes, clock, sip.digest, source_rate=sip.source_rate, sources=sources)
-
-
-def _silence(media: MediaSettings) -> SilenceLimits:
-    return SilenceLimits(float(media.silence), float(media.silence_hold))
 
 
 def _waker(sip: SipSettings, bus: Bus) -> Waker:
