@@ -211,15 +211,6 @@ class TextSettings(Section):
     most: Annotated[int, PlainValidator(whole_number(1, 10_000))] = 100
 
 
-class RetentionSettings(Section):
-    """`[retention]` (REC-10, REC-11): how long recordings and call history are kept."""
-
-    # Days, 0 = for ever. REC-10 asks for 360.
-    days: Annotated[int, PlainValidator(whole_number(0, 36_500))] = 360
-    # MB that the disk is to have; below that whole days of recordings go, the oldest first. 0: it may be full.
-    free_mb: Annotated[int, PlainValidator(whole_number(0, 1_000_000_000))] = 500
-
-
 class OAuthSettings(Section):
     """`[mail.oauth]`: instead of a password, for providers that take none any more (XOAUTH2). The address where tokens
     are had, and what the provider gave for this server when it was registered there."""
@@ -288,7 +279,6 @@ class Settings(Section):
     media: MediaSettings = MediaSettings()
     storage: StorageSettings = StorageSettings()
     texts: TextSettings = TextSettings()
-    retention: RetentionSettings = RetentionSettings()
     mail: MailSettings = MailSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -263,7 +263,9 @@ class StartRecording:
 
     `stereo`: two parties, one on each channel; otherwise all are mixed. Gaps stay silent, so all lie on one clock.
     `format`: "wav", or "mp3" or "opus", into which the file is converted in the end, with that suffix. `max_s`: 0 is as
-    long as it takes. Answered by `RecordingStarted`, or at once by `RecordingEnded`; ends when all parties are gone.
+    long as it takes. `max_silence_s`: one that is not stereo ends after so much silence (0: never), and the silence at
+    its end is cut off however it ends; nothing is left where nothing was said. Answered by `RecordingStarted`, or at
+    once by `RecordingEnded`; ends when all parties are gone.
     """
 
     endpoint: EndpointId
@@ -273,6 +275,7 @@ class StartRecording:
     stereo: bool = False
     format: str = "wav"
     max_s: float = 0.0
+    max_silence_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,17 @@
 """What is kept of calls beyond their rows: the recordings, and how long everything stays."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from conf.schema import RetentionSettings
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.messages import ControlError, RecordingFileView
 from pbx.conversion import ConversionFailed, Converter
 from pbx.mailboxes import Mailboxes
 from pbx.recordings import Recordings, file_name
-from pbx.retention import Retention, RetentionPolicy
+from pbx.retention import Retention
 from storage.ports import Storage
+from storage.records import RecordingPolicy
 
 EXPORTS = "exports"  # files that somebody has asked for, below the data folder
 
@@ -20,7 +21,7 @@ class Archive:
 
     def __init__(
         self,
-        settings: RetentionSettings,
+        policy: Callable[[], RecordingPolicy],
         storage: Storage,
         bus: Bus,
         clock: Clock,
@@ -30,7 +31,6 @@ class Archive:
     ) -> None:
         self.converter = Converter()
         self.recordings = Recordings(storage.recordings, folder, exports, bus, self.converter)
-        policy = RetentionPolicy(settings.days, settings.free_mb)
         self.retention = Retention(self.recordings, storage.cdrs, folder, exports, clock, policy, mailboxes.needed)
 
     async def start(self) -> None:

@@ -27,14 +27,15 @@ FINISHED = "finished"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`stereo`: two parties apart. `format`: wav, mp3 or opus. `max_s` 0: as long as it takes. `keep` is "call" for a
-    part of the call's history, "message" for one that was left for `to_number`; without it the file is the affair of
-    who asks."""
+    """`stereo`: two parties apart. `format`: wav, mp3 or opus. `max_s` 0: as long as it takes. `max_silence_s`: it ends
+    after so much silence, and its silent end is cut off in any case; 0 is never. `keep` is "call" for a part of the
+    call's history, "message" for one that was left for `to_number`; without it the file is the affair of who asks."""
 
     path: Path
     stereo: bool = False
     format: str = "wav"
     max_s: float = 0.0
+    max_silence_s: float = 0.0
     keep: str = ""
     to_number: str = ""
 
@@ -52,7 +53,11 @@ class Recording:
         services.recordings[self.id] = self
         services.submit(
             StartRecording(
-                *(self._endpoint, self.id, self._path, tuple(others)), wanted.stereo, wanted.format, wanted.max_s
+                *(self._endpoint, self.id, self._path, tuple(others)),
+                stereo=wanted.stereo,
+                format=wanted.format,
+                max_s=wanted.max_s,
+                max_silence_s=wanted.max_silence_s,
             )
         )
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -17,7 +17,7 @@ import structlog
 from pbx.clock import Clock
 from pbx.recordings import Recordings
 from storage.ports import CdrStore, RecordingQuery, StorageUnavailable
-from storage.records import StoredRecording
+from storage.records import RecordingPolicy, StoredRecording
 
 DAY_S = 86400.0
 CLEAN_S, LOOK_S = 1800.0, 60.0  # between two rounds of old things, two looks at the disk
@@ -27,16 +27,9 @@ EXPORTS_S = 3600.0
 log = structlog.get_logger("retention")
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionPolicy:
-    """`days` that recordings and history are kept, 0: for ever; `free_mb` that the disk is to have."""
-
-    days: int = 360
-    free_mb: int = 500
-
-
 class Retention:
-    """One per server. `needed` are ids of recordings that somebody still waits for."""
+    """One per server. `policy` is that of the office in force; `needed` are ids of recordings that somebody still waits
+    for."""
 
     def __init__(
         self,
@@ -45,7 +38,7 @@ class Retention:
         folder: Path,
         exports: Path,
         clock: Clock,
-        policy: RetentionPolicy,
+        policy: Callable[[], RecordingPolicy],
         needed: Callable[[], Collection[str]],
     ) -> None:
         self._recordings, self._history, self._clock = recordings, history, clock
@@ -71,19 +64,20 @@ class Retention:
     async def clean(self) -> None:
         """One round of what is too old."""
         await asyncio.to_thread(_remove_exports, self._exports)
-        if not self._policy.days:
+        days = self._policy().keep_days
+        if not days:
             return
-        before = self._clock.wall() - self._policy.days * DAY_S
-        await self._delete(RecordingQuery(to_at=before), f"older than {self._policy.days} days")
+        before, why = self._clock.wall() - days * DAY_S, f"older than {days} days"
+        await self._delete(RecordingQuery(to_at=before), why)
         if gone := await self._history.remove_before(before):
-            log.info("history deleted", rows=gone, why=f"older than {self._policy.days} days")
+            log.info("history deleted", rows=gone, why=why)
         await asyncio.to_thread(_remove_leftovers, self._folder, before, set(self._needed()))
 
     # --- too much ---------------------------------------------------------------------------------------------------
 
     async def make_room(self) -> None:
         """One look at the disk: whole days go, today's never, until there is room."""
-        wanted = self._policy.free_mb
+        wanted = self._policy().min_free_mb
         while (free := await asyncio.to_thread(self.free_mb)) < wanted:
             oldest = await self._oldest()
             if oldest is None or oldest.started_at >= self._today():

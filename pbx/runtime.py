@@ -139,7 +139,9 @@ class Server:
     def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
         """What is kept of calls, and the mail about it."""
         folders = (data / "recordings", data / EXPORTS)
-        self.archive = Archive(settings.retention, storage, self.bus, self.clock, self.pbx.mailboxes, *folders)
+        self.archive = Archive(
+            lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
+        )
         self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data)
 
     def _services(self, data: Path) -> Services:

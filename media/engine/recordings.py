@@ -66,6 +66,7 @@ class Recordings:
                 command.stereo,
                 rate,
                 int(command.max_s * 1000),
+                0 if command.stereo else int(command.max_silence_s * 1000),
             )
         )
         self._running[command.recording] = running

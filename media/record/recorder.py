@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.api import EndpointId, MediaEvent, RecordingEnded, RecordingId, RecordingStarted, conversion
+from media.record.silence import Silence
 from media.record.tracks import Taps, Track
 from media.record.wav_file import WavFile
 
@@ -51,6 +52,7 @@ class Begin:
     stereo: bool
     rate: int
     max_ms: int
+    max_silence_ms: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +66,7 @@ class Running:
     ending: int | None = None  # where on the clock it ends
     reason: str = FINISHED
     gone: set[int] = field(default_factory=set)
+    silence: Silence | None = None
 
 
 class Recorder:
@@ -138,6 +141,8 @@ class Recorder:
             self._ended(begin, begin.path, 0, f"{begin.path} cannot be written: {_why(error)}.")
             return
         running = Running(begin, file, {side.tap: Track(begin.rate, start) for side in begin.sides})
+        if begin.max_silence_ms:
+            running.silence = Silence(begin.rate, file.frames)
         for side in begin.sides:
             running.tracks[side.tap].formats(side.formats)
             self.taps.add(side.tap, side.serial, running.tracks[side.tap])
@@ -177,7 +182,7 @@ class Recorder:
             self._finish(running, running.reason)
         elif until - _start(running) >= begin.rate * BLOCK_MS // 1000:
             self._write_until(running, until)
-            if begin.max_ms and running.file.duration_ms >= begin.max_ms and running.ending is None:
+            if _is_over(running) and running.ending is None:
                 running.ending = until
 
     def _write_until(self, running: Running, until: int) -> None:
@@ -187,6 +192,8 @@ class Recorder:
             samples = _together([track.take(count) for track in running.tracks.values()], running.begin.stereo)
             if running.paused:
                 continue
+            if running.silence is not None:
+                running.silence.feed(samples)
             try:
                 running.file.write(samples.data.cast("B"))
             except OSError as error:
@@ -200,6 +207,8 @@ class Recorder:
         for tap, track in running.tracks.items():
             self.taps.remove(tap, track)
         try:
+            if running.silence is not None:
+                file.shorten(running.silence.worth)
             file.close()
         except OSError as error:
             reason = f"{begin.path} cannot be completed: {_why(error)}." if reason == FINISHED else reason
@@ -230,6 +239,14 @@ class Recorder:
 def _position(now_ns: int, rate: int) -> int:
     """On the master clock, as `tracks.pyx` counts."""
     return now_ns // 1000 * rate // 1_000_000
+
+
+def _is_over(running: Running) -> bool:
+    """It is long enough, or nobody has said anything for long enough."""
+    begin, silence = running.begin, running.silence
+    if silence is not None and silence.length * 1000 >= begin.max_silence_ms * begin.rate:
+        return True
+    return bool(begin.max_ms) and running.file.duration_ms >= begin.max_ms
 
 
 def _start(running: Running) -> int:

@@ -52,7 +52,11 @@ class WavFile:
 
     @property
     def duration_ms(self) -> int:
-        return self.audio_bytes // (2 * self._channels) * 1000 // self._rate
+        return self.frames * 1000 // self._rate
+
+    @property
+    def frames(self) -> int:
+        return self.audio_bytes // (2 * self._channels)
 
     def write(self, samples: bytes | memoryview) -> None:
         """All of it, or OSError: what does not fit is cut off at a frame."""
@@ -65,6 +69,10 @@ class WavFile:
             view = view[written:]
         if time.monotonic() - self._set_right_at >= SET_RIGHT_S:
             self._set_right()
+
+    def shorten(self, frames: int) -> None:
+        """Keep no more than the first so many frames."""
+        self.audio_bytes = min(self.audio_bytes, frames * 2 * self._channels)
 
     def close(self) -> None:
         """Complete it as far as it goes. Harmless when repeated."""

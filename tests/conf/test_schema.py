@@ -13,7 +13,6 @@ from conf.schema import (
     MailSettings,
     MediaSettings,
     OAuthSettings,
-    RetentionSettings,
     Settings,
     SipSettings,
     TextSettings,
@@ -73,10 +72,6 @@ url = "sqlite:////srv/zvon.db"
 [texts]
 keep_days = 0
 most = 5
-
-[retention]
-days = 0
-free_mb = 0
 
 [mail]
 enabled = true
@@ -149,7 +144,6 @@ def test_every_key_is_read() -> None:
     assert settings.storage.url == "sqlite:////srv/zvon.db"
     assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
-    assert settings.retention == RetentionSettings(days=0, free_mb=0)
     assert settings.mail.oauth.client_id == "zvon"
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
@@ -170,12 +164,11 @@ def test_the_example_names_every_key_there_is() -> None:
     written = tomllib.loads(FULL)
     assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
         "texts",
-        "retention",
         "mail",
         "web",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "retention", "mail", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "mail", "web", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 

@@ -254,3 +254,32 @@ async def test_files_are_complete_when_the_engine_is_closed(tmp_path: Path) -> N
         await _talk((a, to_a, 500), seconds=1.3)
     assert recorder.BLOCK_MS == 500
     assert soundfile.info(tmp_path / "call.wav").duration == pytest.approx(1.3, abs=0.3)
+
+
+async def test_a_recording_ends_after_silence_which_is_cut_off(tmp_path: Path) -> None:
+    path = str(tmp_path / "message.wav")
+    async with peers(Peer()) as (a,), embedded() as engine:
+        events = Events(engine)
+        to_a = await open_endpoint(engine, 1, a.spec())
+        await accept(engine, StartRecording(1, 7, path, max_silence_s=1.0))
+        await events.wait(RecordingStarted)
+        await _talk((a, to_a, 500), seconds=1.0)
+        ended = await events.wait(RecordingEnded, timeout_s=6.0)
+        assert ended.reason == "finished"
+        assert ended.duration_ms == pytest.approx(1500, abs=250), "half a second of silence stays"
+    samples, _ = soundfile.read(path, dtype="int16")
+    assert len(samples) == pytest.approx(ended.duration_ms * 8, abs=8)
+    assert sum(_loud(samples)) in (9, 10, 11, 12)
+
+
+async def test_a_recording_in_which_nobody_says_anything_is_empty_however_it_ends(tmp_path: Path) -> None:
+    path = str(tmp_path / "message.wav")
+    async with peers(Peer()) as (a,), embedded() as engine:
+        events = Events(engine)
+        await open_endpoint(engine, 1, a.spec())
+        await accept(engine, StartRecording(1, 7, path, max_silence_s=10.0))
+        await events.wait(RecordingStarted)
+        await asyncio.sleep(1.0)
+        await accept(engine, StopRecording(1, 7))
+        ended = await events.wait(RecordingEnded)
+        assert (ended.duration_ms, ended.reason) == (0, "finished")

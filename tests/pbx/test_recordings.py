@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from conf.schema import RetentionSettings
 from pbx import cause
 from pbx.archive import EXPORTS, Archive
 from pbx.bus import Bus
@@ -22,7 +21,7 @@ from pbx.recording import Wanted
 from pbx.recordings import TRIES, Recordings, file_name
 from storage.memory import MemoryStorage
 from storage.ports import RecordingQuery
-from storage.records import StoredRecording
+from storage.records import RecordingPolicy, StoredRecording
 from tests.media.sounds import sine, wav
 from tests.support.fakepbx import FakePbx
 from tests.support.polling import eventually
@@ -38,8 +37,7 @@ class Rig:
         clock = Clock(asyncio.get_running_loop())
         self.mailboxes = Mailboxes(self.storage.voice_messages, self.storage.mailboxes, self.bus, clock)
         folder, exports = data / "recordings", data / EXPORTS
-        settings = RetentionSettings()
-        self.archive = Archive(settings, self.storage, self.bus, clock, self.mailboxes, folder, exports)
+        self.archive = Archive(RecordingPolicy, self.storage, self.bus, clock, self.mailboxes, folder, exports)
         self.recordings = self.archive.recordings
 
     def write(self, recording: StoredRecording, seconds: float = 2.0) -> Path:

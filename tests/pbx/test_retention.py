@@ -12,10 +12,10 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.conversion import Converter
 from pbx.recordings import Recordings
-from pbx.retention import DAY_S, Retention, RetentionPolicy
+from pbx.retention import DAY_S, Retention
 from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery, RecordingQuery
-from storage.records import StoredRecording
+from storage.records import RecordingPolicy, StoredRecording
 from tests.storage.examples import cdr, recording
 from tests.support.polling import eventually
 
@@ -28,13 +28,13 @@ TODAY = NOW // DAY_S * DAY_S
 class Rig:
     """A folder with recordings, and a disk that says how full it is; each file is a megabyte."""
 
-    def __init__(self, folder: Path, policy: RetentionPolicy, needed: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, policy: RecordingPolicy, needed: Sequence[str] = ()) -> None:
         self.folder, self.exports = folder / "recordings", folder / "exports"
         self.storage = MemoryStorage()
         self.recordings = Recordings(self.storage.recordings, self.folder, self.exports, Bus(), Converter())
         clock = Clock(asyncio.get_running_loop(), lambda: NOW)
         self.retention = Retention(
-            self.recordings, self.storage.cdrs, self.folder, self.exports, clock, policy, lambda: needed
+            self.recordings, self.storage.cdrs, self.folder, self.exports, clock, lambda: policy, lambda: needed
         )
 
     def add(self, id: str, at: float, state: str = "done") -> Path:
@@ -64,7 +64,7 @@ class Rig:
 
 @pytest.mark.row("REC-10")
 async def test_recordings_and_history_go_when_they_are_too_old(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, RetentionPolicy(days=30), needed=["2023/10/01/09/saved"])
+    rig = Rig(tmp_path, RecordingPolicy(keep_days=30), needed=["2023/10/01/09/saved"])
     limit = NOW - 30 * DAY_S
     for id, at, state in (
         ("2023/10/01/09/old", limit - 1, "done"),
@@ -93,7 +93,7 @@ async def test_recordings_and_history_go_when_they_are_too_old(tmp_path: Path) -
 
 
 async def test_files_that_are_in_no_index_go_with_their_age(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, RetentionPolicy(days=1))
+    rig = Rig(tmp_path, RecordingPolicy(keep_days=1))
     old = rig.file(recording("2023/11/01/09/of-nobody"), NOW - 2 * DAY_S)
     young = rig.file(recording("2023/11/14/09/of-nobody"), NOW - 3600)
     with capture_logs() as logs:
@@ -104,7 +104,7 @@ async def test_files_that_are_in_no_index_go_with_their_age(tmp_path: Path) -> N
 
 
 async def test_nothing_goes_by_age_where_it_is_kept_for_ever(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, RetentionPolicy(days=0))
+    rig = Rig(tmp_path, RecordingPolicy(keep_days=0))
     rig.add("2001/01/01/00/old", 978_307_200.0)
     rig.storage.cdrs.append(cdr("1", 978_307_200.0))
     await rig.retention.clean()
@@ -113,7 +113,7 @@ async def test_nothing_goes_by_age_where_it_is_kept_for_ever(tmp_path: Path) -> 
 
 
 async def test_files_that_were_asked_for_go_after_an_hour(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, RetentionPolicy())
+    rig = Rig(tmp_path, RecordingPolicy())
     rig.exports.mkdir()
     old, young = rig.exports / "old.mp3", rig.exports / "young.mp3"
     for file in (old, young):
@@ -126,7 +126,7 @@ async def test_files_that_were_asked_for_go_after_an_hour(tmp_path: Path) -> Non
 
 @pytest.mark.row("REC-11")
 async def test_a_full_disk_loses_its_oldest_days_of_recordings_until_there_is_room(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, RetentionPolicy(days=0, free_mb=500), needed=["d1/saved"])
+    rig = Rig(tmp_path, RecordingPolicy(keep_days=0, min_free_mb=500), needed=["d1/saved"])
     for day in (1, 2, 3):
         for number in range(3):
             rig.add(f"d{day}/{number}", TODAY - (5 - day) * DAY_S + number)
@@ -142,7 +142,7 @@ async def test_a_full_disk_loses_its_oldest_days_of_recordings_until_there_is_ro
 
 
 async def test_what_is_of_today_stays_and_the_operator_is_told_once(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, RetentionPolicy(free_mb=500))
+    rig = Rig(tmp_path, RecordingPolicy(min_free_mb=500))
     rig.add("today", TODAY + 1)
     rig.add("running", TODAY - 2 * DAY_S, "running")
     rig.disk_of(100)
@@ -164,7 +164,7 @@ async def test_the_jobs_run_by_themselves_and_go_on_after_a_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pbx.retention.LOOK_S", 0.01)
-    rig = Rig(tmp_path, RetentionPolicy(free_mb=500))
+    rig = Rig(tmp_path, RecordingPolicy(min_free_mb=500))
     rig.add("old", TODAY - DAY_S)
     looks: list[int] = []
 
