@@ -1,8 +1,11 @@
 """What a call can be: every app of the server, and what stands behind which number."""
 
 from features.barred import Barred
+from features.call_codes import CallCodes, abort
 from features.do_not_disturb import SetDoNotDisturb
 from features.forward_codes import ForwardAll, ForwardNoMore
+from features.parking import ParkingLot
+from features.pickup import Pickup
 from features.ring_group import RingGroup
 from features.terminal_call import TerminalCall
 from features.test_numbers import (
@@ -15,11 +18,21 @@ from features.test_numbers import (
     RecordAndPlayBack,
     SayOwnNumber,
 )
+from features.transfer_codes import attended_transfer, blind_transfer
 from pbx.api import BARRED, Apps, Group, Terminal
 
 
 def make_apps() -> Apps:
     """The apps of one server: those that share something longer than a call share it within."""
+    lot = ParkingLot()
+    codes = CallCodes(
+        {
+            "blind_transfer": blind_transfer,
+            "attended_transfer": attended_transfer,
+            "abort": abort,
+            "park": lot.by_code,
+        }
+    )
     return Apps(
         of_entry={Terminal: TerminalCall, Group: RingGroup},
         numbers={
@@ -34,5 +47,8 @@ def make_apps() -> Apps:
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),
             "forward_on": ForwardAll,
             "forward_off": ForwardNoMore,
+            "pickup": Pickup,
         },
+        claims=(lot.claim,),
+        observers=(codes,),
     )

@@ -34,14 +34,15 @@ from pbx.cause import (
 )
 from pbx.collect import Collect, Collected, Why, collect
 from pbx.dial import DialOutcome, Ringing
-from pbx.events import BusEvent
+from pbx.events import BridgeEnded, BridgeFormed, BusEvent
 from pbx.leg import Leg
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.states import States
-from storage.records import Group, Office, Terminal, User
+from pbx.tones import CountryTones
+from storage.records import CALL_CODES, Features, Group, Office, Terminal, User
 
 
 class AppContext(Protocol):
@@ -100,6 +101,26 @@ class AppContext(Protocol):
     async def play_failure(self, call: Call, cause: Cause) -> None:
         """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
 
+    def bridge(self, id: int) -> Bridge | None:
+        """The bridge that an event names, as long as somebody talks there."""
+
+    def transfer(self, mine: Leg, other: Leg, target: str) -> bool:
+        """Send `other` to a target of the office without asking there; when nobody wants it, it rings at `mine` again.
+        False when there is no such target, or one of them is being transferred already."""
+
+    def consult(self, mine: Leg, other: Leg, target: str) -> bool:
+        """Let `mine` talk to a target while `other` hears music; hanging up joins the two others."""
+
+    def pick_up(self, ringing: Call, leg: Leg) -> bool:
+        """Let an unanswered caller take the call that rings elsewhere; False when nothing rings there any longer."""
+
+    @property
+    def tones(self) -> CountryTones:
+        """What the telephones of the country sound like."""
+
+    def send_on(self, leg: Leg, party: Party, app: App) -> Call:
+        """One party of a conversation goes on alone, in a call of its own controlled by `app`."""
+
     def sound(self, id: str) -> FileSource | None:
         """A sound of the office; None where it has none with that id."""
 
@@ -129,6 +150,7 @@ class Observer(Protocol):
 __all__ = [
     "BARRED",
     "BUSY",
+    "CALL_CODES",
     "DECLINED",
     "FORBIDDEN",
     "LOOP",
@@ -145,6 +167,8 @@ __all__ = [
     "AppContext",
     "Apps",
     "Bridge",
+    "BridgeEnded",
+    "BridgeFormed",
     "BusEvent",
     "Call",
     "Cause",
@@ -153,6 +177,7 @@ __all__ = [
     "Detach",
     "DialOutcome",
     "Disposition",
+    "Features",
     "FileSource",
     "GoTo",
     "Group",

@@ -13,7 +13,7 @@ from pbx.cause import LOOP, NORMAL, NOT_FOUND, UNAVAILABLE, Cause
 from pbx.directory import Directory
 from pbx.events import StageEntered, StageLeft
 from pbx.party import Party, PartyKind
-from storage.records import DIALLED_CODES, Entry, Terminal
+from storage.records import DIALLED_CODES, Entry, Office, Terminal
 
 if TYPE_CHECKING:
     from pbx.api import AppContext, Observer
@@ -50,12 +50,14 @@ class App(Protocol):
 class Apps:
     """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
     `services` are targets that nobody can dial (FEAT-35). `codes` make the app of a code of `[features]`, by its name
-    there, out of what was dialled after it (FEAT-1). `observers` live as long as the server."""
+    there, out of what was dialled after it (FEAT-1). `claims` each look at a number that is nothing else.
+    `observers` live as long as the server."""
 
     of_entry: Mapping[type[Any], Callable[[Any], App]]
     numbers: Mapping[str, App]
     services: Mapping[str, App]
     codes: Mapping[str, Callable[[str], App]] = field(default_factory=dict)
+    claims: Sequence[Callable[[Office, str], App | None]] = ()
     observers: Sequence["Observer"] = ()
 
     def find(self, directory: Directory, number: str) -> tuple[Party, App | None]:
@@ -64,10 +66,14 @@ class Apps:
         make = self.of_entry.get(type(entry))
         if entry is not None and make is not None:
             return self._party(directory, number, entry), make(entry)
-        app = self.numbers.get(number) or self._of_code(directory, number)
+        app = self.numbers.get(number) or self._of_code(directory, number) or self._claimed(directory.office, number)
         if app is not None:
             return Party.of_application(number, app.name), app
         return Party.unknown(number), None
+
+    def _claimed(self, office: Office, number: str) -> App | None:
+        found = (claim(office, number) for claim in self.claims)
+        return next((app for app in found if app is not None), None)
 
     def find_target(self, directory: Directory, target: str) -> tuple[Party, App | None]:
         """The same for a target of the office: a number, or the name of a service."""

@@ -19,6 +19,7 @@ class Bridge:
     def __init__(self, services: Services, call_id: str) -> None:
         self.id: BridgeId = services.new_id()
         self.members: dict[int, Leg] = {}
+        self._lent: set[int] = set()
         self._services, self._call_id = services, call_id
         self._has_ended = False
         self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
@@ -32,6 +33,7 @@ class Bridge:
             self.members[leg.id] = leg
             leg.bridge = self
             leg.digits.forget()
+        self._services.bridges[self.id] = self
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, (a.id, b.id)))
         gone = a if a.is_ended else b if b.is_ended else None
         if gone is not None:
@@ -57,6 +59,10 @@ class Bridge:
         if not (can_transcode(codec_a) and can_transcode(codec_b)):
             a.offer(formats_like(codec_b))
 
+    @property
+    def has_ended(self) -> bool:
+        return self._has_ended
+
     def peer_of(self, leg: "Leg") -> "Leg | None":
         """The other of two."""
         return next((each for each in self.members.values() if each is not leg), None)
@@ -64,7 +70,7 @@ class Bridge:
     def hold_changed(self, leg: "Leg") -> None:
         """A member put the others on hold, or came back."""
         for other in self.members.values():
-            if other is leg:
+            if other is leg or other.id in self._lent:
                 continue
             if leg.held:
                 self._services.sound.play_hold(other)
@@ -79,7 +85,8 @@ class Bridge:
         """A member has ended, or talks elsewhere."""
         if self.members.pop(leg.id, None) is None:
             return
-        leg.bridge = None
+        if leg.id not in self._lent:
+            leg.bridge = None
         if len(self.members) <= 1 and not self._one_left.done():
             self._one_left.set_result(leg)
             self._end()
@@ -93,13 +100,31 @@ class Bridge:
         self._services.submit(LeaveRoom(leg.media.endpoint), JoinRoom(self.id, new.media.endpoint))
         self.hold_changed(new)
 
+    def lend(self, leg: "Leg") -> None:
+        """A member talks elsewhere for a while; its place here is kept, and the others hear music."""
+        self._lent.add(leg.id)
+        leg.bridge = None
+        for other in self.members.values():
+            if other is not leg:
+                self._services.sound.play_hold(other)
+
+    def take_back(self, leg: "Leg") -> None:
+        """A member that was lent talks here again."""
+        self._lent.discard(leg.id)
+        leg.bridge = self
+        self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, tuple(self.members)))
+        for other in self.members.values():
+            if other is not leg:
+                other.stop_plays()
+        self.enter_again()
+
     def enter_again(self) -> None:
         """Media of a member have been elsewhere and are back."""
         self._services.submit(*(JoinRoom(self.id, leg.media.endpoint) for leg in self.members.values()))
 
     async def until_one_left(self) -> "Leg":
         """Wait until a member ends or is taken elsewhere; returns it."""
-        return await self._one_left
+        return await asyncio.shield(self._one_left)  # several may wait, and one may give up
 
     def close(self) -> None:
         """Let every member go; they stay alive."""
@@ -114,7 +139,9 @@ class Bridge:
         if self._has_ended:
             return
         self._has_ended = True
+        self._services.bridges.pop(self.id, None)
         for leg in self.members.values():
-            leg.bridge = None
+            if leg.id not in self._lent:
+                leg.bridge = None
         self.members.clear()
         self._services.publish(BridgeEnded(self._services.clock.wall(), self._call_id, self.id))

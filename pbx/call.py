@@ -5,7 +5,7 @@ blocks undo what they did. Whatever happens, every leg is ended and the call is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -55,6 +55,8 @@ class Call:
         self._wanted_cause: Cause | None = None
         self._caller: Leg | None = None
         self.attempt: Attempt | None = None
+        self.talk: tuple[Leg, Leg] | None = None  # who was connected last
+        self.wanted_leg = ""  # Call-ID of the ringing phone whose call is wanted (FEAT-21)
         self._app_runs = False
 
     @property
@@ -75,6 +77,11 @@ class Call:
     def media_group(self) -> int:
         """The group of media that other legs of this call have to be in, so that they can meet the caller's."""
         return self._media_group if self._caller is None else self._caller.media.group
+
+    @property
+    def ringing_legs(self) -> "Sequence[Leg]":
+        """The phones that ring for this call and may be answered elsewhere."""
+        return self.attempt.ringing if self.attempt is not None else ()
 
     def adopt(self, leg: "Leg") -> None:
         """A leg becomes ours; the first one is the caller's, unless the caller is still being rung."""
@@ -139,6 +146,7 @@ class Call:
     def connect(self, a: "Leg", b: "Leg") -> Bridge:
         """Let two legs talk."""
         bridge = Bridge(self.services, self.id)
+        self.talk = (a, b)
         bridge.form(a, b)
         return bridge
 

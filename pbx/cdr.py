@@ -44,7 +44,7 @@ KINDS = (
 DIAL = "dial"
 ANSWERS_ITSELF = frozenset(("application", "conference", "voicemail", "fax"))
 TALKS = frozenset((DIAL, "transfer", "conference"))
-RINGS = frozenset(("queue", "group"))  # answered when somebody who is rung there answers
+RINGS = frozenset(("queue", "group", "parking"))  # answered when somebody answers there
 
 
 @dataclass(slots=True)
@@ -137,6 +137,7 @@ class CallStory:
         else:
             attempt.sip_call_ids.append(event.sip_call_id)
             attempt.answered_at, attempt.answered_leg = event.at, event.leg
+            self._answered_in_stage(event.at)
 
     def leg_answered(self, event: LegAnswered) -> None:
         attempt = self._of_leg.get(event.leg)
@@ -146,9 +147,7 @@ class CallStory:
             return
         if attempt.answered_at is None or event.leg in self._replacing:
             attempt.answered_at, attempt.answered_leg = attempt.answered_at or event.at, event.leg
-        stage = self._current
-        if stage is not None and stage.stage in RINGS and stage.answered_at is None:
-            stage.answered_at = event.at
+        self._answered_in_stage(event.at)
 
     def leg_ended(self, event: LegEnded) -> None:
         self._quality[event.leg] = event.measured.quality
@@ -172,6 +171,12 @@ class CallStory:
         last.cause = ended.cause
         last.ended_at = last.ended_at if last.answered_at is not None else None
         return tuple(self._row(n, attempt, ended) for n, attempt in enumerate(self._attempts, 1))
+
+    def _answered_in_stage(self, at: float) -> None:
+        """Somebody answers whom the current stage has found."""
+        stage = self._current
+        if stage is not None and stage.stage in RINGS and stage.answered_at is None:
+            stage.answered_at = at
 
     def _answered_by_stage(self, at: float) -> None:
         """The caller is connected to what the call has come to."""

@@ -74,8 +74,10 @@ class Collector:
         self.outcome, self.deadline = Collected(self._digits, why), None
 
 
-async def collect(leg: "Leg", wanted: Collect, prompt: "PlaySource | None" = None) -> Collected:
-    """Play `prompt` to the party and wait for its digits."""
+async def collect(
+    leg: "Leg", wanted: Collect, prompt: "PlaySource | None" = None, *, tone: "PlaySource | None" = None
+) -> Collected:
+    """Play `prompt` to the party and wait for its digits; a `tone` does not delay the time to dial."""
     loop = asyncio.get_running_loop()
     collector, changed = Collector(wanted), asyncio.Event()
     playing: asyncio.Future[str] | None = None
@@ -94,8 +96,10 @@ async def collect(leg: "Leg", wanted: Collect, prompt: "PlaySource | None" = Non
 
     try:
         leg.digits.listen(heard)
-        if prompt is not None and not changed.is_set():
-            playing = leg.start_play(prompt)
+        sound = prompt or tone
+        if sound is not None and not changed.is_set():
+            playing = leg.start_play(sound)
+        if playing is not None and prompt is not None:
             playing.add_done_callback(prompt_ended)
         else:
             prompt_ended()

@@ -14,6 +14,7 @@ from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
 from pbx.apps import BARRED, App, Apps, run_stages
+from pbx.bridge import Bridge
 from pbx.bus import Bus
 from pbx.call import Call
 from pbx.carried import Carried
@@ -32,7 +33,7 @@ from pbx.dial import PLAINLY, DialOutcome, Ringing
 from pbx.directory import Directory
 from pbx.diversion import Way
 from pbx.encryption import Encryption
-from pbx.events import Direction
+from pbx.events import BridgeId, Direction
 from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
 from pbx.isolation import may_call, may_pick_up
@@ -57,6 +58,7 @@ from pbx.states import States
 from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
+from pbx.tones import CountryTones
 from pbx.transfer import Transfers
 from sipcore.body import read_session
 from sipcore.build import response_to
@@ -288,6 +290,7 @@ class Pbx:
         if session is None:
             return
         call = self.new_call(to, near=self.near(terminal.number, to.number))
+        call.wanted_leg = request.headers.get("x-chan-id") or ""
         call.only, call.way = only, Way.of(request, is_trusted=admitted.by_address)
         call.carried = Carried.of(request, is_trusted=admitted.by_address)
         call.begin(caller)
@@ -398,6 +401,33 @@ class Pbx:
     def hold_music(self) -> PlaySource:
         return self.services.sound.hold
 
+    def bridge(self, id: BridgeId) -> Bridge | None:
+        return self.services.bridges.get(id)
+
+    def transfer(self, mine: Leg, other: Leg, target: str) -> bool:
+        return self.route(target)[1] is not None and self.transfers.send(mine, other, target) is not None
+
+    def consult(self, mine: Leg, other: Leg, target: str) -> bool:
+        return self.transfers.consult(mine, other, target)
+
+    def pick_up(self, ringing: Call, leg: Leg) -> bool:
+        attempt = ringing.attempt
+        if attempt is None or not attempt.ringing or leg.is_ended:
+            return False
+        leg.answer(self.formats_for(ringing.caller))
+        leg.call.link(ringing.linkedid)
+        ringing.take(leg, silently=True)
+        ringing.announce(leg, is_callee=True)
+        attempt.enter(leg)
+        return True
+
+    @property
+    def tones(self) -> CountryTones:
+        return self.services.sound.tones
+
+    def send_on(self, leg: Leg, party: Party, app: App) -> Call:
+        return self.transfers.send_on(leg, party, app)
+
     def play_hold(self, leg: Leg) -> None:
         self.services.sound.play_hold(leg)
 
@@ -477,9 +507,18 @@ class Pbx:
         await self.texts.box.restore()
         await self.notifier.restore()
         await self.mailboxes.restore()
+        await self.begin()
+
+    async def begin(self) -> None:
+        """Let features know of the server, before the first call."""
         await self.states.restore()
         for observer in self._apps.observers:
             await observer.begin(self)
+
+    async def finish(self) -> None:
+        """Calls have ended, and the server does."""
+        for observer in self._apps.observers:
+            await observer.end()
 
     async def sweep(self) -> None:
         """What is due every few seconds."""
@@ -505,8 +544,7 @@ class Pbx:
         if self._summaries is not None:
             self._summaries.close()
         await self._until_ended(5.0)
-        for observer in self._apps.observers:
-            await observer.end()
+        await self.finish()
 
     async def _until_ended(self, timeout_s: float) -> None:
         waits = [asyncio.ensure_future(call.wait()) for call in self.calls.values()]

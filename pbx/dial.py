@@ -74,10 +74,17 @@ class Attempt:
         for leg in legs:
             leg.watch = self._changed
 
+    @property
+    def ringing(self) -> list[Leg]:
+        """The phones that ring; none once somebody has answered."""
+        return [] if self._decided.done() else [leg for leg in self._legs if leg.state is LegState.RINGING]
+
     def enter(self, leg: Leg) -> None:
-        """A phone that was not rung is about to answer instead of those that are."""
+        """A phone that was not rung answers instead of those that are, now or soon."""
         self._legs.append(leg)
         leg.watch = self._changed
+        if leg.is_answered:
+            self._changed(leg)
 
     def has_come(self, *legs: Leg) -> None:
         """A phone has been woken and rings now; without a leg, it did not wake."""

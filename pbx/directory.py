@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from pbx.party import Party
 from sipcore.auth.digest import Ha1, ha1
-from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, Office, Terminal, User
+from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, Office, Terminal, User, VoicemailBox
 
 _SOURCES_KEPT = 10_000
 LONGEST_NUMBER = 8  # of the office (AMB-1)
@@ -30,9 +30,8 @@ class Directory:
 
     @cached_property
     def _numbered(self) -> dict[str, Entry]:
-        return {
-            each.key_of(entry): entry for each in OFFICE_LISTS if each.key == "number" for entry in each.of(self.office)
-        }
+        lists = (each for each in OFFICE_LISTS if each.key == "number" and each.record is not VoicemailBox)
+        return {each.key_of(entry): entry for each in lists for entry in each.of(self.office)}
 
     @cached_property
     def _users(self) -> dict[str, User]:

@@ -189,8 +189,11 @@ class Leg:
 
     def start_play(self, source: PlaySource) -> "asyncio.Future[str]":
         """Play to the party; the future has the reason for which it ended."""
-        play = self._services.new_id()
-        done = self._plays[play] = asyncio.get_running_loop().create_future()
+        play, done = self._services.new_id(), asyncio.get_running_loop().create_future()
+        if self.is_ended:
+            done.set_result("stopped")
+            return done
+        self._plays[play] = done
         self._services.submit(Play(self.media.endpoint, play, source))
         return done
 

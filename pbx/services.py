@@ -23,7 +23,7 @@ from media.api import (
 )
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import BusEvent
+from pbx.events import BridgeId, BusEvent
 from pbx.limits import ActiveCalls
 from pbx.media_session import SilenceLimits
 from pbx.office_sound import OfficeSound
@@ -31,6 +31,7 @@ from pbx.prompts import Prompts
 from storage.records import Office
 
 if TYPE_CHECKING:
+    from pbx.bridge import Bridge
     from pbx.leg import Leg
     from pbx.recording import Recording
 
@@ -51,6 +52,7 @@ class Services:
     ) -> None:
         self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
         self.legs: dict[EndpointId, Leg] = {}
+        self.bridges: dict[BridgeId, Bridge] = {}
         self.active = ActiveCalls()
         self.sound = OfficeSound.of(Office())  # of the office in force
         self.prompts = prompts or Prompts()

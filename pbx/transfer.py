@@ -10,6 +10,9 @@ numbers outside the office (FEAT-10).
 import asyncio
 from typing import TYPE_CHECKING
 
+from media.api import LeaveRoom
+from pbx.apps import run_stages
+from pbx.consult import Consultation
 from pbx.isolation import may_call
 from pbx.numbering import number_of
 from pbx.party import Party
@@ -23,6 +26,7 @@ from sipcore.headers import Via
 from sipcore.uri import SipUri, TelUri, same_host
 
 if TYPE_CHECKING:
+    from pbx.apps import App
     from pbx.call import Call
     from pbx.core import Pbx
     from pbx.leg import Leg
@@ -59,12 +63,42 @@ class Transfers:
         driver.kick()
         self._follow(Conversation(transferor, transferee), referral, Reports(self._pbx, refer))
 
-    def send(self, transferor: "Leg", transferee: "Leg", number: str) -> "Call | None":
+    def send(
+        self, transferor: "Leg", transferee: "Leg", number: str, instead_of: "Call | None" = None
+    ) -> "Call | None":
         """Transfer at somebody else's wish, without reports: the call in which it goes on; None when one of them is
-        being transferred already."""
+        being transferred already. `instead_of`: a call to the same number, which ends first."""
         if self._busy & {transferor.id, transferee.id}:
             return None
-        return self._blind(Conversation(transferor, transferee), number, Reports(self._pbx, None))
+        return self._blind(Conversation(transferor, transferee), number, Reports(self._pbx, None), instead_of)
+
+    def join(self, held: Conversation, consulted: Conversation) -> None:
+        """Both others of two conversations of one party talk; it takes part no longer."""
+        self._attended(held, consulted, Reports(self._pbx, None))
+
+    def consult(self, mine: "Leg", other: "Leg", target: str) -> bool:
+        """Let `mine` ask somebody else while `other` hears music; False when there is no such number, or one of them is
+        being transferred already."""
+        party, app = self._pbx.route(target)
+        if app is None or self._pbx.draining or self._busy & {mine.id, other.id}:
+            return False
+        limit_s = float(self._pbx.office.features.transfer_timeout)
+        consultation = Consultation(self._pbx, Conversation(mine, other), party, app, limit_s)
+        call = self._pbx.new_call(party, near=mine.call)
+        consultation.begin(call)
+        self._pbx.run(call, consultation.run, lambda: None)
+        return True
+
+    def send_on(self, leg: "Leg", party: Party, app: "App") -> "Call":
+        """One party of a conversation goes on alone, with `app`; whoever it talked to stays behind."""
+        call = self._pbx.new_call(party, leg.call)
+        call.begin(leg.party, stage="transfer")
+        call.take(leg)
+        if leg.bridge is not None:
+            leg.bridge.lost(leg)
+        self._pbx.services.submit(LeaveRoom(leg.media.endpoint))
+        self._pbx.run(call, lambda each: run_stages(each, party, app, self._pbx), lambda: None)
+        return call
 
     def _refusal(self, transferor: "Leg", transferee: "Leg | None", referral: Referral, request: "Request") -> int:
         """The status to refuse with, 0 to go on."""

@@ -105,7 +105,7 @@ class RtpSocket:
         self._socket.bind((host, 0))
         own_host, own_port = self._socket.getsockname()[:2]
         self.address: Address = (own_host, own_port)
-        self.ssrc, self._sequence = ssrc, 0
+        self.ssrc, self._sequence, self._event_timestamp = ssrc, 0, 0
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +123,16 @@ class RtpSocket:
     def skip_packet(self) -> None:
         """One that is lost on the way."""
         self._sequence += 1
+
+    def send_event(self, to: Address, payloads: Sequence[bytes], payload_type: int, *, again: bool = False) -> None:
+        """Packets of one RFC 4733 event: they share a timestamp, that of the packets before when `again`."""
+        if not again:
+            self._event_timestamp = self._sequence * PACKET_SAMPLES
+        for payload in payloads:
+            sequence = self._sequence & 0xFFFF
+            header = _RTP.pack(0x80, payload_type, sequence, self._event_timestamp & 0xFFFFFFFF, self.ssrc)
+            self._sequence += 1
+            self._socket.sendto(header + payload, to)
 
     def receive_packets(self, seconds: float) -> list[Packet]:
         """Everything that arrives within `seconds`."""

@@ -276,8 +276,8 @@ async def test_a_broken_description_inside_the_call_is_refused_and_the_call_goes
 
 async def test_the_hold_tone_that_cannot_be_played_in_the_codec_does_no_harm() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
-        a = await office.registered("101", codecs=("G722", "telephone-event"))
-        b = await office.registered("102", codecs=("G722", "telephone-event"))
+        a = await office.registered("101", codecs=("iLBC", "telephone-event"))
+        b = await office.registered("102", codecs=("iLBC", "telephone-event"))
         call, ring = await office.connect(a, b)
         ended: list[PlayEnded] = []
         office.engine.listen(lambda event: ended.append(event) if isinstance(event, PlayEnded) else None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from media.api import FileSource, PlaySource
 from pbx.api import App
 from pbx.apps import run_stages
+from pbx.bridge import Bridge
 from pbx.bus import Bus
 from pbx.call import Call
 from pbx.cause import UNAVAILABLE, Cause
@@ -35,6 +36,7 @@ from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
 from pbx.services import Services
 from pbx.states import States
+from pbx.tones import CountryTones
 from storage.memory import MemoryKept
 from storage.records import Office, Terminal, User
 from tests.support.builders import BASIC, answer_sdp, sdp
@@ -113,6 +115,8 @@ class FakePbx:
         self.states = States(MemoryKept())
         self.prompts = scripted_prompts()
         self.unreachable: set[str] = set()
+        self.transfers: list[tuple[Leg, Leg, str]] = []
+        self.consultations: list[tuple[Leg, Leg, str]] = []
         self.busy: dict[str, int] = {}
         self.call = Call("test-1.1", Party(PartyKind.TERMINAL, to), self.services)
         self.call.begin(Party(PartyKind.TERMINAL, "101"))
@@ -220,6 +224,27 @@ class FakePbx:
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)
+
+    def bridge(self, id: int) -> Bridge | None:
+        return self.services.bridges.get(id)
+
+    def transfer(self, mine: Leg, other: Leg, target: str) -> bool:
+        self.transfers.append((mine, other, target))
+        return True
+
+    def consult(self, mine: Leg, other: Leg, target: str) -> bool:
+        self.consultations.append((mine, other, target))
+        return True
+
+    def pick_up(self, ringing: Call, leg: Leg) -> bool:
+        return False
+
+    @property
+    def tones(self) -> CountryTones:
+        return self.services.sound.tones
+
+    def send_on(self, leg: Leg, party: Party, app: App) -> Call:
+        raise NotImplementedError
 
     async def prepare(self, call: Call) -> None:
         await self._create(call.caller.media)

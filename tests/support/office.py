@@ -13,7 +13,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from features import make_apps
-from media.api import Command, MediaEvent, Refused, Reply, StreamReport
+from media.api import Command, MediaEvent, Play, Playlist, Refused, Reply, StreamReport
 from pbx.admission import Admission
 from pbx.api import Apps
 from pbx.bus import Bus
@@ -82,6 +82,18 @@ class OfficeMedia(FakeMedia):
         self.is_reporting = True
         self.report = StreamReport(0)
         self.ports_left: int | None = None
+        self.prompt_s = 2.0  # how long a list of prompts takes
+
+    def _apply(self, command: Command) -> Reply:
+        reply = super()._apply(command)
+        if isinstance(command, Play) and isinstance(command.source, Playlist) and not command.source.loop:
+            asyncio.get_running_loop().call_later(self.prompt_s, self._prompt_is_over, command)
+        return reply
+
+    def _prompt_is_over(self, command: Play) -> None:
+        found = self.endpoints.get(command.endpoint)
+        if found is not None and found.play == command.play:
+            self.finish_play(command.endpoint)
 
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
         replies = await super().execute(*commands[: self.ports_left])
@@ -306,6 +318,7 @@ class VirtualOffice:
         assert {row.linkedid for row in self.rows} == set(linked.values()), "a call without a history row"
 
     async def close(self) -> None:
+        await self.pbx.finish()
         await self.driver.close()
         for phone in self.phones:
             await phone.driver.close()
@@ -353,6 +366,7 @@ async def open_office(
         texts=texts,
     )
     try:
+        await opened.pbx.begin()
         with capture_logs() as opened.logs, _failures() as failures:
             yield opened
             await asyncio.sleep(QUIET_S)
