@@ -10,6 +10,7 @@ FORMATS = {
     "PCMU": RtpFormat(0, "PCMU"),
     "PCMA": RtpFormat(8, "PCMA"),
     "G722": RtpFormat(9, "G722"),
+    "iLBC": RtpFormat(97, "iLBC"),
     "telephone-event": RtpFormat(101, "telephone-event", fmtp="0-16"),
     "opus": RtpFormat(111, "opus", 48000, 2),
 }
