@@ -44,7 +44,7 @@ check: $(VENV)/stamp-tools $(VENV)/stamp-built
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/stamp-test-packages $(VENV)/stamp-built
+bench: $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-built
 	$(BIN)/python -m bench.run $(ARGS)
 
 fuzz: $(VENV)/stamp-fuzz $(VENV)/stamp-built

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from bench.report import Measurement
 from bench.site import Subject
 from media.codec.coder import Codec, available
 from media.dsp.resample import Rate
+from media.jitter.playout import Stream
 
 # Most CPU time for encoding and decoding one frame, us: twice what a core of 2024 needs, so that a mistake is seen.
 CODECS = (
@@ -60,6 +62,20 @@ def resample_us(from_rate: int, to_rate: int) -> float:
     return _each_us(lambda index: rate.convert(frames[index]))
 
 
+def playout_us() -> float:
+    """One packet of G.711 from its arrival to PCM."""
+    codec, stream = Codec("PCMU", 8000), Stream("PCMU", 8000)
+    payloads = [codec.encode(frame) for frame in speech(8000)]
+    clock = count()
+
+    def work(index: int) -> None:
+        number = next(clock)
+        stream.put(number & 0xFFFF, 160 * number & 0xFFFFFFFF, payloads[index], 20_000_000 * number)
+        stream.pull(160, 20_000_000 * number)
+
+    return _each_us(work)
+
+
 def codecs(_: Subject) -> list[Measurement]:
     """M5, the codec alone."""
     unit_us, found = reference_us(), []
@@ -72,6 +88,9 @@ def codecs(_: Subject) -> list[Measurement]:
         found.append(
             Measurement("M5", work, both, "us CPU", f"<= {most}", both <= most, both / unit_us, "reference units", note)
         )
+    each = playout_us()
+    work = "PCMU received: order, delay, decoding"
+    found.append(Measurement("M5", work, each, "us CPU", "<= 4", each <= 4, each / unit_us, "reference units"))
     for one, other, most in RATES:
         each = resample_us(one, other)
         work = f"{one // 1000} to {other // 1000} kHz, a frame of 20 ms"

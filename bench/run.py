@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import codecs, report, secure, work
+from bench.quality.run import quality
 from bench.reference import reference_us
 from bench.report import Measurement
 from bench.site import Subject, allow_many_files, bench_office, bench_server
@@ -35,6 +36,7 @@ WORKS: tuple[tuple[str, Work], ...] = (
     ("M2", work.delay),
     ("M5", codecs.codecs),
     ("M7", secure.secure_relay),
+    ("Q1 Q2 Q3", quality),
 )
 
 
@@ -68,7 +70,7 @@ def main() -> int:
     )
     parser.add_argument("--against", metavar="HOST:PORT", help="a running server with the bench office (needs --pid)")
     parser.add_argument("--pid", type=int, help="the first process of that server")
-    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S5 S6 M1 M2 M5 M7")
+    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S5 S6 M1 M2 M5 M7 Q1")
     parser.add_argument(
         "--write-office", type=Path, metavar="FILE", help="write the office that the bench needs and stop"
     )

@@ -11,7 +11,7 @@ cdef enum:
     LEAST_MS = 8
     MOST_MS = 400
     FASTEST_S = 4
-    BRIDGE_MS = 8
+    BRIDGE_MS = 24
 
 cdef double FORGET = 1.0 / 400
 cdef double TOO_LATE = 1.0 / 64
@@ -31,7 +31,7 @@ cdef void policy_restart(Policy *p) noexcept nogil:
     p.fresh = True
 
 
-cdef inline int64_t least(int64_t one, int64_t other) noexcept nogil:
+cdef inline int64_t smaller(int64_t one, int64_t other) noexcept nogil:
     return one if one < other else other
 
 
@@ -41,18 +41,18 @@ cdef void measure(Policy *p, int64_t transit, int64_t now) noexcept nogil:
         p.since, p.fresh = now, False
     elif now - p.since >= <int64_t>FASTEST_S * p.rate:
         p.before, p.current, p.since = p.current, transit, now
-    p.current = least(p.current, transit)
-    p.fastest = least(p.before, p.current)
+    p.current = smaller(p.current, transit)
+    p.fastest = smaller(p.before, p.current)
 
 
 cdef int64_t aim(const Policy *p) noexcept nogil:
     cdef double late = 0.0
-    cdef int bucket = BUCKETS, wanted
+    cdef int bucket = BUCKETS, wanted, least = BRIDGE_MS if p.loss > BRIDGE_LOSS else LEAST_MS
     while bucket > 0 and late + p.delays[bucket - 1] <= TOO_LATE:
         bucket -= 1
         late += p.delays[bucket]
-    wanted = bucket * BUCKET_MS + (BRIDGE_MS if p.loss > BRIDGE_LOSS else 0)
-    wanted = LEAST_MS if wanted < LEAST_MS else MOST_MS if wanted > MOST_MS else wanted
+    wanted = bucket * BUCKET_MS if bucket * BUCKET_MS < MOST_MS else MOST_MS
+    wanted = wanted if wanted > least else least
     return <int64_t>wanted * p.rate // 1000
 
 
@@ -61,7 +61,7 @@ cdef void policy_arrived(Policy *p, int64_t transit, int64_t now, int lost) noex
     cdef double weight
     cdef int i, bucket
     measure(p, transit, now)
-    bucket = <int>least(BUCKETS - 1, (transit - p.fastest) * 1000 // (p.rate * BUCKET_MS))
+    bucket = <int>smaller(BUCKETS - 1, (transit - p.fastest) * 1000 // (p.rate * BUCKET_MS))
     p.seen += 1
     weight = 1.0 / (p.seen + 1)
     weight = weight if weight > FORGET else FORGET

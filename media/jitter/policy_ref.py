@@ -3,8 +3,8 @@
 A packet's transit is when it arrived less when its samples were made, on two clocks that have nothing in common: only
 differences mean something. The fastest packet of the last seconds is the yardstick (drift of the clocks moves it), and
 what the others took longer is their delay. A histogram of delays forgets slowly, so the target is what all but a small
-part of the packets of late would have needed. When packets get lost, a little more is worth it: what follows a gap is
-then there while the gap is bridged.
+part of the packets of late would have needed. Where packets get lost, it is at least the time of one, so that what
+follows a gap is there to bridge it.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ FASTEST_S = 4  # a yardstick is held for one to two times as long
 FORGET = 1 / 400  # of the histogram for each packet, once there have been so many
 TOO_LATE = 1 / 64  # part of the packets that need not be waited for
 FORGET_LOSS = 1 / 128
-BRIDGE_LOSS = 1 / 100  # part of the packets lost from which gaps are waited for
-BRIDGE_MS = 8
+BRIDGE_LOSS = 1 / 100  # part of the packets lost from which gaps are to be bridged
+BRIDGE_MS = 24
 
 
 @dataclass
@@ -66,5 +66,5 @@ class Policy:
         while bucket > 0 and late + self.delays[bucket - 1] <= TOO_LATE:
             bucket -= 1
             late += self.delays[bucket]
-        wanted = bucket * BUCKET_MS + (BRIDGE_MS if self.loss > BRIDGE_LOSS else 0)
-        return max(LEAST_MS, min(MOST_MS, wanted)) * self.rate // 1000
+        least = BRIDGE_MS if self.loss > BRIDGE_LOSS else LEAST_MS
+        return max(least, min(MOST_MS, bucket * BUCKET_MS)) * self.rate // 1000

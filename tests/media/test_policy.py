@@ -54,11 +54,12 @@ def test_the_target_is_what_all_but_few_packets_of_late_needed(delays: list[int]
     assert after(delays) == target
 
 
-def test_where_packets_get_lost_gaps_are_waited_for() -> None:
+def test_where_packets_get_lost_the_one_behind_a_gap_is_waited_for() -> None:
+    assert after([0, 39] * 250, lost=1) == 40
     policy = Target(RATE)
-    assert after([0, 39] * 250, lost=1, policy=policy) == 48
-    assert after([0, 39] * 200, policy=policy) == 48
-    assert after([0, 39] * 100, policy=policy) == 40  # less than one in a hundred
+    assert after([0] * 500, lost=1, policy=policy) == 24
+    assert after([0] * 400, policy=policy) == 24
+    assert after([0] * 200, policy=policy) == 8  # less than one in a hundred
 
 
 def test_the_fastest_packet_of_some_seconds_is_the_yardstick_so_that_drift_is_no_delay() -> None:
