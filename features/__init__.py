@@ -7,6 +7,7 @@ from features.forward_codes import ForwardAll, ForwardNoMore
 from features.parking import ParkingLot
 from features.pickup import Pickup
 from features.ring_group import RingGroup
+from features.services import Busy, HangUp
 from features.terminal_call import TerminalCall
 from features.test_numbers import (
     ECHO_NUMBER,
@@ -41,7 +42,7 @@ def make_apps() -> Apps:
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),
         },
-        services={BARRED: Barred()},
+        services={BARRED: Barred(), "hangup": HangUp(), "busy": Busy()},
         codes={
             "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),

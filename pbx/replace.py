@@ -1,8 +1,8 @@
 """INVITE with Replaces (RFC 3891): a phone takes the place of another in a dialog of ours.
 
-While the other phone rings, any terminal of the office may answer instead (call pickup, RFC 5359 §2.16): its own row
-in the history. A conversation may only be taken over by another device of the same terminal; whoever is at the other
-end stays where it is.
+While the other phone rings, any terminal of the office may answer instead (call pickup, RFC 5359 §2.16), unless a group
+of employees keeps its calls to itself (GRP-8): its own row in the history. A conversation may only be taken over by
+another device of the same terminal; whoever is at the other end stays where it is.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from pbx.addressing import contact
 from pbx.cause import DECLINED, NORMAL, UNAVAILABLE, Cause
 from pbx.encryption import Encryption
 from pbx.events import Direction
+from pbx.isolation import may_pick_up
 from pbx.leg import Leg, LegState
 from pbx.media_session import MediaRefused, formats_like
 from pbx.sip_leg import SipSide
@@ -66,8 +67,9 @@ class Replacements:
             return None, 481
         if leg.is_answered:
             return self._judge_talk(leg, terminal, early_only=wanted[0].early_only)
-        can_be_picked_up = leg.state is LegState.RINGING and leg.call.attempt is not None
-        return (leg, 0) if leg.direction is Direction.OUTGOING and can_be_picked_up else (None, 481)
+        if leg.state is not LegState.RINGING or leg.call.attempt is None or leg.direction is not Direction.OUTGOING:
+            return None, 481
+        return (leg, 0) if may_pick_up(self._pbx.directory, terminal.number, leg.party.number) else (None, 403)
 
     def _judge_talk(self, leg: Leg, terminal: "Terminal", *, early_only: bool) -> tuple[Leg | None, int]:
         if early_only:

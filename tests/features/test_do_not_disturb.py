@@ -61,7 +61,6 @@ async def test_a_member_who_wants_no_calls_does_not_ring_with_the_group() -> Non
         await talk(office, call, ring, "101", "103")
 
 
-@pytest.mark.row("FWD-16")
 async def test_all_calls_are_sent_elsewhere_by_a_code_before_any_other_rule() -> None:
     rules = Forward(always="104", busy="104")
     async with open_office(*office_of(t102=rules)) as office:

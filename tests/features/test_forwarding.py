@@ -96,6 +96,7 @@ async def test_without_a_target_or_a_ring_time_the_phone_rings_on(forward: Forwa
         assert await call.until_over() == 480
 
 
+@pytest.mark.row("EXT-7")
 @pytest.mark.row("FWD-5")
 async def test_busy_is_decided_before_ringing_where_the_terminal_has_calls_enough() -> None:
     busy = replace(office_of(t102=Forward(busy="103"))[1], max_calls=1)
@@ -214,7 +215,6 @@ async def test_without_a_rule_the_call_ends_as_the_phone_said(status: int, told:
         assert await call.until_over() == told
 
 
-@pytest.mark.row("FWD-11")
 async def test_a_phone_may_send_the_call_on_to_whatever_has_a_number_and_rules_hold_there() -> None:
     group = Office("Test", groups=(Group("600", members=("103",)),))
     async with open_office(*office_of(t102=Forward(unavailable="104")), office=group) as office:
@@ -256,7 +256,6 @@ async def test_a_call_is_sent_on_only_so_often(most: int) -> None:
         assert [row.to_number for row in office.rows] == ["102", "103", "104", "105"][: most + 1]
 
 
-@pytest.mark.row("FWD-3")
 @pytest.mark.parametrize(
     ("owner", "forward", "last"),
     [
@@ -297,7 +296,6 @@ async def test_calls_inside_the_office_may_be_left_where_they_are() -> None:
         await talk(office, call, await c.rung(), "110", "103")
 
 
-@pytest.mark.row("FWD-16")
 async def test_all_calls_go_elsewhere_and_the_phone_does_not_ring() -> None:
     rules = Forward(always="103", busy="104", no_answer="104", unavailable="104", callers={"101": "105"})
     async with open_office(*office_of(t102=rules)) as office:
@@ -334,3 +332,11 @@ async def test_changed_rules_hold_for_the_next_call() -> None:
         call = a.dial("102")
         (await b.rung()).reject(486)
         await talk(office, call, await d.rung(), "101", "104")
+
+
+@pytest.mark.parametrize(("service", "told"), [("hangup", 480), ("busy", 486)])
+async def test_a_service_ends_the_call(service: str, told: int) -> None:
+    async with open_office(*office_of(t102=Forward(always=service))) as office:
+        (a,) = await phones(office, "101")
+        assert await a.dial("102").until_over() == told
+        assert [row.to_number for row in office.rows] == ["102", service]

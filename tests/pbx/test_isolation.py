@@ -59,6 +59,7 @@ def test_two_groups_that_keep_to_themselves_do_not_meet() -> None:
     assert not may_call(directory(ours, theirs), "103", "101")
 
 
+@pytest.mark.row("GRP-9")
 def test_the_default_group_has_everybody_who_is_in_no_other() -> None:
     rest = EmployeeGroup("rest", is_default=True, isolate=True)
     found = directory(SALES, rest)
@@ -67,14 +68,12 @@ def test_the_default_group_has_everybody_who_is_in_no_other() -> None:
     assert not may_call(found, "101", "105")
 
 
-@pytest.mark.row("GRP-4")
 def test_anybody_may_pick_up_anybodys_calls() -> None:
     for found in (directory(), directory(SALES)):
         assert may_pick_up(found, "101", "103")
         assert may_pick_up(found, "105", "101")
 
 
-@pytest.mark.row("GRP-8")
 @pytest.mark.parametrize(
     ("picker", "number", "may"),
     [

@@ -7,6 +7,7 @@ import pytest
 from pbx.transfer import EXTENSIONS
 from sipcore.build import response_to
 from sipcore.stack import StackConfig
+from storage.records import EmployeeGroup, Office, User
 from tests.support.builders import BASIC, answer_sdp, terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import Phone, PhoneCall
@@ -62,6 +63,27 @@ async def test_rfc_5359_2_16_call_pickup() -> None:
     assert (second.from_number, second.to_number, second.disposition) == ("101", "103", "ANSWERED")
     assert second.started_at == pytest.approx(second.answered_at, abs=0.2)
     assert second.talk_seconds == pytest.approx(5, abs=0.5)
+
+
+@pytest.mark.row("GRP-4")
+@pytest.mark.row("GRP-8")
+@pytest.mark.parametrize("is_isolated", [False, True])
+async def test_a_group_may_keep_its_pick_ups_to_itself(is_isolated: bool) -> None:
+    sales = EmployeeGroup("sales", members=("boris",), isolate_pickup=is_isolated)
+    terminals = (*OFFICE[:1], terminal("102", owner="boris"), *OFFICE[2:])
+    people = Office("Test", employee_groups=(sales,))
+    async with open_office(*terminals, users=[User("boris", "Boris")], office=people) as office:
+        call, ring, c = await ringing(office)
+        picked = replace(c, named(ring))
+        if is_isolated:
+            assert await picked.until_over() == 403
+            ring.answer()
+        else:
+            await picked.until_answered()
+        await call.until_answered()
+        call.hangup()
+        for each in (ring, picked):
+            await each.until_over()
 
 
 async def test_what_a_busy_lamp_shows_is_enough_to_pick_up() -> None:
