@@ -1,4 +1,4 @@
-"""The demo office of a first start: five terminals with passwords nobody else knows."""
+"""The demo office of a first start: five terminals with passwords nobody else knows, and a group of all."""
 
 import os
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from conf.export import export_office
 from conf.passwords import generate_password
-from storage.records import Office, Terminal, User
+from storage.records import Group, Office, Terminal, User
 
 _HEADING = """\
 # The demo office, made at the first start. Change what you like, then: zvon apply {name}
-# To try: dial a colleague, 10003246 (echo) or 000064 (tone).
+# To try: dial a colleague, 600 (all of them), 10003246 (echo) or 000064 (tone).
 
 """
 
@@ -24,7 +24,7 @@ _PEOPLE = (
 
 
 def demo_office(make_password: Callable[[], str] = generate_password) -> Office:
-    """Terminals 101 to 105 with owners and fresh passwords."""
+    """Terminals 101 to 105 with owners and fresh passwords, group 600."""
     return Office(
         name="Horns and Hooves",
         users=tuple(User(id=id, name=name, position=position) for _, id, name, position in _PEOPLE),
@@ -33,6 +33,7 @@ def demo_office(make_password: Callable[[], str] = generate_password) -> Office:
             Terminal(number=number, owner=owner, password=make_password(), max_calls=2)
             for number, owner, _, _ in _PEOPLE
         ),
+        groups=(Group("600", "Everybody", members=tuple(number for number, *_ in _PEOPLE)),),
     )
 
 

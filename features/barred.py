@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from features.announcement import announce
 from pbx.api import FORBIDDEN, AppContext, Call, Cause
 
 
@@ -15,5 +16,6 @@ class Barred:
         call.log.info(
             "the call is not allowed between these groups", caller=call.caller.party.number, to=call.to.number
         )
-        await ctx.play_failure(call, FORBIDDEN)
+        said = ctx.prompts.say("call-not-allowed", language=call.caller.party.language)
+        await announce(call, ctx, said)
         return FORBIDDEN

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from features.confirmation import confirm
+from features.announcement import confirm
 from pbx.api import AppContext, Call, Cause, Terminal
 
 AREA = "dnd"  # of what is remembered over a restart: id of the person, or number of a terminal that nobody owns
@@ -25,9 +25,10 @@ class SetDoNotDisturb:
     async def run(self, call: Call, ctx: AppContext) -> Cause:
         terminal = ctx.terminal(call.caller.party.number)
         if terminal is None or not self._is_known:
-            return await confirm(call, ctx, is_done=False)
+            return await confirm(call, ctx, None)
         ctx.states.put(AREA, _key(terminal), "on" if self._is_on else None)
-        return await confirm(call, ctx, is_done=True)
+        prompt = "disturb-on" if self._is_on else "disturb-off"
+        return await confirm(call, ctx, ctx.prompts.say(prompt, language=call.caller.party.language))
 
 
 def _key(terminal: Terminal) -> str:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from features.confirmation import confirm
+from features.announcement import confirm
 from features.forwarding import AREA
 from pbx.api import AppContext, Call, Cause, PartyKind
 
@@ -19,9 +19,10 @@ class ForwardAll:
     async def run(self, call: Call, ctx: AppContext) -> Cause:
         terminal = ctx.terminal(call.caller.party.number)
         if terminal is None or not self._is_known(ctx, terminal.number):
-            return await confirm(call, ctx, is_done=False)
+            return await confirm(call, ctx, None)
         ctx.states.put(AREA, terminal.number, self._target)
-        return await confirm(call, ctx, is_done=True)
+        language = call.caller.party.language
+        return await confirm(call, ctx, ctx.prompts.say("forward-on", number=self._target, language=language))
 
     def _is_known(self, ctx: AppContext, own: str) -> bool:
         """A number of the office, and not its own, or one outside."""
@@ -39,6 +40,7 @@ class ForwardNoMore:
         self._is_known = not dialled_after
 
     async def run(self, call: Call, ctx: AppContext) -> Cause:
-        if self._is_known:
-            ctx.states.put(AREA, call.caller.party.number, None)
-        return await confirm(call, ctx, is_done=self._is_known)
+        if not self._is_known:
+            return await confirm(call, ctx, None)
+        ctx.states.put(AREA, call.caller.party.number, None)
+        return await confirm(call, ctx, ctx.prompts.say("forward-off", language=call.caller.party.language))

@@ -190,7 +190,7 @@ def _dial_code(phone: Phone, code: str) -> None:
     call = phone.dial(code)
     call.expect(200)
     call.acknowledge()
-    call.expect_hang_up()
+    call.expect_hang_up(timeout_s=10)  # after what has been done is said
 
 
 def test_callers_hear_the_terminals_own_ringback_tone_as_early_media(office: Server, caller: Phone) -> None:

@@ -1,6 +1,5 @@
 """Codes that people dial for themselves: do not disturb, all calls elsewhere (FEAT-23, FWD-16)."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +8,7 @@ from storage.memory import MemoryStorage
 from storage.records import Features, Forward, Group, Office, User
 from tests.features.test_forwarding import office_of, phones, talk
 from tests.support.office import VirtualOffice, open_office
+from tests.support.prompts import keys_of, scripted_prompts
 from tests.support.ua import Phone
 
 BORIS = User("boris", "Boris")
@@ -17,9 +17,7 @@ BORIS = User("boris", "Boris")
 async def dial_code(office: VirtualOffice, phone: Phone, code: str) -> int:
     """What a code answers: 200 with its beeps, or a refusal."""
     call = phone.dial(code)
-    await asyncio.sleep(1)
-    if not call.is_over:
-        office.engine.finish_play(office.leg_of(phone.number).media.endpoint)
+    await office.played_out(phone.number)
     return await call.until_over()
 
 
@@ -93,3 +91,22 @@ async def test_codes_are_those_of_the_office() -> None:
 
 def _is_remembered(office: VirtualOffice) -> bool:
     return dict(office.pbx.states.of("dnd")) == {"102": "on"}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("*78", "disturb-on"),
+        ("*79", "disturb-off"),
+        ("*72103", "forward-on"),
+        ("*73", "forward-off"),
+    ],
+)
+async def test_what_has_been_done_is_said(code: str, said: str) -> None:
+    async with open_office(*office_of()) as office:
+        (b,) = await phones(office, "102")
+        call = b.dial(code)
+        await call.until_answered()
+        heard = await office.played_out("102")
+        assert await call.until_over() == 200
+    assert heard == ["tone", *keys_of(scripted_prompts().say(said, number="103"))]

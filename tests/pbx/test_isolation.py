@@ -7,6 +7,7 @@ from pbx.isolation import may_call, may_pick_up
 from storage.records import EmployeeGroup, Group, Office, User
 from tests.support.builders import terminal
 from tests.support.office import open_office
+from tests.support.prompts import keys_of, scripted_prompts
 from tests.support.referrer import Referrer
 
 PEOPLE = tuple(User(name, name.title()) for name in ("anna", "boris", "clara", "dmitri"))
@@ -26,6 +27,7 @@ def isolated(*patterns: str, default: bool = False) -> EmployeeGroup:
     return EmployeeGroup("sales", members=SALES.members, isolate=True, patterns=patterns, is_default=default)
 
 
+@pytest.mark.row("GRP-7")
 @pytest.mark.parametrize(
     ("caller", "number", "may"),
     [
@@ -90,12 +92,17 @@ def test_pick_ups_stay_within_a_group_that_says_so(picker: str, number: str, may
     assert may_pick_up(directory(group), picker, number) is may
 
 
+@pytest.mark.row("GRP-7")
 async def test_who_may_not_call_is_told_so_and_nobody_rings() -> None:
     office = Office("Test", employee_groups=(isolated(),))
     async with open_office(*OWNED, users=PEOPLE, office=office) as opened:
         a, c = [await opened.registered(number) for number in ("101", "103")]
-        assert await a.dial("103").until_over() == 403
-        assert await c.dial("101").until_over() == 403
+        for phone, number in ((a, "103"), (c, "101")):
+            call = phone.dial(number)
+            heard = await opened.played_out(phone.number)
+            assert heard == keys_of(scripted_prompts().say("call-not-allowed"))
+            assert await call.until_over() == 403
+            assert len(phone.responses(183)) == 1  # said before an answer
         assert not a.is_ringing
         assert not c.is_ringing
         assert [(row.to_number, row.cause) for row in opened.rows] == [("103", "forbidden"), ("101", "forbidden")]

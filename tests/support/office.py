@@ -50,6 +50,7 @@ from storage.memory import MemoryStorage
 from storage.records import CdrRow, Office, Terminal, User
 from tests.support.builders import BASIC
 from tests.support.fakemedia import FakeEndpoint, FakeMedia
+from tests.support.prompts import keys_of, scripted_prompts
 from tests.support.ua import Phone, PhoneCall, RawPhone
 from tests.support.wire import PERFECT, Address, Datagrams, Faults, Stream, Wire
 
@@ -135,7 +136,7 @@ class VirtualOffice:
         self.bus.subscribe(ALL_EVENTS, self.events.append)
         self.storage = storage or MemoryStorage()
         self.engine = OfficeMedia()
-        self.services = Services(self.engine, self.clock, self.bus)
+        self.services = Services(self.engine, self.clock, self.bus, prompts=scripted_prompts())
         office = replace(office or Office("Test"), users=tuple(users), terminals=tuple(terminals))
         directory = Directory(office, REALM)
         self.admission = Admission(directory, NONCE_KEY, self.clock)
@@ -255,6 +256,17 @@ class VirtualOffice:
         await call.until_answered()
         await asyncio.sleep(1)
         return call, ring
+
+    async def played_out(self, number: str) -> list[str]:
+        """Let all that is played to a terminal, one after the other, come to its end; prompts by what they say."""
+        heard: list[str] = []
+        await asyncio.sleep(1)
+        while number in self.leg_numbers() and (play := self.endpoint_of(number).play) is not None:
+            (source,) = [each.source for each in self.engine.of(Play) if each.play == play]
+            heard += keys_of(source) if isinstance(source, Playlist) else ["tone"]
+            self.engine.finish_play(self.leg_of(number).media.endpoint)
+            await asyncio.sleep(0.1)
+        return heard
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
