@@ -18,6 +18,7 @@ import structlog
 from pbx.bus import Bus
 from pbx.conversion import ConversionFailed, Converter
 from pbx.events import BusEvent, CallEnded, CallLinked, CallStarted, RecordingEnded, RecordingStarted
+from pbx.recording import FINISHED
 from storage.ports import RecordingQuery, RecordingStore
 from storage.records import StoredRecording
 
@@ -36,6 +37,7 @@ class Recordings:
         self._store, self._folder, self._exports, self._bus, self._converter = store, folder, exports, bus, converter
         self._of_call: dict[str, dict[str, StoredRecording]] = {}  # of calls in progress
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended, self._cut_short, self._last_error = 0, 0, ""
         bus.subscribe((RecordingStarted, RecordingEnded), self._told)
         bus.subscribe((CallStarted, CallLinked, CallEnded), self._call_told)
 
@@ -55,6 +57,10 @@ class Recordings:
 
     def file(self, recording: StoredRecording) -> Path:
         return self._folder / f"{recording.id}{recording.suffix}"
+
+    def describe(self) -> dict[str, object]:
+        """`cut_short`: ended before their time, because of a full disk for example."""
+        return {"ended": self._ended, "cut_short": self._cut_short, "last_error": self._last_error}
 
     async def get(self, id: str) -> StoredRecording | None:
         return await self._store.get(id)
@@ -82,6 +88,8 @@ class Recordings:
 
     def _told(self, event: BusEvent) -> None:
         assert isinstance(event, RecordingStarted | RecordingEnded)
+        if isinstance(event, RecordingEnded):
+            self._count(event)
         recording = event.entry
         if recording is None:
             return
@@ -91,6 +99,12 @@ class Recordings:
             self._store.put(recording.id, recording)
         else:
             self._complete(recording)
+
+    def _count(self, event: RecordingEnded) -> None:
+        self._ended += 1
+        if event.reason != FINISHED:
+            self._cut_short += 1
+            self._last_error = event.reason
 
     def _call_told(self, event: BusEvent) -> None:
         match event:

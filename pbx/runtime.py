@@ -257,6 +257,7 @@ class Server:
             "texts": self.pbx.texts.box.describe(),
             "mail": self.mailer.describe(),
             "voicemail": self.pbx.mailboxes.describe(),
+            "recordings": self.archive.recordings.describe(),
             "retention": self.archive.retention.describe(),
             "push": self.pbx.waker.describe(),
             "sip": self.stack.describe(),

@@ -30,4 +30,5 @@ NAMES = (
     "srtp_unsealed",
     "handshake_flood",
     "recorder_behind",
+    "ssrc_collision",
 )

@@ -3,9 +3,10 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.codec.g711 cimport ALAW, ULAW
+from media.engine.colliding cimport collides
 from media.engine.outbox cimport drop, send_packet, tell, tell_learned
 from media.engine.reasons cimport (
-    BAD_EVENT, HELD, KEPT, NO_CODEC, RECORDER_BEHIND, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
+    BAD_EVENT, HELD, KEPT, NO_CODEC, RECORDER_BEHIND, SSRC_COLLISION, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
 )
 from media.engine.slots cimport DIGIT, EVENT, NOT_CARRIED, TO_ALAW, TO_ULAW, Shard, Slot
 from media.engine.posix cimport Address
@@ -124,6 +125,8 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
     cdef uint32_t rate
     if reason == KEPT:
         reason = judge(shard, slot, source, &h, now_ns)
+    if reason == KEPT and collides(shard, slot, &h, now_ns):
+        reason = SSRC_COLLISION
     if reason != KEPT:
         drop(shard, slot, reason)
         return

@@ -37,8 +37,8 @@ cdef inline void fill_sender(const Slot *slot, SenderInfo *info, int64_t now_ns)
     cdef int64_t passed = (now_ns - slot.out.sent_ns) // 1000 * slot.out.rate // 1000000
     info.ntp = ntp_time()
     info.timestamp = slot.out.timestamp + <uint32_t>passed
-    info.packets = <uint32_t>slot.out.packets
-    info.octets = <uint32_t>slot.out.octets
+    info.packets = <uint32_t>(slot.out.packets - slot.out.packets_before)
+    info.octets = <uint32_t>(slot.out.octets - slot.out.octets_before)
 
 
 cdef inline void fill_block(Slot *slot, Block *block, int64_t now_ns) noexcept nogil:

@@ -27,6 +27,8 @@ cdef struct Outgoing:
     uint32_t feed_packets
     uint64_t packets
     uint64_t octets
+    uint64_t packets_before  # under another SSRC
+    uint64_t octets_before
 
 
 cdef struct Stamp:

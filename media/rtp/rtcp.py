@@ -93,7 +93,7 @@ def _parse_one(data: bytes) -> list[RtcpPacket]:
             case 200 | 201:
                 return [_parse_report(data)]
             case 202:
-                return [_parse_description(data)] if data[0] & 0x1F else []
+                return [_parse_description(data)] if data[0] & 0x1F and len(data) >= 12 else []
             case 203:
                 return [Goodbye(struct.unpack_from(f"!{data[0] & 0x1F}I", data, 4))]
             case 207:

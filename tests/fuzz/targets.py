@@ -45,6 +45,7 @@ from sipcore.sdp.write import write_sdp
 from sipcore.stun import binding_response
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
 from sipcore.uri import SipUri, parse_uri
+from tests.fuzz.packets import rtcp, rtp
 from tests.fuzz.voice import comfort, voice
 from tests.sipcore.test_usual import outcome
 from tests.support.builders import FORMATS
@@ -377,6 +378,6 @@ TARGETS: dict[str, Target] = {
     for target in (
         *(message, usual, body, stream, stack, uri, header, params, sdp),
         *(presence, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
-        *(voice, comfort),
+        *(voice, comfort, rtp, rtcp),
     )
 }

@@ -452,3 +452,28 @@ async def test_the_engine_works_on_uvloop() -> None:
         assert (await events.wait(PlayEnded)).reason == "stopped"
         a.send(to_a)
         assert (await events.wait(SourceLearned)).source == a.address
+
+
+async def test_every_kind_of_bad_packet_is_counted_by_its_reason_and_none_is_heard() -> None:
+    async with peers(Peer(), Peer(), Peer("127.0.0.9")) as (a, b, stranger), embedded() as engine:
+        events = Events(engine)
+        to_a, _ = await join(engine, a, b)
+        good = RtpPacket(0, 1, 160, 7, b"\xd5" * 160).encode()
+        bad = {
+            "too_short": [b"", b"\x80", good[:11]],
+            "oversized": [good + bytes(2048), bytes(9000)],
+            "bad_version": [b"\0" + good[1:], b"\x40" + good[1:], b"\xff" * 172],
+            "bad_length": [b"\x8f" + good[1:40], b"\xa0" + good[1:-1] + b"\xff", b"\xa0" + good[1:-1] + b"\0"],
+            "unknown_payload": [good[:1] + bytes([96]) + good[2:], good[:1] + bytes([13]) + good[2:]],
+        }
+        for packet in (packet for packets in bad.values() for packet in packets):
+            a.send_raw(to_a, packet)
+        stranger.send_raw(to_a, good)
+        await all_arrived(engine, 14)
+        assert await b.hears_nothing()
+        a.send(to_a, b"fine")
+        assert (await b.receive()).payload == b"fine"
+        await accept(engine, DestroyEndpoint(1))
+        report = await events.wait(StreamReport)
+        assert report.dropped == {name: len(packets) for name, packets in bad.items()} | {"stranger": 1}
+        assert report.received == 1

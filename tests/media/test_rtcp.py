@@ -1,13 +1,25 @@
 """RTCP as the peer sees it, and what the engine makes of the peer's."""
 
 import asyncio
+import itertools
 import time
 from dataclasses import replace
 
 import pytest
 
-from media.api import CreateEndpoint, DestroyEndpoint, HostPort, MediaEngine, Play, SetEcho, StreamReport, ToneSource
+from media.api import (
+    CreateEndpoint,
+    DestroyEndpoint,
+    HostPort,
+    JoinRoom,
+    MediaEngine,
+    Play,
+    SetEcho,
+    StreamReport,
+    ToneSource,
+)
 from media.rtp.rtcp import Description, Goodbye, Report, ReportBlock, SenderInfo, parse_compound
+from media.rtp.xr import ExtendedReport, VoipMetrics
 from tests.media.peer import Events, Peer, accept, created, embedded, open_endpoint, peers
 from tests.media.test_relay import all_arrived
 
@@ -163,3 +175,87 @@ async def test_after_a_goodbye_the_source_is_no_longer_reported() -> None:
 async def _raw(peer: Peer) -> bytes:
     async with asyncio.timeout(4.0):
         return await asyncio.get_running_loop().sock_recv(peer.rtp, 4096)
+
+
+async def test_whoever_chose_our_number_makes_us_take_another_with_a_goodbye() -> None:
+    """RFC 3550 §8.2: the first packet of the collision is lost, the sender's counts begin again."""
+    async with peers(Peer()) as (a,), embedded() as engine:
+        events = Events(engine)
+        reply = created((await accept(engine, CreateEndpoint(1, "127.0.0.1", a.spec())))[0])
+        await accept(engine, SetEcho(1))
+        a.send(reply.rtp)
+        first = await a.receive()
+        assert first.ssrc == reply.ssrc
+        a.ssrc, a.sequence = reply.ssrc, (first.sequence + 20_000) & 0xFFFF
+        a.send(reply.rtp)
+        goodbye = await a.receive_rtcp()
+        assert goodbye[-1] == Goodbye((reply.ssrc,))
+        a.send(reply.rtp)
+        second = await a.receive()
+        assert second.ssrc != reply.ssrc
+        assert second.sequence == (first.sequence + 1) & 0xFFFF
+        report = (await a.receive_rtcp())[0]
+        assert isinstance(report, Report)
+        assert report.ssrc == second.ssrc
+        assert report.sender is not None
+        assert report.sender.packets == 1
+        assert (await report_of(engine, events)).dropped == {"ssrc_collision": 1}
+
+
+async def test_our_own_packets_that_come_back_are_no_collision() -> None:
+    async with peers(Peer()) as (a,), embedded() as engine:
+        events = Events(engine)
+        reply = created((await accept(engine, CreateEndpoint(1, "127.0.0.1", a.spec())))[0])
+        await accept(engine, Play(1, 1, ToneSource((((440.0,), 100),))))
+        for _ in range(5):
+            a.send_raw(reply.rtp, (await a.receive()).encode())
+        assert (await a.receive()).ssrc == reply.ssrc
+        report = await report_of(engine, events)
+        assert (report.received, report.dropped) == (5, {})
+
+
+async def test_a_flood_of_reports_of_every_shape_neither_stops_the_sound_nor_is_answered() -> None:
+    """Compound packets as full as a datagram may be: blocks of nobody, empty packets, goodbyes of everybody."""
+    async with peers(Peer(), Peer()) as (a, b), embedded() as engine:
+        events = Events(engine)
+        replies = await accept(
+            engine, CreateEndpoint(1, "127.0.0.1", a.spec()), CreateEndpoint(2, "127.0.0.1", b.spec())
+        )
+        (to_a, rtcp), to_b = (created(replies[0]).rtp, created(replies[0]).rtcp_port), created(replies[1])
+        await accept(engine, JoinRoom(1, 1), JoinRoom(1, 2))
+        blocks = tuple(ReportBlock(number, 255, -1, 0xFFFFFFFF, 0xFFFFFFFF, 1, 0xFFFFFFFF) for number in range(31))
+        empty = bytes((0x80, 204, 0, 0))
+        bombs = (
+            Report(1, None, blocks).encode() + Report(1, SenderInfo(2**64 - 1, 0, 0, 0), blocks).encode(),
+            Report(1).encode() + empty * 500,
+            Report(1).encode() + Goodbye(tuple(range(31))).encode() * 15,
+            Report(1).encode() + ExtendedReport(1, (VoipMetrics(to_b.ssrc),) * 40).encode(),
+            Report(1).encode() + bytes((0x80, 207, 0, 101)) + bytes(404),
+        )
+        assert all(len(bomb) <= 2048 for bomb in bombs)
+        for number in range(1000):
+            a.rtcp.sendto(bombs[number % 5], ("127.0.0.1", rtcp))
+            if number % 20 == 0:
+                a.send(to_a)
+                await b.receive()
+        await all_arrived(engine, 1050)
+        with pytest.raises(TimeoutError):
+            await a.receive_rtcp(0.2)
+        report = await report_of(engine, events)
+        assert (report.received, report.dropped) == (50, {})
+
+
+async def test_two_sources_that_take_turns_are_both_heard_in_one_stream() -> None:
+    async with peers(Peer(), Peer()) as (a, b), embedded() as engine:
+        replies = await accept(
+            engine, CreateEndpoint(1, "127.0.0.1", a.spec()), CreateEndpoint(2, "127.0.0.1", b.spec())
+        )
+        to_a = created(replies[0]).rtp
+        await accept(engine, JoinRoom(1, 1), JoinRoom(1, 2))
+        heard = []
+        for number in range(20):
+            a.send(to_a, ssrc=0x1234 + number % 2, sequence=(number * 9000) & 0xFFFF)
+            heard.append(await b.receive())
+        assert {packet.ssrc for packet in heard} == {created(replies[1]).ssrc}
+        steps = {(y.sequence - x.sequence) & 0xFFFF for x, y in itertools.pairwise(heard)}
+        assert steps == {1}
