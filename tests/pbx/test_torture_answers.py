@@ -59,7 +59,7 @@ async def test_the_answer_is_the_one_the_rfc_asks_for(name: str, status: int) ->
 
 async def test_a_refusal_of_types_says_what_would_do() -> None:
     async with open_office(terminal("101", trust=HOST)) as office:
-        assert (await answer_to(office, "invut")).headers.get("accept") == "application/sdp"
+        assert (await answer_to(office, "invut")).headers.get("accept") == "application/sdp, multipart/mixed"
     async with open_office(terminal("101", trust=HOST)) as office:
         assert (await answer_to(office, "sdp01")).headers.raw("warning")[0].startswith("399 ")
 
