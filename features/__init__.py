@@ -4,10 +4,11 @@ from features.barred import Barred
 from features.call_codes import CallCodes, abort
 from features.do_not_disturb import SetDoNotDisturb
 from features.forward_codes import ForwardAll, ForwardNoMore
+from features.ivr import Menu
 from features.parking import ParkingLot
 from features.pickup import Pickup
 from features.ring_group import RingGroup
-from features.services import Busy, HangUp
+from features.services import Busy, DidToUser, HangUp
 from features.terminal_call import TerminalCall
 from features.test_numbers import (
     ECHO_NUMBER,
@@ -20,7 +21,7 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
-from pbx.api import BARRED, Apps, Group, Terminal
+from pbx.api import BARRED, Apps, Group, Ivr, Terminal
 
 
 def make_apps() -> Apps:
@@ -35,14 +36,14 @@ def make_apps() -> Apps:
         }
     )
     return Apps(
-        of_entry={Terminal: TerminalCall, Group: RingGroup},
+        of_entry={Terminal: TerminalCall, Group: RingGroup, Ivr: Menu},
         numbers={
             OWN_NUMBER: SayOwnNumber(),
             ECHO_NUMBER: Echo(),
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),
         },
-        services={BARRED: Barred(), "hangup": HangUp(), "busy": Busy()},
+        services={BARRED: Barred(), "hangup": HangUp(), "busy": Busy(), "did2user": DidToUser()},
         codes={
             "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),

@@ -1,8 +1,8 @@
-"""Targets that end a call (FEAT-35)."""
+"""Targets that nobody dials (FEAT-35): the end of a call, and the number that was called from outside."""
 
 from typing import ClassVar
 
-from pbx.api import BUSY, UNAVAILABLE, AppContext, Call, Cause
+from pbx.api import BUSY, NORMAL, UNAVAILABLE, AppContext, Call, Cause, GoTo, Next
 
 
 class HangUp:
@@ -25,3 +25,14 @@ class Busy:
         if not call.transferred:  # a transfer returns
             await ctx.play_failure(call, BUSY)
         return BUSY
+
+
+class DidToUser:
+    """The terminal whose number is the one that was called (INB-18); without such a terminal the call ends."""
+
+    name: ClassVar[str] = "did2user"
+    stage: ClassVar[str] = "application"
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        number = call.to.number
+        return GoTo(number) if ctx.terminal(number) is not None else NORMAL

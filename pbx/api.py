@@ -6,7 +6,7 @@ interrupted at its current await: `finally` and `async with` undo what it did. W
 a parking lot) is an object that its apps share; it is an `Observer` when it has to know of the server from the start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +32,7 @@ from pbx.cause import (
     Cause,
     Disposition,
 )
-from pbx.collect import Collect, Collected, Why, collect
+from pbx.collect import PLAYED, Collect, Collected, Why, collect
 from pbx.dial import DialOutcome, Ringing
 from pbx.events import BridgeEnded, BridgeFormed, BusEvent
 from pbx.leg import Leg
@@ -42,7 +42,7 @@ from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.states import States
 from pbx.tones import CountryTones
-from storage.records import CALL_CODES, Features, Group, Office, Terminal, User
+from storage.records import CALL_CODES, Features, Group, Ivr, Office, Terminal, User
 
 
 class AppContext(Protocol):
@@ -88,6 +88,10 @@ class AppContext(Protocol):
 
     def may_pick_up(self, picker: str, number: str) -> bool:
         """Whether the terminal `picker` may answer a call that rings at `number` (GRP-8)."""
+
+    @property
+    def numbers(self) -> Collection[str]:
+        """Every number of the office: of terminals, groups, queues, menus, conferences, …"""
 
     def is_reachable(self, terminal: Terminal) -> bool:
         """At least one phone of it is registered and answers."""
@@ -160,6 +164,7 @@ __all__ = [
     "NOT_RESPONDING",
     "NO_ANSWER",
     "PEER_BUSY",
+    "PLAYED",
     "SERVER_ERROR",
     "TIMEOUT",
     "UNAVAILABLE",
@@ -181,6 +186,7 @@ __all__ = [
     "FileSource",
     "GoTo",
     "Group",
+    "Ivr",
     "Leg",
     "MediaRefused",
     "Next",

@@ -6,7 +6,7 @@ What was dialled before anybody asked counts: who knows a menu need not wait for
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -35,10 +35,16 @@ class Collect:
     is_complete: Callable[[str], bool] = lambda _: False
 
 
+PLAYED = ("finished", "stopped")  # reasons of a prompt that was heard, at least its beginning
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
+    """`prompt` is the reason for which the prompt ended, "" without one: another than `PLAYED` says what was wrong."""
+
     digits: str
     why: Why
+    prompt: str = field(default="", compare=False)
 
 
 class Collector:
@@ -70,6 +76,11 @@ class Collector:
         if self.outcome is None and self.deadline is not None and now >= self.deadline:
             self._end(Why.PAUSE if self._digits else Why.NOTHING)
 
+    def give_up(self) -> None:
+        """The prompt cannot be heard: whoever has dialled nothing does not know what to do."""
+        if self.outcome is None and not self._digits:
+            self._end(Why.NOTHING)
+
     def _end(self, why: Why) -> None:
         self.outcome, self.deadline = Collected(self._digits, why), None
 
@@ -77,7 +88,8 @@ class Collector:
 async def collect(
     leg: "Leg", wanted: Collect, prompt: "PlaySource | None" = None, *, tone: "PlaySource | None" = None
 ) -> Collected:
-    """Play `prompt` to the party and wait for its digits; a `tone` does not delay the time to dial."""
+    """Play `prompt` to the party and wait for its digits; a `tone` does not delay the time to dial. Ends at once when
+    the prompt cannot be played."""
     loop = asyncio.get_running_loop()
     collector, changed = Collector(wanted), asyncio.Event()
     playing: asyncio.Future[str] | None = None
@@ -90,7 +102,9 @@ async def collect(
             leg.digits.listen(None)  # what comes now is for the next who asks
         changed.set()
 
-    def prompt_ended(_: object = None) -> None:
+    def prompt_ended(done: "asyncio.Future[str] | None" = None) -> None:
+        if done is not None and done.result() not in PLAYED:
+            collector.give_up()
         collector.prompt_ended(loop.time())
         changed.set()
 
@@ -107,7 +121,8 @@ async def collect(
             changed.clear()
             await _until(changed, collector.deadline)
             collector.on_timer(loop.time())
-        return collector.outcome
+        ended = playing.result() if playing is not None and playing.done() else ""
+        return replace(collector.outcome, prompt=ended)
     finally:
         leg.digits.listen(None)
         if playing is not None and not playing.done():

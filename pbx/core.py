@@ -5,17 +5,15 @@ It owns every live call and answers every request that no session owns.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import structlog
 
-from media.api import EndpointCreated, FileSource, PlaySource, Refused
+from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
+from pbx.app_surface import AppSurface
 from pbx.apps import BARRED, App, Apps, run_stages
-from pbx.bridge import Bridge
-from pbx.bus import Bus
 from pbx.call import Call
 from pbx.carried import Carried
 from pbx.cause import (
@@ -29,14 +27,13 @@ from pbx.cause import (
     Cause,
 )
 from pbx.clock import Clock
-from pbx.dial import PLAINLY, DialOutcome, Ringing
 from pbx.directory import Directory
 from pbx.diversion import Way
 from pbx.encryption import Encryption
-from pbx.events import BridgeId, Direction
+from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
-from pbx.isolation import may_call, may_pick_up
+from pbx.isolation import may_call
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailboxes import Mailboxes
@@ -45,7 +42,6 @@ from pbx.notifier import Notifier
 from pbx.office_sound import OfficeSound
 from pbx.originate import Originator
 from pbx.party import Party
-from pbx.prompts import Prompts
 from pbx.publisher import Publisher
 from pbx.push import Waker
 from pbx.redirect import Redirection, Redirector
@@ -58,7 +54,6 @@ from pbx.states import States
 from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
-from pbx.tones import CountryTones
 from pbx.transfer import Transfers
 from sipcore.body import read_session
 from sipcore.build import response_to
@@ -83,14 +78,13 @@ from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
-from storage.records import Office, Terminal, User
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
 _ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE, PUBLISH"  # outside sessions
 
 
-class Pbx:
+class Pbx(AppSurface):
     """Wire it to a driver with `attach`, then feed it stack events by `handle`."""
 
     def __init__(
@@ -353,98 +347,6 @@ class Pbx:
             cause=call.cause.name if call.cause is not None else "",
             seconds=round(self._clock.wall() - call.started_at, 1),
         )
-
-    # --- what apps ask (AppContext) ---------------------------------------------------------------------------
-
-    @property
-    def office(self) -> Office:
-        return self.directory.office
-
-    @property
-    def bus(self) -> Bus:
-        return self.services.bus
-
-    @property
-    def prompts(self) -> Prompts:
-        return self.services.prompts
-
-    @property
-    def states(self) -> States:
-        assert self._states is not None
-        return self._states
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    def wall(self) -> float:
-        return self._clock.wall()
-
-    def is_reachable(self, terminal: Terminal) -> bool:
-        return bool(self.location.targets(terminal))
-
-    def calls_at(self, number: str) -> int:
-        return self.services.active.count(number)
-
-    def party(self, terminal: Terminal) -> Party:
-        return self.directory.party(terminal)
-
-    def owner(self, terminal: Terminal) -> User | None:
-        return self.directory.owner(terminal)
-
-    def may_pick_up(self, picker: str, number: str) -> bool:
-        return may_pick_up(self.directory, picker, number)
-
-    def sound(self, id: str) -> FileSource | None:
-        return self.services.sound.file(id)
-
-    @property
-    def hold_music(self) -> PlaySource:
-        return self.services.sound.hold
-
-    def bridge(self, id: BridgeId) -> Bridge | None:
-        return self.services.bridges.get(id)
-
-    def transfer(self, mine: Leg, other: Leg, target: str) -> bool:
-        return self.route(target)[1] is not None and self.transfers.send(mine, other, target) is not None
-
-    def consult(self, mine: Leg, other: Leg, target: str) -> bool:
-        return self.transfers.consult(mine, other, target)
-
-    def pick_up(self, ringing: Call, leg: Leg) -> bool:
-        attempt = ringing.attempt
-        if attempt is None or not attempt.ringing or leg.is_ended:
-            return False
-        leg.answer(self.formats_for(ringing.caller))
-        leg.call.link(ringing.linkedid)
-        ringing.take(leg, silently=True)
-        ringing.announce(leg, is_callee=True)
-        attempt.enter(leg)
-        return True
-
-    @property
-    def tones(self) -> CountryTones:
-        return self.services.sound.tones
-
-    def send_on(self, leg: Leg, party: Party, app: App) -> Call:
-        return self.transfers.send_on(leg, party, app)
-
-    def play_hold(self, leg: Leg) -> None:
-        self.services.sound.play_hold(leg)
-
-    def terminal(self, number: str) -> Terminal | None:
-        return self.directory.terminal(number)
-
-    async def prepare(self, call: Call) -> None:
-        await self.create_media(call)
-
-    def recording_path(self, call: Call, name: str) -> Path:
-        return self.services.recording_path(call.id, name)
-
-    async def play_failure(self, call: Call, cause: Cause) -> None:
-        await self.services.sound.play_failure(call.caller, cause)
-
-    async def ring(self, call: Call, *terminals: Terminal, how: Ringing = PLAINLY) -> DialOutcome:
-        return await self.ringer.ring(call, terminals, how)
 
     def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
         """What the party that shall talk to the caller may use."""

@@ -1,6 +1,6 @@
 """The office as call control looks things up in it: an index over one immutable snapshot."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -61,6 +61,11 @@ class Directory:
         """The enabled terminal with that number (EXT-21)."""
         found = self._terminals.get(number)
         return None if found is None or found.disabled else found
+
+    @property
+    def numbers(self) -> Collection[str]:
+        """Every number that somebody or something of the office has, those of disabled terminals too."""
+        return self._numbered.keys()
 
     def entry(self, number: str) -> Entry | None:
         """What the office has under that number: an enabled terminal, a queue, … (one namespace)."""

@@ -5,6 +5,7 @@ A feature's test writes `pbx = FakePbx(...)`, `run = pbx.start(App())`, then let
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 from pathlib import Path
 
 from media.api import FileSource, PlaySource
@@ -115,6 +116,7 @@ class FakePbx:
         self.states = States(MemoryKept())
         self.prompts = scripted_prompts()
         self.unreachable: set[str] = set()
+        self.known = {each.number for each in terminals}
         self.transfers: list[tuple[Leg, Leg, str]] = []
         self.consultations: list[tuple[Leg, Leg, str]] = []
         self.busy: dict[str, int] = {}
@@ -196,6 +198,10 @@ class FakePbx:
     @property
     def _directory(self) -> Directory:
         return Directory(self.office, "zvon.test")
+
+    @property
+    def numbers(self) -> Collection[str]:
+        return self.known
 
     def is_reachable(self, terminal: Terminal) -> bool:
         return terminal.number not in self.unreachable

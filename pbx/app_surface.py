@@ -1,0 +1,145 @@
+"""What apps ask of the server (`pbx.api.AppContext`), carried out by those who know: the office, legs, transfers."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from media.api import FileSource, PlaySource
+from pbx.apps import App
+from pbx.bridge import Bridge
+from pbx.bus import Bus
+from pbx.call import Call
+from pbx.cause import Cause
+from pbx.clock import Clock
+from pbx.dial import PLAINLY, DialOutcome, Ringing
+from pbx.directory import Directory
+from pbx.events import BridgeId
+from pbx.isolation import may_pick_up
+from pbx.leg import Leg
+from pbx.location import Location
+from pbx.party import Party
+from pbx.prompts import Prompts
+from pbx.ringing import Ringer
+from pbx.services import Services
+from pbx.states import States
+from pbx.tones import CountryTones
+from pbx.transfer import Transfers
+from sipcore.sdp.model import RtpFormat
+from storage.records import Office, Terminal, User
+
+
+class AppSurface:
+    """The part of `Pbx` that apps see."""
+
+    directory: Directory
+    services: Services
+    location: Location
+    transfers: Transfers
+    ringer: Ringer
+    _clock: Clock
+    _states: States | None
+
+    def route(self, target: str) -> tuple[Party, App | None]:
+        """Who is behind a target of the office, and the app that handles calls to it."""
+        raise NotImplementedError
+
+    def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
+        """What the party that shall talk to the caller may use."""
+        raise NotImplementedError
+
+    async def create_media(self, call: Call) -> None:
+        """Ports for the caller; raises `MediaRefused`."""
+        raise NotImplementedError
+
+    @property
+    def office(self) -> Office:
+        return self.directory.office
+
+    @property
+    def bus(self) -> Bus:
+        return self.services.bus
+
+    @property
+    def prompts(self) -> Prompts:
+        return self.services.prompts
+
+    @property
+    def states(self) -> States:
+        assert self._states is not None
+        return self._states
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def wall(self) -> float:
+        return self._clock.wall()
+
+    @property
+    def numbers(self) -> Collection[str]:
+        return self.directory.numbers
+
+    def is_reachable(self, terminal: Terminal) -> bool:
+        return bool(self.location.targets(terminal))
+
+    def calls_at(self, number: str) -> int:
+        return self.services.active.count(number)
+
+    def party(self, terminal: Terminal) -> Party:
+        return self.directory.party(terminal)
+
+    def owner(self, terminal: Terminal) -> User | None:
+        return self.directory.owner(terminal)
+
+    def may_pick_up(self, picker: str, number: str) -> bool:
+        return may_pick_up(self.directory, picker, number)
+
+    def sound(self, id: str) -> FileSource | None:
+        return self.services.sound.file(id)
+
+    @property
+    def hold_music(self) -> PlaySource:
+        return self.services.sound.hold
+
+    def bridge(self, id: BridgeId) -> Bridge | None:
+        return self.services.bridges.get(id)
+
+    def transfer(self, mine: Leg, other: Leg, target: str) -> bool:
+        return self.route(target)[1] is not None and self.transfers.send(mine, other, target) is not None
+
+    def consult(self, mine: Leg, other: Leg, target: str) -> bool:
+        return self.transfers.consult(mine, other, target)
+
+    def pick_up(self, ringing: Call, leg: Leg) -> bool:
+        attempt = ringing.attempt
+        if attempt is None or not attempt.ringing or leg.is_ended:
+            return False
+        leg.answer(self.formats_for(ringing.caller))
+        leg.call.link(ringing.linkedid)
+        ringing.take(leg, silently=True)
+        ringing.announce(leg, is_callee=True)
+        attempt.enter(leg)
+        return True
+
+    @property
+    def tones(self) -> CountryTones:
+        return self.services.sound.tones
+
+    def send_on(self, leg: Leg, party: Party, app: App) -> Call:
+        return self.transfers.send_on(leg, party, app)
+
+    def play_hold(self, leg: Leg) -> None:
+        self.services.sound.play_hold(leg)
+
+    def terminal(self, number: str) -> Terminal | None:
+        return self.directory.terminal(number)
+
+    async def prepare(self, call: Call) -> None:
+        await self.create_media(call)
+
+    def recording_path(self, call: Call, name: str) -> Path:
+        return self.services.recording_path(call.id, name)
+
+    async def play_failure(self, call: Call, cause: Cause) -> None:
+        await self.services.sound.play_failure(call.caller, cause)
+
+    async def ring(self, call: Call, *terminals: Terminal, how: Ringing = PLAINLY) -> DialOutcome:
+        return await self.ringer.ring(call, terminals, how)
