@@ -144,12 +144,20 @@ class Admission:
         """Network filter and transport of the account allow this path (EXT-10, EXT-11)."""
         return flow.transport in _TRANSPORTS[terminal.transport] and self.directory.may_use(terminal, flow.remote[0])
 
+    def lines_for_stranger(self, source: str) -> str | None:
+        """The challenge for a request without credentials from that address, as lines of a response; None when the
+        address is one that has to be looked at more closely."""
+        if self.sources.is_edge(source) or self.directory.trusts(source):
+            return None
+        return "".join([f"WWW-Authenticate: {each}\r\n" for each in self._challenges("")])
+
     def _challenge(self, *, stale: bool = False) -> Denied:
-        nonce = self._nonces.make(self._clock.wall(), f"{next(self._salts):x}")
-        tail = ", stale=true" if stale else ""
-        realm = self.directory.realm
-        extra = tuple(
-            ("WWW-Authenticate", f'Digest realm="{realm}", nonce="{nonce}"{tail}, algorithm={algorithm}, qop="auth"')
-            for algorithm in self._offered
-        )
+        extra = tuple([("WWW-Authenticate", each) for each in self._challenges(", stale=true" if stale else "")])
         return Denied(401, extra, challenge=True)
+
+    def _challenges(self, tail: str) -> list[str]:
+        nonce, realm = self._nonces.make(self._clock.wall(), f"{next(self._salts):x}"), self.directory.realm
+        return [
+            f'Digest realm="{realm}", nonce="{nonce}"{tail}, algorithm={algorithm}, qop="auth"'
+            for algorithm in self._offered
+        ]

@@ -1,8 +1,9 @@
-"""A 503 for a request that nobody has time for: made from its bytes, without transaction, parser or state.
+"""A 503 for a request that nobody has time for and that is not written in the usual way (`sipcore/glance_ref.py`):
+made from its bytes, without transaction, parser or state.
 
 The response is what `response_to` would make (RFC 3261 §8.2.6, stateless as in §8.2.7): all Via lines, the source in
-the first (RFC 3581 §4), From, Call-ID, CSeq, and To with a tag. Requests that are not written in the usual way are
-left to the stack.
+the first (RFC 3581 §4), From, Call-ID, CSeq, and To with a tag. Requests that are too odd for that are left to the
+stack.
 """
 
 import re
@@ -25,10 +26,6 @@ _KINDS |= {b"proxy-authorization": b"a"}
 _KINDS |= {spelling: kind for name, kind in _KINDS.items() for spelling in (name.title(), name.capitalize())}
 _KINDS |= {b"Call-ID": b"i", b"CSeq": b"c"}
 _MOST_HEAD = 16_384
-# What most phones send; host names with capitals are left to the parser.
-_USUAL_VIA = re.compile(
-    rb"SIP/2\.0/[A-Z]+ ([0-9a-z.-]+)(?::([1-9][0-9]{0,4}))?;branch=(z9hG4bK[\w.-]+);rport", re.ASCII
-)
 
 
 class Sketch(NamedTuple):
@@ -79,15 +76,6 @@ class Top(NamedTuple):
 def top_of(request: Sketch, flow: Flow, report: OverloadReport) -> Top | None:
     """None when the first Via cannot be read, is one of several on a line, has no branch with the magic cookie, or
     wants the answer elsewhere than at the source. `report`: for a server that offers overload control."""
-    host, port = flow.remote
-    usual = _USUAL_VIA.fullmatch(request.vias[0])
-    if usual is not None:
-        key = (usual[3].decode(), usual[1].decode(), (usual[2] or b"").decode(), request.method)
-        return Top(key, b"%s=%d;received=%s" % (request.vias[0], port, host.encode()))
-    return _read_top(request, flow, report)
-
-
-def _read_top(request: Sketch, flow: Flow, report: OverloadReport) -> Top | None:
     text = request.vias[0]
     if not text.isascii():
         return None

@@ -17,6 +17,7 @@ from pbx.apps import Apps
 from pbx.archive import EXPORTS, Archive
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
+from pbx.challenger import Challenger
 from pbx.clock import Clock
 from pbx.control.messages import (
     CallView,
@@ -164,6 +165,7 @@ class Server:
             self.stack.holds,
             sip.scanners,
             rate=self.admission.rate,
+            challenge=Challenger(self.admission, self.stack).answer,
             lag=lambda: self.driver.lag_s,
         )
         self.stack.overload, self.driver.gate = gate.report, gate.judge

@@ -259,6 +259,13 @@ class TransactionLayer:
         if self.tap is not None:
             self.tap(action.data, action.flow, False)
 
+    def answered(self, method: str, data: bytes, response: bytes, flow: Flow) -> None:
+        """A request was answered before it came here: it counts, and whoever watches sees both."""
+        self.counts[method] += 1
+        if self.tap is not None:
+            self.tap(data, flow, True)
+            self.tap(response, flow, False)
+
     def holds(self, key: Key) -> bool:
         """Whether a request with that key was taken: another one is a retransmission."""
         return key in self._servers

@@ -9,22 +9,12 @@ from libc.string cimport memcmp, memcpy
 
 from sipcore.header_names import CANONICAL, COMPACT
 
-ctypedef const uint8_t* Text
-
 cdef extern from "Python.h":
     int PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
 cdef enum:
-    TOKEN = 1
-    HOST = 2
-    USER = 4
-    NAME = 8  # of a parameter
-    URI_VALUE = 16  # of a parameter inside a URI
-    VALUE = 32  # of a parameter of a header
-    WORDS = 64  # a display name without quotes
-    QUOTED = 128  # inside quotes, where nothing needs a backslash
     MOST_PARAMS = 16
     MOST_VALUE = 1024
     MOST_PAIRS = 32
@@ -58,18 +48,13 @@ cdef void fill() except *:
 fill()
 
 
-cdef struct Span:
-    Text at
-    Py_ssize_t size
-
-
-cdef inline Text run(Text at, Text end, int kind) noexcept nogil:
+cdef Text run(Text at, Text end, int kind) noexcept nogil:
     while at < end and CLASS[at[0]] & kind:
         at += 1
     return at
 
 
-cdef inline object text_of(Text at, Py_ssize_t size):
+cdef object text_of(Text at, Py_ssize_t size):
     return PyUnicode_DecodeUTF8(<const char*>at, size, "surrogateescape")
 
 
@@ -127,11 +112,38 @@ cdef Text params(Text at, Text end, int kind, int wanted, Span* values) noexcept
     return at
 
 
-cdef bint read_address(Text at, Text end, Span* tag) noexcept nogil:
-    """From or To: a display name or none, a sip URI in brackets, parameters."""
+cdef Text read_uri(Text at, Text end) noexcept nogil:
+    """A sip or sips URI without headers and without escapes: the place after it, NULL when it is none."""
     cdef Span ignored
     cdef Span values[3]
     cdef Text start
+    if end - at < 5 or memcmp(at, b"sip", 3) != 0:
+        return NULL
+    at += 3
+    if at[0] == 115:  # s
+        at += 1
+    if at[0] != 58:  # :
+        return NULL
+    at += 1
+    start = at
+    at = run(at, end, USER)
+    if at < end and at[0] == 64 and at > start:  # @
+        at += 1
+        start = at
+    else:
+        at = start
+    at = run(at, end, HOST)
+    if at == start:
+        return NULL
+    at = port(at, end, &ignored)
+    if at == NULL:
+        return NULL
+    return params(at, end, URI_VALUE, 0, values)
+
+
+cdef bint read_address(Text at, Text end, Span* tag) noexcept nogil:
+    """From or To: a display name or none, a sip URI in brackets, parameters."""
+    cdef Span values[3]
     values[0].at = values[1].at = values[2].at = NULL
     if end - at > MOST_VALUE:
         return False
@@ -144,28 +156,9 @@ cdef bint read_address(Text at, Text end, Span* tag) noexcept nogil:
             at += 1
     else:
         at = run(at, end, WORDS)
-    if end - at < 6 or memcmp(at, b"<sip", 4) != 0:
+    if at == end or at[0] != 60:  # <
         return False
-    at += 4
-    if at[0] == 115:  # s
-        at += 1
-    if at[0] != 58:  # :
-        return False
-    at += 1
-    start = at
-    at = run(at, end, USER)
-    if at < end and at[0] == 64 and at > start:  # @
-        at += 1
-        start = at
-    else:
-        at = start
-    at = run(at, end, HOST)
-    if at == start:
-        return False
-    at = port(at, end, &ignored)
-    if at == NULL:
-        return False
-    at = params(at, end, URI_VALUE, 0, values)
+    at = read_uri(at + 1, end)
     if at == NULL or at == end or at[0] != 62:  # >
         return False
     at = params(at + 1, end, VALUE, 1, values)
@@ -177,34 +170,40 @@ cdef bint read_address(Text at, Text end, Span* tag) noexcept nogil:
     return True
 
 
-cdef object read_via(Text at, Text end):
-    """(host, port, branch, rport) of the first Via: the port as text, rport None when it is absent."""
+cdef bint read_sent(Text at, Text end, Sent* sent) noexcept nogil:
+    """The first Via: where its host, its port and the values of its branch and rport are."""
     cdef Span values[3]
-    cdef Span number
-    cdef Text start, host
-    values[0].at = values[1].at = values[2].at = NULL
+    cdef Text start
+    values[0] = values[1] = values[2] = Span(NULL, 0)
     if end - at > MOST_VALUE or end - at < 12 or memcmp(at, b"SIP/2.0/", 8) != 0:
-        return None
+        return False
     start = at + 8
     at = run(start, end, TOKEN)
     if at == start or at == end or at[0] != 32:
-        return None
-    host = at + 1
-    at = run(host, end, HOST)
-    if at == host:
-        return None
-    start = at
-    at = port(at, end, &number)
+        return False
+    sent.host.at = at + 1
+    at = run(sent.host.at, end, HOST)
+    sent.host.size = at - sent.host.at
+    if not sent.host.size:
+        return False
+    at = port(at, end, &sent.port)
     if at == NULL:
-        return None
+        return False
     at = params(at, end, VALUE, 1, values)
-    if at != end:
+    sent.branch, sent.rport = values[1], values[2]
+    return at == end
+
+
+cdef object read_via(Text at, Text end):
+    """(host, port, branch, rport) of the first Via: the port as text, rport None when it is absent."""
+    cdef Sent sent
+    if not read_sent(at, end, &sent):
         return None
     return (
-        text_of(host, start - host),
-        text_of(number.at, number.size),
-        "" if values[1].at == NULL else text_of(values[1].at, values[1].size),
-        None if values[2].at == NULL else text_of(values[2].at, values[2].size),
+        text_of(sent.host.at, sent.host.size),
+        text_of(sent.port.at, sent.port.size),
+        "" if sent.branch.at == NULL else text_of(sent.branch.at, sent.branch.size),
+        None if sent.rport.at == NULL else text_of(sent.rport.at, sent.rport.size),
     )
 
 
@@ -247,7 +246,7 @@ cdef object start_of(Text at, Text end, Span* method):
     return text_of(method.at, method.size), text_of(uri, at - uri)
 
 
-cdef inline Text line_end(Text at, Text end) noexcept nogil:
+cdef Text line_end(Text at, Text end) noexcept nogil:
     """The place of the CRLF; NULL when there is none or a control character comes first."""
     while at < end and at[0] >= 32 and at[0] != 127:
         at += 1

@@ -16,10 +16,8 @@ _HIGH = r"\x80-\xff"  # octets of UTF-8, or of no encoding at all
 _PORT = r"(?::([1-9][0-9]{0,4}))?"
 _URI_PARAMS = rf"(?:;[a-z0-9\-.+]+(?:=[{_ALNUM}\-_.!~*'()\[\]/:&+$]+)?){{0,16}}"
 _PARAMS = rf"((?:;[a-z0-9\-.+]+(?:=[{_ALNUM}\-.!%*_+`'~\[\]:/&$()@]+)?){{0,16}})"
-_ADDRESS = re.compile(
-    rf'(?:"[ !#-\[\]-~{_HIGH}]*" *|[{_ALNUM}\-.!%*_+`\'~ {_HIGH}]*)'
-    rf"<sips?:(?:[{_ALNUM}\-_.!~*'()&=+$]+@)?[{_ALNUM}.\-_]+{_PORT}{_URI_PARAMS}>{_PARAMS}"
-)
+URI = rf"sips?:(?:[{_ALNUM}\-_.!~*'()&=+$]+@)?[{_ALNUM}.\-_]+{_PORT}{_URI_PARAMS}"
+_ADDRESS = re.compile(rf'(?:"[ !#-\[\]-~{_HIGH}]*" *|[{_ALNUM}\-.!%*_+`\'~ {_HIGH}]*)<{URI}>{_PARAMS}')
 _VIA = re.compile(rf"SIP/2\.0/{_TOKEN} ([{_ALNUM}.\-_]+){_PORT}{_PARAMS}")
 _PARAM = re.compile(r";([^;=]+)(?:=([^;]*))?")
 _REQUEST = re.compile(rf"({_TOKEN}) ([!-~]+) SIP/2\.0")

@@ -16,8 +16,8 @@ from media.webrtc.stun import read_stun
 from pbx.gate import Gate
 from pbx.refusal import sketch, top_of, unavailable
 from pbx.sipmask import call_id_of, masked
+from sipcore import glance, glance_ref, usual_ref
 from sipcore import usual as compiled
-from sipcore import usual_ref
 from sipcore.auth.digest import answer, choose, ha1, verify
 from sipcore.auth.nonce import NonceMaker
 from sipcore.body import MIXED, joined, parts_of, read_session, session_of
@@ -47,6 +47,7 @@ from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
 from sipcore.uri import SipUri, parse_uri
 from tests.fuzz.packets import rtcp, rtp
 from tests.fuzz.voice import comfort, voice
+from tests.sipcore.test_glance import seen as facts_of
 from tests.sipcore.test_usual import outcome
 from tests.support.builders import FORMATS
 from tests.support.stranger import Bench
@@ -289,6 +290,14 @@ def usual(data: bytes) -> object:
     return found
 
 
+def seen(data: bytes) -> object:
+    """What is seen at a glance, compiled and plain; answers made of it are responses."""
+    look = glance.glance(data)
+    assert facts_of(look) == facts_of(glance_ref.glance(data))
+    answer = look.answer(FLOW, b"SIP/2.0 503 Service Unavailable", b"t", b"") if look is not None else None
+    return None if answer is None or (look is not None and look.is_in_dialog) else parse_message(answer)
+
+
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: pbx\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
@@ -376,7 +385,7 @@ def secrets(data: bytes) -> object:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(message, usual, body, stream, stack, uri, header, params, sdp),
+        *(message, usual, seen, body, stream, stack, uri, header, params, sdp),
         *(presence, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
         *(voice, comfort, rtp, rtcp),
     )

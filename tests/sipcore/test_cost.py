@@ -17,6 +17,7 @@ from sipcore.body import parts_of
 from sipcore.dialog.info import digit_of
 from sipcore.errors import ParseError
 from sipcore.framing import StreamFramer
+from sipcore.glance import glance
 from sipcore.grammar import split_list, unquote
 from sipcore.message import Message
 from sipcore.params import Params
@@ -288,7 +289,8 @@ PARSERS: dict[str, tuple[Parse, Inputs]] = {
     "any message": (parse_any, messages),
     "stack": (through_the_stack, messages),
     "sketch": (sketch, messages),
-    "names": (_names, messages),
+    "names": (lambda data: _names(data, (b"scan",)), messages),
+    "glance": (glance, messages),
     "mask": (masked, messages),
     "Call-ID": (call_id_of, messages),
     "stream": (framed, streams),

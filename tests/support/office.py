@@ -18,6 +18,7 @@ from pbx.admission import Admission
 from pbx.api import Apps
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
+from pbx.challenger import Challenger
 from pbx.clock import Clock
 from pbx.core import Pbx
 from pbx.directory import Directory
@@ -35,6 +36,7 @@ from pbx.events import (
     LegRinging,
     RegistrationChanged,
 )
+from pbx.gate import Gate
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.registrar import Registrar
@@ -159,6 +161,9 @@ class VirtualOffice:
         self.driver = SipDriver(self.stack, self.pbx.handle)
         self.registrar = Registrar(self.stack, self.admission, self.location, policy or RegisterPolicy(), self.clock)
         self.pbx.attach(self.driver, self.registrar, self.storage, texts or TextPolicy())
+        challenge = Challenger(self.admission, self.stack).answer
+        self.gate = Gate(lambda: 0.0, self.stack.holds, challenge=challenge, now=loop.time)
+        self.driver.gate = self.gate.judge
         self.driver.on_closed = self.location.flow_closed
         self.udp = Datagrams(self.wire, self.driver, SERVER)
         self.wire.listening[SERVER] = self._accept
