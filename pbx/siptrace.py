@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import BusEvent, Direction, LegCreated, LegEnded, LegId
+from pbx.events import BusEvent, CallLinked, CallStarted, Direction, LegCreated, LegEnded, LegId
 from pbx.party import Party
 from pbx.quality import Measured
 from pbx.sipmask import call_id_of
@@ -100,17 +100,18 @@ class CallBook:
         self._intervals_bytes = 0
         self._calls: OrderedDict[str, dict[LegId, LegNote]] = OrderedDict()
         self._of_dialog: dict[str, str] = {}
+        self._conversation: dict[str, str] = {}  # of a call
 
     def attach(self, bus: Bus) -> None:
-        bus.subscribe((LegCreated, LegEnded), self.observe)
+        bus.subscribe((CallStarted, CallLinked, LegCreated, LegEnded), self.observe)
 
     def observe(self, event: BusEvent) -> None:
-        if isinstance(event, LegCreated):
-            legs = self._calls.setdefault(event.call, {})
-            legs[event.leg] = LegNote(event.party, event.direction, event.sip_call_id)
+        if isinstance(event, CallStarted | CallLinked):
+            self._legs(event.call)
+            self._conversation[event.call] = event.linkedid
+        elif isinstance(event, LegCreated):
+            self._legs(event.call)[event.leg] = LegNote(event.party, event.direction, event.sip_call_id)
             self._of_dialog[event.sip_call_id] = event.call
-            if len(self._calls) > self._calls_kept:
-                self._forget(*self._calls.popitem(last=False))
         elif isinstance(event, LegEnded) and (note := self._calls.get(event.call, {}).get(event.leg)) is not None:
             self._note_measured(note, event.measured)
 
@@ -124,17 +125,32 @@ class CallBook:
             oldest.measured = replace(oldest.measured, intervals=b"")
 
     def find(self, wanted: str) -> tuple[str, dict[LegId, LegNote]] | None:
-        """The call with that id, or the one that has a dialog with that Call-ID; None when it is not known."""
+        """The call with that id, or the one that has a dialog with that Call-ID, with the legs of the whole
+        conversation that it is a part of; None when it is not known."""
         call = self._of_dialog.get(wanted, wanted)
-        legs = self._calls.get(call)
-        return (call, dict(legs)) if legs is not None else None
+        if call not in self._calls:
+            return None
+        return call, {leg: note for each in self.parts(call) for leg, note in self._calls[each].items()}
+
+    def parts(self, call: str) -> list[str]:
+        """The calls of the conversation, in order: a transfer begins another one."""
+        conversation = self._conversation.get(call, call)
+        return [each for each in self._calls if self._conversation.get(each, each) == conversation]
 
     def correlation(self, sip_call_id: str) -> str:
         """One text for all dialogs of a call: the Call-ID of its caller; that of the dialog when there is no call."""
         legs = self._calls.get(self._of_dialog.get(sip_call_id, ""))
         return next(iter(legs.values())).sip_call_id if legs else sip_call_id
 
+    def _legs(self, call: str) -> dict[LegId, LegNote]:
+        """Those of a call; the oldest call makes room for a new one."""
+        legs = self._calls.setdefault(call, {})
+        if len(self._calls) > self._calls_kept:
+            self._forget(*self._calls.popitem(last=False))
+        return legs
+
     def _forget(self, call: str, legs: dict[LegId, LegNote]) -> None:
+        self._conversation.pop(call, None)
         for note in legs.values():
             if self._of_dialog.get(note.sip_call_id) == call:
                 del self._of_dialog[note.sip_call_id]

@@ -46,10 +46,17 @@ class TraceQuery:
         noted = self._book.find(wanted) or self._book.find(_without_row_number(wanted))
         if noted is not None:
             call, legs = noted
-            live = await self._live(call) if self._live is not None else {}
+            live = await self._live_of(call)
             return call, [_of_note(note, live.get(leg, note.measured)) for leg, note in legs.items()], True
         rows = [*await self._rows(wanted), *await self._rows(_without_row_number(wanted))]
         return (wanted if rows else ""), _of_rows(rows), bool(rows)
+
+    async def _live_of(self, call: str) -> dict[LegId, Measured]:
+        found: dict[LegId, Measured] = {}
+        if self._live is not None:
+            for part in self._book.parts(call):
+                found |= await self._live(part)
+        return found
 
     async def _rows(self, linkedid: str) -> Sequence[CdrRow]:
         if not linkedid:

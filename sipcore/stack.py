@@ -226,6 +226,7 @@ class SipStack(TransactionLayer):
             status = 482
         transaction = self._start_server(key, request, flow, now)
         if status:
+            self.counts[f"refused {status}"] += 1
             response = response_to(request, status, to_tag=self.stateless_tag(request), extra=extra)
             self._run(transaction, transaction.respond(response, now), now)
         elif tag:

@@ -53,6 +53,9 @@ def test_a_blind_transfer_lets_the_transferred_talk_to_the_target(server: Server
         caller.expect("ACK")
         assert_talk((here, port), (elsewhere, ring.offered))
         assert there.receive_packets(0.1) == [], "who transferred hears nothing any longer"
+        (now,) = server.json("calls")
+        traced = server.json("trace", now["id"])
+        assert [leg["number"] for leg in traced["legs"]] == ["301", "401", "402"], "of the whole conversation"
         outgoing.hang_up()
         ring.expect_hang_up()
     eventually(lambda: server.json("calls") == [], "both calls have ended")

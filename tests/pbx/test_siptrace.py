@@ -8,7 +8,7 @@ from pbx.bus import Bus
 from pbx.cause import NORMAL
 from pbx.clock import Clock
 from pbx.control.messages import ControlError
-from pbx.events import Direction, LegCreated, LegEnded
+from pbx.events import CallLinked, CallStarted, Direction, LegCreated, LegEnded
 from pbx.party import Party
 from pbx.quality import Measured
 from pbx.sipmask import call_id_of, masked
@@ -139,6 +139,26 @@ def book_with_a_call() -> CallBook:
     bus.publish(created("zvon-1.1", 2, "102", Direction.OUTGOING, "out"))
     bus.publish(LegEnded(2.0, "zvon-1.1", 2, NORMAL, Measured({"received": 5.0})))
     return book
+
+
+def test_all_calls_of_a_conversation_are_found_by_any_of_their_names() -> None:
+    book = book_with_a_call()
+    who = Party.unknown("101")
+    book.observe(CallStarted(1.0, "zvon-1.2", "zvon-1.1", who, who, "transfer"))
+    book.observe(created("zvon-1.2", 3, "103", Direction.OUTGOING, "onward"))
+    for wanted in ("zvon-1.1", "zvon-1.2", "in", "out", "onward"):
+        found = book.find(wanted)
+        assert found is not None
+        assert [note.sip_call_id for note in found[1].values()] == ["in", "out", "onward"]
+    assert book.parts("zvon-1.2") == ["zvon-1.1", "zvon-1.2"]
+
+
+def test_two_calls_that_a_transfer_joins_are_one_conversation() -> None:
+    book = book_with_a_call()
+    book.observe(created("zvon-1.2", 3, "101", Direction.INCOMING, "consulting"))
+    assert book.parts("zvon-1.2") == ["zvon-1.2"]
+    book.observe(CallLinked(2.0, "zvon-1.2", "zvon-1.1"))
+    assert book.parts("zvon-1.1") == ["zvon-1.1", "zvon-1.2"]
 
 
 def test_a_call_is_known_by_its_id_and_by_its_call_ids() -> None:
