@@ -1,5 +1,6 @@
 """What a call can be: every app of the server, and what stands behind which number."""
 
+from features.agent_codes import AgentLogin, AgentPause
 from features.barred import Barred
 from features.call_codes import CallCodes, abort
 from features.do_not_disturb import SetDoNotDisturb
@@ -7,6 +8,7 @@ from features.forward_codes import ForwardAll, ForwardNoMore
 from features.ivr import Menu
 from features.parking import ParkingLot
 from features.pickup import Pickup
+from features.queue import Queues
 from features.ring_group import RingGroup
 from features.services import Busy, DidToUser, HangUp
 from features.terminal_call import TerminalCall
@@ -21,12 +23,12 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
-from pbx.api import BARRED, Apps, Group, Ivr, Terminal
+from pbx.api import BARRED, Apps, Group, Ivr, Queue, Terminal
 
 
 def make_apps() -> Apps:
     """The apps of one server: those that share something longer than a call share it within."""
-    lot = ParkingLot()
+    lot, queues = ParkingLot(), Queues()
     codes = CallCodes(
         {
             "blind_transfer": blind_transfer,
@@ -36,7 +38,7 @@ def make_apps() -> Apps:
         }
     )
     return Apps(
-        of_entry={Terminal: TerminalCall, Group: RingGroup, Ivr: Menu},
+        of_entry={Terminal: TerminalCall, Group: RingGroup, Ivr: Menu, Queue: queues.app},
         numbers={
             OWN_NUMBER: SayOwnNumber(),
             ECHO_NUMBER: Echo(),
@@ -50,7 +52,11 @@ def make_apps() -> Apps:
             "forward_on": ForwardAll,
             "forward_off": ForwardNoMore,
             "pickup": Pickup,
+            "agent_login": lambda rest: AgentLogin(rest, is_in=True),
+            "agent_logout": lambda rest: AgentLogin(rest, is_in=False),
+            "agent_pause": AgentPause,
         },
         claims=(lot.claim,),
-        observers=(codes,),
+        observers=(codes, queues),
+        queues=queues.views,
     )

@@ -16,16 +16,19 @@ from pbx.bridge import Bridge
 from pbx.bus import Bus, Detach
 from pbx.call import Call
 from pbx.cause import (
+    ANSWERED_ELSEWHERE,
     BUSY,
     DECLINED,
     FORBIDDEN,
     LOOP,
+    NO_AGENT,
     NO_ANSWER,
     NORMAL,
     NOT_ACCEPTABLE,
     NOT_FOUND,
     NOT_RESPONDING,
     PEER_BUSY,
+    QUEUE_TIMEOUT,
     SERVER_ERROR,
     TIMEOUT,
     UNAVAILABLE,
@@ -33,8 +36,9 @@ from pbx.cause import (
     Disposition,
 )
 from pbx.collect import PLAYED, Collect, Collected, Why, collect
+from pbx.control.messages import AgentView, QueueView, WaitingView
 from pbx.dial import DialOutcome, Ringing
-from pbx.events import BridgeEnded, BridgeFormed, BusEvent
+from pbx.events import BridgeEnded, BridgeFormed, BusEvent, CallEnded, LegEnded, RegistrationChanged
 from pbx.leg import Leg
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
@@ -42,7 +46,7 @@ from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.states import States
 from pbx.tones import CountryTones
-from storage.records import CALL_CODES, Features, Group, Ivr, Office, Terminal, User
+from storage.records import CALL_CODES, Features, Group, Ivr, Office, Queue, Terminal, User
 
 
 class AppContext(Protocol):
@@ -128,6 +132,9 @@ class AppContext(Protocol):
     def sound(self, id: str) -> FileSource | None:
         """A sound of the office; None where it has none with that id."""
 
+    def music(self, id: str) -> PlaySource:
+        """A sound of the office as music that plays on for ever; that of who is held where there is none."""
+
     @property
     def hold_music(self) -> PlaySource:
         """What is heard by who is held; plays on for ever."""
@@ -152,6 +159,7 @@ class Observer(Protocol):
 
 
 __all__ = [
+    "ANSWERED_ELSEWHERE",
     "BARRED",
     "BUSY",
     "CALL_CODES",
@@ -162,12 +170,15 @@ __all__ = [
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
     "NOT_RESPONDING",
+    "NO_AGENT",
     "NO_ANSWER",
     "PEER_BUSY",
     "PLAYED",
+    "QUEUE_TIMEOUT",
     "SERVER_ERROR",
     "TIMEOUT",
     "UNAVAILABLE",
+    "AgentView",
     "App",
     "AppContext",
     "Apps",
@@ -176,6 +187,7 @@ __all__ = [
     "BridgeFormed",
     "BusEvent",
     "Call",
+    "CallEnded",
     "Cause",
     "Collect",
     "Collected",
@@ -188,6 +200,7 @@ __all__ = [
     "Group",
     "Ivr",
     "Leg",
+    "LegEnded",
     "MediaRefused",
     "Next",
     "Observer",
@@ -197,13 +210,17 @@ __all__ = [
     "PlaySource",
     "Playlist",
     "Prompts",
+    "Queue",
+    "QueueView",
     "Recording",
+    "RegistrationChanged",
     "Ringing",
     "SharedSource",
     "States",
     "Terminal",
     "ToneSource",
     "User",
+    "WaitingView",
     "Wanted",
     "Why",
     "collect",

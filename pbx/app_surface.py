@@ -95,6 +95,9 @@ class AppSurface:
     def sound(self, id: str) -> FileSource | None:
         return self.services.sound.file(id)
 
+    def music(self, id: str) -> PlaySource:
+        return self.services.sound.music(id)
+
     @property
     def hold_music(self) -> PlaySource:
         return self.services.sound.hold

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pbx.cause import LOOP, NORMAL, NOT_FOUND, UNAVAILABLE, Cause
+from pbx.control.messages import QueueView
 from pbx.directory import Directory
 from pbx.events import StageEntered, StageLeft
 from pbx.party import Party, PartyKind
@@ -51,7 +52,7 @@ class Apps:
     """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
     `services` are targets that nobody can dial (FEAT-35). `codes` make the app of a code of `[features]`, by its name
     there, out of what was dialled after it (FEAT-1). `claims` each look at a number that is nothing else.
-    `observers` live as long as the server."""
+    `observers` live as long as the server; `queues` are what `zvon queues` shows."""
 
     of_entry: Mapping[type[Any], Callable[[Any], App]]
     numbers: Mapping[str, App]
@@ -59,6 +60,7 @@ class Apps:
     codes: Mapping[str, Callable[[str], App]] = field(default_factory=dict)
     claims: Sequence[Callable[[Office, str], App | None]] = ()
     observers: Sequence["Observer"] = ()
+    queues: Callable[["AppContext"], Sequence[QueueView]] = lambda _: ()
 
     def find(self, directory: Directory, number: str) -> tuple[Party, App | None]:
         """Who is behind a number that was dialled, and the app that handles calls to it."""

@@ -179,6 +179,8 @@ def _statuses(cause: Cause, statuses: Iterable[int]) -> dict[int, Cause]:
 
 _REQUEST_REFUSED = replace(SERVER_ERROR, name="request_refused", q850=127)
 _NOT_IMPLEMENTED = replace(SERVER_ERROR, name="not_implemented", q850=79)
+QUEUE_TIMEOUT = Cause("queue_timeout", 480, 19, NOANSWER)  # nobody of the queue in time (QUE-22)
+NO_AGENT = Cause("no_agent", 480, 20, NOANSWER)  # of the queue is registered (QUE-24)
 LOOP = Cause("loop", 482, 25, FAILED)
 TOO_MANY_HOPS = Cause("too_many_hops", 483, 25, FAILED)
 TOO_BROAD = Cause("too_many_phones_at_once", 440, 25, FAILED)

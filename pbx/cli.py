@@ -164,6 +164,15 @@ def calls(data: Data = VAR, json: Json = False) -> None:
     typer.echo(json_text([view_object(each) for each in found])) if json else print_calls(found)
 
 
+def queues(data: Data = VAR, json: Json = False) -> None:
+    """Show the call queues: who waits and for how long, and what each agent does."""
+    with server_of(data) as server:
+        found = server.queues()
+    from pbx.cli_output import json_text, print_queues, view_object
+
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_queues(found)
+
+
 def lines(data: Data = VAR, json: Json = False) -> None:
     """List the lines to providers: whether they work, since when, and why not."""
     with server_of(data) as server:
@@ -258,6 +267,7 @@ COMMANDS: Commands = {
     "status": (status, "zvon status --json"),
     "registrations": (registrations, "zvon registrations"),
     "calls": (calls, "zvon calls --json"),
+    "queues": (queues, "zvon queues"),
     "lines": (lines, "zvon lines --json"),
     "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
     "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),

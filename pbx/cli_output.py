@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.control.messages import CallView, LineView, PlanView, RegistrationView
+from pbx.control.messages import CallView, LineView, PlanView, QueueView, RegistrationView
 from storage.records import CdrRow, StoredRecording
 
-View = CallView | LineView | RegistrationView
+View = CallView | LineView | QueueView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -99,6 +99,16 @@ def _latency(each: RegistrationView) -> str:
     if not each.is_reachable:
         return "unreachable"
     return "" if each.latency_ms is None else f"{each.latency_ms:g} ms"
+
+
+def print_queues(queues: Sequence[QueueView]) -> None:
+    """A line for each queue, then its callers and its agents."""
+    rows = []
+    for queue in queues:
+        rows.append((queue.number, queue.name, queue.strategy, f"{len(queue.waiting)} waiting"))
+        rows += [("", _who(each.number, each.name), "waits", _clock(each.waited_s)) for each in queue.waiting]
+        rows += [("", _who(each.number, each.name), each.state, f"{each.answered} answered") for each in queue.agents]
+    _print_table(("queue", "who", "state", ""), rows, "no queues")
 
 
 def print_lines(lines: Sequence[LineView]) -> None:

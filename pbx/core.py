@@ -4,7 +4,7 @@ It owns every live call and answers every request that no session owns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -27,6 +27,7 @@ from pbx.cause import (
     Cause,
 )
 from pbx.clock import Clock
+from pbx.control.messages import QueueView
 from pbx.directory import Directory
 from pbx.diversion import Way
 from pbx.encryption import Encryption
@@ -352,6 +353,10 @@ class Pbx(AppSurface):
         """What the party that shall talk to the caller may use."""
         media = caller.media
         return _for_whom_talks(media) if caller.is_answered else formats_for_peer(media.offered_formats)
+
+    def queues(self) -> Sequence[QueueView]:
+        """Who waits where, and what the agents do."""
+        return self._apps.queues(self)
 
     # --- media ------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,11 @@ class OfficeSound:
         path = self.files.get(id)
         return FileSource(path) if path is not None else None
 
+    def music(self, id: str) -> PlaySource:
+        """A sound of the office as music that plays on for ever; that of who is held where there is none."""
+        path = self.files.get(id)
+        return SharedSource((path,)) if path is not None else self.hold
+
     async def play_failure(self, leg: "Leg", cause: Cause) -> None:
         """Who is answered already cannot be refused: the tone of the country says it for a while."""
         if leg.is_answered:

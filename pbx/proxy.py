@@ -17,6 +17,7 @@ from pbx.control.messages import (
     ControlError,
     LineView,
     PlanView,
+    QueueView,
     RecordingFileView,
     RegistrationView,
     TraceView,
@@ -150,6 +151,9 @@ class EdgeServer:
         _ask_a_node()
 
     async def calls(self) -> list[CallView]:
+        _ask_a_node()
+
+    async def queues(self) -> list[QueueView]:
         _ask_a_node()
 
     async def lines(self) -> list[LineView]:

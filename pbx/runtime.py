@@ -24,6 +24,7 @@ from pbx.control.messages import (
     ControlError,
     LineView,
     PlanView,
+    QueueView,
     RecordingFileView,
     RegistrationView,
     TraceView,
@@ -290,6 +291,9 @@ class Server:
         legs = [leg for call in calls for leg in (call.caller, callee_of(call)) if leg is not None and leg.is_answered]
         measured = await measure(self._engine, legs, LAST_MINUTE)
         return [call_view(call, self.clock, measured) for call in calls]
+
+    async def queues(self) -> list[QueueView]:
+        return list(self.pbx.queues())
 
     async def lines(self) -> list[LineView]:
         return list(self.providers.views())

@@ -19,6 +19,7 @@ from pbx.control.messages import (
     GetCalls,
     GetHistory,
     GetLines,
+    GetQueues,
     GetRecordings,
     GetRegistrations,
     GetStatus,
@@ -28,6 +29,7 @@ from pbx.control.messages import (
     Originate,
     PlanOffice,
     PlanView,
+    QueueView,
     RecordingFileView,
     RegistrationView,
     Request,
@@ -84,6 +86,9 @@ class ControlClient:
 
     def calls(self) -> Sequence[CallView]:
         return self._ask(GetCalls(), list[CallView])
+
+    def queues(self) -> Sequence[QueueView]:
+        return self._ask(GetQueues(), list[QueueView])
 
     def lines(self) -> Sequence[LineView]:
         return self._ask(GetLines(), list[LineView])

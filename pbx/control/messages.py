@@ -61,6 +61,37 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingView:
+    """Somebody who waits in a queue."""
+
+    call: str
+    number: str
+    name: str
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """An agent of a queue. `state`: idle, ringing, busy, resting, paused, do not disturb, unavailable."""
+
+    number: str
+    name: str
+    state: str
+    answered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """One queue: who waits, the next first, and its agents."""
+
+    number: str
+    name: str
+    strategy: str
+    waiting: tuple[WaitingView, ...] = ()
+    agents: tuple[AgentView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrationView:
     """One contact of a number. `received`: where its requests come from."""
 
@@ -191,6 +222,11 @@ class GetCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class GetQueues:
+    """→ list of `QueueView`."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetLines:
     """→ list of `LineView`."""
 
@@ -283,6 +319,7 @@ Request = (
     | GetStatus
     | GetRegistrations
     | GetCalls
+    | GetQueues
     | GetLines
     | GetHistory
     | TraceCall
@@ -302,6 +339,7 @@ REQUESTS: dict[str, type[Request]] = {
     "status": GetStatus,
     "registrations": GetRegistrations,
     "calls": GetCalls,
+    "queues": GetQueues,
     "lines": GetLines,
     "history": GetHistory,
     "trace": TraceCall,
@@ -326,6 +364,8 @@ class Operator(Protocol):
     async def registrations(self) -> Sequence[RegistrationView]: ...
 
     async def calls(self) -> Sequence[CallView]: ...
+
+    async def queues(self) -> Sequence[QueueView]: ...
 
     async def lines(self) -> Sequence[LineView]: ...
 

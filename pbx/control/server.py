@@ -24,6 +24,7 @@ from pbx.control.messages import (
     GetCalls,
     GetHistory,
     GetLines,
+    GetQueues,
     GetRecordings,
     GetRegistrations,
     GetStatus,
@@ -142,6 +143,8 @@ class ControlServer:
                 return await operator.registrations()
             case GetCalls():
                 return await operator.calls()
+            case GetQueues():
+                return await operator.queues()
             case GetLines():
                 return await operator.lines()
             case GetHistory(query):

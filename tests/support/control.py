@@ -7,14 +7,17 @@ from pathlib import Path
 
 from media.api import Interval
 from pbx.control.messages import (
+    AgentView,
     CallView,
     ChangeView,
     ControlError,
     LineView,
     PlanView,
+    QueueView,
     RecordingFileView,
     RegistrationView,
     TraceView,
+    WaitingView,
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
@@ -68,6 +71,18 @@ RECORDINGS = [
 PLAN = PlanView((ChangeView("add", "terminal", "106"), ChangeView("change", "terminal", "101", ("max_calls 1 -> 2",))))
 
 
+QUEUES = [
+    QueueView(
+        "500",
+        "Sales",
+        "ringall",
+        (WaitingView("zvon-1.9", "101", "Анна", 75.0),),
+        (AgentView("201", "Борис", "busy", 3), AgentView("202", "", "idle")),
+    ),
+    QueueView("501", "Support", "linear"),
+]
+
+
 @dataclass
 class FakeOperator:
     """Implements `Operator`; a document that says so is refused, one that breaks breaks the operator."""
@@ -93,6 +108,9 @@ class FakeOperator:
 
     async def calls(self) -> Sequence[CallView]:
         return self.calls_now
+
+    async def queues(self) -> Sequence[QueueView]:
+        return QUEUES
 
     async def lines(self) -> Sequence[LineView]:
         return self.lines_now

@@ -191,6 +191,9 @@ class FakePbx:
     def sound(self, id: str) -> FileSource | None:
         return OfficeSound.of(self.office).file(id)
 
+    def music(self, id: str) -> PlaySource:
+        return OfficeSound.of(self.office).music(id)
+
     @property
     def hold_music(self) -> PlaySource:
         return self.services.sound.hold

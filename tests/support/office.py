@@ -13,7 +13,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from features import make_apps
-from media.api import Command, MediaEvent, Play, Playlist, Refused, Reply, StreamReport
+from media.api import Command, MediaEvent, Play, Playlist, Refused, Reply, StreamReport, ToneSource
 from pbx.admission import Admission
 from pbx.api import Apps
 from pbx.bus import Bus
@@ -89,7 +89,7 @@ class OfficeMedia(FakeMedia):
 
     def _apply(self, command: Command) -> Reply:
         reply = super()._apply(command)
-        if isinstance(command, Play) and isinstance(command.source, Playlist) and not command.source.loop:
+        if isinstance(command, Play) and isinstance(command.source, Playlist | ToneSource) and not command.source.loop:
             asyncio.get_running_loop().call_later(self.prompt_s, self._prompt_is_over, command)
         return reply
 

@@ -1,0 +1,206 @@
+"""The state of the queues: who waits, in which order, and what each agent does. One writer: the event loop.
+
+Callers are served in the order in which they came; the one further behind gets an agent only when those before it have
+none to be offered.
+"""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from features._queue_strategy import Memory, Shuffle, Tries, choose
+from features.do_not_disturb import wants_no_calls
+from pbx.api import AgentView, AppContext, Queue, QueueView, States, Terminal, WaitingView
+
+LOGINS, PAUSES, MEMORIES = "queue-agents", "queue-pauses", "queue-memory"  # areas of what outlives a restart
+SMOOTHING = 0.2  # of the mean handling time: the last ten calls count
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One caller's place in a line. `skips` are agents that refused, and until when they are left alone."""
+
+    call: str
+    number: str
+    name: str
+    since: float
+    tries: Tries = field(default_factory=Tries)
+    skips: dict[str, float] = field(default_factory=dict)
+    ringing: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Line:
+    """One queue: its callers, first come first, and what it has learned."""
+
+    tickets: list[Ticket] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
+    handling_s: float = 0.0  # mean time of an agent for a caller; 0: not known yet
+
+
+class Lines:
+    """All queues of the server."""
+
+    def __init__(self, shuffle: Shuffle = random.shuffle) -> None:
+        self._lines: dict[str, Line] = {}
+        self._shuffle = shuffle
+        self._free_at: dict[str, float] = {}  # agents after a call: when the next may come (QUE-13)
+        self._serves: dict[str, str] = {}  # agent → the queue whose caller it talks to
+        self._restored = False
+
+    def line(self, number: str) -> Line:
+        return self._lines.setdefault(number, Line())
+
+    # --- callers ----------------------------------------------------------------------------------------------
+
+    def enter(self, queue: Queue, ticket: Ticket) -> None:
+        self.line(queue.number).tickets.append(ticket)
+
+    def leave(self, queue: Queue, ticket: Ticket) -> None:
+        tickets = self.line(queue.number).tickets
+        if ticket in tickets:
+            tickets.remove(ticket)
+
+    def place(self, queue: Queue, ticket: Ticket) -> int:
+        """1 is the next to be served."""
+        return self.line(queue.number).tickets.index(ticket) + 1
+
+    def expected_wait_s(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> float | None:
+        """From the mean handling time, the callers before and the agents there are; None before the first call."""
+        line = self.line(queue.number)
+        agents = sum(self.is_working(ctx, queue, each) for each in agents_of(ctx, queue))
+        if not line.handling_s or not agents:
+            return None
+        return line.handling_s * self.place(queue, ticket) / agents
+
+    # --- agents -----------------------------------------------------------------------------------------------
+
+    def offer(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[Terminal]:
+        """The agents to ring for this caller now; they are its own until `refused` or `answered`."""
+        taken: set[str] = set()
+        for before in self.line(queue.number).tickets:
+            if before is ticket:
+                break
+            if not before.ringing:
+                taken |= set(self._available(ctx, queue, before))
+        agents = [each.number for each in agents_of(ctx, queue)]
+        available = [each for each in self._available(ctx, queue, ticket) if each not in taken]
+        memory = self.line(queue.number).memory
+        found = choose(queue.strategy, agents, available, queue.penalties, memory, ticket.tries, self._shuffle)
+        ticket.ringing = tuple(found)
+        for agent in found:
+            memory.called_at[agent] = ctx.wall()
+        return [terminal for terminal in map(ctx.terminal, found) if terminal is not None]
+
+    def refused(self, queue: Queue, ticket: Ticket, agents: Mapping[str, bool], now: float) -> None:
+        """Nobody answered. `agents` says of each whether it refused by itself (QUE-15)."""
+        ticket.ringing = ()
+        for agent, by_itself in agents.items():
+            if by_itself:
+                ticket.skips[agent] = now + float(queue.reject_pause or queue.ring_time)
+
+    def answered(self, queue: Queue, ticket: Ticket, agent: str) -> None:
+        ticket.ringing = ()
+        self._serves[agent] = queue.number
+        self.line(queue.number).memory.last = agent
+
+    def finished(self, ctx: AppContext, queue: Queue, agent: str, seconds: float) -> None:
+        """The agent's talk is over: it counts, and the agent rests."""
+        line = self.line(queue.number)
+        self._serves.pop(agent, None)
+        self._free_at[agent] = ctx.now() + queue.wrap_up
+        line.memory.answered[agent] = line.memory.answered.get(agent, 0) + 1
+        took_s = seconds + queue.wrap_up
+        line.handling_s = took_s if not line.handling_s else line.handling_s + SMOOTHING * (took_s - line.handling_s)
+        self._remember(ctx.states, queue.number)
+
+    def next_change_s(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> float | None:
+        """Seconds until an agent rests no longer, or may be asked again; None when nothing of that kind is near."""
+        times = [self._free_at.get(each.number, 0.0) for each in agents_of(ctx, queue)]
+        left = [at - ctx.now() for at in (*times, *ticket.skips.values()) if at > ctx.now()]
+        return min(left, default=None)
+
+    def is_registered(self, ctx: AppContext, queue: Queue) -> bool:
+        """At least one agent has a phone that could be rung (QUE-24): busy, paused and resting ones count."""
+        return any(ctx.is_reachable(each) for each in agents_of(ctx, queue))
+
+    def is_working(self, ctx: AppContext, queue: Queue, terminal: Terminal) -> bool:
+        """The agent takes calls of the queue, now or after the one it has."""
+        return ctx.is_reachable(terminal) and not is_paused(ctx.states, terminal) and not wants_no_calls(ctx, terminal)
+
+    def is_somebody_free(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> bool:
+        """An agent rings, or could be rung: not all are busy (AMB-27)."""
+        line = self.line(queue.number)
+        return any(each.ringing for each in line.tickets) or bool(self._available(ctx, queue, ticket))
+
+    def _available(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[str]:
+        now, rung = ctx.now(), {agent for line in self._lines.values() for t in line.tickets for agent in t.ringing}
+        return [
+            each.number
+            for each in agents_of(ctx, queue)
+            if each.number not in rung
+            and self._free_at.get(each.number, 0.0) <= now
+            and ticket.skips.get(each.number, 0.0) <= now
+            and (queue.ring_in_use or not ctx.calls_at(each.number))
+            and self.is_working(ctx, queue, each)
+        ]
+
+    # --- over a restart -----------------------------------------------------------------------------------------
+
+    def restore(self, states: States) -> None:
+        for number, text in states.of(MEMORIES).items():
+            kept = json.loads(text)
+            self._lines[number] = Line(memory=Memory(**kept["memory"]), handling_s=kept["handling_s"])
+
+    def _remember(self, states: States, number: str) -> None:
+        line = self.line(number)
+        states.put(MEMORIES, number, json.dumps({"memory": asdict(line.memory), "handling_s": line.handling_s}))
+
+    # --- for people ---------------------------------------------------------------------------------------------
+
+    def view(self, ctx: AppContext, queue: Queue) -> QueueView:
+        line, now = self.line(queue.number), ctx.wall()
+        rung = {agent for ticket in line.tickets for agent in ticket.ringing}
+        waiting = tuple(
+            WaitingView(each.call, each.number, each.name, round(now - each.since, 1)) for each in line.tickets
+        )
+        agents = tuple(self._agent(ctx, queue, each, rung) for each in agents_of(ctx, queue))
+        return QueueView(queue.number, queue.name, queue.strategy, waiting, agents)
+
+    def _agent(self, ctx: AppContext, queue: Queue, terminal: Terminal, rung: set[str]) -> AgentView:
+        number, memory = terminal.number, self.line(queue.number).memory
+        state = "idle"
+        if not ctx.is_reachable(terminal):
+            state = "unavailable"
+        elif is_paused(ctx.states, terminal):
+            state = "paused"
+        elif number in rung:
+            state = "ringing"
+        elif ctx.calls_at(number):
+            state = "busy"
+        elif self._free_at.get(number, 0.0) > ctx.now():
+            state = "resting"
+        elif wants_no_calls(ctx, terminal):
+            state = "do not disturb"
+        return AgentView(number, ctx.party(terminal).name, state, memory.answered.get(number, 0))
+
+
+def agents_of(ctx: AppContext, queue: Queue) -> list[Terminal]:
+    """The agents of a queue in its order, then those who logged in; each must know what the queue asks for."""
+    logged_in = dict.fromkeys(queue.agents)
+    for key, state in ctx.states.of(LOGINS).items():
+        number, _, agent = key.partition("/")
+        if number == queue.number:
+            logged_in = logged_in | {agent: None} if state == "in" else {k: None for k in logged_in if k != agent}
+    found = [terminal for terminal in map(ctx.terminal, logged_in) if terminal is not None]
+    return [each for each in found if _knows(ctx, each, queue.skills)]
+
+
+def _knows(ctx: AppContext, terminal: Terminal, skills: Sequence[str]) -> bool:
+    owner = ctx.owner(terminal)
+    return not skills or (owner is not None and set(skills) <= set(owner.skills))
+
+
+def is_paused(states: States, terminal: Terminal) -> bool:
+    return terminal.number in states.of(PAUSES)

@@ -1,0 +1,234 @@
+"""Call queues (QUE-*): a caller waits, agents are rung by the strategy, the first who answers talks.
+
+The line and the agents stand in `_queue_line.py`, the choice of agents in `_queue_strategy.py`; here is what one caller
+goes through.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from features._queue_line import Lines, Ticket
+from features.announcement import announce
+from features.conversation import talk
+from pbx.api import (
+    ANSWERED_ELSEWHERE,
+    NO_AGENT,
+    NO_ANSWER,
+    QUEUE_TIMEOUT,
+    AppContext,
+    BusEvent,
+    Call,
+    CallEnded,
+    Cause,
+    GoTo,
+    Leg,
+    LegEnded,
+    Next,
+    Playlist,
+    Queue,
+    QueueView,
+    RegistrationChanged,
+    Ringing,
+)
+
+MINUTE_S = 60.0
+
+
+class Queues:
+    """Every queue of the server: wakes those who wait whenever something changes."""
+
+    def __init__(self, lines: Lines | None = None) -> None:
+        self.lines = lines or Lines()
+        self._changed = asyncio.Event()
+
+    async def begin(self, ctx: AppContext) -> None:
+        self.lines.restore(ctx.states)
+        ctx.bus.subscribe([RegistrationChanged, LegEnded, CallEnded], self.wake)
+
+    async def end(self) -> None:
+        """Those who wait have been hung up."""
+
+    def wake(self, _: BusEvent | None = None) -> None:
+        """Somebody may be free now."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def until_change(self, within_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def app(self, queue: Queue) -> "Waiting":
+        """What a call to that queue goes through."""
+        return Waiting(self, queue)
+
+    def views(self, ctx: AppContext) -> Sequence[QueueView]:
+        """For `zvon queues`."""
+        return [self.lines.view(ctx, each) for each in ctx.office.queues]
+
+
+class Waiting:
+    """The app behind the number of a queue."""
+
+    name: ClassVar[str] = "queue"
+    stage: ClassVar[str] = "queue"
+
+    def __init__(self, queues: Queues, queue: Queue) -> None:
+        self._queues, self._lines, self._queue = queues, queues.lines, queue
+        self._unanswered = self._announced = 0
+        self._pressed = ""
+        self._announce_at = 0.0
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        ticket = Ticket(call.id, call.caller.party.shown_number, call.caller.party.name, ctx.wall())
+        await ctx.prepare(call)
+        self._lines.enter(self._queue, ticket)
+        call.caller.digits.listen(self._press)
+        try:
+            return await self._wait(call, ctx, ticket)
+        finally:
+            call.caller.digits.listen(None)
+            self._lines.leave(self._queue, ticket)
+            self._queues.wake()
+
+    async def _wait(self, call: Call, ctx: AppContext, ticket: Ticket) -> Next:
+        """Until an agent has talked, or one of the ways out is taken."""
+        self._announce_at = ctx.now()
+        self._sound(call, ctx)
+        try:
+            async with asyncio.timeout(self._queue.max_wait or None) as deadline:
+                while True:
+                    self._queue = next((q for q in ctx.office.queues if q.number == self._queue.number), self._queue)
+                    way_out = self._way_out(ctx)
+                    if way_out is not None:
+                        return way_out
+                    agent = await self._ring(call, ctx, ticket)
+                    if agent is not None:
+                        deadline.reschedule(None)
+                        return await self._talk(call, ctx, agent)
+        except TimeoutError:
+            return await self._give_up(call, ctx)
+
+    def _way_out(self, ctx: AppContext) -> GoTo | None:
+        queue = self._queue
+        if self._pressed in queue.exit_keys:
+            return GoTo(queue.exit_keys[self._pressed])
+        if queue.empty_target and not self._lines.is_registered(ctx, queue):
+            return GoTo(queue.empty_target, NO_AGENT)
+        if queue.attempts_target and self._unanswered >= queue.max_attempts:
+            return GoTo(queue.attempts_target, QUEUE_TIMEOUT)
+        if queue.announcements_target and self._announced >= queue.max_announcements:
+            return GoTo(queue.announcements_target, QUEUE_TIMEOUT)
+        return None
+
+    async def _ring(self, call: Call, ctx: AppContext, ticket: Ticket) -> Leg | None:
+        """Ring whoever is to be rung now, else wait for a change."""
+        queue = self._queue
+        agents = self._lines.offer(ctx, queue, ticket)
+        if not agents:
+            await self._announce(call, ctx, ticket)
+            await self._queues.until_change(self._next_look_s(ctx, ticket))
+            return None
+        self._queues.wake()  # who waits further behind may have the others
+        label = f"{queue.short_name}{queue.separator}" if queue.short_name else ""
+        how = Ringing(float(queue.ring_time), ignores_limit=True, follows=False, label=label, on_ringing=_nothing)
+        try:
+            outcome = await ctx.ring(call, *agents, how=how)
+        finally:
+            rung, ticket.ringing = ticket.ringing, ()
+        if outcome.answered is not None:
+            self._lines.answered(queue, ticket, outcome.answered.party.number)
+            self._lines.leave(queue, ticket)
+            return outcome.answered
+        self._unanswered += 1
+        refusals = {agent: _is_own(outcome.refusals.get(agent)) for agent in rung}
+        self._lines.refused(queue, ticket, refusals, ctx.now())
+        self._queues.wake()
+        await asyncio.sleep(queue.retry)
+        return None
+
+    async def _talk(self, call: Call, ctx: AppContext, agent: Leg) -> Next:
+        call.caller.digits.listen(None)
+        call.caller.stop_plays()
+        began = ctx.now()
+        try:
+            return await talk(call, agent)
+        finally:
+            self._lines.finished(ctx, self._queue, agent.party.number, ctx.now() - began)
+            self._queues.wake()
+
+    async def _give_up(self, call: Call, ctx: AppContext) -> Next:
+        """QUE-22, QUE-23: the longest wait is over."""
+        call.caller.stop_plays()
+        if self._queue.timeout_target:
+            return GoTo(self._queue.timeout_target, QUEUE_TIMEOUT)
+        if call.caller.is_answered:
+            await call.caller.play(ctx.prompts.say("queue-timeout", language=call.caller.party.language))
+        return QUEUE_TIMEOUT
+
+    # --- what the caller hears ----------------------------------------------------------------------------------
+
+    def _sound(self, call: Call, ctx: AppContext) -> None:
+        """Music takes the call off the hook, ringing does not (QUE-16)."""
+        caller = call.caller
+        if self._queue.caller_hears == "music":
+            caller.answer()
+            caller.start_play(ctx.music(self._queue.music))
+        elif caller.is_answered or caller.has_early_media:
+            caller.start_play(ctx.tones.ringback)
+        else:
+            caller.ring()
+
+    async def _announce(self, call: Call, ctx: AppContext, ticket: Ticket) -> None:
+        """Place, wait and the extra announcement, while all agents are busy (QUE-18…21)."""
+        queue = self._queue
+        if ctx.now() < self._announce_at or self._lines.is_somebody_free(ctx, queue, ticket):
+            return
+        said = self._announcements(call, ctx, ticket)
+        if said.files:
+            call.caller.stop_plays()
+            await announce(call, ctx, said)
+            self._announced += 1
+            self._sound(call, ctx)
+        self._announce_at = ctx.now() + queue.announce_every if queue.announce_every else float("inf")
+
+    def _announcements(self, call: Call, ctx: AppContext, ticket: Ticket) -> Playlist:
+        queue, language = self._queue, call.caller.party.language
+        said = Playlist(())
+        if queue.announce_position:
+            place = self._lines.place(queue, ticket)
+            prompt = "queue-next" if place == 1 else "queue-position"
+            said = _joined(said, ctx.prompts.say(prompt, number=place, language=language))
+        wait_s = self._lines.expected_wait_s(ctx, queue, ticket) if queue.announce_wait else None
+        if wait_s is not None:
+            minutes_s = round(wait_s / MINUTE_S) * MINUTE_S
+            prompt = "queue-wait" if minutes_s else "queue-wait-short"
+            said = _joined(said, ctx.prompts.say(prompt, wait=minutes_s, language=language))
+        extra = ctx.sound(queue.announcement)
+        return said if extra is None else _joined(said, Playlist((extra,)))
+
+    def _next_look_s(self, ctx: AppContext, ticket: Ticket) -> float | None:
+        """When somebody may be free, or something is to be said."""
+        times = [self._announce_at - ctx.now(), self._lines.next_change_s(ctx, self._queue, ticket)]
+        return min((each for each in times if each is not None and 0 < each < float("inf")), default=None)
+
+    def _press(self, digit: str) -> None:
+        self._pressed = (self._pressed + digit)[-1:]
+        self._queues.wake()
+
+
+def _nothing() -> None:
+    """The caller hears something else already."""
+
+
+def _is_own(cause: Cause | None) -> bool:
+    """The agent's phone refused or is gone, rather than that it rang in vain."""
+    return cause not in (None, NO_ANSWER, ANSWERED_ELSEWHERE)
+
+
+def _joined(first: Playlist, then: Playlist) -> Playlist:
+    gain_db = then.gain_db if then.files and not first.files else first.gain_db
+    return Playlist((*first.files, *then.files), gain_db=gain_db)
