@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from conf.log import call_scope
 from pbx.bridge import Bridge
 from pbx.carried import NOTHING
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
@@ -190,7 +191,8 @@ class Call:
 
     async def _run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
         try:
-            cause = await self._controlled(app)
+            with call_scope(self.id):
+                cause = await self._controlled(app)
             self._hang_up_all(cause)
             await self._until_closed()
             self.cause = cause

@@ -1,7 +1,7 @@
 """Why something ended: one table of SIP status, Q.850 cause, disposition of the call history and whether to try on.
 
 `status` is what the caller is told when the call ends before an answer. Another side's final answer becomes a cause
-by `Cause.from_status`: what concerns only our own request to that side (a challenge, an extension, a time-out) is
+by `Cause.from_refusal`: what concerns only our own request to that side (a challenge, an extension, a time-out) is
 never passed on as it came. A gateway's own Q.850 cause, in the
 Reason of its answer, is believed before the status. Q.850 values: RFC 3398 §8.2.6.1 and §7.2.4.1, ITU-T Q.850 §2.2.7.
 """
@@ -105,14 +105,10 @@ class Cause:
         return f'Q.850;cause={self.q850};text="{self.text}"'
 
     @classmethod
-    def from_status(cls, status: int) -> "Cause":
-        """What another side's final answer to our INVITE means to our caller."""
-        return _from_status(status)
-
-    @classmethod
-    def from_refusal(cls, status: int, reason: str) -> "Cause":
-        """The same with the Reason of that answer (RFC 3326 §2): the cause of a gateway says more than a status that it
-        had to choose; what a person decided (busy, declined) stands as it is."""
+    def from_refusal(cls, status: int, reason: str = "") -> "Cause":
+        """What another side's final answer to our INVITE means to our caller. `reason` is the Reason of that answer
+        (RFC 3326 §2): the cause of a gateway says more than a status that it had to choose; what a person decided
+        (busy, declined) stands as it is."""
         q850 = q850_of(reason)
         if q850 not in STATUS_OF_Q850 or status in _DECIDED:
             return _from_status(status)

@@ -6,7 +6,7 @@ queue counts as answered when one of its agents answers (QUE-31). A conference, 
 for themselves (CNF-8, VM-4).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pbx.bus import Bus
@@ -14,7 +14,6 @@ from pbx.cause import Cause, Disposition
 from pbx.events import (
     BusEvent,
     CallEnded,
-    CallEvent,
     CallLinked,
     CallStarted,
     LegAnswered,
@@ -255,15 +254,6 @@ def _disposition(attempt: _Attempt, cause: Cause) -> Disposition:
     if attempt.answered_at is not None:
         return Disposition.ANSWERED
     return Disposition.NOANSWER if cause.disposition is Disposition.ANSWERED else cause.disposition
-
-
-def fold(events: Iterable[CallEvent]) -> tuple[CdrRow, ...]:
-    """The rows of the calls that end among `events`."""
-    rows: list[CdrRow] = []
-    recorder = CdrRecorder(rows.append)
-    for event in events:
-        recorder.observe(event)
-    return tuple(rows)
 
 
 class CdrRecorder:

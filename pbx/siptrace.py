@@ -59,10 +59,6 @@ class MessageRing:
         """All that is kept, for a search that does not hold up the event loop."""
         return [Kept(*each) for each in self._ring]
 
-    @property
-    def oldest_at(self) -> float | None:
-        return self._ring[0][0] if self._ring else None
-
     def describe(self) -> dict[str, object]:
         """Live dump: what is kept, and how far back it reaches."""
         oldest = self._ring[0][0] if self._ring else self._clock.now()

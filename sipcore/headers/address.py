@@ -60,9 +60,6 @@ class NameAddr:
         """The URI when it is a sip or sips URI."""
         return self.uri if isinstance(self.uri, SipUri) else None
 
-    def with_tag(self, tag: str) -> Self:
-        return type(self)(self.uri, self.display, self.params.with_("tag", tag))
-
     def __str__(self) -> str:
         if self.display:
             return f"{quote(self.display)} <{self.uri}>{self.params}"

@@ -47,7 +47,7 @@ def test_names_are_unique_and_every_cause_has_a_q850_text() -> None:
     ],
 )
 def test_a_status_maps_to_the_q850_value_of_rfc_3398(status: int, q850: int) -> None:
-    assert Cause.from_status(status).q850 == q850
+    assert Cause.from_refusal(status).q850 == q850
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_status_maps_to_the_q850_value_of_rfc_3398(status: int, q850: int) -> 
     ],
 )
 def test_what_concerns_the_caller_is_passed_on(received: int, told: int) -> None:
-    assert Cause.from_status(received).status == told
+    assert Cause.from_refusal(received).status == told
 
 
 @pytest.mark.parametrize(("received", "told"), [(401, 403), (407, 403), (408, 480), (503, 480), (420, 500), (491, 500)])
 def test_what_concerns_only_our_own_request_is_not_passed_on(received: int, told: int) -> None:
-    assert Cause.from_status(received).status == told
+    assert Cause.from_refusal(received).status == told
 
 
 @pytest.mark.parametrize(
@@ -79,26 +79,26 @@ def test_what_concerns_only_our_own_request_is_not_passed_on(received: int, told
     [(200, cause.NORMAL), (202, cause.NORMAL), (499, cause.SERVER_ERROR), (599, cause.SERVER_ERROR)],
 )
 def test_an_unknown_status_counts_as_the_first_of_its_class(status: int, expected: Cause) -> None:
-    assert Cause.from_status(status) == expected
+    assert Cause.from_refusal(status) == expected
 
 
 @pytest.mark.parametrize("status", [0, -5, 99, 100, 700, 10**9])
 def test_a_status_of_no_class_is_a_server_error(status: int) -> None:
-    assert Cause.from_status(status) == cause.SERVER_ERROR
+    assert Cause.from_refusal(status) == cause.SERVER_ERROR
 
 
 def test_a_redirection_is_not_followed_and_counts_as_unavailable() -> None:
-    assert Cause.from_status(302).status == 480
+    assert Cause.from_refusal(302).status == 480
 
 
 @pytest.mark.parametrize("status", [486, 600, 603, 487])
 def test_busy_declined_and_cancelled_are_final_for_every_route(status: int) -> None:
-    assert not Cause.from_status(status).may_retry
+    assert not Cause.from_refusal(status).may_retry
 
 
 @pytest.mark.parametrize("status", [408, 480, 403, 404, 500, 503, 504])
 def test_a_route_that_does_not_reach_the_callee_lets_the_next_one_try(status: int) -> None:
-    assert Cause.from_status(status).may_retry
+    assert Cause.from_refusal(status).may_retry
 
 
 def test_the_reason_header_carries_q850_or_says_that_the_call_was_answered_elsewhere() -> None:
@@ -153,11 +153,11 @@ def test_a_reason_is_read_or_says_nothing(reason: str, q850: int) -> None:
 
 @pytest.mark.parametrize("status", [486, 487, 600, 603])
 def test_what_a_person_decided_is_not_overruled(status: int) -> None:
-    assert Cause.from_refusal(status, "Q.850;cause=41") == Cause.from_status(status)
+    assert Cause.from_refusal(status, "Q.850;cause=41") == Cause.from_refusal(status)
 
 
 def test_a_cause_that_nobody_knows_leaves_the_status() -> None:
-    assert Cause.from_refusal(404, "Q.850;cause=200") == Cause.from_status(404)
+    assert Cause.from_refusal(404, "Q.850;cause=200") == Cause.from_refusal(404)
 
 
 @pytest.mark.parametrize(("reason", "q850"), [("Q.850;cause=31", 31), ("", 16), ("Q.850;cause=500", 16)])

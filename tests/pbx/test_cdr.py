@@ -1,11 +1,13 @@
 """The history rows that the events of a call fold into."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from pbx import cause
 from pbx.bus import Bus
 from pbx.cause import Cause
-from pbx.cdr import CdrRecorder, fold
+from pbx.cdr import CdrRecorder
 from pbx.events import (
     BridgeEnded,
     BridgeFormed,
@@ -31,6 +33,15 @@ BORIS = Party(PartyKind.TERMINAL, "102", "Boris")
 ECHO = Party.of_application("10003246", "Echo")
 T = 1_700_000_000.0
 CALLER, CALLEE, SECOND = 1, 2, 3
+
+
+def fold(events: Iterable[CallEvent]) -> tuple[CdrRow, ...]:
+    """The rows of the calls that end among `events`."""
+    rows: list[CdrRow] = []
+    recorder = CdrRecorder(rows.append)
+    for event in events:
+        recorder.observe(event)
+    return tuple(rows)
 
 
 def started(to: Party = BORIS) -> list[CallEvent]:

@@ -18,10 +18,10 @@ from pbx.providers import Providers
 from sipcore.build import response_to
 from sipcore.flow import Flow
 from sipcore.headers import Contact
-from sipcore.ids import CountingIds
 from sipcore.locate import NextHop
 from sipcore.message import Request
 from storage.records import Office, Provider
+from tests.support.ids import CountingIds
 
 LOCAL = ("198.51.100.1", 5060)
 TELCO = Provider("telco", "provider.test", login="7495", password="Secret_1")

@@ -6,10 +6,10 @@ from sipcore.auth.client import Account, DigestClient
 from sipcore.build import new_request, response_to
 from sipcore.headers import Authorization, ProxyAuthorization
 from sipcore.headers.auth import Credentials
-from sipcore.ids import CountingIds
 from sipcore.message import Request, Response
 from sipcore.uri import SipUri
 from tests.sipcore.test_digest import proves
+from tests.support.ids import CountingIds
 
 PASSWORD = "Secret_1"
 

@@ -24,7 +24,6 @@ from sipcore.events import OfferReceived, StackEvent
 from sipcore.flow import Flow
 from sipcore.freeze import _FORMS, Machine, freeze, thaw
 from sipcore.headers import Path
-from sipcore.ids import CountingIds
 from sipcore.register.binding import Binding
 from sipcore.stack import SipStack
 from sipcore.timers import DEFAULT_TIMERS
@@ -36,6 +35,7 @@ from sipcore.transaction.server import ServerTransaction
 from sipcore.uri import SipUri, TelUri
 from tests.support.callers import Pair, ring, short
 from tests.support.fakenet import ANSWER, OFFER, Node, impaired
+from tests.support.ids import CountingIds
 from tests.support.schedule import START_S, TCP, UDP, request, response, run_out
 
 SHIFT_S = 4096.0  # a power of two: sums with it are exact

@@ -116,13 +116,6 @@ def test_addresses_of_other_schemes() -> None:
     assert PAssertedIdentity.parse('"A" <sip:1@b>') == PAssertedIdentity(SipUri("sip", "1", "b"), "A")
 
 
-def test_with_tag_adds_or_replaces_the_tag() -> None:
-    to = To.parse("<sip:a@b>")
-    assert str(to.with_tag("x1")) == "<sip:a@b>;tag=x1"
-    assert str(to.with_tag("x1").with_tag("x2")) == "<sip:a@b>;tag=x2"
-    assert type(to.with_tag("x1")) is To
-
-
 def test_kinds_do_not_compare_equal_and_hold_no_dict() -> None:
     values: set[NameAddr] = {From.parse("<sip:a@b>"), To.parse("<sip:a@b>"), To.parse("<sip:a@b>")}
     assert len(values) == 2

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcore.ids import CountingIds
 from sipcore.locate import (
     MOST_TARGETS,
     DeadTargets,
@@ -23,6 +22,7 @@ from sipcore.locate import (
     locate,
 )
 from sipcore.uri import SipUri
+from tests.support.ids import CountingIds
 
 ALL = ("UDP", "TCP", "TLS")
 Zone = Mapping[tuple[str, str], Sequence[Record]]

@@ -11,6 +11,7 @@ from sipcore.sdp.model import Direction, RtpFormat, SessionDescription
 from sipcore.sdp.negotiate import Answer, LocalMedia, make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.write import write_sdp
+from tests.support.builders import mirrored
 
 PCMU, PCMA = RtpFormat(0, "PCMU"), RtpFormat(8, "PCMA")
 G722, OPUS = RtpFormat(9, "G722"), RtpFormat(107, "opus", 48000, 2)
@@ -351,7 +352,7 @@ def test_both_sides_agree(
     seen = read_answer(offer, parse_sdp(write_sdp(answer.description)))
     assert seen is not None
     mine = answer.media
-    assert seen.direction is mine.direction.reverse
+    assert seen.direction is mirrored(mine.direction)
     assert (seen.rtcp_mux, mine.rtcp_mux) == (mux, mux)
     assert [each.encoding for each in seen.send] == [each.encoding for each in mine.receive]
     assert [each.number for each in seen.send] == [each.number for each in mine.receive]

@@ -8,8 +8,8 @@ from sipcore.dialog.profile import SessionProfile
 from sipcore.dialog.refer import LIFETIME_S, ReferSubscription, State
 from sipcore.dialog.referral import Referral
 from sipcore.errors import ParseError
-from sipcore.ids import CountingIds
 from sipcore.message import Request
+from tests.support.ids import CountingIds
 from tests.support.schedule import START_S, UDP, request, response
 
 

@@ -9,10 +9,10 @@ from sipcore.auth.client import Account, DigestClient
 from sipcore.build import response_to
 from sipcore.flow import Flow
 from sipcore.headers import Authorization, Contact
-from sipcore.ids import CountingIds
 from sipcore.message import Request
 from sipcore.register.client import Ask, ClientRegistration, Dead, Locate, RegistrationPlan, State, Step
 from sipcore.uri import SipUri
+from tests.support.ids import CountingIds
 
 LOCAL = ("198.51.100.1", 5060)
 ONE, TWO = Flow("UDP", LOCAL, ("192.0.2.1", 5060)), Flow("UDP", LOCAL, ("192.0.2.2", 5060))

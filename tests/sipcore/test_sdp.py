@@ -177,9 +177,7 @@ def test_no_address_is_needed_where_the_media_is_off() -> None:
 
 
 @pytest.mark.parametrize("direction", list(Direction))
-def test_directions_reverse_and_combine(direction: Direction) -> None:
-    assert direction.reverse.reverse is direction
-    assert (direction.reverse.sends, direction.reverse.receives) == (direction.receives, direction.sends)
+def test_a_direction_is_made_of_its_halves(direction: Direction) -> None:
     assert Direction.of(sends=direction.sends, receives=direction.receives) is direction
 
 

@@ -9,8 +9,8 @@ from sipcore.events import DocumentWanted, SubscriptionEnded
 from sipcore.flow import Flow
 from sipcore.freeze import freeze, thaw
 from sipcore.headers import Contact
-from sipcore.ids import CountingIds
 from sipcore.message import Request, Response
+from tests.support.ids import CountingIds
 from tests.support.schedule import START_S, TCP, UDP, request, response
 
 OTHER = Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.9", 5062))

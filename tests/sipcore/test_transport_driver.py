@@ -7,11 +7,11 @@ import pytest
 from sipcore.build import response_to
 from sipcore.events import RequestArrived, ResponseArrived, StackEvent
 from sipcore.flow import Flow
-from sipcore.ids import CountingIds
 from sipcore.message import Request
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.driver import SipDriver
+from tests.support.ids import CountingIds
 from tests.support.stranger import STRANGER, US, text
 from tests.support.vloop import VirtualLoop
 

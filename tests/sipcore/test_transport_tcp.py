@@ -13,7 +13,6 @@ import pytest
 from sipcore.build import response_to
 from sipcore.errors import DropReason
 from sipcore.events import RequestArrived, ResponseArrived, StackEvent
-from sipcore.ids import CountingIds
 from sipcore.message import Request
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack, StackConfig
@@ -21,6 +20,7 @@ from sipcore.transport import tcp
 from sipcore.transport.addresses import AdvertisedAddress, source_of
 from sipcore.transport.driver import SipDriver
 from sipcore.transport.tcp import TcpListener
+from tests.support.ids import CountingIds
 from tests.support.stranger import text
 
 FIRST = text(branch="z9hG4bK-1", call_id="one").encode()

@@ -8,12 +8,13 @@ import pytest
 
 from sipcore.build import response_to
 from sipcore.events import RequestArrived, StackEvent
-from sipcore.ids import MAGIC_COOKIE, CountingIds
+from sipcore.ids import MAGIC_COOKIE
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from sipcore.transport.random_ids import RandomIds
 from sipcore.transport.udp import UdpListener
+from tests.support.ids import CountingIds
 from tests.support.stranger import text
 
 

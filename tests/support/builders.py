@@ -59,8 +59,13 @@ def answer_sdp(offer: bytes, host: str, port: int, codecs: Sequence[str], *, ver
     if not audio:
         return None
     companions = [each for each in common if not each.is_audio and each.clock_rate == audio[0].clock_rate]
-    direction = described.effective_direction(described.media[0]).reverse
+    direction = mirrored(described.effective_direction(described.media[0]))
     return sdp(host, port, [*audio, *companions], direction=direction.value, version=version)
+
+
+def mirrored(direction: Direction) -> Direction:
+    """The same stream seen from the other side."""
+    return Direction.of(sends=direction.receives, receives=direction.sends)
 
 
 def described(text: bytes) -> SessionDescription:

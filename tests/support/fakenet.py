@@ -16,12 +16,12 @@ from sipcore.build import Extra, new_request
 from sipcore.dialog.session import InviteSession
 from sipcore.events import SessionEvent, StackEvent
 from sipcore.flow import Flow
-from sipcore.ids import CountingIds
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack, StackConfig
 from sipcore.timers import TimerConfig
 from sipcore.uri import parse_uri
+from tests.support.ids import CountingIds
 
 START_S = 1000.0
 DELAY_S = 0.01

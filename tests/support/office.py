@@ -43,7 +43,6 @@ from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.textbox import TextPolicy
 from sipcore.flow import Flow
-from sipcore.ids import CountingIds
 from sipcore.register.binding import RegisterPolicy
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
@@ -52,6 +51,7 @@ from storage.memory import MemoryStorage
 from storage.records import CdrRow, Office, Terminal, User
 from tests.support.builders import BASIC
 from tests.support.fakemedia import FakeEndpoint, FakeMedia
+from tests.support.ids import CountingIds
 from tests.support.prompts import keys_of, scripted_prompts
 from tests.support.ua import Phone, PhoneCall, RawPhone
 from tests.support.wire import PERFECT, Address, Datagrams, Faults, Stream, Wire

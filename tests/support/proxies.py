@@ -7,7 +7,6 @@ from sipcore.build import new_request
 from sipcore.dialog.session import InviteSession
 from sipcore.flow import Flow
 from sipcore.headers import Route
-from sipcore.ids import CountingIds
 from sipcore.message import Request, Response, Uri
 from sipcore.parse import parse_message
 from sipcore.proxy.plan import Answer, Hop, HopFailed, Plan, Verdict
@@ -16,6 +15,7 @@ from sipcore.stack_config import StackConfig
 from sipcore.uri import SipUri, parse_uri
 from tests.support.callers import Chosen, answer
 from tests.support.fakenet import OFFER, FakeNet, Node, Packet
+from tests.support.ids import CountingIds
 
 Rule = Verdict | Callable[[Request], Verdict]
 

@@ -5,10 +5,10 @@ from collections.abc import Set
 from sipcore.build import response_to
 from sipcore.events import InviteArrived, RequestArrived, StackEvent
 from sipcore.flow import Flow
-from sipcore.ids import CountingIds
 from sipcore.message import Response
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack, StackConfig
+from tests.support.ids import CountingIds
 
 US, STRANGER = ("10.0.0.1", 5060), ("10.0.0.9", 5060)
 UDP = Flow("UDP", US, STRANGER)

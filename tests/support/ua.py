@@ -26,13 +26,13 @@ from sipcore.events import (
 )
 from sipcore.flow import Flow
 from sipcore.headers import WwwAuthenticate
-from sipcore.ids import CountingIds
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.driver import SipDriver
 from sipcore.uri import SipUri
 from tests.support.builders import BASIC, answer_sdp, sdp
+from tests.support.ids import CountingIds
 from tests.support.wire import Address, Datagrams, Wire
 
 PATIENCE_S = 700.0  # longer than the longest ringing
