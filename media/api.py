@@ -34,6 +34,15 @@ class HostPort:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Passes(StrEnum):
+    """What of an endpoint goes over to another as it comes: NOTHING is that of sound. RTP: pictures and text, in our
+    numbering, with what their receiver asks of their sender. DATAGRAMS: any, as UDPTL."""
+
+    NOTHING = "nothing"
+    RTP = "rtp"
+    DATAGRAMS = "datagrams"
+
+
 class Direction(StrEnum):
     """Media direction seen from Zvon (RFC 3264 §5.1)."""
 
@@ -103,7 +112,8 @@ class StreamSpec:
     the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
-    `rtcp_xr`: the peer wants VoIP Metrics (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
+    `feedback`: what a sender of pictures can be asked for: "pli", "fir", "nack". `rtcp_xr`: the peer wants VoIP Metrics
+    (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
     With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
     """
 
@@ -119,6 +129,7 @@ class StreamSpec:
     ice: IceSpec | None = None
     rtcp_xr: bool = False
     silence_s: float = 0.0
+    feedback: tuple[str, ...] = ()
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------
@@ -174,7 +185,8 @@ class CreateEndpoint:
     """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`.
 
     Endpoints that shall meet in a room need one media worker: those made by one `execute` are on one, and so are
-    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one.
+    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one. `beside`: an endpoint
+    of the same party, whose sound and pictures go together.
     """
 
     endpoint: EndpointId
@@ -183,6 +195,8 @@ class CreateEndpoint:
     group: int = 0
     handshake: bool = False
     port: int = 0
+    passes: Passes = Passes.NOTHING
+    beside: EndpointId = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +228,15 @@ class JoinRoom:
 
     room: RoomId
     endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """What arrives at either of two endpoints leaves at the other, until one of them is destroyed. Both pass the same,
+    and are on one worker."""
+
+    endpoint: EndpointId
+    other: EndpointId
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +333,7 @@ Command = (
     | ConfigureEndpoint
     | MeasureEndpoint
     | DestroyEndpoint
+    | PassOn
     | JoinRoom
     | LeaveRoom
     | SetEcho

@@ -13,7 +13,7 @@ from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close
 from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CONFIGURE, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, SPEAK, STOP, STOPPED, TAP,
+    ADD, ADJUST, AIM, CONFIGURE, DATAGRAMS, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, SPEAK, STOP, STOPPED, TAP,
     UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, Speaker,
 )
 from media.rtp.address cimport same_address
@@ -116,7 +116,7 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     cdef Slot *last
     cdef Event *freed
     end_measures(slot)
-    if slot.configured and (slot.out.packets or slot.rtcp_sent):
+    if slot.configured and slot.passes != DATAGRAMS and (slot.out.packets or slot.rtcp_sent):
         send_report(shard, slot, True, now_ns)
     if slot.player != NULL:
         end_player(shard, slot, STOPPED)

@@ -31,4 +31,5 @@ NAMES = (
     "handshake_flood",
     "recorder_behind",
     "ssrc_collision",
+    "feedback_flood",
 )

@@ -49,6 +49,8 @@ from media.rtp.reception cimport reception_total_lost
 from media.srtp.cipher cimport CipherBox
 
 RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
+PICTURE_BUFFER = 524288  # a whole picture comes at once
+PICTURE_DSCP = 34        # AF41 (RFC 4594 §4.3)
 
 _alive = weakref.WeakSet()
 
@@ -126,9 +128,9 @@ cdef dict measured_of(const Slot *slot, uint32_t intervals):
     return found
 
 
-cdef int open_socket(const Address *address, int dscp) except -1:
+cdef int open_socket(const Address *address, int dscp, int size) except -1:
     """A bound UDP socket; OSError says why not."""
-    cdef int one = 1, tos = dscp << 2, size = RECEIVE_BUFFER
+    cdef int one = 1, tos = dscp << 2
     cdef int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if fd < 0:
         raise OSError(errno, os.strerror(errno))
@@ -244,21 +246,27 @@ cdef class ShardThread:
         """Too many commands wait for the engine."""
         return self.shard.command_count >= MAX_COMMANDS
 
-    def open(self, str host, int port, bint demux=False):
-        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events."""
+    def open(self, str host, int port, bint demux=False, int passes=0, Handle beside=None):
+        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events. `passes`: 1
+        RTP, 2 any datagrams go over to another endpoint as they come. `beside`: an endpoint of the same party."""
         cdef Address address
         cdef Handle handle = Handle.__new__(Handle)
-        cdef int rtp, rtcp
+        cdef int rtp, rtcp, dscp = self.dscp, size = RECEIVE_BUFFER
+        if passes:
+            dscp, size = min(dscp, PICTURE_DSCP), PICTURE_BUFFER
         read_address(host, port, &address)
-        rtp = open_socket(&address, self.dscp)
+        rtp = open_socket(&address, dscp, size)
         address.v4.sin_port = htons(<uint16_t>(port + 1))
         try:
-            rtcp = open_socket(&address, self.dscp)
+            rtcp = open_socket(&address, dscp, size)
         except OSError:
             close(rtp)
             raise
         self._make_slot(handle, rtp, rtcp)
         handle.slot.demux = demux
+        handle.slot.passes = passes
+        if beside is not None:
+            memcpy(handle.slot.cname, beside.slot.cname, CNAME_SIZE)   # sound and picture go together by it
         handle.port = port
         self._push(ADD, handle, NULL, 0, None)
         # Only after the command, so that whoever is woken by the first packet finds it.
@@ -293,10 +301,11 @@ cdef class ShardThread:
         return 0
 
     def configure(
-        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s
+        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s,
+        int takes=0,
     ):
         """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
-        pinned by ICE, 32 reachable, 64 wants VoIP Metrics."""
+        pinned by ICE, 32 reachable, 64 wants VoIP Metrics. `takes`: 1 PLI, 2 FIR, 4 NACK."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
         if config == NULL:
             raise MemoryError()
@@ -318,6 +327,7 @@ cdef class ShardThread:
         config.reachable = flags >> 5 & 1
         config.extended = flags >> 6 & 1
         config.ptime_ms = ptime_ms
+        config.takes = takes
         config.silence_ns = <int64_t>(silence_s * 1e9)
         self._push(CONFIGURE, handle, config, 0, None)
 

@@ -17,6 +17,7 @@ from media.api import (
     JoinRoom,
     LeaveRoom,
     MediaEvent,
+    PassOn,
     Play,
     PlayEnded,
     PlayId,
@@ -30,7 +31,7 @@ from media.api import (
 )
 
 Purpose = type[Command]
-LASTING: frozenset[Purpose] = frozenset({ConfigureEndpoint, JoinRoom, SetEcho, Play, StartRecording})
+LASTING: frozenset[Purpose] = frozenset({ConfigureEndpoint, PassOn, JoinRoom, SetEcho, Play, StartRecording})
 
 
 class Journal:

@@ -29,6 +29,7 @@ from media.api import (
     MeasureEndpoint,
     MediaEvent,
     MediaSilent,
+    PassOn,
     PauseRecording,
     Play,
     PlayEnded,
@@ -138,6 +139,7 @@ _COMMANDS: _Tagged[Any] = _Tagged(
     PauseRecording,
     StopRecording,
     MeasureEndpoint,
+    PassOn,
 )
 _REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused, StreamReport)
 _EVENTS: _Tagged[MediaEvent] = _Tagged(
