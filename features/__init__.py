@@ -23,7 +23,9 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
-from pbx.api import BARRED, Apps, Group, Ivr, Queue, Terminal
+from features.voicemail import Voicemail
+from features.voicemail_visit import ListenToMessages
+from pbx.api import BARRED, COMMON, Apps, Group, Ivr, Queue, Terminal
 
 
 def make_apps() -> Apps:
@@ -45,7 +47,13 @@ def make_apps() -> Apps:
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),
         },
-        services={BARRED: Barred(), "hangup": HangUp(), "busy": Busy(), "did2user": DidToUser()},
+        services={
+            BARRED: Barred(),
+            "hangup": HangUp(),
+            "busy": Busy(),
+            "did2user": DidToUser(),
+            COMMON: Voicemail(),
+        },
         codes={
             "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),
@@ -55,6 +63,7 @@ def make_apps() -> Apps:
             "agent_login": lambda rest: AgentLogin(rest, is_in=True),
             "agent_logout": lambda rest: AgentLogin(rest, is_in=False),
             "agent_pause": AgentPause,
+            "voicemail": ListenToMessages,
         },
         claims=(lot.claim,),
         observers=(codes, queues),

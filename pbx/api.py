@@ -40,13 +40,27 @@ from pbx.control.messages import AgentView, QueueView, WaitingView
 from pbx.dial import DialOutcome, Ringing
 from pbx.events import BridgeEnded, BridgeFormed, BusEvent, CallEnded, LegEnded, RegistrationChanged
 from pbx.leg import Leg
+from pbx.mailbox_settings import TRIES as PIN_TRIES
+from pbx.mailbox_settings import is_weak
+from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.states import States
 from pbx.tones import CountryTones
-from storage.records import CALL_CODES, Features, Group, Ivr, Office, Queue, Terminal, User
+from storage.records import (
+    CALL_CODES,
+    Features,
+    Group,
+    Ivr,
+    Office,
+    Queue,
+    Terminal,
+    User,
+    VoicemailBox,
+    VoiceMessage,
+)
 
 
 class AppContext(Protocol):
@@ -67,6 +81,10 @@ class AppContext(Protocol):
     @property
     def bus(self) -> Bus:
         """Tells what happens; what a feature has to tell is published there too."""
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        """Voice messages, and what owners of mailboxes have set by phone."""
 
     @property
     def prompts(self) -> Prompts:
@@ -163,9 +181,12 @@ __all__ = [
     "BARRED",
     "BUSY",
     "CALL_CODES",
+    "COMMON",
     "DECLINED",
     "FORBIDDEN",
+    "HEARD",
     "LOOP",
+    "NEW",
     "NORMAL",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
@@ -173,9 +194,12 @@ __all__ = [
     "NO_AGENT",
     "NO_ANSWER",
     "PEER_BUSY",
+    "PIN_TRIES",
     "PLAYED",
     "QUEUE_TIMEOUT",
+    "SAVED",
     "SERVER_ERROR",
+    "SHORTEST_S",
     "TIMEOUT",
     "UNAVAILABLE",
     "AgentView",
@@ -201,6 +225,7 @@ __all__ = [
     "Ivr",
     "Leg",
     "LegEnded",
+    "Mailboxes",
     "MediaRefused",
     "Next",
     "Observer",
@@ -220,8 +245,13 @@ __all__ = [
     "Terminal",
     "ToneSource",
     "User",
+    "VoiceMessage",
+    "VoicemailBox",
     "WaitingView",
     "Wanted",
     "Why",
+    "box_for",
     "collect",
+    "is_weak",
+    "own_box",
 ]
