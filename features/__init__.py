@@ -23,9 +23,7 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
-from features.voicemail import Voicemail
-from features.voicemail_visit import ListenToMessages
-from pbx.api import BARRED, COMMON, Apps, Group, Ivr, Queue, Terminal
+from pbx.api import BARRED, Apps, Group, Ivr, Queue, Terminal
 
 
 def make_apps() -> Apps:
@@ -47,13 +45,7 @@ def make_apps() -> Apps:
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),
         },
-        services={
-            BARRED: Barred(),
-            "hangup": HangUp(),
-            "busy": Busy(),
-            "did2user": DidToUser(),
-            COMMON: Voicemail(),
-        },
+        services={BARRED: Barred(), "hangup": HangUp(), "busy": Busy(), "did2user": DidToUser()},
         codes={
             "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),
@@ -63,7 +55,6 @@ def make_apps() -> Apps:
             "agent_login": lambda rest: AgentLogin(rest, is_in=True),
             "agent_logout": lambda rest: AgentLogin(rest, is_in=False),
             "agent_pause": AgentPause,
-            "voicemail": ListenToMessages,
         },
         claims=(lot.claim,),
         observers=(codes, queues),

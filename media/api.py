@@ -21,6 +21,7 @@ EndpointId = int
 RoomId = int
 PlayId = int
 RecordingId = int
+WHOLE_ROOM: EndpointId = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,6 @@ class HostPort:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class Passes(StrEnum):
-    """What of an endpoint goes over to another as it comes: NOTHING is that of sound. RTP: pictures and text, in our
-    numbering, with what their receiver asks of their sender. DATAGRAMS: any, as UDPTL."""
-
-    NOTHING = "nothing"
-    RTP = "rtp"
-    DATAGRAMS = "datagrams"
 
 
 class Direction(StrEnum):
@@ -112,8 +104,7 @@ class StreamSpec:
     the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
-    `feedback`: what a sender of pictures can be asked for: "pli", "fir", "nack". `rtcp_xr`: the peer wants VoIP Metrics
-    (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
+    `rtcp_xr`: the peer wants VoIP Metrics (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
     With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
     """
 
@@ -129,7 +120,6 @@ class StreamSpec:
     ice: IceSpec | None = None
     rtcp_xr: bool = False
     silence_s: float = 0.0
-    feedback: tuple[str, ...] = ()
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------
@@ -185,8 +175,7 @@ class CreateEndpoint:
     """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`.
 
     Endpoints that shall meet in a room need one media worker: those made by one `execute` are on one, and so are
-    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one. `beside`: an endpoint
-    of the same party, whose sound and pictures go together.
+    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one.
     """
 
     endpoint: EndpointId
@@ -195,8 +184,6 @@ class CreateEndpoint:
     group: int = 0
     handshake: bool = False
     port: int = 0
-    passes: Passes = Passes.NOTHING
-    beside: EndpointId = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,24 +211,50 @@ class DestroyEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class JoinRoom:
-    """Put an endpoint into a room (left implicitly when it is in another); a room exists while it has members."""
+    """Put an endpoint into a room (left implicitly when it is in another), as one of any number; a room exists while it
+    has members. Each hears all others: two as directly as possible, more are mixed.
+
+    `talks`: the others hear it, `hears`: it hears them; told once more for the room where it is, they change.
+    `tells`: `TalkStarted` and `TalkStopped` of it are wanted, for which the room is mixed.
+    """
 
     room: RoomId
     endpoint: EndpointId
-
-
-@dataclass(frozen=True, slots=True)
-class PassOn:
-    """What arrives at either of two endpoints leaves at the other, until one of them is destroyed. Both pass the same,
-    and are on one worker."""
-
-    endpoint: EndpointId
-    other: EndpointId
+    talks: bool = True
+    hears: bool = True
+    tells: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveRoom:
     endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
+class SetGain:
+    """How loud the member `sink` of a room hears the member `source`: 0 is unchanged, -inf not at all. Forgotten when
+    one of them leaves."""
+
+    room: RoomId
+    source: EndpointId
+    sink: EndpointId
+    gain_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlayToRoom:
+    """Play to everybody who is in the room, while they go on talking. Ends with `RoomPlayEnded`, at the latest with the
+    room; a new one ends the one before."""
+
+    room: RoomId
+    play: PlayId
+    source: PlaySource
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayToRoom:
+    room: RoomId
+    play: PlayId
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +315,18 @@ class StartRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRoom:
+    """Record all that is said in a room, whoever is in it, into one file; it ends with the room. Otherwise as
+    `StartRecording`; its events, and the commands that pause and stop it, have the endpoint `WHOLE_ROOM`."""
+
+    room: RoomId
+    recording: RecordingId
+    path: str
+    format: str = "wav"
+    max_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PauseRecording:
     """What is said while it is paused is left out of the file."""
 
@@ -328,12 +353,12 @@ class SendDigits:
     gap_ms: int = 60
 
 
-Command = (
+RoomCommand = SetGain | PlayToRoom | StopPlayToRoom | RecordRoom
+EndpointCommand = (
     CreateEndpoint
     | ConfigureEndpoint
     | MeasureEndpoint
     | DestroyEndpoint
-    | PassOn
     | JoinRoom
     | LeaveRoom
     | SetEcho
@@ -345,6 +370,7 @@ Command = (
     | StopRecording
     | SendDigits
 )
+Command = EndpointCommand | RoomCommand
 
 
 # --- replies -------------------------------------------------------------------------------------------------------
@@ -394,6 +420,29 @@ class PlayEnded:
     endpoint: EndpointId
     play: PlayId
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPlayEnded:
+    """`reason` as of `PlayEnded`."""
+
+    room: RoomId
+    play: PlayId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkStarted:
+    """The peer has begun to talk, 60 ms ago."""
+
+    endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
+class TalkStopped:
+    """The peer has been quiet for half a second, or may not talk any more."""
+
+    endpoint: EndpointId
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +523,9 @@ class EngineFailed:
 MediaEvent = (
     DigitReceived
     | PlayEnded
+    | RoomPlayEnded
+    | TalkStarted
+    | TalkStopped
     | RecordingStarted
     | RecordingEnded
     | SourceLearned

@@ -40,27 +40,13 @@ from pbx.control.messages import AgentView, QueueView, WaitingView
 from pbx.dial import DialOutcome, Ringing
 from pbx.events import BridgeEnded, BridgeFormed, BusEvent, CallEnded, LegEnded, RegistrationChanged
 from pbx.leg import Leg
-from pbx.mailbox_settings import TRIES as PIN_TRIES
-from pbx.mailbox_settings import is_weak
-from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.states import States
 from pbx.tones import CountryTones
-from storage.records import (
-    CALL_CODES,
-    Features,
-    Group,
-    Ivr,
-    Office,
-    Queue,
-    Terminal,
-    User,
-    VoicemailBox,
-    VoiceMessage,
-)
+from storage.records import CALL_CODES, Features, Group, Ivr, Office, Queue, Terminal, User
 
 
 class AppContext(Protocol):
@@ -81,10 +67,6 @@ class AppContext(Protocol):
     @property
     def bus(self) -> Bus:
         """Tells what happens; what a feature has to tell is published there too."""
-
-    @property
-    def mailboxes(self) -> Mailboxes:
-        """Voice messages, and what owners of mailboxes have set by phone."""
 
     @property
     def prompts(self) -> Prompts:
@@ -181,12 +163,9 @@ __all__ = [
     "BARRED",
     "BUSY",
     "CALL_CODES",
-    "COMMON",
     "DECLINED",
     "FORBIDDEN",
-    "HEARD",
     "LOOP",
-    "NEW",
     "NORMAL",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
@@ -194,12 +173,9 @@ __all__ = [
     "NO_AGENT",
     "NO_ANSWER",
     "PEER_BUSY",
-    "PIN_TRIES",
     "PLAYED",
     "QUEUE_TIMEOUT",
-    "SAVED",
     "SERVER_ERROR",
-    "SHORTEST_S",
     "TIMEOUT",
     "UNAVAILABLE",
     "AgentView",
@@ -225,7 +201,6 @@ __all__ = [
     "Ivr",
     "Leg",
     "LegEnded",
-    "Mailboxes",
     "MediaRefused",
     "Next",
     "Observer",
@@ -245,13 +220,8 @@ __all__ = [
     "Terminal",
     "ToneSource",
     "User",
-    "VoiceMessage",
-    "VoicemailBox",
     "WaitingView",
     "Wanted",
     "Why",
-    "box_for",
     "collect",
-    "is_weak",
-    "own_box",
 ]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pbx.cause import Cause
 from pbx.party import Party
 from pbx.quality import Measured
-from storage.records import StoredRecording, VoiceMessage
+from storage.records import StoredRecording
 
 CallId = str
 LegId = int
@@ -212,25 +212,6 @@ class MessagesChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceMessageLeft:
-    """A message is in a mailbox; `call` may have ended before."""
-
-    at: float
-    call: CallId
-    message: VoiceMessage
-
-
-@dataclass(frozen=True, slots=True)
-class MailSent:
-    """A mail server has taken a letter; `attachment` is the file that went with it, below the data folder."""
-
-    at: float
-    kind: str
-    recipient: str
-    attachment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ProviderChanged:
     """A line to a provider works, or does not; `error` is a sentence that says why not."""
 
@@ -269,8 +250,6 @@ BusEvent = (
     | RecordingEnded
     | RegistrationChanged
     | MessagesChanged
-    | VoiceMessageLeft
-    | MailSent
     | PresencePublished
     | ProviderChanged
 )

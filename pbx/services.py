@@ -18,6 +18,7 @@ from media.api import (
     PlayEnded,
     RecordingEnded,
     RecordingStarted,
+    RoomPlayEnded,
     SourceLearned,
     StreamReport,
 )
@@ -83,6 +84,8 @@ class Services:
         if isinstance(event, RecordingStarted | RecordingEnded):
             self._recording_event(event)
             return
+        if isinstance(event, RoomPlayEnded):
+            return  # of no leg; bridges play to their members one by one
         leg = self.legs.get(event.endpoint)
         if leg is None:
             return

@@ -3,18 +3,20 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
+from media.engine.busy cimport add_busy, leave_busy
 from media.engine.measuring cimport end_measures
+from media.engine.mixed cimport end_room_player, open_room, set_gain, set_role, set_voice
 from media.engine.outbox cimport new_event, released
 from media.engine.playing cimport adjust_player
-from media.engine.pressing cimport queue_digits
+from media.engine.pressing cimport let_go, queue_digits
 from media.engine.sealing cimport set_opener, set_sealer, stop_ciphers
 from media.engine.speaking cimport begin_feed, end_player
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
-from media.engine.relay cimport add_busy
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CONFIGURE, DATAGRAMS, DIGITS, ECHO, FREED, LINK, OPENER, PLAY, REMOVE, SEALER, SPEAK, STOP, STOPPED, TAP,
-    UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot, Speaker,
+    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGITS, ECHO, FREED, GAIN, LINK, OPENER, OPEN_ROOM, PLAY, PLAY_TO_ROOM,
+    REMOVE, ROLE, SEALER, SPEAK, STOP, STOP_IN_ROOM, STOPPED, TAP, TAP_ROOM, UNLINK, VOICE, Adjustment, Command, Config,
+    Event, Player, Room, Route, Shard, Slot, Speaker, Voice,
 )
 from media.rtp.address cimport same_address
 from media.rtp.latching cimport latch_aim, latch_configure
@@ -64,12 +66,19 @@ cdef inline void configure(Slot *slot, const Config *config, int64_t now_ns) noe
     latch_configure(&slot.latch, &config.remote, config.allowed, config.allowed_count, now_ns)
     slot.config = config[0]
     slot.configured = True
+    if slot.audio_type < 0 or config.entry[slot.audio_type] == 0:
+        slot.audio_type = config.audio_type
     if not expects_same:
         slot.heard_ns = now_ns
 
 
 cdef inline void unlink(Slot *slot) noexcept nogil:
     if slot.peer != NULL:
+        if slot.presses:
+            let_go(slot.peer, 0)
+        if slot.peer.presses:
+            let_go(slot, 0)
+        slot.presses = slot.peer.presses = False
         slot.peer.peer = NULL
         slot.peer = NULL
 
@@ -95,20 +104,30 @@ cdef inline void play(Shard *shard, Slot *slot, Player *player) noexcept nogil:
 
 cdef inline void set_speaker(Shard *shard, Slot *slot, Speaker *speaker) noexcept nogil:
     """What is made is sent in another codec, or in other packets, from now on."""
-    released(shard, slot, slot.speaker)
+    released(shard, slot.speaker)
     slot.speaker = speaker
     begin_feed(shard, slot)
 
 
-cdef inline void leave_busy(Shard *shard, Slot *slot) noexcept nogil:
-    cdef Slot *last
-    if slot.busy_index < 0:
-        return
-    shard.busy_count -= 1
-    last = shard.busy[shard.busy_count]
-    shard.busy[slot.busy_index] = last
-    last.busy_index = slot.busy_index
-    slot.busy_index = -1
+cdef inline void set_room_player(Shard *shard, Room *room, Player *player) noexcept nogil:
+    if room.player != NULL:
+        end_room_player(shard, room, STOPPED)
+    room.player = player
+
+
+cdef inline void apply_room_command(Shard *shard, const Command *command) noexcept nogil:
+    cdef Room *room = <Room *>command.memory
+    if command.kind == OPEN_ROOM:
+        open_room(shard, room)
+    elif command.kind == CLOSE_ROOM:
+        room.closed = True   # it goes when the last voice has faded out
+    elif command.kind == TAP_ROOM:
+        room.tap = <unsigned int>command.number
+    elif command.kind == PLAY_TO_ROOM:
+        set_room_player(shard, room, <Player *>command.data)
+    elif command.kind == STOP_IN_ROOM:
+        if room.player != NULL and room.player.number == command.number:
+            end_room_player(shard, room, STOPPED)
 
 
 cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
@@ -116,11 +135,14 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     cdef Slot *last
     cdef Event *freed
     end_measures(slot)
-    if slot.configured and slot.passes != DATAGRAMS and (slot.out.packets or slot.rtcp_sent):
+    if slot.configured and (slot.out.packets or slot.rtcp_sent):
         send_report(shard, slot, True, now_ns)
     if slot.player != NULL:
         end_player(shard, slot, STOPPED)
     stop_ciphers(shard, slot)
+    set_voice(shard, slot, NULL)
+    released(shard, slot.speaker)
+    slot.speaker = NULL
     unlink(slot)
     leave_busy(shard, slot)
     close(slot.rtp_fd)
@@ -130,7 +152,7 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     last = shard.slots[shard.count]
     shard.slots[slot.index] = last
     last.index = slot.index
-    freed = new_event(slot, FREED, 0, 0)
+    freed = new_event(slot.serial, FREED, 0, 0)
     if freed != NULL:
         freed.next = shard.freed
         shard.freed = freed
@@ -149,7 +171,13 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
     elif command.kind == ECHO:
         slot.echo = command.number != 0
     elif command.kind == SPEAK:
-        set_speaker(shard, slot, <Speaker *>command.number)
+        set_speaker(shard, slot, <Speaker *>command.memory)
+    elif command.kind == VOICE:
+        set_voice(shard, slot, <Voice *>command.memory)
+    elif command.kind == ROLE:
+        set_role(shard, slot, <int>command.number)
+    elif command.kind == GAIN:
+        set_gain(command.other, slot, command.gain)
     elif command.kind == PLAY:
         play(shard, slot, <Player *>command.data)
     elif command.kind == STOP:
@@ -164,13 +192,15 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
         queue_digits(slot, command.digits, command.count, command.duration_ms, command.gap_ms)
         add_busy(shard, slot)
     elif command.kind == OPENER:
-        set_opener(shard, slot, <Cipher *>command.number, now_ns)
+        set_opener(shard, slot, <Cipher *>command.memory, now_ns)
     elif command.kind == SEALER:
-        set_sealer(shard, slot, <Cipher *>command.number)
+        set_sealer(shard, slot, <Cipher *>command.memory)
     elif command.kind == AIM:
         latch_aim(&slot.latch, <const Address *>command.data)
     elif command.kind == REMOVE:
         remove_slot(shard, slot, now_ns)
+    else:
+        apply_room_command(shard, command)
 
 
 cdef inline void free_command(Command *command) noexcept nogil:

@@ -8,10 +8,10 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from media.api import (
+    WHOLE_ROOM,
     AdjustPlay,
     Command,
     ConfigureEndpoint,
@@ -26,46 +26,39 @@ from media.api import (
     LeaveRoom,
     MeasureEndpoint,
     MediaEvent,
-    Passes,
-    PassOn,
     PauseRecording,
     Play,
+    PlayToRoom,
     RecordingEnded,
+    RecordRoom,
     Refused,
     Reply,
-    RoomId,
     SendDigits,
     SetEcho,
+    SetGain,
     StartRecording,
     StopPlay,
+    StopPlayToRoom,
     StopRecording,
     StreamSpec,
 )
 from media.config import EngineConfig
+from media.engine.announcements import Announcements
 from media.engine.clock import late_percentile_us
 from media.engine.handshakes import Handshakes
 from media.engine.notices import Notices, report_of
 from media.engine.plays import Plays
 from media.engine.reasons import NAMES
 from media.engine.recordings import Recordings, endpoints_of
+from media.engine.rooms import Rooms
 from media.engine.shard import Handle, ShardThread
 from media.engine.speaking import adapt_speaker
-from media.engine.strategy import MAX_MEMBERS, Profile, passed_table, route_table
-from media.engine.streams import (
-    Refusal,
-    Stream,
-    check_address,
-    check_digits,
-    check_spec,
-    flags,
-    permitted,
-    rtcp_target,
-    takes,
-)
+from media.engine.strategy import Profile
+from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
+from media.files.sounds import SoundCache
 from media.rtp.ports import PortQueue
 
 DONE = Done()
-PASSES = tuple(Passes)  # as the engine thread counts them
 
 
 class Control:
@@ -75,12 +68,16 @@ class Control:
         self._config = config
         self._shard = ShardThread(config.idle_s, config.dscp)
         self._handshakes = Handshakes(self._shard)
-        self._plays = Plays(self._shard, self._tell)
-        self._recordings = Recordings(self._shard, self._tell)
+        self._sounds = SoundCache()
+        self._plays = Plays(self._shard, self._sounds, self._tell)
+        self._rooms = Rooms(self._shard)
+        self._announcements = Announcements(self._shard, self._rooms, self._sounds, self._tell)
+        self._recordings = Recordings(self._shard, self._rooms, self._tell)
         self._streams: dict[EndpointId, Stream] = {}
-        self._rooms: dict[RoomId, list[Stream]] = {}
         self._ports: dict[str, PortQueue] = {}
-        self._notices = Notices(self._give_back_port, self._plays.ended, self._handshakes.receive)
+        self._notices = Notices(
+            self._give_back_port, self._plays.ended, self._handshakes.receive, self._sends, self._announcements.ended
+        )
         self._own_events: deque[MediaEvent] = deque()
 
     def apply(self, commands: Iterable[Command]) -> list[Reply]:
@@ -94,6 +91,7 @@ class Control:
         """Everything that has happened since the last time, in order."""
         drained = self._shard.drain()
         self._plays.start_loaded()
+        self._announcements.start_loaded()
         own = [self._own_events.popleft() for _ in range(len(self._own_events))]
         for over in own:
             if isinstance(over, RecordingEnded):
@@ -123,11 +121,10 @@ class Control:
 
     def close(self) -> None:
         """Stop the engine and close every socket; nothing is reported any more."""
-        self._plays.close()
+        self._sounds.close()
         self._shard.close()
         self._recordings.close()
         self._streams.clear()
-        self._rooms.clear()
 
     def _apply_one(self, command: Command) -> Reply:
         if self._shard.overloaded:
@@ -149,16 +146,9 @@ class Control:
         if command.endpoint in self._streams:
             raise Refusal(f"Endpoint {command.endpoint} exists already.")
         check_address(command.host)
-        profile = check_spec(command.spec, command.host, command.passes) if command.spec else None
-        beside = self._streams.get(command.beside)
-        opener = partial(
-            self._shard.open,
-            demux=command.handshake,
-            passes=PASSES.index(command.passes),
-            beside=beside.handle if beside is not None else None,
-        )
-        handle = self._open(command.host, command.port, opener)
-        stream = Stream(command.endpoint, command.host, handle, passes=command.passes)
+        profile = check_spec(command.spec, command.host) if command.spec else None
+        handle = self._open(command.host, command.port, demux=command.handshake)
+        stream = Stream(command.endpoint, command.host, handle)
         self._streams[command.endpoint] = stream
         self._notices.streams[handle.serial] = stream
         fingerprint = self._handshakes.add(stream) if command.handshake else ""
@@ -167,7 +157,7 @@ class Control:
         rtp = HostPort(command.host, handle.port)
         return EndpointCreated(command.endpoint, rtp, handle.port + 1, handle.ssrc, fingerprint=fingerprint)
 
-    def _open(self, host: str, wanted: int, opener: Callable[[str, int], Handle]) -> Handle:
+    def _open(self, host: str, wanted: int, *, demux: bool) -> Handle:
         """The first pair of the queue that nobody else has, or the one that is wanted."""
         queue = self._ports.get(host)
         if queue is None:
@@ -179,7 +169,7 @@ class Control:
             raise Refusal(f"RTP port {wanted} of {host} is in use or not of our range.")
         while (port := wanted or queue.take(now)) is not None:
             try:
-                return opener(host, port)
+                return self._shard.open(host, port, demux)
             except OSError as error:
                 queue.give_back(port, now)
                 if wanted or error.errno != errno.EADDRINUSE:
@@ -193,15 +183,16 @@ class Control:
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
-        self._apply_spec(stream, command.spec, check_spec(command.spec, stream.host, stream.passes))
+        self._apply_spec(stream, command.spec, check_spec(command.spec, stream.host))
         return DONE
 
     def _apply_spec(self, stream: Stream, spec: StreamSpec, profile: Profile) -> None:
         self._handshakes.check(stream, spec)
-        before, stream.spec, stream.profile = stream.profile, spec, profile
+        before, ptime_ms = stream.profile, stream.spec and stream.spec.ptime_ms
+        stream.spec, stream.profile = spec, profile
         if spec.crypto:
             stream.keys.apply(self._shard, stream.handle, spec.crypto)
-        if stream.plays:
+        if stream.plays or stream.voicing is not None:
             adapt_speaker(self._shard, stream)
         self._shard.configure(
             stream.handle,
@@ -212,36 +203,18 @@ class Control:
             flags(spec),
             spec.ptime_ms,
             spec.silence_s,
-            takes(spec),
         )
         self._handshakes.configure(stream, spec)
+        if before is not profile or ptime_ms != spec.ptime_ms:
+            self._rooms.configured(stream)
         if before is not profile:
-            self._link(stream)
-            self._link_partner(stream)
             self._recordings.configured(stream)
 
-    def _pass_on(self, command: PassOn) -> Reply:
-        stream, other = self._stream(command.endpoint), self._stream(command.other)
-        if stream.passes is not other.passes or stream.passes is Passes.NOTHING or stream is other:
-            raise Refusal(f"Endpoints {command.endpoint} and {command.other} cannot be passed on to each other.")
-        for each in (stream, other):
-            self._part(each)
-        stream.partner, other.partner = other, stream
-        self._link_partner(stream)
-        return DONE
-
-    def _link_partner(self, stream: Stream) -> None:
-        """Choose how payload types go over, once both know what they speak."""
-        other = stream.partner
-        if other is not None and stream.profile and other.profile:
-            there, back = passed_table(stream.profile, other.profile), passed_table(other.profile, stream.profile)
-            self._shard.link(stream.handle, other.handle, there, back)
-
-    def _part(self, stream: Stream) -> None:
-        if stream.partner is not None:
-            stream.partner.partner = None
-            stream.partner = None
-            self._shard.unlink(stream.handle)
+    def _sends(self, stream: Stream, number: int) -> None:
+        """The peer has begun to send audio of another payload type."""
+        if not stream.is_gone:
+            stream.sends = number
+            self._rooms.configured(stream)
 
     def _measure(self, command: MeasureEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
@@ -249,8 +222,7 @@ class Control:
 
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
-        self._leave_room(stream)
-        self._part(stream)
+        self._rooms.leave(stream)
         self._plays.forget_loading(stream)
         self._recordings.gone(stream)
         stream.is_gone = True
@@ -262,43 +234,24 @@ class Control:
     # --- rooms ------------------------------------------------------------------------------------------------------
 
     def _join(self, command: JoinRoom) -> Reply:
-        stream = self._stream(command.endpoint)
-        if stream.room == command.room:
-            return DONE
-        members = self._rooms.get(command.room, [])
-        if len(members) >= MAX_MEMBERS:
-            raise Refusal(f"Room {command.room} is full: it has {len(members)} members.")
-        self._leave_room(stream)
-        self._rooms.setdefault(command.room, []).append(stream)
-        stream.room = command.room
-        self._link(stream)
+        self._rooms.join(self._stream(command.endpoint), command)
         return DONE
 
     def _leave(self, command: LeaveRoom) -> Reply:
-        self._leave_room(self._stream(command.endpoint))
+        self._rooms.leave(self._stream(command.endpoint))
         return DONE
 
-    def _leave_room(self, stream: Stream) -> None:
-        if stream.room is None:
-            return
-        members = self._rooms[stream.room]
-        members.remove(stream)
-        if members:
-            self._shard.unlink(stream.handle)
-        else:
-            del self._rooms[stream.room]
-        stream.room = None
+    def _gain(self, command: SetGain) -> Reply:
+        self._rooms.set_gain(command)
+        return DONE
 
-    def _link(self, stream: Stream) -> None:
-        """Choose the routes of the room again, once both members know what they speak."""
-        members = self._rooms[stream.room] if stream.room is not None else []
-        if len(members) < MAX_MEMBERS:
-            return
-        first, second = members
-        if first.profile and second.profile:
-            there = route_table(first.profile, second.profile)
-            back = route_table(second.profile, first.profile)
-            self._shard.link(first.handle, second.handle, there, back)
+    def _play_to_room(self, command: PlayToRoom) -> Reply:
+        self._announcements.play(command)
+        return DONE
+
+    def _stop_in_room(self, command: StopPlayToRoom) -> Reply:
+        self._announcements.stop(command)
+        return DONE
 
     # --- sound ------------------------------------------------------------------------------------------------------
 
@@ -322,8 +275,13 @@ class Control:
         self._recordings.start(command, [self._stream(endpoint) for endpoint in endpoints_of(command)])
         return DONE
 
+    def _record_room(self, command: RecordRoom) -> Reply:
+        self._recordings.start_room(command)
+        return DONE
+
     def _pause_recording(self, command: PauseRecording) -> Reply:
-        self._stream(command.endpoint)
+        if command.endpoint != WHOLE_ROOM:
+            self._stream(command.endpoint)
         self._recordings.pause(command)
         return DONE
 
@@ -350,14 +308,17 @@ HANDLERS: dict[type, Callable[[Control, Any], Reply]] = {
     ConfigureEndpoint: Control._configure,
     MeasureEndpoint: Control._measure,
     DestroyEndpoint: Control._destroy,
-    PassOn: Control._pass_on,
     JoinRoom: Control._join,
     LeaveRoom: Control._leave,
+    SetGain: Control._gain,
+    PlayToRoom: Control._play_to_room,
+    StopPlayToRoom: Control._stop_in_room,
     SetEcho: Control._echo,
     Play: Control._play,
     StopPlay: Control._stop,
     AdjustPlay: Control._adjust,
     StartRecording: Control._start_recording,
+    RecordRoom: Control._record_room,
     PauseRecording: Control._pause_recording,
     StopRecording: Control._stop_recording,
     SendDigits: Control._digits,

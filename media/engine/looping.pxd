@@ -3,40 +3,31 @@
 from libc.math cimport log2
 from libc.stdint cimport int64_t, uint64_t
 
-from media.engine.commanding cimport apply_command, free_command, leave_busy
+from media.engine.busy cimport leave_busy
+from media.engine.commanding cimport apply_command, free_command
 from media.engine.measuring cimport visit_measures
+from media.engine.mixed cimport tick_rooms
 from media.engine.outbox cimport drop, notify, post_freed
-from media.engine.passing cimport pass_asked, pass_datagram, pass_rtp
 from media.engine.posix cimport (
     MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
     pthread_mutex_unlock, read, recvfrom, socklen_t,
 )
+from media.engine.pressed cimport tick_pressed_digit
 from media.engine.pressing cimport tick_digits
 from media.engine.reasons cimport OVERSIZED
-from media.engine.relay cimport receive_rtp, tell_digits
+from media.engine.relay cimport receive_rtp
 from media.engine.reporting cimport receive_rtcp, visit_report
 from media.engine.quiet cimport visit_idle, visit_silence
 from media.engine.sealing cimport is_handshake, open_packet, tell_handshake
 from media.engine.slots cimport (
-    BUFFER_SIZE, DATAGRAMS, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, RTP_AS_IT_IS, TICK_NS, TICKS_A_SECOND, TICKS_TO_VISIT,
-    Command, Shard, Slot,
+    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_A_SECOND, TICKS_TO_VISIT, Command, Shard, Slot,
 )
 from media.engine.speaking cimport tick_player
-from media.rtp.control cimport Received
-from media.rtp.digits cimport Digit, digit_timeout
 
 cdef enum:
     TIMER = 2             # epoll data that is no slot
     BATCH = 128           # packets between two looks at commands and the clock
     REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
-
-
-cdef inline void receive_control(
-    Shard *shard, Slot *slot, const Address *source, int size, int64_t now_ns
-) noexcept nogil:
-    cdef Received r
-    if receive_rtcp(shard, slot, source, size, &r, now_ns) and slot.passes and (r.asked.picture or r.asked.count):
-        pass_asked(shard, slot, &r.asked, now_ns)
 
 
 cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
@@ -53,10 +44,6 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
     if size > BUFFER_SIZE:
         drop(shard, slot, OVERSIZED)
         return
-    if slot.passes == DATAGRAMS:
-        if not control:
-            pass_datagram(shard, slot, &source, <int>size, now_ns)
-        return
     if slot.demux and not control and is_handshake(shard.buffer, <int>size):
         tell_handshake(shard, slot, &source, <int>size)
         return
@@ -66,9 +53,7 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
         if size < 0:
             return
     if control:
-        receive_control(shard, slot, &source, <int>size, now_ns)
-    elif slot.passes == RTP_AS_IT_IS:
-        pass_rtp(shard, slot, &source, <int>size, now_ns)
+        receive_rtcp(shard, slot, &source, <int>size, now_ns)
     else:
         receive_rtp(shard, slot, &source, <int>size, now_ns)
 
@@ -98,9 +83,7 @@ cdef inline void run_commands(Shard *shard) noexcept nogil:
 
 
 cdef inline void tick_busy(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
-    cdef Digit digit
-    if slot.digits.open and digit_timeout(&slot.digits, now_ns, &digit):
-        tell_digits(shard, slot, &digit, 1)
+    tick_pressed_digit(shard, slot, now_ns)
     if slot.sender.count:
         tick_digits(shard, slot, now_ns)
     if slot.player != NULL:
@@ -109,25 +92,20 @@ cdef inline void tick_busy(Shard *shard, Slot *slot, int64_t now_ns) noexcept no
         leave_busy(shard, slot)
 
 
-cdef inline void visit(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
-    slot.handshakes = slot.asked = 0
-    if not slot.configured:
-        return
-    visit_silence(shard, slot, now_ns)
-    if slot.passes != DATAGRAMS:
-        visit_report(shard, slot, now_ns)
-        visit_measures(slot, now_ns)
-        visit_idle(shard, slot, now_ns)
-
-
 cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
     """20 ms of work: what is generated, and a tenth of the slots for reports and silence."""
     cdef int i
     for i in range(shard.busy_count - 1, -1, -1):   # backwards: one that leaves is replaced by one already visited
         tick_busy(shard, shard.busy[i], now_ns)
+    tick_rooms(shard, now_ns)
     i = <int>(shard.ticks % TICKS_TO_VISIT)
     while i < shard.count:
-        visit(shard, shard.slots[i], now_ns)
+        shard.slots[i].handshakes = 0
+        if shard.slots[i].configured:
+            visit_report(shard, shard.slots[i], now_ns)
+            visit_measures(shard.slots[i], now_ns)
+            visit_silence(shard, shard.slots[i], now_ns)
+            visit_idle(shard, shard.slots[i], now_ns)
         i += TICKS_TO_VISIT
     shard.ticks += 1
 
@@ -145,8 +123,8 @@ cdef inline void skip_ticks(Shard *shard, uint64_t skipped) noexcept nogil:
     cdef Slot *slot
     cdef int i
     shard.ticks += skipped
-    for i in range(shard.busy_count):
-        slot = shard.busy[i]
+    for i in range(shard.count):
+        slot = shard.slots[i]
         if slot.speaker != NULL:
             slot.generated_timestamp += <unsigned int>(slot.speaker.coder.clock_rate // TICKS_A_SECOND * skipped)
 
@@ -164,8 +142,10 @@ cdef inline void run_ticks(Shard *shard) noexcept nogil:
     if due > MAX_CATCH_UP:
         skip_ticks(shard, due - MAX_CATCH_UP)
         due = MAX_CATCH_UP
+    shard.tick_ns = shard.deadline_ns - due * TICK_NS
     for i in range(due):
         tick(shard, now_ns)
+        shard.tick_ns += TICK_NS
 
 
 cdef inline void run(Shard *shard) noexcept nogil:

@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from media.api import DigitReceived, HostPort, MediaEvent, MediaSilent, PlayEnded, SourceLearned, StreamReport
+from media.api import (
+    DigitReceived,
+    HostPort,
+    MediaEvent,
+    MediaSilent,
+    PlayEnded,
+    PlayId,
+    RoomPlayEnded,
+    SourceLearned,
+    StreamReport,
+    TalkStarted,
+    TalkStopped,
+)
 from media.engine.reasons import NAMES
 from media.engine.speaking import nothing_can_be_played
 from media.engine.streams import Stream
@@ -17,7 +29,9 @@ ShardEvent: TypeAlias = (
     | tuple[Literal["learned"], int, str, int]
     | tuple[Literal["silent"], int, float]
     | tuple[Literal["digits_sent"], int, int]
-    | tuple[Literal["released"], int]
+    | tuple[Literal["room_play_ended"], int, int, int]
+    | tuple[Literal["talks"], int, bool]
+    | tuple[Literal["sends"], int, int]
     | tuple[Literal["handshake"], int, str, int, bytes]
     | tuple[Literal["freed"], int, Measured]
 )
@@ -33,12 +47,20 @@ class Notices:
         freed: Callable[[Stream], None],
         play_ended: Callable[[Stream, PlayEnded], PlayEnded],
         handshake: Callable[[Stream, str, int, bytes], None],
+        sends: Callable[[Stream, int], None],
+        room_play_ended: Callable[[int, PlayId, str], RoomPlayEnded],
     ) -> None:
         self.streams: dict[int, Stream] = {}
-        self._freed, self._play_ended, self._handshake = freed, play_ended, handshake
+        self._freed, self._play_ended, self._handshake, self._sends = freed, play_ended, handshake, sends
+        self._room_play_ended = room_play_ended
 
     def event(self, notice: ShardEvent) -> MediaEvent | None:
-        stream = self.streams[notice[1]]
+        if notice[0] == "room_play_ended":
+            _, room, play, how = notice
+            return self._room_play_ended(room, play, ENDS[how])
+        return self._of_stream(self.streams[notice[1]], notice)
+
+    def _of_stream(self, stream: Stream, notice: ShardEvent) -> MediaEvent | None:
         endpoint = stream.endpoint
         match notice:
             case ("digit", _, event, duration_ms):
@@ -52,7 +74,10 @@ class Notices:
             case ("digits_sent", _, count):
                 stream.digits_waiting -= count
                 return None
-            case ("released", _):
+            case ("talks", _, talks):
+                return TalkStarted(endpoint) if talks else TalkStopped(endpoint)
+            case ("sends", _, number):
+                self._sends(stream, number)
                 return None
             case ("handshake", _, host, port, data):
                 self._handshake(stream, host, port, data)
@@ -61,6 +86,7 @@ class Notices:
                 del self.streams[serial]
                 self._freed(stream)
                 return report_of(stream, measured)
+        return None
 
 
 def _reason(stream: Stream, how: int) -> str:

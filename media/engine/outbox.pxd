@@ -9,7 +9,7 @@ from media.engine.posix cimport (
     write,
 )
 from media.engine.reasons cimport EVENTS_FULL, SEND_FAILED, SEND_FULL, SEND_REFUSED, SRTP_UNSEALED, SRTP_WAITING
-from media.engine.slots cimport DIGIT, LEARNED, MAX_EVENTS, RELEASED, SILENT, Event, Shard, Slot
+from media.engine.slots cimport DIGIT, LEARNED, MAX_EVENTS, RELEASED, SENDS, SILENT, TALKS, Event, Shard, Slot
 from media.rtp.address cimport address_size
 from media.rtp.header cimport HEADER_SIZE, build_header
 from media.rtp.latching cimport latch_target
@@ -22,11 +22,11 @@ cdef inline void drop(Shard *shard, Slot *slot, int reason) noexcept nogil:
     slot.dropped[reason] += 1
 
 
-cdef inline Event *new_event(Slot *slot, int kind, int64_t first, int64_t second) noexcept nogil:
+cdef inline Event *new_event(uint64_t serial, int kind, int64_t first, int64_t second) noexcept nogil:
     cdef Event *event = <Event *>calloc(1, sizeof(Event))
     if event != NULL:
         event.kind = kind
-        event.serial = slot.serial
+        event.serial = serial
         event.first = first
         event.second = second
     return event
@@ -45,10 +45,10 @@ cdef inline void post(Shard *shard, Event *event) noexcept nogil:
 
 
 cdef inline void tell(Shard *shard, Slot *slot, int kind, int64_t first, int64_t second) noexcept nogil:
-    if shard.event_count >= MAX_EVENTS and kind in (DIGIT, LEARNED, SILENT):
+    if shard.event_count >= MAX_EVENTS and kind in (DIGIT, LEARNED, SENDS, SILENT, TALKS):
         drop(shard, slot, EVENTS_FULL)
         return
-    post(shard, new_event(slot, kind, first, second))
+    post(shard, new_event(slot.serial, kind, first, second))
 
 
 cdef inline void tell_learned(Shard *shard, Slot *slot) noexcept nogil:
@@ -56,18 +56,18 @@ cdef inline void tell_learned(Shard *shard, Slot *slot) noexcept nogil:
     if shard.event_count >= MAX_EVENTS:
         drop(shard, slot, EVENTS_FULL)
         return
-    event = new_event(slot, LEARNED, 0, 0)
+    event = new_event(slot.serial, LEARNED, 0, 0)
     if event != NULL:
         event.address = slot.latch.source
     post(shard, event)
 
 
-cdef inline void released(Shard *shard, Slot *slot, const void *memory) noexcept nogil:
+cdef inline void released(Shard *shard, const void *memory) noexcept nogil:
     """Nothing here points to it any more: the control thread may have it back."""
     cdef Event *event
     if memory == NULL:
         return
-    event = new_event(slot, RELEASED, 0, 0)
+    event = new_event(0, RELEASED, 0, 0)
     if event != NULL:
         event.memory = memory
     post(shard, event)

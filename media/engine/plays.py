@@ -19,7 +19,7 @@ from media.api import (
     ToneSource,
 )
 from media.engine.shard import ShardThread
-from media.engine.speaking import Broadcasts, adapt_speaker, drop_speaker, nothing_can_be_played, sound_hz
+from media.engine.speaking import Broadcasts, adapt_speaker, nothing_can_be_played, release_speaker, sound_hz
 from media.engine.streams import Refusal, Stream
 from media.engine.tones import BadTone, compile_tone
 from media.files.bad import BadSound
@@ -45,15 +45,11 @@ class Loading:
 class Plays:
     """`tell` takes events for call control and wakes whoever reads them."""
 
-    def __init__(self, shard: ShardThread, tell: Callable[[MediaEvent], None]) -> None:
-        self._shard, self._tell = shard, tell
-        self._sounds = SoundCache()
+    def __init__(self, shard: ShardThread, sounds: SoundCache, tell: Callable[[MediaEvent], None]) -> None:
+        self._shard, self._sounds, self._tell = shard, sounds, tell
         self._loaded: deque[tuple[Stream, Loading, Loaded]] = deque()  # from the loader's thread
         self._broadcasts = Broadcasts()
         self._problems: dict[tuple[int, PlayId], str] = {}  # of files that were left out, told at the end
-
-    def close(self) -> None:
-        self._sounds.close()
 
     def play(self, stream: Stream, command: Play) -> None:
         """Begin, or tell why not; what played before is stopped."""
@@ -103,8 +99,7 @@ class Plays:
     def ended(self, stream: Stream, event: PlayEnded) -> PlayEnded:
         """The event as it is told: with what had to be left out."""
         stream.plays.discard(event.play)
-        if not stream.plays:
-            drop_speaker(self._shard, stream)
+        release_speaker(self._shard, stream)
         problem = self._problems.pop((stream.handle.serial, event.play), "")
         return PlayEnded(event.endpoint, event.play, problem) if problem and event.reason == "finished" else event
 
@@ -121,7 +116,7 @@ class Plays:
 
     def _play_files(self, stream: Stream, command: Play, source: Files) -> None:
         rate = sound_hz(stream, shared=isinstance(source, SharedSource))
-        wanted = _wanted(source, rate)
+        wanted = wanted_files(source, rate)
         loading = Loading(command, rate)
         found = self._sounds.find(wanted)
         if found is not None:
@@ -152,9 +147,8 @@ class Plays:
             self._problems[stream.handle.serial, command.play] = sound.problem
         self._speak(stream, command.play)
         shared = isinstance(source, SharedSource)
-        loop, start_ms = (True, 0) if isinstance(source, SharedSource) else (source.loop, source.start_ms)
-        gain_db = 0.0 if isinstance(source, FileSource) else source.gain_db
-        rate, gain = loading.rate, _factor(gain_db)
+        loop, gain, start_ms = how_to_play(source)
+        rate = loading.rate
         broadcast = self._broadcasts.join(stream, sound, rate, gain) if shared else None
         self._shard.play_samples(
             stream.handle, command.play, sound, rate, loop, gain, start_ms * rate // 1000, shared, broadcast
@@ -167,12 +161,18 @@ class Plays:
         adapt_speaker(self._shard, stream)
 
     def _adjust(self, stream: Stream, play: PlayId, change: AdjustPlay | Loading) -> None:
-        gain = None if change.gain_db is None else _factor(change.gain_db)
+        gain = None if change.gain_db is None else factor_of(change.gain_db)
         if (change.paused, change.position_ms, gain) != (None, None, None):
             self._shard.adjust(stream.handle, play, change.paused, change.position_ms, gain)
 
 
-def _wanted(source: Files, rate: int) -> Wanted:
+def how_to_play(source: Files) -> tuple[bool, float, int]:
+    """Whether it begins again at its end, how loud, and where it begins. A file has its gain already."""
+    loop, start_ms = (True, 0) if isinstance(source, SharedSource) else (source.loop, source.start_ms)
+    return loop, factor_of(0.0 if isinstance(source, FileSource) else source.gain_db), start_ms
+
+
+def wanted_files(source: Files, rate: int) -> Wanted:
     """The files to read; raises `Refusal`."""
     if isinstance(source, FileSource):
         files: tuple[tuple[str, float], ...] = ((source.path, source.gain_db),)
@@ -196,5 +196,5 @@ def _check_gain(gain_db: float) -> None:
         raise Refusal(f"A gain of {gain_db:g} dB is not possible; {MAX_GAIN_DB:g} dB is the most.")
 
 
-def _factor(gain_db: float) -> float:
+def factor_of(gain_db: float) -> float:
     return float(10 ** (gain_db / 20)) if gain_db else 1.0

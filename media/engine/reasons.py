@@ -30,6 +30,6 @@ NAMES = (
     "srtp_unsealed",
     "handshake_flood",
     "recorder_behind",
+    "undecodable",
     "ssrc_collision",
-    "feedback_flood",
 )

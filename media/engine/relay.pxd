@@ -4,54 +4,29 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.codec.g711 cimport ALAW, ULAW
 from media.engine.colliding cimport collides
+from media.engine.mixed cimport receive_voice
 from media.engine.outbox cimport drop, send_packet, tell, tell_learned
+from media.engine.pressed cimport goes_over, receive_event
 from media.engine.reasons cimport (
-    BAD_EVENT, HELD, KEPT, NO_CODEC, RECORDER_BEHIND, SSRC_COLLISION, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
+    HELD, KEPT, NO_CODEC, RECORDER_BEHIND, SSRC_COLLISION, STALE, STRANGER, UNCONFIGURED, UNKNOWN_PAYLOAD,
 )
-from media.engine.slots cimport DIGIT, EVENT, NOT_CARRIED, TO_ALAW, TO_ULAW, Shard, Slot
+from media.engine.slots cimport AUDIO, EVENT, NOT_CARRIED, SENDS, TO_ALAW, TO_ULAW, Shard, Slot
 from media.engine.posix cimport Address
+from media.jitter.playout cimport playout_reset
 from media.record.ring cimport Taken, ring_put
 from media.rtp.bursts cimport bursts_packet, bursts_restart
-from media.rtp.digits cimport Digit, digit_packet
 from media.rtp.header cimport HEADER_SIZE, Header, parse_header
 from media.rtp.latching cimport is_allowed, latch_receive
 from media.rtp.outgoing cimport Stamp, outgoing_stamp
 from media.rtp.reception cimport reception_jitter, reception_packet
 
+cdef enum:
+    PATIENCE_NS = 200000000     # who changes the payload type more often is told of later
+
 
 cdef inline uint64_t relay_feed(uint32_t ssrc) noexcept nogil:
     """Feeds of relayed sources; generated ones count upwards from 2^33."""
     return (<uint64_t>1 << 32) | ssrc
-
-
-cdef inline void add_busy(Shard *shard, Slot *slot) noexcept nogil:
-    """Let every tick visit this slot; it is taken out again when it has nothing to do."""
-    if slot.busy_index < 0:
-        slot.busy_index = shard.busy_count
-        shard.busy[shard.busy_count] = slot
-        shard.busy_count += 1
-
-
-cdef inline void tell_digits(Shard *shard, Slot *slot, const Digit *digits, int count) noexcept nogil:
-    """Durations in timestamp units become milliseconds; events above 15 are no digits."""
-    cdef int i
-    cdef uint32_t rate = slot.config.event_rate if slot.config.event_rate else 8000
-    for i in range(count):
-        if digits[i].event < 16:
-            tell(shard, slot, DIGIT, digits[i].event, <int64_t>digits[i].duration * 1000 // rate)
-
-
-cdef inline void receive_event(Shard *shard, Slot *slot, const Header *h, int64_t now_ns) noexcept nogil:
-    cdef Digit digits[2]
-    cdef int count = digit_packet(
-        &slot.digits, shard.buffer + h.offset, h.length, h.timestamp, now_ns, digits
-    )
-    if count < 0:
-        drop(shard, slot, BAD_EVENT)
-        return
-    if slot.digits.open:
-        add_busy(shard, slot)
-    tell_digits(shard, slot, digits, count)
 
 
 cdef inline bint takes_relayed(const Slot *sink) noexcept nogil:
@@ -119,9 +94,24 @@ cdef inline int judge(Shard *shard, Slot *slot, const Address *source, const Hea
     return latch_receive(&slot.latch, source, h.ssrc, h.sequence, now_ns)
 
 
+cdef inline void new_source(Slot *slot) noexcept nogil:
+    slot.digits.seen = False
+    slot.source_gone = False
+    bursts_restart(&slot.measures.bursts)
+    if slot.voice != NULL and slot.voice.playout != NULL:
+        playout_reset(slot.voice.playout)
+
+
+cdef inline void tell_type(Shard *shard, Slot *slot, int payload_type, int64_t now_ns) noexcept nogil:
+    """The control thread may want to do otherwise with what comes now."""
+    if now_ns - slot.audio_told_ns >= PATIENCE_NS:
+        slot.audio_type, slot.audio_told_ns = payload_type, now_ns
+        tell(shard, slot, SENDS, payload_type, 0)
+
+
 cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, int size, int64_t now_ns) noexcept nogil:
     cdef Header h
-    cdef int entry, reason = parse_header(shard.buffer, size, &h)
+    cdef int entry, kind, reason = parse_header(shard.buffer, size, &h)
     cdef uint32_t rate
     if reason == KEPT:
         reason = judge(shard, slot, source, &h, now_ns)
@@ -136,20 +126,25 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
     slot.received += 1
     slot.heard_ns = now_ns
     if slot.reception.ssrc != h.ssrc:
-        slot.digits.seen = False
-        slot.source_gone = False
-        bursts_restart(&slot.measures.bursts)
+        new_source(slot)
     reception_packet(&slot.reception, h.ssrc, h.sequence)
     bursts_packet(&slot.measures.bursts, h.sequence)
     if not slot.config.receives:
         drop(shard, slot, HELD)
         return
     entry = slot.config.entry[h.payload_type] - 1
-    rate = slot.config.rate[entry]
-    if slot.config.kind[entry] == EVENT:
-        receive_event(shard, slot, &h, now_ns)
+    rate, kind = slot.config.rate[entry], slot.config.kind[entry]
+    if kind == EVENT:
+        receive_event(shard, slot, &h, rate, now_ns)
+        if goes_over(slot, &h):
+            deliver(shard, slot, &h, rate, now_ns)
+        return
+    if kind == AUDIO and h.payload_type != slot.audio_type:
+        tell_type(shard, slot, h.payload_type, now_ns)
+    reception_jitter(&slot.reception, h.timestamp, rate, now_ns)
+    if slot.tap:
+        take(shard, slot, &h, now_ns)
+    if slot.voice != NULL and not slot.echo:
+        receive_voice(shard, slot, &h, kind, shard.buffer + h.offset, now_ns)
     else:
-        reception_jitter(&slot.reception, h.timestamp, rate, now_ns)
-        if slot.tap:
-            take(shard, slot, &h, now_ns)
-    deliver(shard, slot, &h, rate, now_ns)
+        deliver(shard, slot, &h, rate, now_ns)

@@ -70,17 +70,20 @@ cdef inline int open_packet(Shard *shard, Slot *slot, int size, bint control, in
 
 
 cdef inline void set_opener(Shard *shard, Slot *slot, Cipher *cipher, int64_t now_ns) noexcept nogil:
-    released(shard, slot, slot.opener_before)
+    released(shard, slot.opener_before)
     slot.opener_before = slot.opener
     slot.opener_before_until_ns = now_ns + OLD_KEYS_NS
     slot.opener = cipher
 
 
 cdef inline void set_sealer(Shard *shard, Slot *slot, Cipher *cipher) noexcept nogil:
-    released(shard, slot, slot.sealer)
+    released(shard, slot.sealer)
     slot.sealer = cipher
 
 
 cdef inline void stop_ciphers(Shard *shard, Slot *slot) noexcept nogil:
-    """The slot goes; its boxes go with its handle."""
+    """The slot goes."""
+    released(shard, slot.opener)
+    released(shard, slot.opener_before)
+    released(shard, slot.sealer)
     slot.opener = slot.opener_before = slot.sealer = NULL

@@ -23,34 +23,31 @@ from media.codec.g711 cimport g711_tables
 from media.engine.priority import ask_for_real_time
 from media.engine.commanding cimport free_command, watch
 from media.engine.looping cimport TIMER, run
-from media.engine.measures cimport CHUNK, CHUNKS, Interval, Measures
-from media.engine.measuring cimport BurstFigures, Rating, burst_figures, jitter_ms, rate_all
+from media.engine.figures cimport measured_of
+from media.engine.measures cimport CHUNK, CHUNKS
 from media.engine.posix cimport (
-    AF_INET, CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS,
-    IPV6_V6ONLY, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET, TFD_CLOEXEC, TFD_NONBLOCK,
-    TFD_TIMER_ABSTIME, Address, bind, clock_ns, close, epoll_create1, errno, eventfd, htons, itimerspec,
-    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, read, sendto, setsockopt, socket,
-    timerfd_create, timerfd_settime, write,
+    CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, TFD_CLOEXEC, TFD_NONBLOCK,
+    TFD_TIMER_ABSTIME, Address, clock_ns, close, epoll_create1, errno, eventfd, htons, itimerspec,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, read, sendto, timerfd_create,
+    timerfd_settime, write,
 )
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, HANDSHAKE, LATE_BUCKETS, LEARNED, LINK,
-    MAX_COMMANDS, MAX_DIGITS, MAX_STEPS, MAX_TONES, OPENER, PCM, PLAY, PLAY_ENDED, RELEASED, REMOVE, SEALER, SHARED,
-    SILENT, SPEAK, STOP, TAP, TICK_NS, TONES, UNLINK, Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
+    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, GAIN, HANDSHAKE, LATE_BUCKETS,
+    LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS, MAX_STEPS, MAX_TONES, OPEN_ROOM, OPENER, PCM, PLAY, PLAY_ENDED,
+    PLAY_TO_ROOM, RELEASED, REMOVE, ROLE, ROOM_PLAY_ENDED, SEALER, SENDS, SHARED, SILENT, SPEAK, STOP, STOP_IN_ROOM,
+    TALKS, TAP, TAP_ROOM, TICK_NS, TONES, UNLINK, VOICE, Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
     ToneStep,
 )
 from media.engine.playing cimport TONE_RATE
+from media.engine.sockets cimport open_socket, read_address
 from media.engine.speakers cimport BroadcastBox, SpeakerBox
 from media.engine.tables cimport PayloadTable, RouteTable
+from media.engine.voices cimport RoomBox, VoiceBox
 from media.record.ring cimport Ring
-from media.rtp.address cimport address_size, host_text, make_address
+from media.rtp.address cimport address_size, host_text
 from media.rtp.control cimport CNAME_SIZE
-from media.rtp.reception cimport reception_total_lost
 from media.srtp.cipher cimport CipherBox
-
-RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
-PICTURE_BUFFER = 524288  # a whole picture comes at once
-PICTURE_DSCP = 34        # AF41 (RFC 4594 §4.3)
 
 _alive = weakref.WeakSet()
 
@@ -69,7 +66,6 @@ cdef class Handle:
 
     cdef Slot *slot
     cdef int rtp_fd
-    cdef dict held              # what the engine may use: address -> who owns the memory
     cdef readonly uint64_t serial
     cdef readonly int port
     cdef readonly uint32_t ssrc
@@ -86,79 +82,13 @@ cdef void free_slot(Slot *slot) noexcept:
         free(slot)
 
 
-cdef bytes intervals_of(const Measures *m, uint32_t wanted):
-    """The last records, oldest first."""
-    cdef uint32_t last = m.count, most = CHUNK * CHUNKS
-    cdef uint32_t at = last - min(last, most, wanted)
-    cdef list found = []
-    while at < last:
-        found.append((<const char *>(m.chunks[at % most // CHUNK] + at % CHUNK))[:sizeof(Interval)])
-        at += 1
-    return b"".join(found)
-
-
-cdef dict measured_of(const Slot *slot, uint32_t intervals):
-    """The figures of a `StreamReport` by name."""
-    cdef const Measures *m = &slot.measures
-    cdef Rating rating
-    cdef BurstFigures figures
-    rate_all(slot, &rating)
-    burst_figures(slot, &figures)
-    found = {
-        "received": slot.received,
-        "sent": slot.out.packets,
-        "lost": reception_total_lost(&slot.reception),
-        "jitter_ms": m.jitter_ms / m.intervals if m.intervals else jitter_ms(slot),
-        "round_trip_ms": slot.trip * 1000 / 65536.0 if slot.trip >= 0 else None,
-        "remote_lost": slot.remote_lost if slot.has_remote_lost else None,
-        "mos": rating.mos if rating.mos > 0 else None,
-        "worst_mos": m.worst_mos if m.intervals else None,
-        "burst_ms": figures.burst_ms,
-        "burst_loss_percent": figures.burst_percent,
-        "gap_loss_percent": figures.gap_percent,
-        "silent_s": (clock_ns() - slot.heard_ns) / 1e9 if slot.received else None,
-        "intervals": intervals_of(m, intervals),
-        "dropped": {i: slot.dropped[i] for i in range(1, <int>REASONS) if slot.dropped[i]},
-        "not_carried": {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]},
-    }
-    if m.remotes:
-        found["remote_jitter_ms"] = m.remote_jitter_ms / m.remotes
-        found["remote_loss_percent"] = m.remote_loss / m.remotes
-        found["remote_mos"] = m.remote_mos / m.remotes
-    return found
-
-
-cdef int open_socket(const Address *address, int dscp, int size) except -1:
-    """A bound UDP socket; OSError says why not."""
-    cdef int one = 1, tos = dscp << 2
-    cdef int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-    if fd < 0:
-        raise OSError(errno, os.strerror(errno))
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size))
-    if address.any.sa_family == AF_INET:
-        setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos))
-    else:
-        setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos))
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))
-    if bind(fd, &address.any, address_size(address)) < 0:
-        number = errno
-        close(fd)
-        raise OSError(number, os.strerror(number))
-    return fd
-
-
-cdef bint read_address(object host, int port, Address *result) except False:
-    if not make_address(host.encode(), port, result):
-        raise ValueError(f"{host} is not an IP address")
-    return True
-
-
 cdef class ShardThread:
     """One engine. Every method is for the control thread; `drain` when `fileno` is readable."""
 
     cdef Shard shard
     cdef object thread
     cdef dict handles          # serial -> Handle
+    cdef dict held             # what the engine may use: address -> who owns the memory
     cdef uint64_t serials
     cdef bint closed
     cdef int dscp
@@ -172,6 +102,7 @@ cdef class ShardThread:
     def __init__(self, double idle_s, int dscp):
         cdef int i
         self.handles = {}
+        self.held = {}
         self.dscp = dscp
         self.shard.idle_ns = <int64_t>(idle_s * 1e9)
         self.shard.commands_end = &self.shard.commands
@@ -190,6 +121,7 @@ cdef class ShardThread:
     def __dealloc__(self):
         free(self.shard.slots)
         free(self.shard.busy)
+        free(self.shard.rooms)
         pthread_mutex_destroy(&self.shard.lock)
 
     cdef int _open(self) except -1:
@@ -221,16 +153,33 @@ cdef class ShardThread:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    cdef int _push(self, int kind, Handle handle, void *data, uint64_t number, Handle other) except -1:
+    cdef Command *_command(self, int kind, Handle handle) except NULL:
         cdef Command *command = <Command *>calloc(1, sizeof(Command))
         if command == NULL:
-            free(data)
             raise MemoryError()
         command.kind = kind
-        command.slot = handle.slot
+        command.slot = handle.slot if handle is not None else NULL
+        return command
+
+    cdef int _push(self, int kind, Handle handle, void *data=NULL, uint64_t number=0, Handle other=None) except -1:
+        cdef Command *command
+        try:
+            command = self._command(kind, handle)
+        except MemoryError:
+            free(data)
+            raise
         command.other = other.slot if other is not None else NULL
         command.data = data
         command.number = number
+        self._append(command)
+        return 0
+
+    cdef int _lend(self, int kind, Handle handle, object owner, void *memory, void *data=NULL, number=0) except -1:
+        """Memory that is the engine's until it is released."""
+        cdef Command *command = self._command(kind, handle)
+        if memory != NULL:
+            self.held[<uint64_t>memory] = owner
+        command.memory, command.data, command.number = memory, data, number
         self._append(command)
         return 0
 
@@ -246,29 +195,28 @@ cdef class ShardThread:
         """Too many commands wait for the engine."""
         return self.shard.command_count >= MAX_COMMANDS
 
-    def open(self, str host, int port, bint demux=False, int passes=0, Handle beside=None):
-        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events. `passes`: 1
-        RTP, 2 any datagrams go over to another endpoint as they come. `beside`: an endpoint of the same party."""
+    @property
+    def lent(self):
+        """How many pieces of memory the engine may use."""
+        return len(self.held)
+
+    def open(self, str host, int port, bint demux=False):
+        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events."""
         cdef Address address
         cdef Handle handle = Handle.__new__(Handle)
-        cdef int rtp, rtcp, dscp = self.dscp, size = RECEIVE_BUFFER
-        if passes:
-            dscp, size = min(dscp, PICTURE_DSCP), PICTURE_BUFFER
+        cdef int rtp, rtcp
         read_address(host, port, &address)
-        rtp = open_socket(&address, dscp, size)
+        rtp = open_socket(&address, self.dscp)
         address.v4.sin_port = htons(<uint16_t>(port + 1))
         try:
-            rtcp = open_socket(&address, dscp, size)
+            rtcp = open_socket(&address, self.dscp)
         except OSError:
             close(rtp)
             raise
         self._make_slot(handle, rtp, rtcp)
         handle.slot.demux = demux
-        handle.slot.passes = passes
-        if beside is not None:
-            memcpy(handle.slot.cname, beside.slot.cname, CNAME_SIZE)   # sound and picture go together by it
         handle.port = port
-        self._push(ADD, handle, NULL, 0, None)
+        self._push(ADD, handle)
         # Only after the command, so that whoever is woken by the first packet finds it.
         watch(&self.shard, rtp, <uint64_t>handle.slot)
         watch(&self.shard, rtcp, <uint64_t>handle.slot | 1)
@@ -285,7 +233,7 @@ cdef class ShardThread:
         slot.serial = handle.serial = self.serials
         slot.rtp_fd = rtp
         slot.rtcp_fd = rtcp
-        slot.busy_index = -1
+        slot.busy_index = slot.audio_type = -1
         slot.trip = -1
         slot.config.event_type = -1
         memcpy(&slot.out.ssrc, random, 4)
@@ -296,16 +244,14 @@ cdef class ShardThread:
         handle.ssrc = slot.out.ssrc
         handle.slot = slot
         handle.rtp_fd = rtp
-        handle.held = {}
         self.handles[slot.serial] = handle
         return 0
 
     def configure(
-        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s,
-        int takes=0,
+        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s
     ):
         """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
-        pinned by ICE, 32 reachable, 64 wants VoIP Metrics. `takes`: 1 PLI, 2 FIR, 4 NACK."""
+        pinned by ICE, 32 reachable, 64 wants VoIP Metrics."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
         if config == NULL:
             raise MemoryError()
@@ -327,14 +273,12 @@ cdef class ShardThread:
         config.reachable = flags >> 5 & 1
         config.extended = flags >> 6 & 1
         config.ptime_ms = ptime_ms
-        config.takes = takes
         config.silence_ns = <int64_t>(silence_s * 1e9)
-        self._push(CONFIGURE, handle, config, 0, None)
+        self._push(CONFIGURE, handle, config)
 
     def set_cipher(self, Handle handle, CipherBox box, bint sending):
         """Other keys for one direction; what arrives under the keys of before is taken for a moment longer."""
-        handle.held[<uint64_t>&box.cipher] = box
-        self._push(SEALER if sending else OPENER, handle, NULL, <uint64_t>&box.cipher, None)
+        self._lend(SEALER if sending else OPENER, handle, box, &box.cipher)
 
     def aim(self, Handle handle, str host, int port):
         """Where ICE wants everything sent."""
@@ -346,7 +290,7 @@ cdef class ShardThread:
         except BaseException:
             free(address)
             raise
-        self._push(AIM, handle, address, 0, None)
+        self._push(AIM, handle, address)
 
     def send(self, Handle handle, bytes data, str host, int port):
         """A packet of a handshake, at once; whether the system took it."""
@@ -367,52 +311,69 @@ cdef class ShardThread:
         self._push(LINK, first, routes, 0, second)
 
     def unlink(self, Handle handle):
-        self._push(UNLINK, handle, NULL, 0, None)
+        self._push(UNLINK, handle)
 
     def echo(self, Handle handle, bint on):
-        self._push(ECHO, handle, NULL, on, None)
+        self._push(ECHO, handle, NULL, on)
 
     def speak(self, Handle handle, SpeakerBox box):
         """How the endpoint is spoken to from now on; None: there is no way."""
-        if box is not None:
-            handle.held[<uint64_t>&box.speaker] = box
-        self._push(SPEAK, handle, NULL, 0 if box is None else <uint64_t>&box.speaker, None)
+        self._lend(SPEAK, handle, box, &box.speaker if box is not None else NULL)
 
-    def play_samples(
-        self, Handle handle, uint64_t play, sound, int rate, bint loop, float gain=1, size_t position=0,
-        bint shared=False, BroadcastBox broadcast=None,
-    ):
-        """Play a sound at `rate`; it is kept until the player has ended. `shared`: its position is that of the clock;
-        `broadcast`: the same, encoded once for all."""
+    def voice(self, Handle handle, VoiceBox box):
+        """Into the room of the box, or into it anew; None: out of it."""
+        self._lend(VOICE, handle, box, &box.voice if box is not None else NULL)
+
+    def role(self, Handle handle, int role):
+        """1: it talks, 2: it hears, 4: whether it talks is told."""
+        self._push(ROLE, handle, NULL, role)
+
+    def gain(self, Handle source, Handle sink, float gain):
+        """How loud `sink` hears `source` in the room that is mixed for both."""
+        cdef Command *command = self._command(GAIN, sink)
+        command.other, command.gain = source.slot, gain
+        self._append(command)
+
+    def open_room(self):
+        """A room that is mixed; `close_room` when nobody will enter it any more."""
+        cdef RoomBox box
+        self.serials += 1
+        box = RoomBox(self.serials)
+        self._lend(OPEN_ROOM, None, box, &box.room)
+        return box
+
+    cdef int _to_room(self, int kind, RoomBox box, void *data=NULL, uint64_t number=0) except -1:
+        cdef Command *command = self._command(kind, None)
+        command.memory, command.data, command.number = &box.room, data, number
+        self._append(command)
+        return 0
+
+    def close_room(self, RoomBox box):
+        self._to_room(CLOSE_ROOM, box)
+
+    def tap_room(self, RoomBox box, number):
+        """Copy all that is said under this number; None: no more."""
+        self._to_room(TAP_ROOM, box, NULL, 0 if number is None else number + 1)
+
+    cdef Player *_samples(self, uint64_t play, sound, int rate, bint loop, float gain, size_t position) except NULL:
         cdef Player *player = <Player *>calloc(1, sizeof(Player))
         cdef Py_buffer view
         if player == NULL:
             raise MemoryError()
         PyObject_GetBuffer(sound.samples, &view, PyBUF_SIMPLE)
-        player.kind = SHARED if shared else PCM
-        player.rate = rate
-        player.broadcast = &broadcast.broadcast if broadcast is not None else NULL
-        player.loop = loop
-        player.gain = gain
-        player.number = play
+        player.kind, player.rate, player.loop, player.gain, player.number = PCM, rate, loop, gain, play
         player.pcm = <const int16_t *>view.buf
         player.length = view.len // 2
         player.position = min(position, player.length)
         PyBuffer_Release(&view)
-        handle.held[<uint64_t>player] = sound, broadcast
-        self._push(PLAY, handle, player, 0, None)
+        return player
 
-    def play_tones(self, Handle handle, uint64_t play, steps, bint loop):
-        """`steps`: (phase increments of 32 bits, samples, amplitude) each."""
+    cdef Player *_tones(self, uint64_t play, steps, bint loop) except NULL:
         cdef Player *player = <Player *>calloc(1, sizeof(Player))
         cdef ToneStep *step
         if player == NULL:
             raise MemoryError()
-        player.kind = TONES
-        player.rate = TONE_RATE
-        player.gain = 1
-        player.loop = loop
-        player.number = play
+        player.kind, player.rate, player.loop, player.gain, player.number = TONES, TONE_RATE, loop, 1, play
         for increments, samples, amplitude in steps[:MAX_STEPS]:
             step = &player.steps[player.step_count]
             step.samples = samples
@@ -421,10 +382,38 @@ cdef class ShardThread:
                 step.increment[step.count] = increment
                 step.count += 1
             player.step_count += 1
-        self._push(PLAY, handle, player, 0, None)
+        return player
+
+    def play_samples(
+        self, Handle handle, uint64_t play, sound, int rate, bint loop, float gain=1, size_t position=0,
+        bint shared=False, BroadcastBox broadcast=None,
+    ):
+        """Play a sound at `rate`; it is kept until the player has ended. `shared`: its position is that of the clock;
+        `broadcast`: the same, encoded once for all."""
+        cdef Player *player = self._samples(play, sound, rate, loop, gain, position)
+        if shared:
+            player.kind = SHARED
+        player.broadcast = &broadcast.broadcast if broadcast is not None else NULL
+        self._lend(PLAY, handle, (sound, broadcast), player, player)
+
+    def play_tones(self, Handle handle, uint64_t play, steps, bint loop):
+        """`steps`: (phase increments of 32 bits, samples, amplitude) each."""
+        self._push(PLAY, handle, self._tones(play, steps, loop))
+
+    def play_samples_to_room(self, RoomBox box, uint64_t play, sound, int rate, bint loop, float gain, size_t position):
+        """The same for everybody who is in it."""
+        cdef Player *player = self._samples(play, sound, rate, loop, gain, position)
+        self.held[<uint64_t>player] = sound
+        self._to_room(PLAY_TO_ROOM, box, player)
+
+    def play_tones_to_room(self, RoomBox box, uint64_t play, steps, bint loop):
+        self._to_room(PLAY_TO_ROOM, box, self._tones(play, steps, loop))
+
+    def stop_in_room(self, RoomBox box, uint64_t play):
+        self._to_room(STOP_IN_ROOM, box, NULL, play)
 
     def stop(self, Handle handle, uint64_t play):
-        self._push(STOP, handle, NULL, play, None)
+        self._push(STOP, handle, NULL, play)
 
     def adjust(self, Handle handle, uint64_t play, paused, position_ms, gain):
         """Change what plays; None leaves as it is."""
@@ -437,7 +426,7 @@ cdef class ShardThread:
             change.set_position, change.position_ms = True, position_ms
         if gain is not None:
             change.set_gain, change.gain = True, gain
-        self._push(ADJUST, handle, change, play, None)
+        self._push(ADJUST, handle, change, play)
 
     def record_into(self, uint64_t ring):
         """Where packets go of which somebody wants a copy; lives as long as the engine."""
@@ -445,7 +434,7 @@ cdef class ShardThread:
 
     def tap(self, Handle handle, number):
         """Copy what arrives under this number; None: no more."""
-        self._push(TAP, handle, NULL, 0 if number is None else number + 1, None)
+        self._push(TAP, handle, NULL, 0 if number is None else number + 1)
 
     def digits(self, Handle handle, bytes events, int duration_ms, int gap_ms):
         """At most `MAX_DIGITS` may wait for one endpoint; the caller counts."""
@@ -462,7 +451,7 @@ cdef class ShardThread:
 
     def remove(self, Handle handle):
         """Close the endpoint; the handle must not be used again."""
-        self._push(REMOVE, handle, NULL, 0, None)
+        self._push(REMOVE, handle)
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -490,7 +479,9 @@ cdef class ShardThread:
         pthread_mutex_unlock(&self.shard.lock)
         while event != NULL:
             following = event.next
-            result.append(self._event(event))
+            told = self._event(event)
+            if told is not None:
+                result.append(told)
             free(event)
             event = following
         return result
@@ -500,10 +491,15 @@ cdef class ShardThread:
         cdef int port
         if event.kind == DIGIT:
             return "digit", event.serial, event.first, event.second
-        if event.kind == PLAY_ENDED:
-            self._release(event)
+        if event.kind == PLAY_ENDED or event.kind == ROOM_PLAY_ENDED:
+            self.held.pop(<uint64_t>event.memory, None)
             free(<void *>event.memory)
-            return "play_ended", event.serial, event.first, event.second
+            name = "play_ended" if event.kind == PLAY_ENDED else "room_play_ended"
+            return name, event.serial, event.first, event.second
+        if event.kind == TALKS:
+            return "talks", event.serial, bool(event.first)
+        if event.kind == SENDS:
+            return "sends", event.serial, event.first
         if event.kind == LEARNED:
             port = host_text(&event.address, text, sizeof(text))
             return "learned", event.serial, (<bytes>text).decode(), port
@@ -512,25 +508,19 @@ cdef class ShardThread:
         if event.kind == DIGITS_SENT:
             return "digits_sent", event.serial, event.first
         if event.kind == RELEASED:
-            self._release(event)
-            return "released", event.serial
+            self.held.pop(<uint64_t>event.memory, None)
+            return None
         if event.kind == HANDSHAKE:
             port = host_text(&event.address, text, sizeof(text))
             data = (<const char *>event + sizeof(Event))[:event.size]
             return "handshake", event.serial, (<bytes>text).decode(), port, data
         return self._freed(self.handles.pop(event.serial))
 
-    cdef void _release(self, const Event *event):
-        """Let go of what the engine used."""
-        cdef Handle handle = self.handles[event.serial]
-        handle.held.pop(<uint64_t>event.memory, None)
-
     cdef tuple _freed(self, Handle handle):
         cdef Slot *slot = handle.slot
         measured = measured_of(slot, CHUNK * CHUNKS)
         free_slot(slot)
         handle.slot = NULL
-        handle.held = {}
         return "freed", handle.serial, measured
 
     def measure(self, Handle handle, uint32_t intervals):
@@ -564,7 +554,11 @@ cdef class ShardThread:
             close(handle.slot.rtp_fd)
             close(handle.slot.rtcp_fd)
             free(handle.slot.player)
+        for index in range(self.shard.room_count):
+            free(self.shard.rooms[index].player)
+        self.shard.room_count = 0
         self.handles.clear()
+        self.held.clear()
         self._close_descriptors()
         _alive.discard(self)
 
@@ -572,7 +566,7 @@ cdef class ShardThread:
         cdef Command *following
         while command != NULL:
             following = command.next
-            if command.kind == PLAY:
+            if command.kind == PLAY or command.kind == PLAY_TO_ROOM:
                 free(command.data)
             free_command(command)
             command = following

@@ -12,6 +12,9 @@ from media.dsp.resample cimport Resampler
 from media.engine.measures cimport Measures
 from media.engine.posix cimport Address, pthread_mutex_t
 from media.engine.reasons cimport REASONS
+from media.jitter.playout cimport Playout
+from media.mix.mixing cimport MOST_SAMPLES, Member, Mix, Mixer
+from media.mix.talking cimport Talker
 from media.record.ring cimport Ring
 from media.rtp.control cimport CNAME_SIZE
 from media.rtp.digits cimport DigitReceiver
@@ -25,6 +28,7 @@ cdef enum:
     MAX_KINDS = 16
     MAX_TONES = 4
     MAX_DIGITS = 64
+    CARRIED_DIGITS = 16         # besides: of the other party, while it presses them
     MAX_STEPS = 64
     MAX_PACKET_SAMPLES = 2880   # of PCM that becomes one packet: 60 ms at 48 kHz
     MAX_PAYLOAD = 1440          # of a packet that we make: with all headers no larger than an Ethernet frame
@@ -42,6 +46,8 @@ cdef enum Kind:
     UNKNOWN = 0
     EVENT
     OTHER
+    AUDIO                           # that can be decoded
+    COMFORT                         # noise (RFC 3389)
 
 
 cdef enum Action:
@@ -50,20 +56,6 @@ cdef enum Action:
     RELAY
     TO_ALAW
     TO_ULAW
-
-
-cdef enum Passes:
-    # What of an endpoint goes over to another as it comes.
-    SOUND_ONLY = 0
-    RTP_AS_IT_IS
-    DATAGRAMS
-
-
-cdef enum Takes:
-    # What a sender of pictures can be asked for (RFC 4585, RFC 5104).
-    TAKES_PICTURE_LOST = 1
-    TAKES_WHOLE_PICTURE = 2
-    TAKES_LOST = 4
 
 
 cdef enum PlayerKind:
@@ -139,16 +131,19 @@ cdef enum DigitPhase:
 
 cdef struct DigitJob:
     uint8_t event
+    bint carried                    # of the other party: nobody waits for it
+    bint held                       # and still pressed
     uint16_t duration_ms
     uint16_t gap_ms
 
 
 cdef struct DigitSender:
-    DigitJob queue[MAX_DIGITS]
+    DigitJob queue[MAX_DIGITS + CARRIED_DIGITS]
     int first
     int count
     int phase
     uint32_t elapsed                # timestamp units, in the phase
+    uint32_t segment                # where the segment of a long event begins
     int ends
     uint64_t feed
     uint16_t sequence
@@ -166,12 +161,12 @@ cdef struct Config:
     bint pinned                     # by ICE
     bint reachable                  # there is an address to send to
     bint extended                   # the peer wants VoIP Metrics (RFC 3611)
-    int takes                       # of `Takes`
     int ptime_ms
     int64_t silence_ns              # what is told as silence, 0 never
     float ie                        # of the E-model: what the codec costs
     float bpl                       # and how it stands loss
     int event_type                  # -1: not negotiated
+    int audio_type                  # preferred, -1: none
     uint8_t idle_type               # of what keeps ways through NAT open
     uint8_t idle_size
     uint32_t event_rate
@@ -185,6 +180,35 @@ cdef struct Route:
     uint8_t payload_type[128]
 
 
+cdef struct Voice:                  # an endpoint in a room that is mixed
+    Member member
+    Slot *slot                      # NULL: it has left and fades out
+    Room *room
+    int index                       # in the room
+    Playout *playout                # NULL: nothing that it sends can be decoded
+    uint8_t payload_type            # of what the playout decodes
+    int decoded                     # samples of a tick, at the rate of the playout
+    Resampler resampler             # from there to the rate at which it is mixed
+    bint watched                    # whether it talks is told
+    Talker talker
+    int pending                     # samples of `heard` that no packet has taken yet
+    int16_t heard[MAX_PACKET_SAMPLES + MOST_SAMPLES]
+
+
+cdef struct Room:
+    uint64_t serial
+    int index                       # in the shard's list
+    bint closed                     # nobody will enter any more
+    bint tailored                   # somebody hears somebody otherwise than the others do
+    Mixer mixer
+    Voice **voices
+    int count
+    int capacity
+    int living                      # those that have not left
+    Player *player                  # heard by everybody
+    uint32_t tap                    # 1 + its number when everything is recorded, else 0
+
+
 cdef struct Slot:
     int rtp_fd
     int rtcp_fd
@@ -195,11 +219,10 @@ cdef struct Slot:
     bint echo
     bint demux                      # STUN and DTLS come here too (RFC 7983)
     int handshakes                  # packets of these since the slot was visited last
-    int passes                      # of `Passes`
-    int asked                       # feedback packets since the slot was visited last
-    int64_t picture_asked_ns        # of the peer
-    uint8_t pictures_asked
-    Slot *peer
+    Slot *peer                      # whose packets and ours go over as they come
+    Voice *voice                    # in a room that is mixed
+    int audio_type                  # of what the peer sends
+    int64_t audio_told_ns
     int64_t heard_ns                # last packet, or when we began to expect one
     int64_t silence_told_ns
     int64_t configured_ns           # the first time
@@ -214,6 +237,8 @@ cdef struct Slot:
     int64_t opener_before_until_ns
     Cipher *sealer
     DigitReceiver digits
+    uint32_t digit_rate             # of what the peer presses
+    bint presses                    # its digit goes out at the other party's as one of ours
     uint32_t tap                    # 1 + its number when somebody records, else 0
     uint64_t received
     uint32_t dropped[REASONS]
@@ -249,6 +274,14 @@ cdef enum CommandKind:
     UNLINK
     ECHO
     SPEAK
+    VOICE
+    ROLE
+    GAIN
+    OPEN_ROOM
+    CLOSE_ROOM
+    TAP_ROOM
+    PLAY_TO_ROOM
+    STOP_IN_ROOM
     PLAY
     STOP
     ADJUST
@@ -266,7 +299,9 @@ cdef struct Command:
     Slot *slot
     Slot *other
     void *data                      # Config, Player, Adjustment or two Routes
+    void *memory                    # of a cipher, encoder, voice or room, which is released when it is not used any more
     uint64_t number
+    float gain
     int count
     uint16_t duration_ms
     uint16_t gap_ms
@@ -276,7 +311,10 @@ cdef struct Command:
 cdef enum EventKind:
     DIGIT
     PLAY_ENDED
+    ROOM_PLAY_ENDED
     LEARNED
+    TALKS
+    SENDS                           # audio of another payload type than before
     SILENT
     DIGITS_SENT
     RELEASED                        # the engine does not use this memory any more
@@ -321,8 +359,13 @@ cdef struct Shard:
     int capacity
     Slot **busy
     int busy_count
+    Room **rooms                    # those that are mixed
+    int room_count
+    int room_capacity
+    Mix mix                         # of the room whose turn it is
     int64_t idle_ns                 # nothing was sent for so long: something is
     int64_t deadline_ns
+    int64_t tick_ns                 # when the tick at work was due
     uint64_t ticks
     uint64_t first_tick             # that of this shard among all since the machine started
     uint64_t random

@@ -57,10 +57,12 @@ cdef inline bint is_heard(const Slot *slot) noexcept nogil:
 
 cdef inline void end_player(Shard *shard, Slot *slot, int how) noexcept nogil:
     """Hand the player back to the control thread."""
-    cdef Event *event = new_event(slot, PLAY_ENDED, <int64_t>slot.player.number, how)
+    cdef Event *event = new_event(slot.serial, PLAY_ENDED, <int64_t>slot.player.number, how)
     if event != NULL:
         event.memory = slot.player
     slot.player = NULL
+    if slot.voice != NULL:
+        begin_feed(shard, slot)
     post(shard, event)
 
 

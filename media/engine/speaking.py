@@ -7,11 +7,10 @@ from media.api import Payload
 from media.codec.catalogue import Coding, coding_of, packet_ms
 from media.engine.shard import ShardThread
 from media.engine.speakers import BroadcastBox, SpeakerBox
-from media.engine.streams import Stream
+from media.engine.streams import PLAYED_HZ, Stream
 from media.files.sounds import Sound
 
 NARROW_HZ = 8000
-PLAYED_HZ = 16000  # prompts and tones are no more than wideband
 SHARED_HZ = 24000  # music is encoded once for all of its listeners
 
 
@@ -35,16 +34,21 @@ def speaking_to(stream: Stream, most: int) -> Speaking | None:
 
 def adapt_speaker(shard: ShardThread, stream: Stream) -> None:
     """Let the engine have the encoder that suits what was negotiated."""
-    wanted = speaking_to(stream, PLAYED_HZ)
+    wanted = speaking_to(stream, stream.most_hz)
     if wanted != stream.speaking:
         stream.speaking = wanted
         box = SpeakerBox(wanted.coding, wanted.payload.number, wanted.packet_ms) if wanted else None
         shard.speak(stream.handle, box)
 
 
-def drop_speaker(shard: ShardThread, stream: Stream) -> None:
-    """Nothing is said to it any more."""
-    if stream.speaking is not None and not stream.is_gone:
+def release_speaker(shard: ShardThread, stream: Stream) -> None:
+    """A play has ended, or the room is not mixed any more: the encoder is needed for what is left, or not at all."""
+    if stream.is_gone or stream.voicing is not None:
+        return
+    stream.most_hz = PLAYED_HZ
+    if stream.plays:
+        adapt_speaker(shard, stream)
+    elif stream.speaking is not None:
         stream.speaking = None
         shard.speak(stream.handle, None)
 

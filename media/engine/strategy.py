@@ -1,8 +1,9 @@
-"""What the engine does between the two members of a room: a pure choice over what was negotiated.
+"""How packets get from one member of a room to another: a pure choice over what was negotiated.
 
-Each payload type of one side is carried unchanged when the other side has the same encoding, transcoded by table
-between the two laws of G.711, and otherwise not carried. telephone-event (RFC 4733) is carried when the other side has
-it at the same clock rate. Everything is remembered, because the same few offers come again and again.
+Two members are relayed when what each of them sends can go over: unchanged when the other side has the same encoding,
+by table between the two laws of G.711. Whatever else can be decoded is mixed. telephone-event (RFC 4733) goes over when
+the other side has it at the same clock rate, otherwise the digit is pressed anew. Everything is remembered, because the
+same few offers come again and again.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,7 @@ from media.codec.catalogue import coding_of
 from media.engine.tables import PayloadTable, RouteTable
 from media.rtp.emodel import impairment_of
 
-MAX_MEMBERS = 2
-
-EVENT, OTHER = 1, 2
+EVENT, OTHER, AUDIO, COMFORT = 1, 2, 3, 4
 RELAY, TO_ALAW, TO_ULAW = 1, 2, 3
 
 OTHER_LAW = {"PCMU": ("PCMA", TO_ALAW), "PCMA": ("PCMU", TO_ULAW)}
@@ -25,7 +24,12 @@ Routes = tuple[tuple[int, int, int], ...]
 
 
 def kind_of(payload: Payload) -> int:
-    return EVENT if payload.name.upper() == "TELEPHONE-EVENT" else OTHER
+    name = payload.name.upper()
+    if name == "TELEPHONE-EVENT":
+        return EVENT
+    if name == "CN":
+        return COMFORT
+    return AUDIO if coding_of(payload) is not None else OTHER
 
 
 def encoding_of(payload: Payload) -> tuple[str, int, int]:
@@ -83,38 +87,38 @@ class Profile:
 
 @lru_cache(maxsize=1024)
 def profile_of(payloads: Payloads) -> Profile:
-    event = event_payload(payloads)
+    event, spoken = event_payload(payloads), spoken_payload(payloads)
     entries = tuple((payload.number, kind_of(payload), payload.clock_rate) for payload in payloads)
     table = PayloadTable(
         entries,
+        spoken.number if spoken else -1,
         event.number if event else -1,
         event.clock_rate if event else 0,
         idle_packet(payloads),
         impairment_of(payloads[0].name),
     )
-    return Profile(payloads, table, event, spoken_payload(payloads))
-
-
-NO_PAYLOADS = Profile((), PayloadTable((), -1, 0, (0, 0), (0.0, 1.0)), None, None)  # of what is no RTP
-
-
-def passed_routes(source: Payloads, sink: Payloads) -> Routes:
-    """The same for what is passed on as it is: of several payload types of one encoding that with the same parameters,
-    else the first."""
-    routes = []
-    for payload in source:
-        alike = [each for each in sink if encoding_of(each) == encoding_of(payload)]
-        same = next((each for each in alike if each.fmtp == payload.fmtp), alike[0] if alike else None)
-        if same is not None:
-            routes.append((payload.number, RELAY, same.number))
-    return tuple(routes)
-
-
-@lru_cache(maxsize=1024)
-def passed_table(source: Profile, sink: Profile) -> RouteTable:
-    return RouteTable(passed_routes(source.payloads, sink.payloads))
+    return Profile(payloads, table, event, spoken)
 
 
 @lru_cache(maxsize=4096)
 def route_table(source: Profile, sink: Profile) -> RouteTable:
     return RouteTable(choose_routes(source.payloads, sink.payloads))
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two members: what it may send and receive, the payload type that it sends now (None: nothing that can be
+    decoded), and how long it wants its packets."""
+
+    profile: Profile
+    sends: Payload | None
+    ptime_ms: int
+
+
+@lru_cache(maxsize=4096)
+def goes_over(source: Side, sink: Side) -> bool:
+    """What `source` sends needs no conversion for `sink`, or there is none."""
+    if source.sends is None or sink.profile.spoken is None:
+        return True
+    routes = choose_routes(source.profile.payloads, sink.profile.payloads)
+    return source.ptime_ms == sink.ptime_ms and any(number == source.sends.number for number, _, _ in routes)

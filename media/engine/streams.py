@@ -5,20 +5,22 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from media.api import EndpointId, Passes, Payload, PlayId, RoomId, SendDigits, SrtpKeys, StreamSpec
+from media.api import EndpointId, Payload, PlayId, RoomId, SendDigits, SrtpKeys, StreamSpec
 from media.engine.ciphers import Ciphers
 from media.engine.shard import Handle
-from media.engine.strategy import NO_PAYLOADS, Profile, profile_of
+from media.engine.strategy import Profile, profile_of
 from media.rtp.telephone_event import SYMBOLS
 from media.srtp.suites import SUITES
 
 if TYPE_CHECKING:
     from media.engine.plays import Loading
     from media.engine.speaking import Speaking
+    from media.engine.voicing import Voicing
 
 MAX_PAYLOADS = 16
 MAX_SOURCES = 8
 MAX_DIGITS = 64
+PLAYED_HZ = 16000  # prompts and tones are no more than wideband
 SENDS, RECEIVES, MUX, SECURED, PINNED, REACHABLE, EXTENDED = 1, 2, 4, 8, 16, 32, 64
 
 
@@ -29,7 +31,8 @@ class Refusal(Exception):
 @dataclass(slots=True, eq=False)
 class Stream:
     """One endpoint from `CreateEndpoint` to `DestroyEndpoint`; `loading` is the play whose file is being read, `plays`
-    are all that have not ended, `speaking` is how the engine was told to speak to it."""
+    are all that have not ended, `sends` is the payload type of what its peer sends when that is not the preferred one.
+    `speaking` and `voicing` are what the engine was told of it."""
 
     endpoint: EndpointId
     host: str
@@ -39,12 +42,20 @@ class Stream:
     room: RoomId | None = None
     loading: "Loading | None" = None
     plays: set[PlayId] = field(default_factory=set)
+    sends: int | None = None
+    most_hz: int = PLAYED_HZ
     speaking: "Speaking | None" = None
+    voicing: "Voicing | None" = None
     digits_waiting: int = 0
     is_gone: bool = False
-    passes: Passes = Passes.NOTHING
-    partner: "Stream | None" = None
     keys: Ciphers = field(default_factory=Ciphers)
+
+    @property
+    def sent(self) -> Payload | None:
+        """What its peer sends, as far as it can be decoded."""
+        if self.profile is None:
+            return None
+        return next((each for each in self.profile.payloads if each.number == self.sends), self.profile.spoken)
 
     @property
     def codec(self) -> str:
@@ -80,7 +91,7 @@ def check_address(host: str) -> None:
         raise Refusal(f"{host} is not an IP address.")
 
 
-def check_spec(spec: StreamSpec, host: str, passes: Passes = Passes.NOTHING) -> Profile:
+def check_spec(spec: StreamSpec, host: str) -> Profile:
     """What follows from the payloads; raises `Refusal` for what the engine cannot do."""
     rtcp = spec.rtcp or spec.remote
     check_addresses(host, spec.remote.host, rtcp.host, spec.sources)
@@ -93,8 +104,6 @@ def check_spec(spec: StreamSpec, host: str, passes: Passes = Passes.NOTHING) -> 
         check_keys(spec.crypto)
     for candidate in spec.ice.candidates if spec.ice else ():
         check_address(candidate.host)
-    if passes is Passes.DATAGRAMS and not spec.payloads:
-        return NO_PAYLOADS
     return check_payloads(spec.payloads)
 
 
@@ -146,11 +155,6 @@ def flags(spec: StreamSpec) -> int:
         (EXTENDED, spec.rtcp_xr),
     )
     return sum(flag for flag, is_set in found if is_set)
-
-
-def takes(spec: StreamSpec) -> int:
-    """What the peer can be asked for, as the engine thread has it."""
-    return sum(flag for flag, name in ((1, "pli"), (2, "fir"), (4, "nack")) if name in spec.feedback)
 
 
 def check_digits(command: SendDigits, waiting: int) -> bytes:

@@ -4,6 +4,7 @@ class PayloadTable:
     def __init__(
         self,
         entries: Sequence[tuple[int, int, int]],
+        audio_type: int,
         event_type: int,
         event_rate: int,
         idle: tuple[int, int],

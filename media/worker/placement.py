@@ -9,7 +9,17 @@ The rule for a new endpoint, first that applies:
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from media.api import Command, CreateEndpoint, EndpointId, JoinRoom, RoomId
+from media.api import (
+    Command,
+    CreateEndpoint,
+    EndpointId,
+    JoinRoom,
+    PauseRecording,
+    RecordingId,
+    RoomCommand,
+    RoomId,
+    StopRecording,
+)
 
 Worker = int
 
@@ -24,6 +34,7 @@ class Placement:
         self._group_of: dict[EndpointId, int] = {}
         self._rooms: dict[RoomId, tuple[Worker, set[EndpointId]]] = {}
         self._room_of: dict[EndpointId, RoomId] = {}
+        self.recordings: dict[RecordingId, Worker] = {}
 
     def create(self, command: CreateEndpoint, together: Sequence[Command], workers: Iterable[Worker]) -> Worker:
         """Place an endpoint that is not placed yet; `workers`: which to choose from where there is a choice."""
@@ -65,15 +76,24 @@ class Placement:
         if command.group in self._groups:
             return self._groups[command.group][0]
         for other in together:
-            worker = self._place_of(other)
+            worker = self._company_of(other)
             if worker >= 0:
                 return worker
         return min(workers, key=lambda worker: (self._load[worker], worker))
 
-    def _place_of(self, command: Command) -> Worker:
+    def place_of(self, command: Command) -> Worker:
+        """The worker that carries what a command is about; -1: there is no such endpoint or room."""
+        if isinstance(command, RoomCommand):
+            return self._rooms[command.room][0] if command.room in self._rooms else -1
+        if isinstance(command, PauseRecording | StopRecording):
+            return self.recordings.get(command.recording, self.endpoints.get(command.endpoint, -1))
+        return self.endpoints.get(command.endpoint, -1)
+
+    def _company_of(self, command: Command) -> Worker:
+        """Where the endpoints and rooms are that it names."""
         if isinstance(command, JoinRoom) and command.room in self._rooms:
             return self._rooms[command.room][0]
-        return self.endpoints.get(command.endpoint, -1)
+        return self.place_of(command)
 
 
 def _remove(sets: dict[int, tuple[Worker, set[EndpointId]]], key: int, endpoint: EndpointId) -> None:

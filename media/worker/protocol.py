@@ -20,7 +20,6 @@ from media.api import (
     DigitReceived,
     Done,
     EndpointCreated,
-    EndpointId,
     EngineFailed,
     EngineReport,
     FileSource,
@@ -29,24 +28,31 @@ from media.api import (
     MeasureEndpoint,
     MediaEvent,
     MediaSilent,
-    PassOn,
     PauseRecording,
     Play,
     PlayEnded,
     PlayId,
     Playlist,
+    PlaySource,
+    PlayToRoom,
     RecordingEnded,
     RecordingStarted,
+    RecordRoom,
     Refused,
     Reply,
+    RoomPlayEnded,
     SendDigits,
     SetEcho,
+    SetGain,
     SharedSource,
     SourceLearned,
     StartRecording,
     StopPlay,
+    StopPlayToRoom,
     StopRecording,
     StreamReport,
+    TalkStarted,
+    TalkStopped,
     ToneSource,
 )
 from media.config import EngineConfig
@@ -62,42 +68,22 @@ class ProtocolError(Exception):
     """The other side sent what this version does not understand; the message is a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class _PlayFile:
-    """`Play` of a file: a union of untagged records cannot be told apart on the wire."""
-
-    endpoint: EndpointId
-    play: PlayId
-    source: FileSource
+SOURCES = (FileSource, ToneSource, Playlist, SharedSource)
 
 
 @dataclass(frozen=True, slots=True)
-class _PlayTone:
-    endpoint: EndpointId
+class _Play:
+    """`Play` with the class of its source: a union of untagged records cannot be told apart on the wire."""
+
+    to: int
     play: PlayId
-    source: ToneSource
+    kind: int
+    source: msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
-class _PlayPlaylist:
-    endpoint: EndpointId
-    play: PlayId
-    source: Playlist
-
-
-@dataclass(frozen=True, slots=True)
-class _PlayShared:
-    endpoint: EndpointId
-    play: PlayId
-    source: SharedSource
-
-
-_PLAYS: dict[type, type[Any]] = {
-    FileSource: _PlayFile,
-    ToneSource: _PlayTone,
-    Playlist: _PlayPlaylist,
-    SharedSource: _PlayShared,
-}
+class _PlayToRoom(_Play):
+    """The same of `PlayToRoom`."""
 
 
 class _Tagged(Generic[T]):
@@ -119,6 +105,7 @@ _FRAME = msgspec.msgpack.Decoder(tuple[int, int, msgspec.Raw])
 _LIST = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
 _CONFIG = msgspec.msgpack.Decoder(EngineConfig)
 _REPORT = msgspec.msgpack.Decoder(EngineReport)
+_READ_SOURCE = [msgspec.msgpack.Decoder(kind) for kind in SOURCES]
 _TEXT = msgspec.msgpack.Decoder(str)
 
 _COMMANDS: _Tagged[Any] = _Tagged(
@@ -128,18 +115,18 @@ _COMMANDS: _Tagged[Any] = _Tagged(
     JoinRoom,
     LeaveRoom,
     SetEcho,
-    _PlayFile,
-    _PlayTone,
+    _Play,
     StopPlay,
     SendDigits,
-    _PlayPlaylist,
-    _PlayShared,
+    _PlayToRoom,
+    SetGain,
+    StopPlayToRoom,
+    RecordRoom,
     AdjustPlay,
     StartRecording,
     PauseRecording,
     StopRecording,
     MeasureEndpoint,
-    PassOn,
 )
 _REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused, StreamReport)
 _EVENTS: _Tagged[MediaEvent] = _Tagged(
@@ -151,6 +138,9 @@ _EVENTS: _Tagged[MediaEvent] = _Tagged(
     EngineFailed,
     RecordingStarted,
     RecordingEnded,
+    RoomPlayEnded,
+    TalkStarted,
+    TalkStopped,
 )
 
 
@@ -181,15 +171,11 @@ def read_welcome(body: msgspec.Raw) -> str:
 
 def command_frame(number: int, commands: Sequence[Command]) -> bytes:
     """`number` comes back with the replies; 0 when nobody waits for them."""
-    plain = [_split_play(command) if type(command) is Play else command for command in commands]
-    return _ENCODER.encode((COMMANDS, number, _COMMANDS.pack(plain)))
+    return _ENCODER.encode((COMMANDS, number, _COMMANDS.pack(map(_plain, commands))))
 
 
 def read_commands(body: msgspec.Raw) -> list[Command]:
-    return [
-        Play(command.endpoint, command.play, command.source) if type(command) in _PLAYS.values() else command
-        for command in _COMMANDS.unpack(body)
-    ]
+    return [_whole(command) if isinstance(command, _Play) else command for command in _COMMANDS.unpack(body)]
 
 
 def reply_frame(number: int, replies: Sequence[Reply]) -> bytes:
@@ -227,5 +213,17 @@ def read_report(body: msgspec.Raw) -> EngineReport:
     return _REPORT.decode(body)
 
 
-def _split_play(command: Play) -> Any:
-    return _PLAYS[type(command.source)](command.endpoint, command.play, command.source)
+def _plain(command: Command) -> Any:
+    if not isinstance(command, Play | PlayToRoom):
+        return command
+    kind, source = SOURCES.index(type(command.source)), msgspec.Raw(_ENCODER.encode(command.source))
+    if isinstance(command, Play):
+        return _Play(command.endpoint, command.play, kind, source)
+    return _PlayToRoom(command.room, command.play, kind, source)
+
+
+def _whole(command: _Play) -> Command:
+    source = cast("PlaySource", _READ_SOURCE[command.kind].decode(command.source))
+    if isinstance(command, _PlayToRoom):
+        return PlayToRoom(command.to, command.play, source)
+    return Play(command.to, command.play, source)

@@ -22,8 +22,12 @@ from media.api import (
     LeaveRoom,
     Listener,
     MediaEvent,
+    RecordingEnded,
+    RecordRoom,
     Refused,
     Reply,
+    RoomCommand,
+    StartRecording,
 )
 from media.config import EngineConfig
 from media.worker.kept import KeptWorker
@@ -94,15 +98,17 @@ class MediaSupervisor:
                 return Refused(f"Endpoint {command.endpoint} exists already.")
             alive = [worker.index for worker in self._workers if worker.is_up]
             return placement.create(command, together, alive or range(len(self._workers)))
-        place = placement.endpoints.get(command.endpoint, NOBODY)
+        place = placement.place_of(command)
         if place == NOBODY:
-            return Refused(f"There is no endpoint {command.endpoint}.")
+            return Refused(_unknown(command))
         if isinstance(command, JoinRoom) and not placement.join(command):
             return Refused(APART.format(endpoint=command.endpoint, room=command.room))
         if isinstance(command, LeaveRoom):
             placement.leave(command.endpoint)
         elif isinstance(command, DestroyEndpoint):
             placement.destroy(command.endpoint)
+        elif isinstance(command, StartRecording | RecordRoom):
+            placement.recordings[command.recording] = place
         return place
 
     async def _execute_on(self, place: int, commands: Sequence[Command]) -> tuple[Reply, ...]:
@@ -143,8 +149,16 @@ class MediaSupervisor:
         self._tell(EngineFailed(worker, endpoints))
 
     def _tell(self, event: MediaEvent) -> None:
+        if isinstance(event, RecordingEnded):
+            self._placement.recordings.pop(event.recording, None)
         for listener in self._listeners:
             listener(event)
+
+
+def _unknown(command: Command) -> str:
+    if isinstance(command, RoomCommand):
+        return f"There is no room {command.room}."
+    return f"There is no endpoint {command.endpoint}."
 
 
 def _of_worker(reply: Reply, worker: int) -> Reply:

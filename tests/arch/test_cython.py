@@ -10,6 +10,7 @@ from tests.arch.project import ROOT, SOURCE, files, name_of
 WITHOUT_REFERENCE = {
     "media/engine/shard.pyx": "the engine thread: state and sockets; its algorithms are in the kernels",
     "media/engine/speakers.pyx": "memory of encoders",
+    "media/engine/voices.pyx": "memory of voices and rooms",
     "media/engine/tables.pyx": "memory of tables",
     "media/engine/kernels.pyx": "opens each inlined kernel to tests that hold it against its reference in media.rtp",
     "media/codec/opus.pyx": "libopus by its C functions",

@@ -31,6 +31,7 @@ EVENTS = Payload(101, "telephone-event")
 WAIT_S = 2.0
 QUIET_S = 0.06
 E = TypeVar("E")
+P = TypeVar("P", bound="Peer")
 
 
 class Peer:
@@ -172,7 +173,7 @@ async def embedded(**settings: float) -> AsyncIterator[EmbeddedEngine]:
 
 
 @asynccontextmanager
-async def peers(*made: Peer) -> AsyncIterator[tuple[Peer, ...]]:
+async def peers(*made: P) -> AsyncIterator[tuple[P, ...]]:
     try:
         yield made
     finally:

@@ -1,12 +1,15 @@
 """What every media engine promises, run against the double, the embedded engine and a worker process."""
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from media import EngineConfig, open_engine
 from media.api import (
+    WHOLE_ROOM,
     AdjustPlay,
     ConfigureEndpoint,
     CreateEndpoint,
@@ -19,15 +22,24 @@ from media.api import (
     JoinRoom,
     LeaveRoom,
     MediaEngine,
+    PauseRecording,
     Payload,
     Play,
     PlayEnded,
     Playlist,
     PlaySource,
+    PlayToRoom,
+    RecordingEnded,
+    RecordingStarted,
+    RecordRoom,
+    RoomPlayEnded,
     SendDigits,
     SetEcho,
+    SetGain,
     SharedSource,
     StopPlay,
+    StopPlayToRoom,
+    StopRecording,
     StreamReport,
     StreamSpec,
     ToneSource,
@@ -147,14 +159,63 @@ async def test_a_stream_without_payload_types_is_refused(opener: Opener) -> None
         assert "payload types" in refused(reply)
 
 
-async def test_a_room_takes_two_and_the_third_is_refused_until_one_leaves(opener: Opener) -> None:
+async def test_a_room_takes_any_number_in_any_role(opener: Opener) -> None:
+    async with opener() as engine:
+        await accept(engine, *(CreateEndpoint(number, LOCAL, SPEC) for number in range(1, 21)))
+        await accept(engine, *(JoinRoom(5, number) for number in range(1, 21)))
+        await accept(engine, JoinRoom(5, 2, talks=False), JoinRoom(5, 3, hears=False), JoinRoom(5, 4, tells=True))
+        assert (await engine.describe()).rooms == 1
+        await accept(engine, *(LeaveRoom(number) for number in range(1, 21)))
+        assert (await engine.describe()).rooms == 0
+
+
+async def test_gains_are_between_two_members_and_go_with_them(opener: Opener) -> None:
     async with opener() as engine:
         await accept(engine, *(CreateEndpoint(number, LOCAL, SPEC) for number in (1, 2, 3)))
-        await accept(engine, JoinRoom(5, 1), JoinRoom(5, 2), JoinRoom(5, 2))
-        (reply,) = await engine.execute(JoinRoom(5, 3))
-        assert refused(reply) == "Room 5 is full: it has 2 members."
-        assert (await engine.describe()).rooms == 1
-        await accept(engine, LeaveRoom(1), JoinRoom(5, 3))
+        (reply,) = await engine.execute(SetGain(5, 1, 2, 0.0))
+        assert refused(reply) == "There is no room 5."
+        await accept(engine, JoinRoom(5, 1), JoinRoom(5, 2))
+        await accept(engine, SetGain(5, 1, 2, -math.inf), SetGain(5, 2, 1, 6.0), SetGain(5, 1, 2, 0.0))
+        replies = await engine.execute(SetGain(5, 1, 3, 0.0), SetGain(5, 1, 2, 21.0), SetGain(5, 1, 1, 0.0))
+        assert list(map(refused, replies)) == [
+            "Endpoint 3 is not in room 5.",
+            "Endpoint 2 cannot hear endpoint 1 at 21 dB.",
+            "Endpoint 1 cannot hear endpoint 1 at 0 dB.",
+        ]
+        await accept(engine, LeaveRoom(2))
+        (reply,) = await engine.execute(SetGain(5, 1, 2, 0.0))
+        assert refused(reply) == "Endpoint 2 is not in room 5."
+
+
+async def test_what_plays_to_a_room_is_stopped_replaced_and_ends_with_the_room(opener: Opener) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC))
+        replies = await engine.execute(PlayToRoom(5, 11, TONE), StopPlayToRoom(5, 11))
+        assert list(map(refused, replies)) == ["There is no room 5."] * 2
+        await accept(engine, JoinRoom(5, 1), PlayToRoom(5, 11, TONE), StopPlayToRoom(5, 12), PlayToRoom(5, 12, TONE))
+        assert await events.wait(RoomPlayEnded) == RoomPlayEnded(5, 11, "stopped")
+        await accept(engine, StopPlayToRoom(5, 12), StopPlayToRoom(5, 12))
+        assert await events.wait(RoomPlayEnded, lambda event: event.play == 12) == RoomPlayEnded(5, 12, "stopped")
+        await accept(engine, PlayToRoom(5, 13, TONE), LeaveRoom(1))
+        assert await events.wait(RoomPlayEnded, lambda event: event.play == 13) == RoomPlayEnded(5, 13, "stopped")
+
+
+async def test_a_room_is_recorded_until_it_is_stopped_or_empty(opener: Opener, tmp_path: Path) -> None:
+    async with opener() as engine:
+        events = Events(engine)
+        paths = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+        await accept(engine, CreateEndpoint(1, LOCAL, SPEC))
+        (reply,) = await engine.execute(RecordRoom(5, 21, paths[0]))
+        assert refused(reply) == "There is no room 5."
+        await accept(engine, JoinRoom(5, 1), RecordRoom(5, 21, paths[0]), RecordRoom(5, 22, paths[1]))
+        assert await events.wait(RecordingStarted) == RecordingStarted(WHOLE_ROOM, 21, paths[0])
+        await accept(engine, PauseRecording(WHOLE_ROOM, 21), StopRecording(WHOLE_ROOM, 21))
+        ended = await events.wait(RecordingEnded)
+        assert (ended.endpoint, ended.recording, ended.reason) == (WHOLE_ROOM, 21, "finished")
+        await accept(engine, LeaveRoom(1))
+        ended = await events.wait(RecordingEnded, lambda event: event.recording == 22)
+        assert (ended.path, ended.reason) == (paths[1], "finished")
 
 
 async def test_joining_another_room_leaves_the_first(opener: Opener) -> None:

@@ -5,12 +5,14 @@ with it cannot rest on something that the engine would refuse.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from media.api import (
+    WHOLE_ROOM,
     AdjustPlay,
     Command,
     ConfigureEndpoint,
@@ -27,23 +29,26 @@ from media.api import (
     Listener,
     MeasureEndpoint,
     MediaEvent,
-    Passes,
-    PassOn,
     PauseRecording,
     Payload,
     Play,
     PlayEnded,
     PlayId,
+    PlayToRoom,
     RecordingEnded,
     RecordingId,
     RecordingStarted,
+    RecordRoom,
     Refused,
     Reply,
     RoomId,
+    RoomPlayEnded,
     SendDigits,
     SetEcho,
+    SetGain,
     StartRecording,
     StopPlay,
+    StopPlayToRoom,
     StopRecording,
     StreamReport,
     StreamSpec,
@@ -51,7 +56,7 @@ from media.api import (
 from media.worker.placement import Placement
 
 FIRST_PORT = 30000
-MAX_MEMBERS = 2
+MOST_DB = 20.0
 MAX_DIGITS = 64
 PLAYABLE = ("PCMU", "PCMA", "L16", "G722", "OPUS", "G729")
 C = TypeVar("C")
@@ -68,10 +73,10 @@ class FakeEndpoint:
     host: str
     spec: StreamSpec | None = None
     room: RoomId | None = None
+    talks: bool = True
+    hears: bool = True
     play: PlayId | None = None
     echo: bool = False
-    passes: Passes = Passes.NOTHING
-    partner: EndpointId | None = None
 
 
 class FakeMedia:
@@ -84,7 +89,9 @@ class FakeMedia:
         self.closed = False
         self.workers = 1
         self.placement = Placement()
-        self.recordings: dict[RecordingId, StartRecording] = {}
+        self.recordings: dict[RecordingId, StartRecording | RecordRoom] = {}
+        self.gains: dict[tuple[RoomId, EndpointId, EndpointId], float] = {}
+        self.room_plays: dict[RoomId, PlayId] = {}
         self._listeners: list[Listener] = []
         self._made = 0
         self._failure = ""
@@ -143,12 +150,21 @@ class FakeMedia:
         return {key for key, endpoint in self.endpoints.items() if endpoint.room == room}
 
     def hears(self, endpoint: EndpointId) -> EndpointId | None:
-        """Whose audio goes to the peer of `endpoint` now."""
+        """Whose audio goes to the peer of `endpoint` now: the first of those that it hears."""
+        return next(iter(self.hears_all(endpoint)), None)
+
+    def hears_all(self, endpoint: EndpointId) -> list[EndpointId]:
+        """Everybody whose audio goes to the peer of `endpoint` now."""
         found = self.endpoints[endpoint]
-        others = self.members(found.room) - {endpoint} if found.room is not None else set()
-        if found.play is not None or found.spec is None or not found.spec.direction.sends:
-            return None
-        return next((key for key in others if _is_heard(self.endpoints[key])), None)
+        if found.room is None or found.play is not None or found.spec is None or not found.spec.direction.sends:
+            return []
+        others = self.members(found.room) - {endpoint} if found.hears else set()
+        return [key for key in sorted(others) if self._is_heard(found.room, key, endpoint)]
+
+    def _is_heard(self, room: RoomId, source: EndpointId, sink: EndpointId) -> bool:
+        found = self.endpoints[source]
+        gain_db = self.gains.get((room, source, sink), 0.0)
+        return found.talks and gain_db > -math.inf and _is_heard(found)
 
     # --- the books --------------------------------------------------------------------------------------------------
 
@@ -180,24 +196,15 @@ class FakeMedia:
             _check_spec(command.spec, command.host)
         port = FIRST_PORT + 2 * self._made
         self._made += 1
-        self.endpoints[command.endpoint] = FakeEndpoint(
-            command.endpoint, port, command.host, command.spec, passes=command.passes
-        )
+        self.endpoints[command.endpoint] = FakeEndpoint(command.endpoint, port, command.host, command.spec)
         worker, ssrc = self.placement.create(command, (), range(self.workers)), 0x5A000000 + self._made
         fingerprint = f"sha-256 {':'.join(['0A'] * 32)}" if command.handshake else ""
         return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, ssrc, worker, fingerprint)
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         found = self._find(command.endpoint)
-        _check_spec(command.spec, found.host, found.passes)
+        _check_spec(command.spec, found.host)
         found.spec = command.spec
-        return Done()
-
-    def _pass_on(self, command: PassOn) -> Reply:
-        one, other = self._find(command.endpoint), self._find(command.other)
-        if one.passes is not other.passes or one.passes is Passes.NOTHING:
-            raise _Refusal(f"Endpoints {one.endpoint} and {other.endpoint} cannot be passed on to each other.")
-        one.partner, other.partner = other.endpoint, one.endpoint
         return Done()
 
     def _measure(self, command: MeasureEndpoint) -> Reply:
@@ -206,27 +213,72 @@ class FakeMedia:
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         found = self._find(command.endpoint)
         self._end_play(found)
+        self._leave_room(found)
         del self.endpoints[command.endpoint]
         self.placement.destroy(command.endpoint)
         for number, each in list(self.recordings.items()):
-            if not self.endpoints.keys() & {each.endpoint, *each.others}:
+            if isinstance(each, StartRecording) and not self.endpoints.keys() & {each.endpoint, *each.others}:
                 self.end_recording(number)
         self._later(StreamReport(command.endpoint))
         return Done()
 
     def _join(self, command: JoinRoom) -> Reply:
         found = self._find(command.endpoint)
-        if found.room != command.room and len(self.members(command.room)) >= MAX_MEMBERS:
-            raise _Refusal(f"Room {command.room} is full: it has {MAX_MEMBERS} members.")
         if not self.placement.join(command):
             raise _Refusal(f"Endpoint {command.endpoint} and room {command.room} are on different media workers.")
-        found.room = command.room
+        if found.room != command.room:
+            self._leave_room(found)
+        found.room, found.talks, found.hears = command.room, command.talks, command.hears
         return Done()
 
     def _leave(self, command: LeaveRoom) -> Reply:
-        self._find(command.endpoint).room = None
+        self._leave_room(self._find(command.endpoint))
         self.placement.leave(command.endpoint)
         return Done()
+
+    def _leave_room(self, found: FakeEndpoint) -> None:
+        """With the last member goes what plays and records there."""
+        room, found.room = found.room, None
+        if room is None:
+            return
+        for key in [key for key in self.gains if key[0] == room and found.endpoint in key[1:]]:
+            del self.gains[key]
+        if not self.members(room):
+            self._end_room_play(room)
+            for number, each in list(self.recordings.items()):
+                if isinstance(each, RecordRoom) and each.room == room:
+                    self.end_recording(number)
+
+    def _check_room(self, room: RoomId) -> None:
+        if not self.members(room):
+            raise _Refusal(f"There is no room {room}.")
+
+    def _gain(self, command: SetGain) -> Reply:
+        self._check_room(command.room)
+        for endpoint in (command.source, command.sink):
+            if endpoint not in self.members(command.room):
+                raise _Refusal(f"Endpoint {endpoint} is not in room {command.room}.")
+        if command.gain_db > MOST_DB or command.source == command.sink:
+            raise _Refusal(f"Endpoint {command.sink} cannot hear endpoint {command.source} at {command.gain_db:g} dB.")
+        self.gains[command.room, command.source, command.sink] = command.gain_db
+        return Done()
+
+    def _play_to_room(self, command: PlayToRoom) -> Reply:
+        self._check_room(command.room)
+        self._end_room_play(command.room)
+        self.room_plays[command.room] = command.play
+        return Done()
+
+    def _stop_in_room(self, command: StopPlayToRoom) -> Reply:
+        self._check_room(command.room)
+        if self.room_plays.get(command.room) == command.play:
+            self._end_room_play(command.room)
+        return Done()
+
+    def _end_room_play(self, room: RoomId, reason: str = "stopped") -> None:
+        play = self.room_plays.pop(room, None)
+        if play is not None:
+            self._later(RoomPlayEnded(room, play, reason))
 
     def _echo(self, command: SetEcho) -> Reply:
         self._find(command.endpoint).echo = command.on
@@ -264,18 +316,26 @@ class FakeMedia:
         self._later(RecordingStarted(command.endpoint, command.recording, command.path))
         return Done()
 
+    def _record_room(self, command: RecordRoom) -> Reply:
+        self._check_room(command.room)
+        self.recordings[command.recording] = command
+        self._later(RecordingStarted(WHOLE_ROOM, command.recording, command.path))
+        return Done()
+
     def _pause_recording(self, command: PauseRecording) -> Reply:
-        self._find(command.endpoint)
+        if command.endpoint != WHOLE_ROOM:
+            self._find(command.endpoint)
         return Done()
 
     def _stop_recording(self, command: StopRecording) -> Reply:
         self.end_recording(command.recording)
         return Done()
 
-    def end_recording(self, recording: RecordingId, reason: str = "finished", duration_ms: int = 1000) -> None:
+    def end_recording(self, recording: RecordingId, reason: str = "finished") -> None:
         """One that runs comes to its end."""
         if (found := self.recordings.pop(recording, None)) is not None:
-            self._later(RecordingEnded(found.endpoint, recording, found.path, duration_ms, reason))
+            endpoint = found.endpoint if isinstance(found, StartRecording) else WHOLE_ROOM
+            self._later(RecordingEnded(endpoint, recording, found.path, 1000, reason))
 
     def _end_play(self, found: FakeEndpoint) -> None:
         if found.play is not None:
@@ -298,14 +358,17 @@ _HANDLERS: dict[type, Callable[[FakeMedia, Any], Reply]] = {
     ConfigureEndpoint: FakeMedia._configure,
     MeasureEndpoint: FakeMedia._measure,
     DestroyEndpoint: FakeMedia._destroy,
-    PassOn: FakeMedia._pass_on,
     JoinRoom: FakeMedia._join,
     LeaveRoom: FakeMedia._leave,
+    SetGain: FakeMedia._gain,
+    PlayToRoom: FakeMedia._play_to_room,
+    StopPlayToRoom: FakeMedia._stop_in_room,
     SetEcho: FakeMedia._echo,
     Play: FakeMedia._play,
     StopPlay: FakeMedia._stop,
     AdjustPlay: FakeMedia._adjust,
     StartRecording: FakeMedia._start_recording,
+    RecordRoom: FakeMedia._record_room,
     PauseRecording: FakeMedia._pause_recording,
     StopRecording: FakeMedia._stop_recording,
     SendDigits: FakeMedia._digits,
@@ -327,9 +390,9 @@ def _check_host(host: str) -> int:
         raise _Refusal(f"{host} is not an IP address.") from None
 
 
-def _check_spec(spec: StreamSpec, host: str, passes: Passes = Passes.NOTHING) -> None:
+def _check_spec(spec: StreamSpec, host: str) -> None:
     for address in (spec.remote.host, *spec.sources):
         if _check_host(address) != _check_host(host):
             raise _Refusal(f"{address} and the local address {host} are of different IP versions.")
-    if not spec.payloads and passes is not Passes.DATAGRAMS:
+    if not spec.payloads:
         raise _Refusal("A stream has between 1 and 16 payload types, not 0.")
