@@ -3,14 +3,18 @@
 from features.agent_codes import AgentLogin, AgentPause
 from features.barred import Barred
 from features.call_codes import CallCodes, abort
+from features.call_recording import CallRecording
+from features.conference import Conferences
 from features.do_not_disturb import SetDoNotDisturb
 from features.forward_codes import ForwardAll, ForwardNoMore
 from features.ivr import Menu
+from features.page import Announcer
 from features.parking import ParkingLot
 from features.pickup import Pickup
 from features.queue import Queues
 from features.ring_group import RingGroup
 from features.services import Busy, DidToUser, HangUp
+from features.supervise import Mode, Supervision
 from features.terminal_call import TerminalCall
 from features.test_numbers import (
     ECHO_NUMBER,
@@ -23,22 +27,30 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
-from pbx.api import BARRED, Apps, Group, Ivr, Queue, Terminal
+from pbx.api import BARRED, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
 
 
 def make_apps() -> Apps:
     """The apps of one server: those that share something longer than a call share it within."""
-    lot, queues = ParkingLot(), Queues()
+    lot, queues, conferences, recording = ParkingLot(), Queues(), Conferences(), CallRecording()
     codes = CallCodes(
         {
             "blind_transfer": blind_transfer,
             "attended_transfer": attended_transfer,
             "abort": abort,
             "park": lot.by_code,
+            "record": recording.by_code,
         }
     )
     return Apps(
-        of_entry={Terminal: TerminalCall, Group: RingGroup, Ivr: Menu, Queue: queues.app},
+        of_entry={
+            Terminal: TerminalCall,
+            Group: RingGroup,
+            Ivr: Menu,
+            Queue: queues.app,
+            Conference: conferences.app,
+            Paging: Announcer,
+        },
         numbers={
             OWN_NUMBER: SayOwnNumber(),
             ECHO_NUMBER: Echo(),
@@ -55,8 +67,11 @@ def make_apps() -> Apps:
             "agent_login": lambda rest: AgentLogin(rest, is_in=True),
             "agent_logout": lambda rest: AgentLogin(rest, is_in=False),
             "agent_pause": AgentPause,
+            "listen": lambda rest: Supervision(rest, Mode.LISTEN),
+            "whisper": lambda rest: Supervision(rest, Mode.WHISPER),
+            "barge": lambda rest: Supervision(rest, Mode.BARGE),
         },
         claims=(lot.claim,),
-        observers=(codes, queues),
+        observers=(codes, recording, queues),
         queues=queues.views,
     )

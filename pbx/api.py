@@ -38,15 +38,25 @@ from pbx.cause import (
 from pbx.collect import PLAYED, Collect, Collected, Why, collect
 from pbx.control.messages import AgentView, QueueView, WaitingView
 from pbx.dial import DialOutcome, Ringing
-from pbx.events import BridgeEnded, BridgeFormed, BusEvent, CallEnded, LegEnded, RegistrationChanged
+from pbx.events import (
+    BridgeEnded,
+    BridgeFormed,
+    BusEvent,
+    CallEnded,
+    LegAnswered,
+    LegEnded,
+    RegistrationChanged,
+    RosterChanged,
+)
 from pbx.leg import Leg
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
+from pbx.room import Room
 from pbx.states import States
 from pbx.tones import CountryTones
-from storage.records import CALL_CODES, Features, Group, Ivr, Office, Queue, Terminal, User
+from storage.records import CALL_CODES, Conference, Features, Group, Ivr, Office, Paging, Queue, Terminal, User
 
 
 class AppContext(Protocol):
@@ -108,6 +118,12 @@ class AppContext(Protocol):
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
+
+    def call_out(self, terminal: Terminal, to: Party, app: App) -> Call:
+        """Ring a terminal, whose phone answers by itself if it can, for a call of its own that `app` controls."""
+
+    def new_room(self, call: Call) -> Room:
+        """A place where any number of legs hear each other; `call` is the one that needs it first."""
 
     def bridge(self, id: int) -> Bridge | None:
         """The bridge that an event names, as long as somebody talks there."""
@@ -191,6 +207,7 @@ __all__ = [
     "Cause",
     "Collect",
     "Collected",
+    "Conference",
     "Detach",
     "DialOutcome",
     "Disposition",
@@ -200,11 +217,13 @@ __all__ = [
     "Group",
     "Ivr",
     "Leg",
+    "LegAnswered",
     "LegEnded",
     "MediaRefused",
     "Next",
     "Observer",
     "Office",
+    "Paging",
     "Party",
     "PartyKind",
     "PlaySource",
@@ -215,6 +234,8 @@ __all__ = [
     "Recording",
     "RegistrationChanged",
     "Ringing",
+    "Room",
+    "RosterChanged",
     "SharedSource",
     "States",
     "Terminal",

@@ -16,9 +16,11 @@ from pbx.events import BridgeId
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.location import Location
+from pbx.originate import Originator
 from pbx.party import Party
 from pbx.prompts import Prompts
 from pbx.ringing import Ringer
+from pbx.room import Room
 from pbx.services import Services
 from pbx.states import States
 from pbx.tones import CountryTones
@@ -35,6 +37,7 @@ class AppSurface:
     location: Location
     transfers: Transfers
     ringer: Ringer
+    originator: Originator
     _clock: Clock
     _states: States | None
 
@@ -101,6 +104,12 @@ class AppSurface:
     @property
     def hold_music(self) -> PlaySource:
         return self.services.sound.hold
+
+    def call_out(self, terminal: Terminal, to: Party, app: App) -> Call:
+        return self.originator.call_out(terminal, to, app)
+
+    def new_room(self, call: Call) -> Room:
+        return Room(self.services, call.id)
 
     def bridge(self, id: BridgeId) -> Bridge | None:
         return self.services.bridges.get(id)

@@ -1,9 +1,11 @@
-"""A place where legs hear each other. Two talkers for now: the engine relays or transcodes."""
+"""A place where two legs talk, and others may listen: the engine relays, transcodes or mixes."""
 
 import asyncio
+import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from media.api import JoinRoom, LeaveRoom
+from media.api import JoinRoom, LeaveRoom, SetGain
 from pbx.events import BridgeEnded, BridgeFormed, BridgeId
 from pbx.media_session import can_transcode, formats_like
 from pbx.recording import Recording, Wanted
@@ -20,6 +22,7 @@ class Bridge:
         self.id: BridgeId = services.new_id()
         self.members: dict[int, Leg] = {}
         self._lent: set[int] = set()
+        self._guests: dict[int, tuple[Leg, Collection[Leg]]] = {}
         self._services, self._call_id = services, call_id
         self._has_ended = False
         self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
@@ -98,7 +101,28 @@ class Bridge:
         self.members[new.id] = new
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, tuple(self.members)))
         self._services.submit(LeaveRoom(leg.media.endpoint), JoinRoom(self.id, new.media.endpoint))
+        self._seat_guests()
         self.hold_changed(new)
+
+    def attend(self, guest: "Leg", heard_by: "Collection[Leg]") -> None:
+        """A leg that is no member hears what is said here, and is heard by some (FEAT-26)."""
+        self._guests[guest.id] = (guest, heard_by)
+        self._seat_guests()
+
+    def part(self, guest: "Leg") -> None:
+        """A guest goes."""
+        if self._guests.pop(guest.id, None) is not None and not guest.is_ended:
+            self._services.submit(LeaveRoom(guest.media.endpoint))
+
+    def _seat_guests(self) -> None:
+        """Whoever is a member now hears a guest only if that is meant for it."""
+        for guest, heard_by in self._guests.values():
+            talks = any(member in heard_by for member in self.members.values())
+            deaf = [member for member in self.members.values() if member not in heard_by] if talks else []
+            self._services.submit(
+                JoinRoom(self.id, guest.media.endpoint, talks=talks),
+                *(SetGain(self.id, guest.media.endpoint, each.media.endpoint, -math.inf) for each in deaf),
+            )
 
     def lend(self, leg: "Leg") -> None:
         """A member talks elsewhere for a while; its place here is kept, and the others hear music."""

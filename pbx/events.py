@@ -164,6 +164,26 @@ class BridgeEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterChanged:
+    """Who is in the conference `number` now, in the order in which they came, and who of them is muted."""
+
+    at: float
+    number: str
+    members: tuple[Party, ...]
+    muted: tuple[Party, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LegTalking:
+    """A participant of a conference has begun to talk, or is quiet again (CNF-7)."""
+
+    at: float
+    call: CallId
+    leg: LegId
+    talks: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingStarted:
     """Somebody's words are kept in the file `path` from now on; `entry` is what the index has of it, None for a file
     that whoever asked takes care of."""
@@ -241,6 +261,8 @@ CallEvent = (
     | LegEnded
     | BridgeFormed
     | BridgeEnded
+    | RosterChanged
+    | LegTalking
     | RecordingStarted
     | CallEnded
 )

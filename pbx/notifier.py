@@ -18,6 +18,7 @@ from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
 from pbx.packages import Package, Packages
 from pbx.presence import Presence
+from pbx.rosters import Rosters
 from pbx.watch import ListWatch, Topic, Watch
 from sipcore.build import Extra, response_to
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
@@ -56,7 +57,10 @@ class Notifier:
     ) -> None:
         self._driver, self._admission, self._applications = driver, admission, applications
         self._presence = Presence(bus, self._lines_changed)
-        self._packages = Packages(lambda: admission.directory, self._presence, location, accounts, published, clock)
+        rosters = Rosters(bus, lambda number: self._changed(("conference", number)))
+        self._packages = Packages(
+            lambda: admission.directory, self._presence, location, accounts, published, clock, rosters
+        )
         self._keeper = LampKeeper(store, driver, location, lambda: admission.directory, clock)
         self._topics: dict[Topic, dict[Subscription, Watch]] = {}
         self._counts: Counter[str] = Counter()

@@ -41,6 +41,13 @@ class Originator:
         pbx.run(call, lambda each: self._run(each, terminal, party, app, by_itself=by_itself), lambda: None)
         return call.id
 
+    def call_out(self, terminal: "Terminal", to: "Party", app: "App") -> "Call":
+        """Ring a terminal, which answers by itself if it can, for a call of its own that `app` controls then."""
+        call = self._pbx.new_call(to, near=self._pbx.near(terminal.number))
+        call.begin(self._pbx.directory.party(terminal))
+        self._pbx.run(call, lambda each: self._run(each, terminal, to, app, by_itself=True), lambda: None)
+        return call
+
     async def _run(self, call: "Call", terminal: "Terminal", to: "Party", app: "App", *, by_itself: bool) -> Cause:
         outcome = await self._pbx.ringer.ring_caller(call, terminal, by_itself=by_itself)
         if outcome.answered is None:

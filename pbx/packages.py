@@ -12,7 +12,9 @@ from pbx.events import Direction
 from pbx.location import Location
 from pbx.party import Party
 from pbx.presence import Line, Presence
-from sipcore.presence import dialog_info, mwi, pidf, reginfo
+from pbx.rosters import Rosters
+from sipcore.presence import conference_info, dialog_info, mwi, pidf, reginfo
+from sipcore.presence.conference_info import Participant
 from sipcore.presence.dialog_info import DialogParty, DialogView
 from sipcore.presence.pidf_read import PublishedPresence
 
@@ -40,13 +42,16 @@ class Packages:
         accounts: MessageAccounts,
         published: Callable[[str], PublishedPresence],
         clock: Clock,
+        rosters: Rosters,
     ) -> None:
+        self._rosters = rosters
         self._directory, self._presence, self._location, self._clock = directory, presence, location, clock
         self._accounts, self._published = accounts, published
         known = (
             Package("dialog", dialog_info.CONTENT_TYPE, False, self._dialogs),
             Package("presence", pidf.CONTENT_TYPE, False, self._presence_of),
             Package("message-summary", mwi.CONTENT_TYPE, True, self._messages),
+            Package("conference", conference_info.CONTENT_TYPE, False, self._conference),
             Package("reg", reginfo.CONTENT_TYPE, True, self._registrations),
         )
         self._by_name = {package.name: package for package in known}
@@ -74,6 +79,16 @@ class Packages:
         is_open = is_reachable and published.is_open is not False
         note = note if is_reachable else "Not registered"
         return pidf.pidf(uri_of(number, host), is_open=is_open, activities=activities, note=note)
+
+    def _conference(self, number: str, host: str, version: int) -> bytes:
+        entry, roster = self._directory().entry(number), self._rosters.of(number)
+        members = roster.members if roster is not None else ()
+        muted = roster.muted if roster is not None else ()
+        seen = [(_visible(party, host), party in muted) for party in members]
+        participants = [Participant(each.uri, each.name, is_muted) for each, is_muted in seen]
+        return conference_info.conference_info(
+            uri_of(number, host), version, str(getattr(entry, "name", "")), participants
+        )
 
     def _messages(self, number: str, host: str, _: int) -> bytes:
         return mwi.message_summary(uri_of(number, host), self._accounts.waiting(number))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from media.api import PauseRecording, RecordingId, StartRecording, StopRecording
+from media.api import WHOLE_ROOM, PauseRecording, RecordingId, RecordRoom, RoomId, StartRecording, StopRecording
 from media.api import RecordingEnded as Outcome
 from pbx.events import CallId, RecordingEnded, RecordingStarted
 from storage.records import StoredRecording
@@ -43,14 +43,19 @@ class Wanted:
 class Recording:
     """Runs from the moment it is made. `ended` has the outcome: the file, how long it is, why it ended."""
 
-    def __init__(self, services: "Services", legs: "Sequence[Leg]", wanted: Wanted) -> None:
+    def __init__(self, services: "Services", legs: "Sequence[Leg]", wanted: Wanted, room: RoomId | None = None) -> None:
+        """`room`: whoever is in it now and later; `legs` are those who are there."""
         self.id: RecordingId = services.new_id()
         self._call, self._entry = legs[0].call, _entry(services, legs, wanted)
         self.ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._services, self._path = services, str(wanted.path)
-        self._endpoint, *others = (leg.media.endpoint for leg in legs)
-        self.endpoints = frozenset((self._endpoint, *others))
+        self._endpoint, *others = endpoints = [leg.media.endpoint for leg in legs]
+        self.endpoints = frozenset(endpoints)
         services.recordings[self.id] = self
+        if room is not None:
+            self._endpoint = WHOLE_ROOM
+            services.submit(RecordRoom(room, self.id, self._path, wanted.format, wanted.max_s))
+            return
         services.submit(
             StartRecording(
                 *(self._endpoint, self.id, self._path, tuple(others)),

@@ -21,10 +21,12 @@ from media.api import (
     RoomPlayEnded,
     SourceLearned,
     StreamReport,
+    TalkStarted,
+    TalkStopped,
 )
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import BridgeId, BusEvent
+from pbx.events import BridgeId, BusEvent, LegTalking
 from pbx.limits import ActiveCalls
 from pbx.media_session import SilenceLimits
 from pbx.office_sound import OfficeSound
@@ -98,6 +100,9 @@ class Services:
                 leg.digit_received(event.digit)
             case MediaSilent():
                 leg.media_silent(event.silent_s)
+            case TalkStarted() | TalkStopped():
+                talks = isinstance(event, TalkStarted)
+                self.publish(LegTalking(self.clock.wall(), leg.call.id, leg.id, talks))
             case SourceLearned():
                 leg.audio_from = str(event.source)
 

@@ -67,6 +67,7 @@ class BlindTransfer(Transfer):
             case LegRinging():
                 self._reports.tell(180)
             case LegAnswered():
+                self._transferee.stop_plays()  # music of a phone that never said that it rings
                 self._settle(200)
             case StageEntered() if event.stage not in RING_PEOPLE and not self._is_settled:
                 self._settle(200)

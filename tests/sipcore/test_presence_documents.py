@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipcore.flow import Flow
+from sipcore.presence.conference_info import Participant, conference_info
 from sipcore.presence.dialog_info import DialogParty, DialogView, dialog_info
 from sipcore.presence.mwi import MessageContext, MessageCounts, message_summary
 from sipcore.presence.pidf import pidf
@@ -106,3 +107,27 @@ def test_registrations_are_listed_with_their_seconds() -> None:
 def test_without_a_binding_the_registration_is_terminated() -> None:
     root = ElementTree.fromstring(reginfo("sip:102@h", 1, [], 1000.0))
     assert root[0].attrib["state"] == "terminated"
+
+
+CONFERENCE = "{urn:ietf:params:xml:ns:conference-info}"
+
+
+def test_a_room_is_told_with_everybody_in_it() -> None:
+    """RFC 4575 §5: the parts of the document and their order."""
+    people = [Participant("sip:101@h", NASTY), Participant("sip:102@h", is_muted=True)]
+    root = ElementTree.fromstring(conference_info("sip:800@h", 4, "Daily <1>", people))
+    assert (root.attrib["entity"], root.attrib["version"], root.attrib["state"]) == ("sip:800@h", "4", "full")
+    parts = [child.tag.removeprefix(CONFERENCE) for child in root]
+    assert parts == ["conference-description", "conference-state", "users"]
+    assert root.findtext(f"{CONFERENCE}conference-description/{CONFERENCE}display-text") == "Daily <1>"
+    assert root.findtext(f"{CONFERENCE}conference-state/{CONFERENCE}user-count") == "2"
+    users = root.findall(f"{CONFERENCE}users/{CONFERENCE}user")
+    assert [user.attrib["entity"] for user in users] == ["sip:101@h", "sip:102@h"]
+    media = [user.findtext(f"{CONFERENCE}endpoint/{CONFERENCE}media/{CONFERENCE}status") for user in users]
+    assert media == ["sendrecv", "recvonly"]
+
+
+def test_an_empty_room_is_not_active() -> None:
+    root = ElementTree.fromstring(conference_info("sip:800@h", 0, "", []))
+    assert root.findtext(f"{CONFERENCE}conference-state/{CONFERENCE}active") == "false"
+    assert len(root.findall(f"{CONFERENCE}users/{CONFERENCE}user")) == 0

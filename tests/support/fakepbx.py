@@ -35,6 +35,7 @@ from pbx.leg import Leg
 from pbx.media_session import MediaAddress, MediaSession
 from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
+from pbx.room import Room
 from pbx.services import Services
 from pbx.states import States
 from pbx.tones import CountryTones
@@ -233,6 +234,12 @@ class FakePbx:
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)
+
+    def call_out(self, terminal: Terminal, to: Party, app: App) -> Call:
+        raise NotImplementedError
+
+    def new_room(self, call: Call) -> Room:
+        return Room(self.services, call.id)
 
     def bridge(self, id: int) -> Bridge | None:
         return self.services.bridges.get(id)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from structlog.testing import capture_logs
 
@@ -35,6 +35,7 @@ from pbx.events import (
     LegHoldChanged,
     LegRinging,
     RegistrationChanged,
+    RosterChanged,
 )
 from pbx.gate import Gate
 from pbx.leg import Leg
@@ -74,6 +75,8 @@ ALL_EVENTS = (
     CallEnded,
     RegistrationChanged,
 )
+
+B = TypeVar("B", bound=BusEvent)
 
 
 class OfficeMedia(FakeMedia):
@@ -136,6 +139,8 @@ class VirtualOffice:
         self.bus = Bus()
         self.events: list[BusEvent] = []
         self.bus.subscribe(ALL_EVENTS, self.events.append)
+        self.more_events: list[BusEvent] = []
+        self.bus.subscribe([RosterChanged], self.more_events.append)
         self.storage = storage or MemoryStorage()
         self.engine = OfficeMedia()
         self.services = Services(self.engine, self.clock, self.bus, prompts=scripted_prompts())
@@ -290,6 +295,15 @@ class VirtualOffice:
         """The number of the party that `number` hears now."""
         source = self.engine.hears(self.leg_of(number).media.endpoint)
         return None if source is None else self.services.legs[source].party.number
+
+    def hears_all(self, number: str) -> list[str]:
+        """The numbers of all parties that `number` hears now."""
+        found = self.engine.hears_all(self.leg_of(number).media.endpoint)
+        return sorted(self.services.legs[endpoint].party.number for endpoint in found)
+
+    def bus_events(self, kind: type[B]) -> list[B]:
+        """What the bus has told of one kind."""
+        return [event for event in (*self.events, *self.more_events) if isinstance(event, kind)]
 
     def leg_numbers(self) -> list[str]:
         """The terminals of all living legs."""

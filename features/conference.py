@@ -1,0 +1,179 @@
+"""Conferences (CNF-*): everybody who dials the room hears everybody else; who is alone hears music.
+
+Joining is an answer by people: each participant has a row of its own in the history (CNF-8). `*1` mutes oneself and
+ends that.
+"""
+
+import asyncio
+from typing import ClassVar
+
+from features.announcement import announce
+from pbx.api import (
+    BUSY,
+    FORBIDDEN,
+    AppContext,
+    Call,
+    Cause,
+    Collect,
+    Conference,
+    Leg,
+    Next,
+    Recording,
+    Room,
+    RosterChanged,
+    Wanted,
+    collect,
+)
+
+PIN_TRIES = 3
+PIN_S, PIN_DIGIT_S = 10.0, 5.0
+MUTE_CODE = "*1"
+
+
+class Conferences:
+    """The rooms that somebody is in. One per server."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Meeting] = {}
+
+    def app(self, conference: Conference) -> "Participation":
+        """What a call to that room goes through."""
+        return Participation(self, conference)
+
+    def meeting(self, ctx: AppContext, conference: Conference, call: Call) -> "Meeting":
+        """The room of a conference; the first who comes makes it."""
+        found = self._rooms.get(conference.number)
+        if found is None:
+            found = self._rooms[conference.number] = Meeting(ctx, conference, call)
+        return found
+
+    def size(self, number: str) -> int:
+        found = self._rooms.get(number)
+        return len(found.room.legs) if found is not None else 0
+
+    def left(self, meeting: "Meeting") -> None:
+        """Somebody has gone: the last one takes the room along."""
+        if not meeting.room.legs:
+            meeting.close()
+            self._rooms.pop(meeting.conference.number, None)
+
+
+class Meeting:
+    """One conference in progress."""
+
+    def __init__(self, ctx: AppContext, conference: Conference, call: Call) -> None:
+        self.conference = conference
+        self.room: Room = ctx.new_room(call)
+        self._ctx = ctx
+        self._recording: Recording | None = None
+
+    def enter(self, call: Call, leg: Leg) -> None:
+        self.room.enter(leg)
+        others = [each for each in self.room.legs if each is not leg]
+        if len(others) == 1:
+            others[0].stop_plays()
+            self._record(call)
+        self._tell()
+
+    def leave(self, leg: Leg) -> None:
+        self.room.leave(leg)
+        self.soothe()
+        if self.room.legs:
+            self._tell()
+
+    def soothe(self) -> None:
+        """Who is alone hears music (CNF-4)."""
+        if len(self.room.legs) == 1:
+            self._ctx.play_hold(self.room.legs[0])
+
+    def close(self) -> None:
+        self.room.close()
+        self._tell()
+
+    def toggle_mute(self, leg: Leg) -> bool:
+        """Whether the participant is muted now."""
+        is_muted = not self.room.is_muted(leg)
+        self.room.mute(leg, is_muted=is_muted)
+        self._tell()
+        return is_muted
+
+    def _record(self, call: Call) -> None:
+        """The whole room in one file (CNF-7), from the moment two are in it."""
+        policy = self._ctx.office.recording
+        if self.conference.record and policy.enabled and self._recording is None:
+            path = self._ctx.recording_path(call, f"conference-{self.conference.number}")
+            wanted = Wanted(path, format=policy.format, keep="call", to_number=self.conference.number)
+            self._recording = self.room.record(wanted)
+
+    def _tell(self) -> None:
+        members = tuple(leg.party for leg in self.room.legs)
+        muted = tuple(leg.party for leg in self.room.legs if self.room.is_muted(leg))
+        self._ctx.bus.publish(RosterChanged(self._ctx.wall(), self.conference.number, members, muted))
+
+
+class Participation:
+    """The app behind the number of a conference."""
+
+    name: ClassVar[str] = "conference"
+    stage: ClassVar[str] = "conference"
+
+    def __init__(self, conferences: Conferences, conference: Conference) -> None:
+        self._conferences, self._conference = conferences, conference
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        leg, conference = call.caller, self._conference
+        cap = conference.max_participants
+        if cap and self._conferences.size(conference.number) >= cap:
+            await announce(call, ctx, ctx.prompts.say("conference-full", language=leg.party.language))
+            return BUSY
+        await ctx.prepare(call)
+        leg.answer()
+        refusal = await self._admit(leg, ctx)
+        if refusal is not None:
+            return refusal
+        meeting = self._conferences.meeting(ctx, conference, call)
+        meeting.enter(call, leg)
+        try:
+            if len(meeting.room.legs) == 1:
+                await leg.play(ctx.prompts.say("conference-only-one", language=leg.party.language))
+                meeting.soothe()
+            return await self._stay(leg, ctx, meeting)
+        finally:
+            leg.digits.listen(None)
+            meeting.leave(leg)
+            self._conferences.left(meeting)
+
+    async def _admit(self, leg: Leg, ctx: AppContext) -> Cause | None:
+        """Ask for the PIN (CNF-2); the cause to end with when it is not known after three tries."""
+        pin, language = self._conference.pin, leg.party.language
+        if not pin:
+            return None
+        prompt = "conference-enter-pin"
+        for _ in range(PIN_TRIES):
+            wanted = Collect(len(pin), PIN_S, PIN_DIGIT_S, end="#")
+            entered = await collect(leg, wanted, ctx.prompts.say(prompt, language=language))
+            if entered.digits == pin:
+                return None
+            prompt = "conference-wrong-pin"
+        await leg.play(ctx.prompts.say("conference-wrong-pin", "call-goodbye", language=language))
+        return FORBIDDEN
+
+    async def _stay(self, leg: Leg, ctx: AppContext, meeting: Meeting) -> Next:
+        """Until the participant is taken elsewhere or hangs up; the latter interrupts."""
+        typed = ""
+        changed = asyncio.Event()
+
+        def press(digit: str) -> None:
+            nonlocal typed
+            typed = (typed + digit)[-len(MUTE_CODE) :]
+            if typed == MUTE_CODE:
+                typed = ""
+                changed.set()
+
+        leg.digits.listen(press)
+        while True:
+            await changed.wait()
+            changed.clear()
+            prompt = "conference-muted" if meeting.toggle_mute(leg) else "conference-unmuted"
+            await leg.play(ctx.prompts.say(prompt, language=leg.party.language))
+            meeting.soothe()
