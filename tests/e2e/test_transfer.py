@@ -125,7 +125,8 @@ def test_sipp_joins_its_two_calls(server: Server, tmp_path: Path) -> None:
             for callee in callees:
                 callee.end()
     eventually(lambda: server.json("calls") == [], "both have hung up")
-    rows = [row for row in server.json("history", "--number", "403", "404") if row["stage"] == "transfer"]
+    rows = [row for row in server.json("history", "--number", "403", "404") if row["id"].startswith(f"{left['id']}-")]
+    assert [row["stage"] for row in rows] == ["transfer"]
     assert [(row["from_number"], row["disposition"], row["cause"]) for row in rows] == [("403", "ANSWERED", "operator")]
     told = server.json("history", "--id", rows[0]["linkedid"])
     assert {(row["from_number"], row["to_number"]) for row in told} == {("302", "403"), ("302", "404"), ("403", "404")}
