@@ -57,6 +57,12 @@ class Lines:
     def enter(self, queue: Queue, ticket: Ticket) -> None:
         self.line(queue.number).tickets.append(ticket)
 
+    def enter_by_age(self, queue: Queue, ticket: Ticket) -> None:
+        """Keep a place that was taken before."""
+        tickets = self.line(queue.number).tickets
+        place = sum(each.since <= ticket.since for each in tickets)
+        tickets.insert(place, ticket)
+
     def leave(self, queue: Queue, ticket: Ticket) -> None:
         tickets = self.line(queue.number).tickets
         if ticket in tickets:

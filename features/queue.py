@@ -11,13 +11,14 @@ from typing import ClassVar
 from features._queue_line import Lines, Ticket
 from features.announcement import announce
 from features.conversation import talk
+from features.queue_callback import Callbacks, Changes
 from pbx.api import (
     ANSWERED_ELSEWHERE,
     NO_AGENT,
     NO_ANSWER,
+    NORMAL,
     QUEUE_TIMEOUT,
     AppContext,
-    BusEvent,
     Call,
     CallEnded,
     Cause,
@@ -39,27 +40,17 @@ class Queues:
     """Every queue of the server: wakes those who wait whenever something changes."""
 
     def __init__(self, lines: Lines | None = None) -> None:
-        self.lines = lines or Lines()
-        self._changed = asyncio.Event()
+        self.lines, self.changes = lines or Lines(), Changes()
+        self.callbacks = Callbacks(self.lines)
 
     async def begin(self, ctx: AppContext) -> None:
         self.lines.restore(ctx.states)
-        ctx.bus.subscribe([RegistrationChanged, LegEnded, CallEnded], self.wake)
+        ctx.bus.subscribe([RegistrationChanged, LegEnded, CallEnded], self.changes.wake)
+        self.callbacks.restore(ctx, self.changes)
 
     async def end(self) -> None:
         """Those who wait have been hung up."""
-
-    def wake(self, _: BusEvent | None = None) -> None:
-        """Somebody may be free now."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def until_change(self, within_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(within_s):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
+        await self.callbacks.end()
 
     def app(self, queue: Queue) -> "Waiting":
         """What a call to that queue goes through."""
@@ -77,10 +68,12 @@ class Waiting:
     stage: ClassVar[str] = "queue"
 
     def __init__(self, queues: Queues, queue: Queue) -> None:
-        self._queues, self._lines, self._queue = queues, queues.lines, queue
+        self._lines, self._queue = queues.lines, queue
+        self._changes, self._callbacks = queues.changes, queues.callbacks
         self._unanswered = self._announced = 0
         self._pressed = ""
         self._announce_at = 0.0
+        self._is_served = False
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         ticket = Ticket(call.id, call.caller.party.shown_number, call.caller.party.name, ctx.wall())
@@ -89,10 +82,14 @@ class Waiting:
         call.caller.digits.listen(self._press)
         try:
             return await self._wait(call, ctx, ticket)
+        except asyncio.CancelledError:
+            if self._queue.callback.missed and not self._is_served:
+                self._callbacks.order(ctx, self._queue, ticket, self._changes)
+            raise
         finally:
             call.caller.digits.listen(None)
             self._lines.leave(self._queue, ticket)
-            self._queues.wake()
+            self._changes.wake()
 
     async def _wait(self, call: Call, ctx: AppContext, ticket: Ticket) -> Next:
         """Until an agent has talked, or one of the ways out is taken."""
@@ -102,6 +99,8 @@ class Waiting:
             async with asyncio.timeout(self._queue.max_wait or None) as deadline:
                 while True:
                     self._queue = next((q for q in ctx.office.queues if q.number == self._queue.number), self._queue)
+                    if self._pressed and self._pressed == self._queue.callback.key:
+                        return await self._call_back(call, ctx, ticket)
                     way_out = self._way_out(ctx)
                     if way_out is not None:
                         return way_out
@@ -111,6 +110,15 @@ class Waiting:
                         return await self._talk(call, ctx, agent)
         except TimeoutError:
             return await self._give_up(call, ctx)
+
+    async def _call_back(self, call: Call, ctx: AppContext, ticket: Ticket) -> Next:
+        """The caller hangs up and keeps the place in the line."""
+        is_ordered = self._callbacks.order(ctx, self._queue, ticket, self._changes)
+        self._is_served = True
+        call.caller.stop_plays()
+        prompt = "queue-callback-accepted" if is_ordered else "call-feature-unavailable"
+        await announce(call, ctx, ctx.prompts.say(prompt, language=call.caller.party.language))
+        return NORMAL
 
     def _way_out(self, ctx: AppContext) -> GoTo | None:
         queue = self._queue
@@ -130,9 +138,9 @@ class Waiting:
         agents = self._lines.offer(ctx, queue, ticket)
         if not agents:
             await self._announce(call, ctx, ticket)
-            await self._queues.until_change(self._next_look_s(ctx, ticket))
+            await self._changes.until_change(self._next_look_s(ctx, ticket))
             return None
-        self._queues.wake()  # who waits further behind may have the others
+        self._changes.wake()  # who waits further behind may have the others
         label = f"{queue.short_name}{queue.separator}" if queue.short_name else ""
         how = Ringing(float(queue.ring_time), ignores_limit=True, follows=False, label=label, on_ringing=_nothing)
         try:
@@ -146,19 +154,21 @@ class Waiting:
         self._unanswered += 1
         refusals = {agent: _is_own(outcome.refusals.get(agent)) for agent in rung}
         self._lines.refused(queue, ticket, refusals, ctx.now())
-        self._queues.wake()
+        self._changes.wake()
         await asyncio.sleep(queue.retry)
         return None
 
     async def _talk(self, call: Call, ctx: AppContext, agent: Leg) -> Next:
         call.caller.digits.listen(None)
         call.caller.stop_plays()
+        self._is_served = True
+        self._callbacks.has_talked(self._queue, call.caller.party.shown_number, ctx.now())
         began = ctx.now()
         try:
             return await talk(call, agent)
         finally:
             self._lines.finished(ctx, self._queue, agent.party.number, ctx.now() - began)
-            self._queues.wake()
+            self._changes.wake()
 
     async def _give_up(self, call: Call, ctx: AppContext) -> Next:
         """QUE-22, QUE-23: the longest wait is over."""
@@ -207,6 +217,9 @@ class Waiting:
             minutes_s = round(wait_s / MINUTE_S) * MINUTE_S
             prompt = "queue-wait" if minutes_s else "queue-wait-short"
             said = _joined(said, ctx.prompts.say(prompt, wait=minutes_s, language=language))
+        if queue.callback.key:
+            offer = ctx.prompts.say("queue-callback-offer", key=queue.callback.key, language=language)
+            said = _joined(said, offer)
         extra = ctx.sound(queue.announcement)
         return said if extra is None else _joined(said, Playlist((extra,)))
 
@@ -217,7 +230,7 @@ class Waiting:
 
     def _press(self, digit: str) -> None:
         self._pressed = (self._pressed + digit)[-1:]
-        self._queues.wake()
+        self._changes.wake()
 
 
 def _nothing() -> None:
