@@ -60,6 +60,7 @@ def make_prompts(language: str, texts: "Mapping[str, str]", folder: Path) -> "Ma
 
 async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:
     from media import open_engine
+    from pbx.collector import Collector
     from storage.sql import open_storage
 
     _complete_recordings(lock.data / "recordings")
@@ -70,7 +71,7 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
         try:
             server = _server(settings, lock, storage, engine, office)
             listeners = await server.start()
-            _calm_the_collector()
+            Collector.begin()
             if demo is not None:
                 print(_welcome(office, demo, listeners))
             print(f"zvon ready sip={listeners} web=", flush=True)
@@ -93,12 +94,13 @@ def _complete_recordings(folder: Path) -> None:
 
 
 async def _run_edge(settings: "Settings", lock: "DataFolderLock") -> int:
+    from pbx.collector import Collector
     from pbx.proxy import EdgeServer
     from storage.memory import MemoryStorage
 
     server = EdgeServer(settings, lock, MemoryStorage())
     listeners = await server.start()
-    _calm_the_collector()
+    Collector.begin()
     print(f"zvon ready sip={listeners} web=", flush=True)
     await _serve(server, settings.drain_timeout)
     return 0
@@ -120,15 +122,6 @@ async def _office(storage: "Storage", data: Path, file: Path | None) -> tuple["O
         office = load_office(demo, office) if demo.exists() else write_demo_office(demo)
         await storage.offices.save(office)
     return office, demo if demo.exists() else None
-
-
-def _calm_the_collector() -> None:
-    """What the start made lives for the whole run: the garbage collector need not look at it again."""
-    import gc
-
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)  # transactions live for half a minute: 700 new objects are no reason to look through them
 
 
 def _engine_config(settings: "Settings") -> "EngineConfig":
@@ -154,6 +147,8 @@ async def _serve(server: "Server | EdgeServer", drain_s: float) -> None:
     import asyncio
     import signal
 
+    from pbx.collector import Collector
+
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
     draining: set[asyncio.Task[None]] = set()
@@ -172,8 +167,9 @@ async def _serve(server: "Server | EdgeServer", drain_s: float) -> None:
 
     loop.add_signal_handler(signal.SIGTERM, drain)
     loop.add_signal_handler(signal.SIGINT, stop)
+    collecting = asyncio.ensure_future(Collector().run(lambda: server.is_quiet))
     await stopped
-    for task in draining:
+    for task in (*draining, collecting):
         task.cancel()
     await server.stop()
 

@@ -199,6 +199,11 @@ class Call:
             self.services.publish(CallEnded(self._ended_at(), self.id, cause))
         finally:
             done(self)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Legs know their call: what is left of both would wait for the garbage collector, in hundreds a second."""
+        self.legs, self.talk, self._caller = [], None, None
 
     async def _controlled(self, app: Callable[["Call"], Awaitable[Cause]]) -> Cause:
         if self._wanted_cause is not None:

@@ -202,6 +202,8 @@ class Pbx(AppSurface):
             self.transfers.refer(leg, event)
         else:
             tell(leg, event)
+        if isinstance(event, SessionEnded):
+            event.session.user = None  # nothing more is told of it
 
     def _request(self, event: RequestArrived) -> None:
         request = event.request

@@ -97,6 +97,11 @@ class EdgeServer:
         log.info("started", nodes=[node.name for node in self.nodes.order()])
         return ",".join(self._listeners.names())
 
+    @property
+    def is_quiet(self) -> bool:
+        """No request is under way."""
+        return not self.proxy.pending
+
     async def drain(self, drain_s: float) -> None:
         """Nothing new; return when what is under way has its answer. Calls go on without us until they end."""
         log.info("draining", requests=self.proxy.pending)

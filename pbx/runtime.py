@@ -38,7 +38,7 @@ from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
 from pbx.line import LineTerms
 from pbx.listeners import Listeners
-from pbx.location import SWEEP_S, Location
+from pbx.location import SWEEP_PARTS, SWEEP_S, Location
 from pbx.mail.mailer import Mailer
 from pbx.media_session import SilenceLimits
 from pbx.notifier import OF_NOTIFIER
@@ -236,8 +236,9 @@ class Server:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_S)
-            self.location.sweep()
+            for _ in range(SWEEP_PARTS):
+                await asyncio.sleep(SWEEP_S / SWEEP_PARTS)
+                self.location.sweep(1 / SWEEP_PARTS)
             await self.pbx.sweep()
 
     # --- the operator -----------------------------------------------------------------------------------------
@@ -245,6 +246,11 @@ class Server:
     @property
     def office(self) -> Office:
         return self.pbx.directory.office
+
+    @property
+    def is_quiet(self) -> bool:
+        """No call is in progress."""
+        return not self.pbx.calls
 
     async def status(self) -> dict[str, object]:
         """The live dump of every layer."""

@@ -61,19 +61,19 @@ class TimerQueue:
     def push(self, machine: Timed) -> None:
         """Note the machine's deadline; free when it has not changed."""
         deadline = machine.deadline
-        if deadline is not None and deadline != machine.queued_at:
-            machine.queued_at = deadline
+        if deadline == machine.queued_at:
+            return
+        machine.queued_at = deadline
+        if deadline is not None:
             self._count += 1
             heapq.heappush(self._heap, (deadline, self._count, machine))
             if len(self._heap) > self._limit:
                 self._compact()
 
     def _compact(self) -> None:
-        """Let go of entries that no longer count: a session timer's would hold an ended session for half an hour."""
-        kept = [entry for entry in self._heap if entry[2].deadline == entry[0]]
-        for entry in self._heap:
-            if entry[2].deadline != entry[0]:
-                self._drop(*entry)
+        """Let go of entries that no longer count: a session timer's would hold an ended session for half an hour. What
+        a machine wants is asked of its note: with a hundred thousand of them its deadline would take too long."""
+        kept = [entry for entry in self._heap if entry[2].queued_at == entry[0]]
         self._heap = kept
         heapq.heapify(kept)
         self._limit = max(_SMALL, 2 * len(kept))

@@ -51,7 +51,7 @@ async def test_the_same_call_goes_from_stage_to_stage() -> None:
     assert isinstance(first_left, StageLeft)
     assert isinstance(second_left, StageLeft)
     assert (first_left.cause, first_left.digits, second_left.digits) == (cause.NO_ANSWER, "t", "t")
-    assert pbx.call.caller.cause == cause.NORMAL
+    assert pbx.caller.cause == cause.NORMAL
 
 
 async def test_a_call_that_is_sent_to_a_number_that_is_gone_ends_as_not_found() -> None:

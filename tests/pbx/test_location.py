@@ -102,6 +102,21 @@ async def test_sweeping_removes_only_what_has_expired() -> None:
     assert [registration.aor for registration in await setting.store.load(0)] == ["102"]
 
 
+async def test_a_part_is_swept_at_a_time_and_in_the_end_all() -> None:
+    setting = Setting()
+    for number in range(100, 200):
+        setting.register(str(number), "10.0.0.2", expires_s=50)
+    await asyncio.sleep(50)
+    left = []
+    for _ in range(10):
+        setting.location.sweep(0.1)
+        left.append(len(list(setting.location)))
+    assert left == [90, 81, 72, 64, 57, 51, 45, 40, 36, 32]
+    for _ in range(40):
+        setting.location.sweep(0.1)
+    assert not list(setting.location)
+
+
 async def test_restoring_leaves_out_what_expired_while_we_were_away() -> None:
     setting = Setting()
     setting.register("101", "10.0.0.2", expires_s=50)

@@ -73,3 +73,18 @@ def test_the_same_moment_may_be_wanted_again_after_its_entry_was_dropped(look: s
     machine.deadline = 1.0
     queue.push(machine)
     assert queue.due(1.0) is machine
+
+
+def test_entries_that_no_longer_count_do_not_pile_up_and_nothing_else_is_asked() -> None:
+    queue, ended, waiting = TimerQueue(), [Machine(5.0) for _ in range(2000)], [Machine(7.0) for _ in range(1000)]
+    for machine in (*ended, *waiting):
+        queue.push(machine)
+    for machine in ended:
+        machine.deadline = None
+        queue.push(machine)
+    for again in range(1, 4000):
+        waiting[0].deadline = 7.0 + again
+        queue.push(waiting[0])
+    assert len(queue) < 6000
+    assert queue.deadline() == 7.0
+    assert len(list(iter(lambda: queue.due(1e6), None))) == len(waiting)
