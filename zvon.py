@@ -181,8 +181,8 @@ def _welcome(office: "Office", document: Path, listeners: str) -> str:
         [
             f"Office of {document}; SIP accounts (number, password), server {listeners}:",
             *rows,
-            "Dial a colleague's number, 600 (all of them), 000063 (says your number), 10003246 (echo),"
-            " 000064 (1000 Hz tone) or 000065 (records and plays back).",
+            "Dial a colleague's number, 500 (queue of 102 and 104), 600 (all of them), 700 (menu), 800 (conference),",
+            "000063 (says your number), 10003246 (echo), 000064 (1000 Hz tone) or 000065 (records and plays back).",
         ]
     )
 

@@ -1,4 +1,5 @@
-"""The demo office of a first start: five terminals with passwords nobody else knows, and a group of all."""
+"""The demo office of a first start: five terminals with passwords nobody else knows, and something of each kind that
+can be dialled."""
 
 import os
 from collections.abc import Callable
@@ -6,11 +7,11 @@ from pathlib import Path
 
 from conf.export import export_office
 from conf.passwords import generate_password
-from storage.records import Group, Office, Terminal, User
+from storage.records import Conference, Group, Ivr, Office, Queue, Terminal, User
 
 _HEADING = """\
 # The demo office, made at the first start. Change what you like, then: zvon apply {name}
-# To try: dial a colleague, 600 (all of them), 10003246 (echo) or 000064 (tone).
+# To try: dial a colleague, 600 (all of them), 500 (queue), 700 (menu), 800 (conference), 10003246 (echo) or 000064 (tone).
 
 """
 
@@ -24,7 +25,7 @@ _PEOPLE = (
 
 
 def demo_office(make_password: Callable[[], str] = generate_password) -> Office:
-    """Terminals 101 to 105 with owners and fresh passwords, group 600."""
+    """Terminals 101 to 105 with owners and fresh passwords, queue 500, group 600, menu 700, conference 800."""
     return Office(
         name="Horns and Hooves",
         users=tuple(User(id=id, name=name, position=position) for _, id, name, position in _PEOPLE),
@@ -34,6 +35,9 @@ def demo_office(make_password: Callable[[], str] = generate_password) -> Office:
             for number, owner, _, _ in _PEOPLE
         ),
         groups=(Group("600", "Everybody", members=tuple(number for number, *_ in _PEOPLE)),),
+        queues=(Queue("500", "Sales", agents=("102", "104"), caller_hears="music", announce_position=True),),
+        ivrs=(Ivr("700", default="600", name="Main menu", allow_internal=True, keys={"1": "500", "2": "800"}),),
+        conferences=(Conference("800", "Daily"),),
     )
 
 

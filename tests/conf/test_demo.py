@@ -28,3 +28,9 @@ def test_an_office_that_is_there_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_demo_office(path)
     assert path.read_text() == "mine"
+
+
+def test_there_is_something_of_each_kind_to_dial() -> None:
+    office = demo_office()
+    lists = (office.queues, office.groups, office.ivrs, office.conferences)
+    assert [each.number for entries in lists for each in entries] == ["500", "600", "700", "800"]
