@@ -25,10 +25,11 @@ class Subject:
 
 
 def bench_office(accounts: int = ACCOUNTS) -> str:
-    """`accounts` terminals with one password, a trusted caller and a trusted callee."""
+    """`accounts` terminals with one password, a trusted caller and a trusted callee; nothing is recorded."""
     entries = [terminal(str(FIRST_NUMBER + index), password=PASSWORD, max_contacts=20) for index in range(accounts)]
     entries.append(terminal(CALLER, trust=CALLER_HOST, max_calls=1000))
     entries.append(terminal(CALLEE, trust=CALLEE_HOST, max_calls=1000))
+    entries.append("[recording]\nenabled = false")
     return "number_length = 5\n\n" + "\n".join(entries)
 
 

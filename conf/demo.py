@@ -11,7 +11,7 @@ from storage.records import Conference, Group, Ivr, Office, Queue, Terminal, Use
 
 _HEADING = """\
 # The demo office, made at the first start. Change what you like, then: zvon apply {name}
-# To try: dial a colleague, 600 (all of them), 500 (queue), 700 (menu), 800 (conference), 10003246 (echo) or 000064 (tone).
+# To try: a colleague, 600 (all of them), 500 (queue), 700 (menu), 800 (conference), 10003246 (echo) or 000064 (tone).
 
 """
 
