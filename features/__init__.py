@@ -27,7 +27,9 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
-from pbx.api import BARRED, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
+from features.voicemail import Voicemail
+from features.voicemail_visit import ListenToMessages
+from pbx.api import BARRED, COMMON, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
 
 
 def make_apps() -> Apps:
@@ -57,7 +59,13 @@ def make_apps() -> Apps:
             TONE_NUMBER: MilliwattTone(),
             RECORDING_NUMBER: RecordAndPlayBack(),
         },
-        services={BARRED: Barred(), "hangup": HangUp(), "busy": Busy(), "did2user": DidToUser()},
+        services={
+            BARRED: Barred(),
+            "hangup": HangUp(),
+            "busy": Busy(),
+            "did2user": DidToUser(),
+            COMMON: Voicemail(),
+        },
         codes={
             "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),
@@ -70,6 +78,7 @@ def make_apps() -> Apps:
             "listen": lambda rest: Supervision(rest, Mode.LISTEN),
             "whisper": lambda rest: Supervision(rest, Mode.WHISPER),
             "barge": lambda rest: Supervision(rest, Mode.BARGE),
+            "voicemail": ListenToMessages,
         },
         claims=(lot.claim,),
         observers=(codes, recording, queues),

@@ -49,6 +49,9 @@ from pbx.events import (
     RosterChanged,
 )
 from pbx.leg import Leg
+from pbx.mailbox_settings import TRIES as PIN_TRIES
+from pbx.mailbox_settings import is_weak
+from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
 from pbx.media_session import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
@@ -56,7 +59,20 @@ from pbx.recording import Recording, Wanted
 from pbx.room import Room
 from pbx.states import States
 from pbx.tones import CountryTones
-from storage.records import CALL_CODES, Conference, Features, Group, Ivr, Office, Paging, Queue, Terminal, User
+from storage.records import (
+    CALL_CODES,
+    Conference,
+    Features,
+    Group,
+    Ivr,
+    Office,
+    Paging,
+    Queue,
+    Terminal,
+    User,
+    VoicemailBox,
+    VoiceMessage,
+)
 
 
 class AppContext(Protocol):
@@ -77,6 +93,10 @@ class AppContext(Protocol):
     @property
     def bus(self) -> Bus:
         """Tells what happens; what a feature has to tell is published there too."""
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        """Voice messages, and what owners of mailboxes have set by phone."""
 
     @property
     def prompts(self) -> Prompts:
@@ -179,9 +199,12 @@ __all__ = [
     "BARRED",
     "BUSY",
     "CALL_CODES",
+    "COMMON",
     "DECLINED",
     "FORBIDDEN",
+    "HEARD",
     "LOOP",
+    "NEW",
     "NORMAL",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
@@ -189,9 +212,12 @@ __all__ = [
     "NO_AGENT",
     "NO_ANSWER",
     "PEER_BUSY",
+    "PIN_TRIES",
     "PLAYED",
     "QUEUE_TIMEOUT",
+    "SAVED",
     "SERVER_ERROR",
+    "SHORTEST_S",
     "TIMEOUT",
     "UNAVAILABLE",
     "AgentView",
@@ -219,6 +245,7 @@ __all__ = [
     "Leg",
     "LegAnswered",
     "LegEnded",
+    "Mailboxes",
     "MediaRefused",
     "Next",
     "Observer",
@@ -241,8 +268,13 @@ __all__ = [
     "Terminal",
     "ToneSource",
     "User",
+    "VoiceMessage",
+    "VoicemailBox",
     "WaitingView",
     "Wanted",
     "Why",
+    "box_for",
     "collect",
+    "is_weak",
+    "own_box",
 ]

@@ -115,7 +115,8 @@ class AppSurface:
         return self.services.bridges.get(id)
 
     def transfer(self, mine: Leg, other: Leg, target: str) -> bool:
-        return self.route(target)[1] is not None and self.transfers.send(mine, other, target) is not None
+        is_possible = self.route(target)[1] is not None and self.transfers.may_call(mine, target)
+        return is_possible and self.transfers.send(mine, other, target) is not None
 
     def consult(self, mine: Leg, other: Leg, target: str) -> bool:
         return self.transfers.consult(mine, other, target)

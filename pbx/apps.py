@@ -110,6 +110,7 @@ async def run_stages(call: "Call", party: Party, app: App, ctx: "AppContext") ->
             _leave(call, left)
         if isinstance(step, Cause):
             return step
+        call.previous = party
         party, found = ctx.route(step.target)
         if found is None:
             return _nowhere(call, party)

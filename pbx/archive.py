@@ -51,4 +51,5 @@ class Archive:
             file = await self.recordings.as_mp3(recording)
         except (ConversionFailed, OSError) as error:
             raise ControlError(str(error)) from None
-        return RecordingFileView(str(file.absolute()), f"{file_name(recording, timezone)}.mp3")
+        name = file_name(recording.started_at, recording.from_number, recording.to_number, timezone)
+        return RecordingFileView(str(file.absolute()), f"{name}.mp3")

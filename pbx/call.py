@@ -46,6 +46,7 @@ class Call:
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""
+        self.previous: Party | None = None  # whose stage it was before
         self.stage = "dial"
         self.stage_digits = ""  # dialled in this stage, as its row of history tells it
         self.started_at = services.clock.wall()

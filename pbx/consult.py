@@ -31,6 +31,7 @@ class Consultation:
     def begin(self, call: "Call") -> None:
         """The conversation pauses, the call takes who asks."""
         self._home.lend(self._held.mine)
+        call.transferred = "attended"
         call.begin(self._held.mine.party, stage="transfer")
         call.take(self._held.mine)
 

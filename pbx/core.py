@@ -37,6 +37,7 @@ from pbx.identity import PrivacyUnavailable, calling
 from pbx.isolation import may_call
 from pbx.leg import Leg
 from pbx.location import Location
+from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
 from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
 from pbx.notifier import Notifier
@@ -82,6 +83,7 @@ from storage.ports import Storage
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
+GREETINGS = "greetings"  # of mailboxes, below the data folder
 _ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE, PUBLISH"  # outside sessions
 
 
@@ -130,7 +132,9 @@ class Pbx(AppSurface):
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
         self._publisher = Publisher(driver, clock, bus)
-        self._mailboxes = Mailboxes(storage.voice_messages, storage.mailboxes, bus, clock)
+        recordings = self.services.recordings_folder
+        settings = MailboxSettings(storage.mailboxes, recordings.parent / GREETINGS, clock.now)
+        self._mailboxes = Mailboxes(storage.voice_messages, settings, recordings, bus, clock)
         accounts = MessageAccounts()
         accounts.add(MessageContext.PAGER, self._texts.box.counts)
         accounts.add(MessageContext.VOICE, self._mailboxes.counts)

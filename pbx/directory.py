@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from conf.office_namespace import is_outside
 from pbx.party import Party
 from sipcore.auth.digest import Ha1, ha1
 from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, Office, Terminal, User, VoicemailBox
 
 _SOURCES_KEPT = 10_000
-LONGEST_NUMBER = 8  # of the office (AMB-1)
 Network = IPv4Network | IPv6Network
 
 
@@ -87,8 +87,9 @@ class Directory:
     def outside(self, number: str) -> Party | None:
         """Who is at a number that can only be one outside: the mobile of a person (USR-4), or none of an office."""
         person = self._mobiles.get(number.lstrip("+"))
-        is_outside = person is not None or number.startswith("+") or len(number) > LONGEST_NUMBER
-        return Party.outside(number, person.name if person is not None else "") if is_outside else None
+        if person is None and not is_outside(number):
+            return None
+        return Party.outside(number, person.name if person is not None else "")
 
     @cached_property
     def _mobiles(self) -> dict[str, User]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pbx.cause import Cause
 from pbx.party import Party
 from pbx.quality import Measured
-from storage.records import StoredRecording
+from storage.records import StoredRecording, VoiceMessage
 
 CallId = str
 LegId = int
@@ -232,6 +232,25 @@ class MessagesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceMessageLeft:
+    """A message is in a mailbox; `call` may have ended before."""
+
+    at: float
+    call: CallId
+    message: VoiceMessage
+
+
+@dataclass(frozen=True, slots=True)
+class MailSent:
+    """A mail server has taken a letter; `attachment` is the file that went with it, below the data folder."""
+
+    at: float
+    kind: str
+    recipient: str
+    attachment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderChanged:
     """A line to a provider works, or does not; `error` is a sentence that says why not."""
 
@@ -272,6 +291,8 @@ BusEvent = (
     | RecordingEnded
     | RegistrationChanged
     | MessagesChanged
+    | VoiceMessageLeft
+    | MailSent
     | PresencePublished
     | ProviderChanged
 )

@@ -1,7 +1,8 @@
 """Groups of employees that keep to themselves (GRP-7, GRP-8): who may call whom, who may pick up whose calls."""
 
+from conf.office_namespace import fits
 from pbx.directory import Directory
-from storage.records import EmployeeGroup, Terminal
+from storage.records import Terminal
 
 
 def may_call(directory: Directory, caller: str, number: str) -> bool:
@@ -14,7 +15,7 @@ def may_call(directory: Directory, caller: str, number: str) -> bool:
     if ours is theirs and ours is not None:
         return True
     if ours is not None and ours.isolate:
-        return _is_listed(ours, number)
+        return any(fits(number, pattern) for pattern in ours.patterns)
     return theirs is None or not theirs.isolate
 
 
@@ -26,14 +27,3 @@ def may_pick_up(directory: Directory, picker: str, number: str) -> bool:
         return False
     ours, theirs = directory.employee_group(picking), directory.employee_group(ringing)
     return ours is theirs or not any(group is not None and group.isolate_pickup for group in (ours, theirs))
-
-
-def _is_listed(group: EmployeeGroup, number: str) -> bool:
-    return any(_fits(number, pattern) for pattern in group.patterns)
-
-
-def _fits(number: str, pattern: str) -> bool:
-    """Digits stand for themselves, X for any."""
-    return len(number) == len(pattern) and all(
-        digit.isdecimal() if wanted == "X" else digit == wanted for digit, wanted in zip(number, pattern, strict=True)
-    )

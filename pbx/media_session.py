@@ -7,6 +7,7 @@ together with others.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from ipaddress import ip_address
 
 from media.api import (
     ConfigureEndpoint,
@@ -44,6 +45,15 @@ TRANSCODED = (PCMA, PCMU)  # what the engine decodes and encodes
 BASIC: tuple[RtpFormat, ...] = (PCMA, PCMU, EVENTS)
 _TRANSCODED = frozenset(each.encoding for each in TRANSCODED)
 _DIRECTIONS = {each: Direction(each.value) for each in SdpDirection}
+
+
+@lru_cache(maxsize=4096)
+def _ip_version(host: str) -> int:
+    """4 or 6, 0 for what is no IP address."""
+    try:
+        return ip_address(host).version
+    except ValueError:
+        return 0
 
 
 class MediaRefused(Exception):
@@ -132,11 +142,11 @@ class MediaSession:
         """The engine's view of what was agreed on."""
         agreed = self.agreed
         assert agreed is not None
-        rtcp = HostPort(*agreed.rtcp) if agreed.rtcp is not None else None
+        rtcp = self._reachable(*agreed.rtcp) if agreed.rtcp is not None else None
         ice = ice_of(agreed.secured)
         anywhere = "::" if ":" in self._address.bind else "0.0.0.0"
         spec = StreamSpec(
-            remote=HostPort(*agreed.remote) if ice is None else HostPort(anywhere, 0),
+            remote=self._reachable(*agreed.remote) if ice is None else HostPort(anywhere, 0),
             payloads=_payloads(agreed.send),
             sources=self._sources,
             ptime_ms=agreed.ptime_ms,
@@ -150,6 +160,12 @@ class MediaSession:
             silence_s=self.silence_s,
         )
         return ConfigureEndpoint(self.endpoint, spec)
+
+    def _reachable(self, host: str, port: int) -> HostPort:
+        """Where a description says; where the peer signals from when it names no address of our kind (a host name, the
+        other IP version): audio is likely to be there, and latching finds the rest."""
+        is_ours = _ip_version(host) == _ip_version(self._address.bind)
+        return HostPort(host if is_ours else self._sources[0], port)
 
     # --- descriptions -----------------------------------------------------------------------------------------
 

@@ -122,9 +122,13 @@ class Prompts:
         self._told: set[tuple[str, str]] = set()
 
     def office_changed(self, language: str) -> None:
-        """Look for sets again and speak that language from now on."""
+        """Look for sets again and speak that language from now on; the log says when it lacks something."""
         self.language, self._sets = language, self._load()
         self._told.clear()
+        if language in self._sets:
+            counts = self._sets[language].describe(tuple(catalogue(language).words))
+            if counts["silent"]:
+                log.warning("prompts are missing, they are left out: `zvon prompts`", language=language, **counts)
 
     def say(self, *prompts: str, language: str = "", **values: Value) -> Playlist:
         """Prompts of `prompts.toml` one after the other, with these values in them; `language` is that of the party,

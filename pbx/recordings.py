@@ -150,10 +150,10 @@ class Recordings:
         return replace(recording, state="failed"), ""
 
 
-def file_name(recording: StoredRecording, timezone: str) -> str:
+def file_name(started_at: float, from_number: str, to_number: str, timezone: str) -> str:
     """The name of a file for people, without a suffix: date and both numbers (CDR-5)."""
-    at = datetime.fromtimestamp(recording.started_at, ZoneInfo(timezone))
-    numbers = (_NOT_OF_A_NUMBER.sub("", number) or "unknown" for number in (recording.from_number, recording.to_number))
+    at = datetime.fromtimestamp(started_at, ZoneInfo(timezone))
+    numbers = (_NOT_OF_A_NUMBER.sub("", number) or "unknown" for number in (from_number, to_number))
     return "_".join((f"{at:%Y-%m-%d_%H-%M-%S}", *numbers))
 
 

@@ -40,6 +40,7 @@ from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_PARTS, SWEEP_S, Location
 from pbx.mail.mailer import Mailer
+from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
 from pbx.notifier import OF_NOTIFIER
 from pbx.outward import Outward
@@ -144,7 +145,8 @@ class Server:
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
         )
-        self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data)
+        self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data, self.bus)
+        self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
     def _services(self, data: Path) -> Services:
         media = self._settings.media
@@ -184,6 +186,7 @@ class Server:
             await self.pbx.restore()
             await self.archive.start()
             await self.mailer.start()
+            self._voicemail.restore()
             await self._control.start()
         except BaseException:
             await self._close()
@@ -220,6 +223,7 @@ class Server:
         self.qualifier.stop()
         self._own_address.stop()
         await self._control.close()
+        await self._voicemail.close()
         await self.mailer.close()
         await self.archive.close()
         await self._resolver.close()

@@ -77,10 +77,10 @@ class Transfers:
         self._attended(held, consulted, Reports(self._pbx, None))
 
     def consult(self, mine: "Leg", other: "Leg", target: str) -> bool:
-        """Let `mine` ask somebody else while `other` hears music; False when there is no such number, or one of them is
-        being transferred already."""
+        """Let `mine` ask somebody else while `other` hears music; False when there is no such number for it, or one of
+        them is being transferred already."""
         party, app = self._pbx.route(target)
-        if app is None or self._pbx.draining or self._busy & {mine.id, other.id}:
+        if app is None or self._pbx.draining or self._busy & {mine.id, other.id} or not self.may_call(mine, target):
             return False
         limit_s = float(self._pbx.office.features.transfer_timeout)
         consultation = Consultation(self._pbx, Conversation(mine, other), party, app, limit_s)
@@ -114,11 +114,11 @@ class Transfers:
             marks |= {leg.id for leg in (consulting, who_talks_to(consulting)) if leg is not None}
         elif not isinstance(referral.uri, SipUri | TelUri):
             return 416
-        elif not self._is_ours(referral.uri, request) or not self._may_call(transferor, number_of(referral.uri)):
+        elif not self._is_ours(referral.uri, request) or not self.may_call(transferor, number_of(referral.uri)):
             return 403
         return 491 if self._busy & marks else 0
 
-    def _may_call(self, transferor: "Leg", number: str) -> bool:
+    def may_call(self, transferor: "Leg", number: str) -> bool:
         """Nobody reaches by a transfer whom it may not call (GRP-7)."""
         return may_call(self._pbx.directory, transferor.party.number, number)
 

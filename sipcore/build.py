@@ -59,7 +59,8 @@ REASONS = {
     606: "Not Acceptable",
 }
 
-_COPIED = frozenset(("via", "from", "call-id", "cseq"))
+_SINGLE = frozenset(("from", "call-id", "cseq"))
+_COPIED = _SINGLE | {"via"}
 Extra = Iterable[tuple[str, object]]
 
 
@@ -87,7 +88,8 @@ def refusal_of(headers: Headers, status: int, reason: str, to_tag: str) -> Respo
     """A best-effort response to a request that could not be parsed; None when it could not reach anybody."""
     if headers.get("via") is None:
         return None
-    items = [item for item in headers if item[0] in _COPIED]
+    items = [item for item in headers if item[0] == "via"]
+    items += [item for item in headers.index().items() if item[0] in _SINGLE]  # one of each: two may be what is wrong
     to = headers.get("to")
     if to is not None:
         items.append(("to", to if ";tag=" in to else f"{to};tag={to_tag}"))

@@ -298,7 +298,7 @@ _SESSION = _Form(
     (_BYTES, "_change_sdp _change_answer _local_sdp _remote_sdp"),
     (_maybe(_TIMER.codec), "_timer"),
     (_UPDATE.codec, "_update"),
-    (_FIELDS, "_change_extra _answer_extra"),
+    (_FIELDS, "_change_extra _answer_extra _digits"),
     (_dict(_BYTES), "_acks"),
     (_maybe(_MOMENT), "_retry_at _part_at"),
     (_INT, "reports"),

@@ -1,13 +1,15 @@
 """Mail as the rest of the server sees it: who gets a letter of which kind, in which words; posting never waits."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import MailSettings
+from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.messages import ControlError
+from pbx.events import MailSent
 from pbx.mail.outbox import Outbox
 from pbx.mail.smtp import LetterRefused, MailServer, ServerUnavailable, SmtpServer
 from pbx.mail.wording import Wording, date_text, wording
@@ -41,11 +43,13 @@ class Mailer:
         office: Callable[[], Office],
         clock: Clock,
         data: Path,
+        bus: Bus,
         server: MailServer | None = None,
     ) -> None:
         self._settings, self._office, self._clock = settings, office, clock
         self._server = server or SmtpServer(settings, data)
-        self._outbox = Outbox(store, self._server, clock, data)
+        self._bus = bus
+        self._outbox = Outbox(store, self._server, clock, data, self._sent)
         self._kinds = {"voicemail": settings.voicemail}
 
     async def start(self) -> None:
@@ -106,6 +110,17 @@ class Mailer:
             raise ControlError(str(error)) from None
         is_off = "" if self._settings.enabled else "; mail is switched off otherwise ([mail] enabled = false)"
         return f"the mail server {self._settings.host} took the letter to {address} ({said}){is_off}"
+
+    def attachments(self) -> Collection[str]:
+        """Of letters that wait, below the data folder."""
+        return self._outbox.attachments()
+
+    @property
+    def office(self) -> Office:
+        return self._office()
+
+    def _sent(self, letter: StoredLetter) -> None:
+        self._bus.publish(MailSent(self._clock.wall(), letter.kind, letter.recipient, letter.attachment))
 
     def _letter(
         self,

@@ -6,6 +6,7 @@ waits by itself, and one that is refused for good, or grows too old, is dropped 
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +27,17 @@ log = structlog.get_logger("mail")
 
 
 class Outbox:
-    """One per server. `start` when the loop runs, `close` at the end."""
+    """One per server. `start` when the loop runs, `close` at the end; `sent` hears of each letter that is gone."""
 
-    def __init__(self, store: KeptStore[StoredLetter], server: MailServer, clock: Clock, data: Path) -> None:
-        self._store, self._server, self._clock, self._data = store, server, clock, data
+    def __init__(
+        self,
+        store: KeptStore[StoredLetter],
+        server: MailServer,
+        clock: Clock,
+        data: Path,
+        sent: Callable[[StoredLetter], None] = lambda _: None,
+    ) -> None:
+        self._store, self._server, self._clock, self._data, self._tell = store, server, clock, data, sent
         self._letters: dict[str, StoredLetter] = {}
         self._paused_until, self._pause_s = 0.0, PAUSE_S
         self._last_error = ""
@@ -122,6 +130,7 @@ class Outbox:
         self._pause_s, self._last_error = PAUSE_S, ""
         self._counts["sent"] += 1
         self._forget(letter)
+        self._tell(letter)
         log.info("mail sent", kind=letter.kind, recipient=letter.recipient, server_said=said)
 
     def _refused(self, letter: StoredLetter, refusal: LetterRefused) -> None:
@@ -156,15 +165,16 @@ class Outbox:
     def _forget(self, letter: StoredLetter) -> None:
         if self._letters.pop(letter.id, None) is not None:
             self._store.put(letter.id, None)
-        if letter.attachment and letter.attachment not in self._attachments():
+        if letter.attachment and letter.attachment not in self.attachments():
             (self._data / letter.attachment).unlink(missing_ok=True)
 
-    def _attachments(self) -> set[str]:
+    def attachments(self) -> set[str]:
+        """Of letters that wait."""
         return {letter.attachment for letter in self._letters.values()}
 
     def _forget_files(self) -> None:
         """Attachments whose letter never reached the disk, or went while nobody could remove them."""
-        named = self._attachments()
+        named = self.attachments()
         folder = self._data / FOLDER
         for file in folder.iterdir() if folder.is_dir() else ():
             if f"{FOLDER}/{file.name}" not in named:

@@ -13,6 +13,7 @@ from sipcore.message import Request
 from sipcore.sdp.ice import read_fragment
 
 TYPES = ("application/dtmf-relay", "application/dtmf")
+DIGITS = "0123456789*#ABCD"
 TRICKLE, FRAGMENT = "trickle-ice", "application/trickle-ice-sdpfrag"
 _LONGEST = 200
 _SIGNAL = re.compile(r"[ \t]*(?:signal[ \t]*=[ \t]*)?(1[0-6]|[0-9*#a-d!])[ \t]*", re.IGNORECASE)

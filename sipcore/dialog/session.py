@@ -33,7 +33,7 @@ from sipcore.dialog import modify as changes
 from sipcore.dialog.dialog import CSeqVerdict, Dialog
 from sipcore.dialog.profile import ALLOW, SessionProfile
 from sipcore.dialog.session_base import request_via
-from sipcore.dialog.session_early import EarlySession
+from sipcore.dialog.session_info import InformingSession
 from sipcore.dialog.session_table import On, Role, State
 from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.events import InfoDigit, ReferReceived, SessionAnswered, SessionConfirmed, SessionEnded
@@ -47,7 +47,7 @@ from sipcore.transaction.keys import Key
 _TELL_S = 4.0  # how long a BYE waits for the peer to be told how its REFER went: three tries over a bad network
 
 
-class InviteSession(EarlySession):
+class InviteSession(InformingSession):
     """One session. `user` is whatever its user keeps there; `request` is the INVITE that made it; `reports` says how
     many outcomes of REFERs the peer waits for."""
 
@@ -180,6 +180,8 @@ class InviteSession(EarlySession):
             return self._change_response(request, response, now)
         if request.method == "UPDATE":
             return self._update_response(request, response, now)
+        if request.method == "INFO":
+            return self._info_response(request, response, now)
         if request.method == "BYE" and self.dialog is not None and self._may_prove(request, response):
             return (self._in_dialog(self.dialog, "BYE", reason=request.headers.get("reason") or ""),)
         if request.method == "BYE" and response.status >= 200:
@@ -196,6 +198,8 @@ class InviteSession(EarlySession):
             return self._change_failed(status, now)
         if request.method == "UPDATE":
             return self._update_failed(request, status, now)
+        if request.method == "INFO":
+            return self._info_outcome(status, now)
         return NOTHING
 
     def _is_first(self, request: Request) -> bool:

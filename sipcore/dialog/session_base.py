@@ -48,6 +48,7 @@ class SessionBase:
         "_change_request",
         "_change_rseq",
         "_change_sdp",
+        "_digits",
         "_early",
         "_end_reason",
         "_followed",
@@ -122,6 +123,7 @@ class SessionBase:
         self._reliable: ReliableProvisional | None = None
         self._answered_early = False
         self._answer_extra: Fields = ()
+        self._digits: Fields = ()
         self._early: dict[str, EarlyDialog] = {}
         self._followed = ""
         self._hears = False

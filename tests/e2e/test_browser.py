@@ -103,6 +103,7 @@ def test_jssip_registers_over_secure_websocket_and_is_forgotten_with_its_page(we
     assert shown["transport"] == "wss"
     assert shown["contact"].endswith(".invalid;transport=ws")
     assert shown["user_agent"].startswith("JsSIP ")
+    assert ";gr=urn:uuid:" in jssip.run("String(ua.contact.pub_gruu)"), "RFC 5627"
     jssip.call("Page.navigate", url="about:blank")
     eventually(lambda: "204" not in [each["number"] for each in web.json("registrations")], "it is dropped")
 

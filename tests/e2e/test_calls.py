@@ -29,6 +29,7 @@ PAIRS = [
     ("caller_is_answered_and_hangs_up", "callee_is_refreshed_by_reinvite"),
     ("caller_is_answered_and_callee_hangs_up", "callee_vanishes"),
     ("caller_sends_digits_by_info", "callee_answers"),
+    ("caller_leaves_the_offer_to_the_server", "callee_answers"),
     ("caller_says_where_it_is", "callee_learns_where_the_caller_is"),
 ]
 TALK_MS = {  # beyond 300
@@ -83,6 +84,19 @@ def test_when_one_of_two_phones_answers_the_other_is_told_so(server: Server, tmp
         callees = [
             _callee(server, "callee_answers", "403", first),
             _callee(server, "callee_hears_that_another_phone_answered", "403", second),
+        ]
+        _play_both(_caller(server, "caller_is_answered_and_hangs_up", "403"), callees, tmp_path)
+
+
+def test_a_phone_sends_a_call_on_to_another_number(server: Server, tmp_path: Path) -> None:
+    with (
+        registered_port(server.address, "403", CALLEE) as first,
+        registered_port(server.address, "402", CALLEE) as second,
+    ):
+        sends_on = _callee(server, "callee_sends_the_call_on", "403", first)
+        callees = [
+            replace(sends_on, keys={"number": "403", "to": "402"}),
+            _callee(server, "callee_learns_who_sent_the_call_on", "402", second),
         ]
         _play_both(_caller(server, "caller_is_answered_and_hangs_up", "403"), callees, tmp_path)
 

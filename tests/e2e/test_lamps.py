@@ -248,3 +248,15 @@ def test_one_subscription_shows_the_lamps_of_a_list(tmp_path: Path) -> None:
         while "<state>early</state>" in lamp.notified().body:
             pass
         assert lamp.subscribe(0).status == 200
+
+
+def test_a_phone_watches_its_own_registrations(server: Server) -> None:
+    """RFC 3680: a second device of the number comes and goes."""
+    with registered(server.address, "205", password_of("205")) as phone:
+        watch = Lamp(phone, "205", "reg")
+        assert watch.subscribe().status == 200
+        assert watch.notified().body.count("<contact ") == 1
+        with registered(server.address, "205", password_of("205")):
+            assert watch.notified().body.count("<contact ") == 2
+        assert watch.notified().body.count("<contact ") == 1
+        assert watch.subscribe(0).status == 200

@@ -1,17 +1,20 @@
 """What waits in mailboxes, and the lamps of the phones, also over a restart."""
 
 import asyncio
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import MessagesChanged, RecordingEnded
-from pbx.mailboxes import HEARD, NEW, SAVED, SHORTEST_S, Mailboxes
+from pbx.mailbox_settings import LOCKED_S, MOST_WRONG, MailboxSettings, is_weak
+from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
 from pbx.summaries import PAUSE_S
 from sipcore.presence.mwi import MessageCounts
 from storage.memory import MemoryStorage
-from storage.records import Mailbox, StoredRecording
+from storage.records import Office, StoredRecording, VoicemailBox
 from tests.pbx.test_summaries import answering, desk_phone, told
 from tests.support.builders import terminal
 from tests.support.office import WALL_AT_START, open_office
@@ -28,11 +31,12 @@ def message(id: str, mailbox: str = "102", seconds: float = 9.0, **values: Any) 
 
 
 class Rig:
-    def __init__(self, storage: MemoryStorage | None = None, most: int = 100) -> None:
+    def __init__(self, storage: MemoryStorage | None = None, most: int = 100, folder: Path = Path("greetings")) -> None:
         loop = asyncio.get_running_loop()
         self.storage, self.bus = storage or MemoryStorage(), Bus()
         clock = Clock(loop, lambda: WALL_AT_START + loop.time())
-        self.boxes = Mailboxes(self.storage.voice_messages, self.storage.mailboxes, self.bus, clock, most)
+        settings = MailboxSettings(self.storage.mailboxes, folder, clock.now)
+        self.boxes = Mailboxes(self.storage.voice_messages, settings, Path("recordings"), self.bus, clock, most)
         self.told: list[str] = []
         self.bus.subscribe([MessagesChanged], lambda event: self.told.append(getattr(event, "number", "")))
 
@@ -83,12 +87,9 @@ async def test_messages_and_what_the_owner_has_set_are_there_after_a_restart() -
     rig = Rig()
     rig.bus.publish(message("b"))
     rig.bus.publish(message("a", started_at=WALL_AT_START + 5))
-    rig.boxes.set(Mailbox("102", "greetings/102.wav"))
     again = Rig(rig.storage)
     assert await again.boxes.restore() == 2
     assert [each.id for each in again.boxes.messages("102")] == ["b", "a"]
-    assert again.boxes.settings("102").greeting == "greetings/102.wav"
-    assert again.boxes.settings("103") == Mailbox("103")
     assert again.told == ["102"]
 
 
@@ -115,3 +116,79 @@ async def test_a_lamp_that_missed_a_change_is_set_right_after_a_restart() -> Non
         await office.pbx.restore()
         await asyncio.sleep(2 * PAUSE_S)
         assert told(phone) == ["yes"]
+
+
+def test_messages_of_a_number_without_a_box_go_to_the_common_one() -> None:
+    anna, off = VoicemailBox("102", pin="1234"), VoicemailBox("103", disabled=True)
+    office = Office(voicemail_boxes=(anna, off))
+    assert box_for(office, "102", "500") == anna
+    assert box_for(office, "500", "102") == anna
+    assert box_for(office, "500") == VoicemailBox(COMMON)
+    assert box_for(office, "103") is None
+    assert own_box(office, "500") is None
+    common = VoicemailBox(COMMON, email="all@example.com")
+    assert box_for(Office(voicemail_boxes=(common,)), "500") == common
+
+
+# --- what owners set ------------------------------------------------------------------------------------------------
+
+
+async def test_a_pin_that_was_set_by_phone_counts_until_the_office_changes_its_own() -> None:
+    rig = Rig()
+    settings, box = rig.boxes.settings, VoicemailBox("102", pin="1234")
+    assert settings.has_pin(box)
+    assert settings.pin_is_right(box, "1234")
+    settings.change_pin(box, "8642")
+    assert not settings.pin_is_right(box, "1234")
+    again = Rig(rig.storage).boxes.settings
+    await again.restore()
+    assert again.pin_is_right(box, "8642")
+    changed = VoicemailBox("102", pin="5555")
+    assert not again.pin_is_right(changed, "8642")
+    assert again.pin_is_right(changed, "5555")
+    (stored,) = await rig.storage.mailboxes.load()
+    assert "8642" not in stored.pin + repr(stored)
+
+
+async def test_a_box_without_a_pin_lets_nobody_in_by_one() -> None:
+    settings, box = Rig().boxes.settings, VoicemailBox("102")
+    assert not settings.has_pin(box)
+    assert not settings.pin_is_right(box, "")
+    settings.change_pin(box, "8642")
+    assert settings.pin_is_right(box, "8642")
+
+
+async def test_who_guesses_pins_is_locked_out_for_a_while() -> None:
+    rig = Rig()
+    settings, box = rig.boxes.settings, VoicemailBox("102", pin="1234")
+    for _ in range(MOST_WRONG - 1):
+        assert not settings.pin_is_right(box, "0000")
+    assert settings.pin_is_right(box, "1234"), "the right one begins anew"
+    for _ in range(MOST_WRONG):
+        assert not settings.pin_is_right(box, "0000")
+    assert not settings.pin_is_right(box, "1234")
+    assert settings.pin_is_right(VoicemailBox("103", pin="1"), "1"), "others are not concerned"
+    await asyncio.sleep(LOCKED_S)
+    assert settings.pin_is_right(box, "1234")
+
+
+async def test_a_greeting_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    rig = Rig(folder=tmp_path)
+    settings = rig.boxes.settings
+    assert settings.greeting("102") is None
+    first, second = settings.greeting_path("102"), settings.greeting_path("102")
+    for path in (first, second):
+        path.touch()
+        settings.set_greeting("102", path)
+    assert settings.greeting("102") == second
+    assert os.listdir(tmp_path) == [second.name]
+    again = Rig(rig.storage, folder=tmp_path)
+    await again.boxes.restore()
+    assert again.boxes.settings.greeting("102") == second
+    again.boxes.settings.set_greeting("102", None)
+    assert again.boxes.settings.greeting("102") is None
+    assert os.listdir(tmp_path) == []
+
+
+def test_weak_pins_are_known() -> None:
+    assert [is_weak(pin) for pin in ("", "123", "1111", "1234", "48151623")] == [True, True, True, False, False]

@@ -48,6 +48,16 @@ def test_an_answer_configures_the_engine_with_the_peers_side() -> None:
     assert command.spec.direction is Direction.SENDRECV
 
 
+@pytest.mark.parametrize("host", ["phone.example.com", "2001:db8::5", "10.0.5.999"])
+def test_audio_for_an_address_that_is_none_goes_to_where_the_peer_signals_from(host: str) -> None:
+    media = session()
+    offer = sdp(PEER, 40000, ("PCMU",), connection=host) + f"a=rtcp:40009 IN IP4 {host}\r\n".encode()
+    media.take_offer(offer)
+    media.answer(formats_like(PCMU))
+    assert media.configuring().spec.remote == HostPort("198.51.100.9", 40000)
+    assert media.configuring().spec.rtcp == HostPort("198.51.100.9", 40009)
+
+
 def test_an_offer_and_its_answer_in_the_peers_numbers() -> None:
     media = session()
     offer = media.offer((PCMA, PCMU, EVENT))

@@ -83,8 +83,9 @@ def test_without_any_set_everything_is_silence_and_never_an_error() -> None:
 def test_a_mistake_of_a_feature_is_silence_and_a_line_in_the_log(
     prompt: str, values: dict[str, int | str], why: str
 ) -> None:
+    prompts = _prompts(ru=PromptSet())
     with capture_logs() as logs:
-        assert _prompts(ru=PromptSet()).say(prompt, language="", **values).files == ()
+        assert prompts.say(prompt, language="", **values).files == ()
     assert [each["why"] for each in logs] == [why]
 
 
@@ -164,8 +165,16 @@ def test_an_applied_office_brings_its_language_and_new_recordings(tmp_path: Path
     prompts = Prompts(_folders(tmp_path).sets)
     assert _said(prompts, "call-goodbye") == []
     _touch(tmp_path / "own/ru", "call-goodbye.wav")
-    prompts.office_changed("ru")
+    with capture_logs() as logs:
+        prompts.office_changed("ru")
     assert _said(prompts, "call-goodbye") == [str(tmp_path / "own/ru/call-goodbye.wav")]
+    [told] = logs
+    assert (told["event"], told["set"], told["own"]) == (
+        "prompts are missing, they are left out: `zvon prompts`",
+        "",
+        1,
+    )
+    assert told["silent"] == len(catalogue("ru").words) - 1
 
 
 INSTALLED_SETS = PromptFolders(Path("/nowhere")).sets()

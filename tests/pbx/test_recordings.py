@@ -15,6 +15,7 @@ from pbx.clock import Clock
 from pbx.control.messages import ControlError
 from pbx.conversion import ConversionFailed, Converter
 from pbx.events import CallEnded, CallLinked, CallStarted, RecordingEnded, RecordingStarted
+from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
 from pbx.party import Party, PartyKind
 from pbx.recording import Wanted
@@ -35,8 +36,9 @@ class Rig:
     def __init__(self, data: Path, storage: MemoryStorage | None = None) -> None:
         self.data, self.storage, self.bus = data, storage or MemoryStorage(), Bus()
         clock = Clock(asyncio.get_running_loop())
-        self.mailboxes = Mailboxes(self.storage.voice_messages, self.storage.mailboxes, self.bus, clock)
         folder, exports = data / "recordings", data / EXPORTS
+        settings = MailboxSettings(self.storage.mailboxes, data / "greetings", clock.now)
+        self.mailboxes = Mailboxes(self.storage.voice_messages, settings, folder, self.bus, clock)
         self.archive = Archive(RecordingPolicy, self.storage, self.bus, clock, self.mailboxes, folder, exports)
         self.recordings = self.archive.recordings
 
@@ -212,4 +214,4 @@ async def test_a_conversion_that_nobody_waits_for_any_more_ends(tmp_path: Path) 
     ],
 )
 def test_a_file_name_holds_nothing_but_the_date_and_numbers(caller: str, called: str, name: str) -> None:
-    assert file_name(replace(ENTRY, from_number=caller, to_number=called), "UTC") == name
+    assert file_name(T, caller, called, "UTC") == name

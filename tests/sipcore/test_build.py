@@ -109,6 +109,13 @@ def test_a_refusal_of_what_could_not_be_read_copies_what_there_is() -> None:
     assert refusal_of(Headers([("to", "<sip:b@h>")]), 400, "", "t") is None
 
 
+def test_a_refusal_of_two_senders_names_one() -> None:
+    found = Headers([("via", "v"), ("via", "w"), ("from", "<sip:a@h>;tag=1"), ("from", "<sip:b@h>;tag=2")])
+    response = refusal_of(found, 400, "more than one From header", "t")
+    assert response is not None
+    assert list(response.headers) == [("via", "v"), ("via", "w"), ("from", "<sip:a@h>;tag=1")]
+
+
 def test_a_refusal_keeps_the_tag_that_is_there() -> None:
     response = refusal_of(Headers([("via", "v"), ("to", "<sip:b@h>;tag=x")]), 505, "", "t")
     assert response is not None

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sipcore.build import response_to
 from sipcore.dialog.info import answer_to, digit_of
-from sipcore.errors import ParseError
+from sipcore.errors import LocalProtocolError, ParseError
 from sipcore.events import InfoDigit
 from sipcore.message import Request, Response
 from tests.support.callers import Pair, ring
+from tests.support.fakenet import DELAY_S, Packet
 from tests.support.schedule import request
 
 FRAGMENT = (
@@ -134,3 +136,63 @@ def test_a_cancel_that_only_has_the_branch_of_an_invite_cancels_nothing(wrong: s
     pair.alice.perform(pair.a, "end")
     pair.finish()
     assert pair.told_bob() == ["Ended 487"]
+
+
+def told(pair: Pair) -> list[str]:
+    return [event.digit for event in pair.bob.events if isinstance(event, InfoDigit)]
+
+
+def test_digits_of_ours_go_out_one_after_the_other_and_in_their_order() -> None:
+    pair = Pair().established()
+    for digit in "12#":
+        pair.alice.perform(pair.a, "inform", digit, 160)
+    assert len(pair.requests("INFO")) == 1
+    pair.net.step_until(2.0)
+    assert told(pair) == ["1", "2", "#"]
+    first = pair.requests("INFO")[0]
+    assert first.content_type == "application/dtmf-relay"
+    assert first.body == b"Signal=1\r\nDuration=160\r\n"
+    assert [each.cseq.number for each in pair.requests("INFO")] == [2, 3, 4]
+
+
+def test_a_lost_info_is_sent_again_before_the_next_digit() -> None:
+    lost = iter([True, *[False] * 50])
+
+    def route(packet: Packet) -> list[float]:
+        return [] if packet.label == "INFO" and next(lost) else [DELAY_S]
+
+    pair = Pair(route).established()
+    for digit in "12":
+        pair.alice.perform(pair.a, "inform", digit, 160)
+    pair.net.step_until(3.0)
+    assert told(pair) == ["1", "2"]
+
+
+def answered(pair: Pair, sent: Request, status: int) -> None:
+    """Alice's INFO is answered like that."""
+    now = pair.net.now
+    pair.alice.stack.perform(pair.a, pair.a.receive_response(sent, response_to(sent, status), now), now)
+    pair.net.step_until(2.0)
+
+
+def test_a_peer_that_does_not_take_info_is_not_asked_for_more_than_it_gets() -> None:
+    pair = Pair().established()
+    pair.alice.perform(pair.a, "inform", "1", 160)
+    pair.alice.perform(pair.a, "inform", "2", 160)
+    sent = pair.requests("INFO")[0]
+    answered(pair, sent, 415)
+    assert len(pair.requests("INFO")) == 2
+    assert pair.told_alice()[-1] == "Answered"
+
+
+def test_who_has_lost_the_dialog_is_gone_and_outside_a_call_nothing_is_told() -> None:
+    pair = Pair().established()
+    pair.alice.perform(pair.a, "inform", "1", 160)
+    sent = pair.requests("INFO")[0]
+    answered(pair, sent, 481)
+    assert pair.told_alice()[-1] == "Ended 481"
+    before = len(pair.requests("INFO"))
+    pair.alice.perform(pair.a, "inform", "2", 160)
+    assert len(pair.requests("INFO")) == before
+    with pytest.raises(LocalProtocolError):
+        pair.a.inform(0.0, "12", 160)

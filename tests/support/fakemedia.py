@@ -331,11 +331,11 @@ class FakeMedia:
         self.end_recording(command.recording)
         return Done()
 
-    def end_recording(self, recording: RecordingId, reason: str = "finished") -> None:
+    def end_recording(self, recording: RecordingId, reason: str = "finished", duration_ms: int = 1000) -> None:
         """One that runs comes to its end."""
         if (found := self.recordings.pop(recording, None)) is not None:
             endpoint = found.endpoint if isinstance(found, StartRecording) else WHOLE_ROOM
-            self._later(RecordingEnded(endpoint, recording, found.path, 1000, reason))
+            self._later(RecordingEnded(endpoint, recording, found.path, duration_ms, reason))
 
     def _end_play(self, found: FakeEndpoint) -> None:
         if found.play is not None:

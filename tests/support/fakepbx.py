@@ -32,6 +32,8 @@ from pbx.events import (
 )
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg
+from pbx.mailbox_settings import MailboxSettings
+from pbx.mailboxes import Mailboxes
 from pbx.media_session import MediaAddress, MediaSession
 from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
@@ -116,6 +118,9 @@ class FakePbx:
         self.office = Office("Test", terminals=terminals)
         self.states = States(MemoryKept())
         self.prompts = scripted_prompts()
+        settings = MailboxSettings(MemoryKept(), Path("greetings"), loop.time)
+        recordings = self.services.recordings_folder
+        self.mailboxes = Mailboxes(MemoryKept(), settings, recordings, self.bus, self.services.clock)
         self.unreachable: set[str] = set()
         self.known = {each.number for each in terminals}
         self.transfers: list[tuple[Leg, Leg, str]] = []

@@ -6,6 +6,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from sipcore.auth.digest import answer, choose
@@ -27,7 +28,7 @@ from sipcore.events import (
 from sipcore.flow import Flow
 from sipcore.headers import WwwAuthenticate
 from sipcore.message import Request, Response
-from sipcore.parse import parse_message
+from sipcore.parse import MalformedMessage, parse_message
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.driver import SipDriver
 from sipcore.uri import SipUri
@@ -407,7 +408,8 @@ class Phone:
     # --- what went over the wire ------------------------------------------------------------------------------------
 
     def _tap(self, data: bytes, flow: Flow, incoming: bool) -> None:
-        (self.received if incoming else self.sent).append(parse_message(data))
+        with suppress(MalformedMessage):  # an answer has in it what was wrong with the request
+            (self.received if incoming else self.sent).append(parse_message(data))
 
     def requests(self, method: str) -> list[Request]:
         """Requests of that method as they came, copies included."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from conf.schema import MailSettings
+from pbx.bus import Bus
 from pbx.control.messages import ControlError
 from pbx.mail.mailer import Attachment, Mailer, Recipient
 from pbx.mail.wording import VARIABLES, WORDINGS, Wording, caller_text, date_text, length_text, wording
@@ -29,7 +30,9 @@ def mailer(
     tmp_path: Path, settings: MailSettings = ON, server: ScriptedServer | None = None
 ) -> tuple[Mailer, MemoryStorage]:
     rig = Rig(tmp_path)
-    return Mailer(settings, rig.storage.letters, lambda: OFFICE, rig.clock, tmp_path, server or rig.server), rig.storage
+    return Mailer(
+        settings, rig.storage.letters, lambda: OFFICE, rig.clock, tmp_path, Bus(), server or rig.server
+    ), rig.storage
 
 
 async def test_a_letter_speaks_the_language_of_its_reader_with_the_office_s_time(tmp_path: Path) -> None:
