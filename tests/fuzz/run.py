@@ -1,6 +1,8 @@
 """`python -m tests.fuzz.run [TARGET …] --seconds N`: coverage-guided fuzzing, N seconds a target (`make fuzz`).
 
 What breaks a target is kept as a file of `tests/vectors/fuzz/TARGET`, from where the fast tests replay it for ever.
+What is fuzzed is imported once, by the process that fuzzes it: compiled modules cannot be imported again, and would go
+on raising the errors of the first time.
 """
 
 import argparse
@@ -9,9 +11,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-from tests.fuzz.seeds import FINDINGS, seeds
-from tests.fuzz.targets import TARGETS
 
 LONGEST = 65_535
 MOST_S = 0.25  # CPU time of one input; instrumented code takes up to ten times as long
@@ -38,10 +37,9 @@ def fuzz(name: str, seconds: int, corpus: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["sipcore", "pbx", "websockets"]):
-        for module in [module for module in sys.modules if module.split(".")[0] in ("sipcore", "pbx", "tests")]:
-            del sys.modules[module]
-        from tests.fuzz.targets import TARGETS as instrumented
-    target = instrumented[name]
+        from tests.fuzz.seeds import FINDINGS
+        from tests.fuzz.targets import TARGETS
+    target = TARGETS[name]
 
     def one(data: bytes) -> None:
         begun = time.process_time()
@@ -60,16 +58,19 @@ def fuzz(name: str, seconds: int, corpus: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run")
-    parser.add_argument("targets", nargs="*", default=list(TARGETS))
+    parser.add_argument("targets", nargs="*", help="all when none is named")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--corpus", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.corpus is not None:
         fuzz(given.targets[0], given.seconds, given.corpus)
         return 0
+    from tests.fuzz.seeds import FINDINGS, seeds
+    from tests.fuzz.targets import TARGETS
+
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in given.targets:
+        for name in given.targets or TARGETS:
             corpus = Path(folder) / name
             corpus.mkdir()
             for count, data in enumerate(seeds(name)):
