@@ -84,6 +84,15 @@ class Lines:
 
     def offer(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[Terminal]:
         """The agents to ring for this caller now; they are its own until `refused` or `answered`."""
+        found, memory = self.choice(ctx, queue, ticket), self.line(queue.number).memory
+        ticket.ringing = tuple(found)
+        for agent in found:
+            memory.called_at[agent] = ctx.wall()
+        return [terminal for terminal in map(ctx.terminal, found) if terminal is not None]
+
+    def choice(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[str]:
+        """The agents that the strategy rings now for this caller, or for one who comes behind all others; only the
+        caller's own tries are noted."""
         taken: set[str] = set()
         for before in self.line(queue.number).tickets:
             if before is ticket:
@@ -93,11 +102,7 @@ class Lines:
         agents = [each.number for each in agents_of(ctx, queue)]
         available = [each for each in self._available(ctx, queue, ticket) if each not in taken]
         memory = self.line(queue.number).memory
-        found = choose(queue.strategy, agents, available, queue.penalties, memory, ticket.tries, self._shuffle)
-        ticket.ringing = tuple(found)
-        for agent in found:
-            memory.called_at[agent] = ctx.wall()
-        return [terminal for terminal in map(ctx.terminal, found) if terminal is not None]
+        return choose(queue.strategy, agents, available, queue.penalties, memory, ticket.tries, self._shuffle)
 
     def refused(self, queue: Queue, ticket: Ticket, agents: Mapping[str, bool], now: float) -> None:
         """Nobody answered. `agents` says of each whether it refused by itself (QUE-15)."""

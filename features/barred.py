@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from features.announcement import announce
-from pbx.api import FORBIDDEN, AppContext, Call, Cause
+from pbx.api import FORBIDDEN, AppContext, Call, Cause, Inquiry
 
 
 class Barred:
@@ -18,4 +18,7 @@ class Barred:
         )
         said = ctx.prompts.say("call-not-allowed", language=call.caller.party.language)
         await announce(call, ctx, said)
+        return FORBIDDEN
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Cause:
         return FORBIDDEN

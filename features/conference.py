@@ -12,10 +12,12 @@ from pbx.api import (
     BUSY,
     FORBIDDEN,
     AppContext,
+    Arrived,
     Call,
     Cause,
     Collect,
     Conference,
+    Inquiry,
     Leg,
     Next,
     Recording,
@@ -122,8 +124,7 @@ class Participation:
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         leg, conference = call.caller, self._conference
-        cap = conference.max_participants
-        if cap and self._conferences.size(conference.number) >= cap:
+        if self._is_full():
             await announce(call, ctx, ctx.prompts.say("conference-full", language=leg.party.language))
             return BUSY
         await ctx.prepare(call)
@@ -142,6 +143,19 @@ class Participation:
             leg.digits.listen(None)
             meeting.leave(leg)
             self._conferences.left(meeting)
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        conference = self._conference
+        size, cap = self._conferences.size(conference.number), conference.max_participants
+        asked.tried("max_participants", matched=self._is_full(), why=f"{size} of {cap or 'any number'} are in the room")
+        if self._is_full():
+            return BUSY
+        asked.tried("pin", matched=bool(conference.pin), why="is asked for" if conference.pin else "there is none")
+        return Arrived((conference.number,), f"answers: a conference with {size} participants")
+
+    def _is_full(self) -> bool:
+        cap = self._conference.max_participants
+        return bool(cap) and self._conferences.size(self._conference.number) >= cap
 
     async def _admit(self, leg: Leg, ctx: AppContext) -> Cause | None:
         """Ask for the PIN (CNF-2); the cause to end with when it is not known after three tries."""

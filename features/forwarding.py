@@ -1,5 +1,6 @@
 """Where calls to a terminal go on to: the rules of its document, the owner's mobile, and what was dialled (FWD-*)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pbx.api import (
@@ -12,6 +13,8 @@ from pbx.api import (
     Call,
     DialOutcome,
     Disposition,
+    Inquiry,
+    Party,
     PartyKind,
     Terminal,
 )
@@ -43,14 +46,14 @@ class Rules:
         return self.no_answer, NO_ANSWER_STATUS
 
 
-def rules_of(call: Call, ctx: AppContext, terminal: Terminal) -> Rules:
+def rules_of(call: Call | Inquiry, ctx: AppContext, terminal: Terminal) -> Rules:
     """What holds for this call; nothing where forwarding is switched off for calls of its kind (FWD-12)."""
     if _are_left_aside(call, ctx):
         return Rules()
     forward = terminal.forward
     no_answer = forward.no_answer or _mobile(ctx, terminal)
     return Rules(
-        ctx.states.of(AREA).get(terminal.number) or forward.always or _for_caller(call, terminal),
+        next((target for _, target in _for_all(call, ctx, terminal) if target), ""),
         no_answer,
         forward.busy,
         forward.unavailable,
@@ -58,7 +61,20 @@ def rules_of(call: Call, ctx: AppContext, terminal: Terminal) -> Rules:
     )
 
 
-def may_go_on(call: Call, ctx: AppContext, terminal: Terminal, target: str, status: int, *, rang: bool = False) -> bool:
+def explain_always(asked: Inquiry, ctx: AppContext, terminal: Terminal) -> None:
+    """Write down each rule that may send a call on before anything rings, up to the one that holds."""
+    if _are_left_aside(asked, ctx):
+        asked.tried("forwarding.skip_internal", matched=True, why="rules are left aside for calls between terminals")
+        return
+    for rule, target in _for_all(asked, ctx, terminal):
+        asked.tried(rule, matched=bool(target), why=f"goes on to {target}" if target else "no target")
+        if target:
+            return
+
+
+def may_go_on(
+    call: Call | Inquiry, ctx: AppContext, terminal: Terminal, target: str, status: int, *, rang: bool = False
+) -> bool:
     """Whether the call may be sent on to the target: to each number once, and not too often (FWD-17). Whoever is rung
     there is told where it comes from."""
     if not target.lstrip("+").isdecimal():
@@ -67,14 +83,14 @@ def may_go_on(call: Call, ctx: AppContext, terminal: Terminal, target: str, stat
     return call.send_on(ctx.party(terminal), target, status, most=most, had_rung=rang) is None
 
 
-def _are_left_aside(call: Call, ctx: AppContext) -> bool:
+def _are_left_aside(call: Call | Inquiry, ctx: AppContext) -> bool:
     policy = ctx.office.forwarding
     match call.transferred:
         case "blind":
             return policy.skip_blind_transfer
         case "attended":
             return policy.skip_attended_transfer
-    caller = call.caller.party
+    caller = call.calling
     return policy.skip_internal and caller.kind is PartyKind.TERMINAL and not caller.presented
 
 
@@ -84,8 +100,17 @@ def _mobile(ctx: AppContext, terminal: Terminal) -> str:
     return owner.mobile if owner is not None and owner.forward_to_mobile else ""
 
 
-def _for_caller(call: Call, terminal: Terminal) -> str:
-    number = call.caller.party.shown_number
+def _for_all(call: Call | Inquiry, ctx: AppContext, terminal: Terminal) -> Sequence[tuple[str, str]]:
+    """The rules that ask nothing of its phones, by name: the first with a target holds."""
+    return (
+        ("forwarding by code", ctx.states.of(AREA).get(terminal.number) or ""),
+        ("forward.always", terminal.forward.always),
+        ("forward.callers", _for_caller(call.calling, terminal)),
+    )
+
+
+def _for_caller(calling: Party, terminal: Terminal) -> str:
+    number = calling.shown_number
     return next((target for caller, target in terminal.forward.callers.items() if _is_same(caller, number)), "")
 
 

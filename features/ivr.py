@@ -7,7 +7,22 @@ nowhere, and silence, cost one attempt; when the last is gone the call goes to t
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pbx.api import PLAYED, AppContext, Call, Collect, Collected, GoTo, Ivr, Leg, Next, PlaySource, Why, collect
+from pbx.api import (
+    PLAYED,
+    AppContext,
+    Arrived,
+    Call,
+    Collect,
+    Collected,
+    GoTo,
+    Inquiry,
+    Ivr,
+    Leg,
+    Next,
+    PlaySource,
+    Why,
+    collect,
+)
 
 LONGEST_INPUT = 10
 NOTHING, INVALID = "t", "i"  # in the digit trail of the history (IVR-13)
@@ -35,6 +50,15 @@ class Menu:
             if target:
                 return GoTo(target)
         return GoTo(self._ivr.default)
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Arrived:
+        ivr = self._ivr
+        for key, target in ivr.keys.items():
+            asked.tried(f"key {key}", matched=False, why=f"goes on to {target} when it is pressed")
+        internal = "any number of the office may be dialled" if ivr.allow_internal else "only keys are taken"
+        asked.tried("allow_internal", matched=ivr.allow_internal, why=internal)
+        asked.tried("default", matched=False, why=f"goes on to {ivr.default} after {ivr.attempts} attempts in vain")
+        return Arrived((ivr.number,), "answers and waits for keys")
 
     async def _ask(self, leg: Leg, ctx: AppContext) -> Collected:
         """One attempt. A greeting that cannot be played is replaced by the stock prompt (IVR-12)."""

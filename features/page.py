@@ -3,7 +3,7 @@
 import asyncio
 from typing import ClassVar
 
-from pbx.api import BUSY, NORMAL, AppContext, Call, Next, Paging, Room
+from pbx.api import BUSY, NORMAL, AppContext, Arrived, Call, Inquiry, Next, Paging, Room, Terminal
 
 
 class Announcer:
@@ -17,8 +17,7 @@ class Announcer:
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         caller = call.caller
-        found = [ctx.terminal(number) for number in self._paging.members if number != caller.party.number]
-        free = [each for each in found if each is not None and ctx.is_reachable(each) and not ctx.calls_at(each.number)]
+        free = self._free(call, ctx)
         if not free:
             await ctx.play_failure(call, BUSY)
             return BUSY
@@ -34,6 +33,17 @@ class Announcer:
                 each.end(NORMAL)
             room.close()
         return NORMAL
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        free = [each.number for each in self._free(asked, ctx)]
+        for member in self._paging.members:
+            why = "answers by itself" if member in free else "calls itself, is in a call, or has no phone"
+            asked.tried(f"member {member}", matched=member in free, why=why)
+        return Arrived(tuple(free), "answer by themselves: a page") if free else BUSY
+
+    def _free(self, call: Call | Inquiry, ctx: AppContext) -> list[Terminal]:
+        found = [ctx.terminal(number) for number in self._paging.members if number != call.calling.number]
+        return [each for each in found if each is not None and ctx.is_reachable(each) and not ctx.calls_at(each.number)]
 
 
 class Loudspeaker:

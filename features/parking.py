@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from features.call_codes import Talk
-from pbx.api import NORMAL, NOT_FOUND, AppContext, Call, GoTo, Leg, Next, Office, Party
+from pbx.api import NORMAL, NOT_FOUND, AppContext, Arrived, Call, GoTo, Inquiry, Leg, Next, Office, Party
 
 
 @dataclass(eq=False, slots=True)
@@ -140,6 +140,13 @@ class Unpark:
         parked.taken.set()
         gone = await call.connect(call.caller, leg).until_one_left()
         return gone.cause or NORMAL
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        parked = self._lot.at(self._slot)
+        party = parked.leg.party if parked is not None else None
+        why = "nobody waits there" if party is None else f"{party.shown_number} {party.name}".rstrip() + " waits there"
+        asked.tried("parking slot", matched=party is not None, why=why)
+        return NOT_FOUND if party is None else Arrived((self._slot,), f"is taken: {why}")
 
 
 def _party(slot: str) -> Party:

@@ -19,10 +19,12 @@ from pbx.api import (
     NORMAL,
     QUEUE_TIMEOUT,
     AppContext,
+    Arrived,
     Call,
     CallEnded,
     Cause,
     GoTo,
+    Inquiry,
     Leg,
     LegEnded,
     Next,
@@ -131,6 +133,25 @@ class Waiting:
         if queue.announcements_target and self._announced >= queue.max_announcements:
             return GoTo(queue.announcements_target, QUEUE_TIMEOUT)
         return None
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        queue, way_out = self._queue, self._way_out(ctx)
+        leads = f"goes on to {queue.empty_target} when no agent is registered" if queue.empty_target else "no target"
+        asked.tried("empty_target", matched=way_out is not None, why=leads)
+        if way_out is not None:
+            return way_out
+        view = self._lines.view(ctx, queue)
+        found = self._lines.choice(ctx, queue, Ticket("", asked.calling.shown_number, asked.calling.name, ctx.wall()))
+        for agent in view.agents:
+            why = f"{agent.state}, {agent.answered} answered, penalty {queue.penalties.get(agent.number, 0)}"
+            asked.tried(f"agent {agent.number}", matched=agent.number in found, why=why)
+        leads = f"goes on to {queue.timeout_target}" if queue.timeout_target else "the call ends"
+        wait = f"after {queue.max_wait} s without an agent: {leads}" if queue.max_wait else "callers wait without end"
+        asked.tried("max_wait", matched=False, why=wait)
+        if not found:
+            return Arrived((queue.number,), f"lets the caller wait behind {len(view.waiting)} others: no agent is free")
+        chance = ", chosen by chance" if queue.strategy == "random" else ""
+        return Arrived(tuple(found), f"of queue {queue.number}, strategy {queue.strategy}{chance}")
 
     async def _ring(self, call: Call, ctx: AppContext, ticket: Ticket) -> Leg | None:
         """Ring whoever is to be rung now, else wait for a change."""

@@ -8,19 +8,21 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from features._refusal import refusal_of
 from features.conversation import talk
-from features.do_not_disturb import wants_no_calls
 from features.forwarding import rules_of
 from pbx.api import (
     BUSY,
     NO_ANSWER,
     UNAVAILABLE,
     AppContext,
+    Arrived,
     Call,
     Cause,
     DialOutcome,
     GoTo,
     Group,
+    Inquiry,
     Next,
     Ringing,
     Terminal,
@@ -53,6 +55,28 @@ class RingGroup:
             await ctx.play_failure(call, cause)
         return cause
 
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        group, causes = self._group, list[Cause]()
+        found: list[str] = []
+        for member in group.members:
+            terminals = self._to_ring(asked, ctx, [member], causes)
+            found += [each.number for each in terminals if each.number not in found]
+            phones = [f"{each.number} can be rung: {', '.join(ctx.phones(each))}" for each in terminals]
+            asked.tried(f"member {member}", matched=bool(terminals), why=phones[0] if phones else causes[-1].text)
+        target = group.timeout_target
+        asked.tried(
+            "timeout_target",
+            matched=not found and bool(target),
+            why=f"goes on to {target} when nobody answers" if target else "no target",
+        )
+        if not found:
+            return GoTo(target, _sum_of(causes)) if target else _sum_of(causes)
+        if group.strategy == "ringall":
+            return Arrived(tuple(found), f"ring for {group.ring_time} s")
+        if group.strategy == "random":
+            return Arrived(tuple(found), f"ring one after the other for {group.ring_time} s, in any order")
+        return Arrived((found[0],), f"rings for {group.ring_time} s, then the next member")
+
     def _rounds(self) -> Iterator[Sequence[str]]:
         """Who rings together."""
         members = list(self._group.members)
@@ -63,7 +87,9 @@ class RingGroup:
             random.shuffle(members)
         yield from ([member] for member in members)
 
-    def _to_ring(self, call: Call, ctx: AppContext, members: Sequence[str], causes: list[Cause]) -> list[Terminal]:
+    def _to_ring(
+        self, call: Call | Inquiry, ctx: AppContext, members: Sequence[str], causes: list[Cause]
+    ) -> list[Terminal]:
         """The terminals that ring for these members, each once; why others do not is added to `causes`."""
         found: dict[str, Terminal] = {}
         for member in members:
@@ -74,26 +100,19 @@ class RingGroup:
                 found[terminal.number] = terminal
         return list(found.values())
 
-    def _terminal_for(self, call: Call, ctx: AppContext, number: str) -> Terminal | Cause:
+    def _terminal_for(self, call: Call | Inquiry, ctx: AppContext, number: str) -> Terminal | Cause:
         has_rules = not (self._group.ignore_forwarding or ctx.office.forwarding.skip_groups)
         seen: set[str] = set()
         while number not in seen and (terminal := ctx.terminal(number)) is not None:
             seen.add(number)
-            refusal = _refusal(ctx, terminal)
+            refusal = refusal_of(ctx, terminal)
             number = _further(call, ctx, terminal, refusal) if has_rules else ""
             if not number:
                 return refusal or terminal
         return UNAVAILABLE
 
 
-def _refusal(ctx: AppContext, terminal: Terminal) -> Cause | None:
-    """Why a terminal need not be rung."""
-    if wants_no_calls(ctx, terminal) or ctx.calls_at(terminal.number) >= terminal.max_calls:
-        return BUSY
-    return None if ctx.is_reachable(terminal) else UNAVAILABLE
-
-
-def _further(call: Call, ctx: AppContext, terminal: Terminal, refusal: Cause | None) -> str:
+def _further(call: Call | Inquiry, ctx: AppContext, terminal: Terminal, refusal: Cause | None) -> str:
     """Where the terminal's own rules send the call."""
     rules = rules_of(call, ctx, terminal)
     return rules.always or (rules.after(DialOutcome(None, refusal))[0] if refusal is not None else "")

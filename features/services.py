@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pbx.api import BUSY, NORMAL, UNAVAILABLE, AppContext, Call, Cause, GoTo, Next
+from pbx.api import BUSY, NORMAL, UNAVAILABLE, AppContext, Call, Cause, GoTo, Inquiry, Next
 
 
 class HangUp:
@@ -12,6 +12,9 @@ class HangUp:
     stage: ClassVar[str] = "dial"
 
     async def run(self, call: Call, ctx: AppContext) -> Cause:
+        return UNAVAILABLE
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Cause:
         return UNAVAILABLE
 
 
@@ -26,6 +29,9 @@ class Busy:
             await ctx.play_failure(call, BUSY)
         return BUSY
 
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Cause:
+        return BUSY
+
 
 class DidToUser:
     """The terminal whose number is the one that was called (INB-18); without such a terminal the call ends."""
@@ -34,5 +40,12 @@ class DidToUser:
     stage: ClassVar[str] = "application"
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
+        return self._next(call, ctx)
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next:
+        return self._next(asked, ctx)
+
+    @staticmethod
+    def _next(call: Call | Inquiry, ctx: AppContext) -> Next:
         number = call.to.number
         return GoTo(number) if ctx.terminal(number) is not None else NORMAL

@@ -3,20 +3,24 @@
 import asyncio
 from typing import ClassVar
 
+from features._refusal import explain_refusal
 from features.conversation import talk
 from features.do_not_disturb import wants_no_calls
-from features.forwarding import ALWAYS_STATUS, Rules, may_go_on, rules_of
+from features.forwarding import ALWAYS_STATUS, Rules, explain_always, may_go_on, rules_of
 from pbx.api import (
     BUSY,
     NO_ANSWER,
     NORMAL,
     NOT_FOUND,
+    UNAVAILABLE,
     AppContext,
+    Arrived,
     Call,
     Cause,
     DialOutcome,
     FileSource,
     GoTo,
+    Inquiry,
     Next,
     PlaySource,
     Ringing,
@@ -61,14 +65,55 @@ class TerminalCall:
         call: Call, ctx: AppContext, terminal: Terminal, rule: tuple[str, int], cause: Cause, *, rang: bool = False
     ) -> Next:
         """Go on to the target of a rule; without one, or after too many, the call ends."""
-        target, status = rule
-        if target and may_go_on(call, ctx, terminal, target, status, rang=rang):
+        step = _onward(call, ctx, terminal, rule, cause, rang=rang)
+        if isinstance(step, GoTo):
             await asyncio.sleep(PAUSE_S)
-            return GoTo(target, cause)
-        ends_with = NO_ANSWER if target else cause
-        if not call.transferred:  # a transfer returns
-            await ctx.play_failure(call, ends_with)
-        return ends_with
+        elif not call.transferred:  # a transfer returns
+            await ctx.play_failure(call, step)
+        return step
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        terminal = ctx.terminal(self._number)
+        if terminal is None:
+            return NOT_FOUND
+        rules = rules_of(asked, ctx, terminal)
+        explain_always(asked, ctx, terminal)
+        if rules.always:
+            return _explain_onward(asked, ctx, terminal, (rules.always, ALWAYS_STATUS), NORMAL)
+        refusal = explain_refusal(asked, ctx, terminal)
+        after = ("", 0) if refusal is None else rules.after(DialOutcome(None, refusal))
+        for rule, target, cause, when in (
+            ("forward.busy", rules.busy, BUSY, "when it is busy"),
+            ("forward.unavailable", rules.unavailable, UNAVAILABLE, "when it cannot be reached"),
+            ("forward.no_answer", rules.no_answer, NO_ANSWER, f"after it has rung for {rules.ring_s:g} s"),
+        ):
+            holds = cause is refusal and bool(target)
+            leads = f"goes on to {target} {when}" if target else f"no target {when}"
+            asked.tried(rule, matched=holds, why=f"goes on to {target}" if holds else leads)
+        if refusal is not None:
+            return _explain_onward(asked, ctx, terminal, after, refusal)
+        return Arrived((terminal.number,), f"rings at {', '.join(ctx.phones(terminal))}")
+
+
+def _onward(
+    call: Call | Inquiry, ctx: AppContext, terminal: Terminal, rule: tuple[str, int], cause: Cause, *, rang: bool
+) -> GoTo | Cause:
+    """What a rule makes of the call."""
+    target, status = rule
+    if not target:
+        return cause
+    return GoTo(target, cause) if may_go_on(call, ctx, terminal, target, status, rang=rang) else NO_ANSWER
+
+
+def _explain_onward(
+    asked: Inquiry, ctx: AppContext, terminal: Terminal, rule: tuple[str, int], cause: Cause
+) -> GoTo | Cause:
+    step = _onward(asked, ctx, terminal, rule, cause, rang=False)
+    if rule[0] and isinstance(step, Cause):
+        most = ctx.office.forwarding.max_forwards
+        why = f"the call has been at {rule[0]} already, or was sent on {most} times"
+        asked.tried("forwarding.max_forwards", matched=True, why=why)
+    return step
 
 
 def _heard(ctx: AppContext, terminal: Terminal) -> tuple[PlaySource, ...]:

@@ -1,12 +1,13 @@
 """The surface that features see: everything a feature may import, and nothing else.
 
 A feature is an app: a class with a `name`, a `stage` and a coroutine `run(call, ctx)` that controls one stage of a call
-and returns the cause for which the call ends, or `GoTo` where it goes on. When the caller hangs up, the app is
+and returns the cause for which the call ends, or `GoTo` where it goes on; one that has rules tells by
+`explain(asked, ctx)` what they make of a call that nobody makes. When the caller hangs up, the app is
 interrupted at its current await: `finally` and `async with` undo what it did. What lives longer than one call (a queue,
 a parking lot) is an object that its apps share; it is an `Observer` when it has to know of the server from the start.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -48,6 +49,7 @@ from pbx.events import (
     RegistrationChanged,
     RosterChanged,
 )
+from pbx.inquiry import Arrived, Inquiry
 from pbx.leg import Leg
 from pbx.mailbox_settings import TRIES as PIN_TRIES
 from pbx.mailbox_settings import is_weak
@@ -129,6 +131,9 @@ class AppContext(Protocol):
 
     def is_reachable(self, terminal: Terminal) -> bool:
         """At least one phone of it is registered and answers."""
+
+    def phones(self, terminal: Terminal) -> Sequence[str]:
+        """Where its phones can be rung now, for people to read."""
 
     def calls_at(self, number: str) -> int:
         """How many calls the number takes part in now, ringing ones included."""
@@ -224,6 +229,7 @@ __all__ = [
     "App",
     "AppContext",
     "Apps",
+    "Arrived",
     "Bridge",
     "BridgeEnded",
     "BridgeFormed",
@@ -241,6 +247,7 @@ __all__ = [
     "FileSource",
     "GoTo",
     "Group",
+    "Inquiry",
     "Ivr",
     "Leg",
     "LegAnswered",

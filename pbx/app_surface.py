@@ -1,6 +1,6 @@
 """What apps ask of the server (`pbx.api.AppContext`), carried out by those who know: the office, legs, transfers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from media.api import FileSource, PlaySource
@@ -82,6 +82,9 @@ class AppSurface:
 
     def is_reachable(self, terminal: Terminal) -> bool:
         return bool(self.location.targets(terminal))
+
+    def phones(self, terminal: Terminal) -> Sequence[str]:
+        return [f"{each.uri} ({each.transport.lower()})" for each in self.location.targets(terminal)]
 
     def calls_at(self, number: str) -> int:
         return self.services.active.count(number)

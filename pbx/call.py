@@ -67,6 +67,11 @@ class Call:
         return self._caller
 
     @property
+    def calling(self) -> Party:
+        """Who calls."""
+        return self.caller.party
+
+    @property
     def has_caller(self) -> bool:
         """False while who wants to call is being rung."""
         return self._caller is not None

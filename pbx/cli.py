@@ -257,6 +257,20 @@ def transfer(
     typer.echo(f"the caller of {call} goes on to {to} in call {onward}")
 
 
+def explain(
+    caller: Annotated[str, typer.Argument(metavar="FROM", help="The terminal that would call.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The number that it would dial.")],
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """Show every rule that a call would meet now, why it holds or does not, and who would ring. Rings nobody."""
+    with server_of(data) as server:
+        found = server.explain(caller, to)
+    from pbx.cli_output import json_text, print_explanation, view_object
+
+    typer.echo(json_text(view_object(found))) if json else print_explanation(found)
+
+
 Commands = dict[str, tuple[Callable[..., None], str]]
 COMMANDS: Commands = {
     "check": (check, "zvon check zvon.toml office.toml"),
@@ -271,6 +285,7 @@ COMMANDS: Commands = {
     "lines": (lines, "zvon lines --json"),
     "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
     "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),
+    "explain": (explain, "zvon explain 101 102"),
     "originate": (originate, "zvon originate 101 102"),
     "hangup": (hangup, "zvon hangup 1f3a-7"),
     "transfer": (transfer, "zvon transfer zvon-1764000000.7 103"),

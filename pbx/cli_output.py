@@ -8,16 +8,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.control.messages import CallView, LineView, PlanView, QueueView, RegistrationView
+from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from storage.records import CdrRow, StoredRecording
 
-View = CallView | LineView | QueueView | RegistrationView
+View = CallView | ExplanationView | LineView | QueueView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -141,6 +142,16 @@ def print_recordings(recordings: Sequence[StoredRecording]) -> None:
     ]  # fmt: skip
     headings = ("id", "started", "from", "to", "kind", "length", "state", "format", "linkedid")
     _print_table(headings, rows, "no recordings", lambda row: "red" if row[6] == "failed" else "")
+
+
+def print_explanation(found: ExplanationView) -> None:
+    """A step for each number that the call comes to, its rules in their order, and the final target."""
+    print(_printable(f"{found.from_number} calls {found.to_number}"))
+    for (number, name, app), rules in groupby(found.rules, lambda each: (each.number, each.name, each.app)):
+        print(_printable(f"└ {_who(number, name)}" + (f" ({app})" if app else "")))
+        for each in rules:
+            print(_printable(f"  {'yes' if each.matched else 'no':<4}{each.rule:<20} {each.why}"))
+    print(_printable(found.result))
 
 
 def print_status(status: Mapping[str, object]) -> None:

@@ -80,6 +80,7 @@ from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
+from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
@@ -284,9 +285,7 @@ class Pbx(AppSurface):
             self.answer(event, 500)
             return
         only = self.location.addressee(request.uri)
-        to, app = self._apps.find(self.directory, dialled(request) if only is None else only.number)
-        if not may_call(self.directory, terminal.number, to.number):
-            app = self._apps.services.get(BARRED)
+        to, app = self.dialled_app(terminal, dialled(request) if only is None else only.number)
         session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
         if session is None:
             return
@@ -339,6 +338,14 @@ class Pbx(AppSurface):
             self._call_done(ended)
 
         call.run(app, done)
+
+    def dialled_app(self, caller: Terminal, number: str) -> tuple[Party, App | None]:
+        """Who is behind a number that a terminal dials, and the app that handles the call: that of barred calls where
+        the terminal may not call the number."""
+        to, app = self._apps.find(self.directory, number)
+        if not may_call(self.directory, caller.number, to.number):
+            app = self._apps.services.get(BARRED)
+        return to, app
 
     def route(self, target: str) -> tuple[Party, App | None]:
         """Who is behind a target of the office, and the app that handles calls to it."""

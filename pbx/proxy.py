@@ -15,6 +15,7 @@ from pbx.clock import Clock
 from pbx.control.messages import (
     CallView,
     ControlError,
+    ExplanationView,
     LineView,
     PlanView,
     QueueView,
@@ -174,6 +175,9 @@ class EdgeServer:
         _ask_a_node()
 
     async def transfer(self, call_id: str, to_number: str) -> str:
+        _ask_a_node()
+
+    async def explain(self, from_number: str, to_number: str) -> ExplanationView:
         _ask_a_node()
 
     async def plan(self, text: str, source_name: str) -> PlanView:

@@ -22,6 +22,7 @@ from pbx.clock import Clock
 from pbx.control.messages import (
     CallView,
     ControlError,
+    ExplanationView,
     LineView,
     PlanView,
     QueueView,
@@ -33,6 +34,7 @@ from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
 from pbx.directory import Directory
+from pbx.explain import explain
 from pbx.gate import Gate
 from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
@@ -331,6 +333,9 @@ class Server:
 
     async def transfer(self, call_id: str, to_number: str) -> str:
         return self.pbx.originator.transfer(call_id, to_number)
+
+    async def explain(self, from_number: str, to_number: str) -> ExplanationView:
+        return explain(self.pbx, from_number, to_number)
 
     async def plan(self, text: str, source_name: str) -> PlanView:
         return plan_view(make_plan(self.office, self._parsed(text, source_name)))

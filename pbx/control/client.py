@@ -14,6 +14,8 @@ from pbx.control.messages import (
     BadFrame,
     CallView,
     ControlError,
+    ExplainCall,
+    ExplanationView,
     ExportOffice,
     ExportRecording,
     GetCalls,
@@ -119,6 +121,9 @@ class ControlClient:
 
     def transfer(self, call_id: str, to_number: str) -> str:
         return self._ask(TransferCall(call_id, to_number), str)
+
+    def explain(self, from_number: str, to_number: str) -> ExplanationView:
+        return self._ask(ExplainCall(from_number, to_number), ExplanationView)
 
     def plan(self, text: str, source_name: str) -> PlanView:
         return self._ask(PlanOffice(text, source_name), PlanView)

@@ -190,6 +190,31 @@ class TraceView:
     messages: tuple[TracedMessageView, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule that a call meets at `number`, which the app `app` controls: whether it holds for the call, and why."""
+
+    number: str
+    name: str
+    app: str
+    rule: str
+    matched: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationView:
+    """What would become of a call now. `targets`: who rings or answers; without any `cause` is the word that history
+    has for its end. `result` says it in a sentence."""
+
+    from_number: str
+    to_number: str
+    rules: tuple[RuleView, ...]
+    targets: tuple[str, ...]
+    result: str
+    cause: str = ""
+
+
 # --- requests, with the body of their `ok` -------------------------------------------------------------------------
 
 
@@ -271,6 +296,14 @@ class TransferCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainCall:
+    """→ `ExplanationView`."""
+
+    from_number: str
+    to_number: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanOffice:
     """→ `PlanView`. `source_name` is the name of the document in sentences about it."""
 
@@ -326,6 +359,7 @@ Request = (
     | HangUp
     | Originate
     | TransferCall
+    | ExplainCall
     | PlanOffice
     | ApplyOffice
     | ExportOffice
@@ -346,6 +380,7 @@ REQUESTS: dict[str, type[Request]] = {
     "hangup": HangUp,
     "originate": Originate,
     "transfer": TransferCall,
+    "explain": ExplainCall,
     "plan": PlanOffice,
     "apply": ApplyOffice,
     "export": ExportOffice,
@@ -378,6 +413,8 @@ class Operator(Protocol):
     async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str: ...
 
     async def transfer(self, call_id: str, to_number: str) -> str: ...
+
+    async def explain(self, from_number: str, to_number: str) -> ExplanationView: ...
 
     async def plan(self, text: str, source_name: str) -> PlanView: ...
 

@@ -18,6 +18,7 @@ from pbx.control.messages import (
     ApplyOffice,
     BadFrame,
     ControlError,
+    ExplainCall,
     ExportOffice,
     ExportRecording,
     Frame,
@@ -157,6 +158,8 @@ class ControlServer:
                 return await operator.originate(from_number, to_number, by_itself)
             case TransferCall(call_id, to_number):
                 return await operator.transfer(call_id, to_number)
+            case ExplainCall(from_number, to_number):
+                return await operator.explain(from_number, to_number)
             case PlanOffice(text, source_name):
                 return await operator.plan(text, source_name)
             case ApplyOffice(text, source_name):

@@ -124,3 +124,22 @@ def test_who_is_alone_in_a_conference_hears_something(office: Server) -> None:
         heard = exchange([(rtp, to, tone(200, 8.0))])
         assert len(heard[0]) > 50
         call.hang_up()
+
+
+def test_a_call_to_the_queue_is_explained_and_rings_whom_the_explanation_names(office: Server) -> None:
+    with (
+        RtpSocket(CALLER) as here,
+        Phone(office.address, "301", host=CALLER) as caller,
+        registered(office.address, "401", host=CALLEE) as agent,
+    ):
+        found = office.json("explain", "301", "500")
+        assert found["targets"] == ["401"]
+        states = {each["rule"]: (each["matched"], each["why"][:11]) for each in found["rules"]}
+        assert (states["agent 401"], states["agent 402"][0]) == ((True, "idle, 0 ans"), False)
+        lines = office.command("explain", "301", "500").stdout.splitlines()
+        assert lines[-1] == "final target: 401 of queue 500, strategy linear"
+        call = caller.dial("500", here.address)
+        call.expect(180)
+        agent.wait_for_call().reply(486)
+        agent.expect("ACK")
+        call.give_up()

@@ -465,6 +465,26 @@ async def test_the_caller_of_a_call_is_sent_on(tmp_path: Path) -> None:
     assert (await asked(tmp_path, "transfer", "none", "103")).exit_code == 1
 
 
+@pytest.mark.real_loop
+async def test_a_call_is_explained_rule_by_rule_and_the_last_line_names_the_target(tmp_path: Path) -> None:
+    assert (await asked(tmp_path, "explain", "101", "102")).stdout.splitlines() == [
+        "101 calls 102",
+        "└ 102 Борис (terminal)",
+        "  yes forward.always       goes on to 103",
+        "└ 103 (terminal)",
+        "  no  do not disturb       switched off",
+        "final target: 103 rings at sip:103@10.0.0.7 (udp)",
+    ]
+    found = await document(tmp_path, "explain", "101", "102")
+    assert (found["targets"], found["cause"]) == (["103"], "")
+    assert found["rules"][0] == {
+        "number": "102", "name": "Борис", "app": "terminal",
+        "rule": "forward.always", "matched": True, "why": "goes on to 103",
+    }  # fmt: skip
+    refused = await asked(tmp_path, "explain", "999", "102")
+    assert (refused.exit_code, refused.stderr[:13]) == (1, "zvon: 999 is ")
+
+
 def test_the_schema_of_one_file_or_of_both_is_printed() -> None:
     both = json.loads(zvon("schema").stdout)
     assert set(both) == {"zvon.toml", "office.toml"}

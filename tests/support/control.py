@@ -11,11 +11,13 @@ from pbx.control.messages import (
     CallView,
     ChangeView,
     ControlError,
+    ExplanationView,
     LineView,
     PlanView,
     QueueView,
     RecordingFileView,
     RegistrationView,
+    RuleView,
     TraceView,
     WaitingView,
 )
@@ -83,6 +85,18 @@ QUEUES = [
 ]
 
 
+EXPLANATION = ExplanationView(
+    "101",
+    "102",
+    (
+        RuleView("102", "Борис", "terminal", "forward.always", True, "goes on to 103"),
+        RuleView("103", "", "terminal", "do not disturb", False, "switched off"),
+    ),
+    ("103",),
+    "final target: 103 rings at sip:103@10.0.0.7 (udp)",
+)
+
+
 @dataclass
 class FakeOperator:
     """Implements `Operator`; a document that says so is refused, one that breaks breaks the operator."""
@@ -140,6 +154,11 @@ class FakeOperator:
             raise ControlError(f"there is no call {call_id} now; `zvon calls` lists them")
         self.transferred.append((call_id, to_number))
         return "zvon-1.10"
+
+    async def explain(self, from_number: str, to_number: str) -> ExplanationView:
+        if from_number != EXPLANATION.from_number:
+            raise ControlError(f"{from_number} is none of this office; FROM is the number of a terminal")
+        return EXPLANATION
 
     async def plan(self, text: str, source_name: str) -> PlanView:
         if "refused" in text:

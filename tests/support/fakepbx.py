@@ -5,7 +5,7 @@ A feature's test writes `pbx = FakePbx(...)`, `run = pbx.start(App())`, then let
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from media.api import FileSource, PlaySource
@@ -214,6 +214,9 @@ class FakePbx:
 
     def is_reachable(self, terminal: Terminal) -> bool:
         return terminal.number not in self.unreachable
+
+    def phones(self, terminal: Terminal) -> Sequence[str]:
+        return (f"sip:{terminal.number}@10.0.0.9 (udp)",) if self.is_reachable(terminal) else ()
 
     def calls_at(self, number: str) -> int:
         return self.busy.get(number, 0)

@@ -1,0 +1,30 @@
+"""Why a terminal need not be rung at all, before its phones are asked."""
+
+from collections.abc import Iterator
+
+from features.do_not_disturb import wants_no_calls
+from pbx.api import BUSY, UNAVAILABLE, AppContext, Cause, Inquiry, Terminal
+
+
+def refusal_of(ctx: AppContext, terminal: Terminal) -> Cause | None:
+    """Why it is not rung; None when it is."""
+    return next((cause for _, cause, _ in _checks(ctx, terminal) if cause is not None), None)
+
+
+def explain_refusal(asked: Inquiry, ctx: AppContext, terminal: Terminal) -> Cause | None:
+    """The same, each rule written down up to the one that holds."""
+    for rule, cause, why in _checks(ctx, terminal):
+        asked.tried(rule, matched=cause is not None, why=why)
+        if cause is not None:
+            return cause
+    return None
+
+
+def _checks(ctx: AppContext, terminal: Terminal) -> Iterator[tuple[str, Cause | None, str]]:
+    """Each rule, the cause if it holds, and what it looked at."""
+    is_on = wants_no_calls(ctx, terminal)
+    yield "do not disturb", BUSY if is_on else None, "switched on" if is_on else "switched off"
+    calls, most = ctx.calls_at(terminal.number), terminal.max_calls
+    yield "max_calls", BUSY if calls >= most else None, f"takes part in {calls} of {most} calls"
+    phones = ctx.phones(terminal)
+    yield "no phone", None if phones else UNAVAILABLE, ", ".join(phones) or "none is registered and answers"

@@ -1,0 +1,78 @@
+"""What `zvon explain` tells: every rule that a call from one number to another meets now, and who would ring."""
+
+from typing import TYPE_CHECKING
+
+from pbx.apps import MOST_STAGES, App, GoTo, Next
+from pbx.cause import LOOP, NOT_FOUND, UNAVAILABLE, Cause
+from pbx.control.messages import ControlError, ExplanationView
+from pbx.inquiry import Arrived, Explains, Inquiry
+from pbx.isolation import may_call
+from pbx.party import Party, PartyKind
+
+if TYPE_CHECKING:
+    from pbx.core import Pbx
+
+
+def explain(pbx: "Pbx", from_number: str, to_number: str) -> ExplanationView:
+    """Nothing waits in here, so the state is that of one moment; the caller counts as taking part in the call. Raises
+    `ControlError` with a sentence when the caller is none."""
+    terminal = pbx.terminal(from_number)
+    if terminal is None:
+        is_there = from_number in pbx.directory.numbers
+        what = "is disabled or no terminal: nobody calls from it" if is_there else "is none of this office"
+        raise ControlError(f"{from_number} {what}; FROM is the number of a terminal")
+    to, app = pbx.dialled_app(terminal, to_number)
+    asked = Inquiry(pbx.party(terminal), to)
+    with pbx.services.active.reserved(from_number, "an explained call"):
+        _explain_number(pbx, asked, app)
+        barred = not may_call(pbx.directory, from_number, to_number)
+        why = "a group of employees keeps its calls to itself" if barred else f"{from_number} may call {to_number}"
+        asked.tried("isolation", matched=barred, why=why)
+        end = _follow(pbx, asked, app)
+    numbers = end.numbers if isinstance(end, Arrived) else ()
+    cause = end.name if isinstance(end, Cause) else ""
+    return ExplanationView(from_number, to_number, tuple(asked.rules), numbers, _result(pbx, asked, end), cause)
+
+
+def _follow(pbx: "Pbx", asked: Inquiry, app: App | None) -> Arrived | Cause:
+    """From app to app, as `run_stages` does it."""
+    for _ in range(MOST_STAGES):
+        if app is None:
+            return UNAVAILABLE if asked.at.kind is PartyKind.OUTSIDE else NOT_FOUND
+        step = _step(pbx, asked, app)
+        if not isinstance(step, GoTo):
+            return step
+        asked.at, app = pbx.route(step.target)
+        _explain_number(pbx, asked, app)
+    return LOOP
+
+
+def _step(pbx: "Pbx", asked: Inquiry, app: App) -> Next | Arrived:
+    if isinstance(app, Explains):
+        return app.explain(asked, pbx)
+    return Arrived((asked.at.number,), f"is answered by the server: {app.name}")
+
+
+def _explain_number(pbx: "Pbx", asked: Inquiry, app: App | None) -> None:
+    """What the number is."""
+    asked.app = app.name if app is not None else ""
+    if app is not None:
+        why = f"it is of the kind: {app.name}"
+    elif asked.at.number in pbx.directory.numbers:
+        why = "its terminal is disabled"
+    elif asked.at.kind is PartyKind.OUTSIDE:
+        why = "it is outside of the office, and no way leads there"
+    else:
+        why = "nobody has this number"
+    asked.tried("number", matched=app is not None, why=why)
+
+
+def _result(pbx: "Pbx", asked: Inquiry, end: Arrived | Cause) -> str:
+    """The last line: the final target, or why there is none."""
+    if isinstance(end, Arrived):
+        return f"final target: {', '.join(_who(pbx.route(each)[0]) for each in end.numbers)} {end.how}"
+    return f"no target: the call ends at {_who(asked.at)} with {end.status} {end.name} ({end.text.lower()})"
+
+
+def _who(party: Party) -> str:
+    return f"{party.number} {party.name}".rstrip()

@@ -1,0 +1,52 @@
+"""A call that nobody makes: what would become of it now, rule by rule, without ringing or changing anything."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from pbx.apps import Next
+from pbx.cause import Cause
+from pbx.control.messages import RuleView
+from pbx.diversion import Diverted, Way
+from pbx.party import Party
+
+if TYPE_CHECKING:
+    from pbx.api import AppContext
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The call would stay here for now: `numbers` ring or answer, `how` is the rest of a sentence about them."""
+
+    numbers: tuple[str, ...]
+    how: str
+
+
+class Inquiry:
+    """What rules of apps may know of a call, with the words of `Call`; `tried` writes down each rule in its order.
+    `at` is whose rules are tried now."""
+
+    transferred = ""
+
+    def __init__(self, calling: Party, to: Party) -> None:
+        self.calling, self.to, self.at = calling, to, to
+        self.app = ""
+        self.rules: list[RuleView] = []
+        self._way = Way()
+
+    def send_on(self, party: Party, to: str, status: int, *, most: int, had_rung: bool = False) -> Cause | None:
+        """As `Call.send_on`."""
+        refusal = self._way.refusal(to, self.to.number, most)
+        if refusal is None:
+            self._way = self._way.further(Diverted(party, to, status, had_rung))
+        return refusal
+
+    def tried(self, rule: str, *, matched: bool, why: str) -> None:
+        self.rules.append(RuleView(self.at.number, self.at.name, self.app, rule, matched, why))
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """An app with rules. The others answer whoever comes."""
+
+    def explain(self, asked: Inquiry, ctx: "AppContext") -> Next | Arrived:
+        """What `run` would do now with such a call, by the same rules."""
