@@ -12,7 +12,7 @@ from pydantic import Field, PlainValidator
 from conf.countries import COUNTRIES
 from conf.fields import choice, text, whole_number
 from conf.model import Section
-from conf.office_fields import MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, Name
+from conf.office_fields import LANGUAGES, MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, Name
 from conf.office_numbers import (
     ApplicationSection,
     ConferenceSection,
@@ -26,9 +26,13 @@ from conf.office_numbers import (
 )
 from conf.office_outside import ProviderSection
 from conf.office_people import EmployeeGroupSection, LocationGroupSection, TerminalSection, UserSection
-from conf.office_policies import FeaturesSection, ForwardingSection, RecordingSection, VoicemailSection
-
-LANGUAGES = ("en", "ru")
+from conf.office_policies import (
+    FeaturesSection,
+    ForwardingSection,
+    MissedCallsSection,
+    RecordingSection,
+    VoicemailSection,
+)
 
 
 def _timezone(value: object) -> str:
@@ -86,3 +90,4 @@ class OfficeDocument(Section):
     forwarding: ForwardingSection = ForwardingSection()
     recording: RecordingSection = RecordingSection()
     voicemail: VoicemailSection = VoicemailSection()
+    missed_calls: MissedCallsSection = MissedCallsSection()

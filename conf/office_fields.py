@@ -10,6 +10,7 @@ from conf.model import kind_of
 
 MIN_NUMBER_LENGTH = 2
 MAX_NUMBER_LENGTH = 8
+LANGUAGES = ("en", "ru")
 # Where a call may be sent instead of to a number (FEAT-35).
 SERVICES = ("hangup", "busy", "voicemail", "did2user")
 

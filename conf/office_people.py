@@ -7,7 +7,19 @@ from pydantic import Field, PlainValidator
 
 from conf.fields import choice, network, text, text_up_to, whole_number
 from conf.model import Section
-from conf.office_fields import Email, Id, IdOrNone, Ids, Name, Note, Number, Patterns, Target, TargetOrNone
+from conf.office_fields import (
+    LANGUAGES,
+    Email,
+    Id,
+    IdOrNone,
+    Ids,
+    Name,
+    Note,
+    Number,
+    Patterns,
+    Target,
+    TargetOrNone,
+)
 
 _MOBILE = re.compile(r"\+?[1-9][0-9]{1,14}")
 _DIAL_STRING = re.compile(r"[0-9+*#]{1,255}")
@@ -81,6 +93,8 @@ class UserSection(Section):
     # AMB-10: nobody loses a call because a form was not filled in.
     forward_to_mobile: bool = True
     skills: Ids = ()
+    # USR-2: of what the person hears and of mail to them; empty is that of the office.
+    language: Annotated[str, PlainValidator(choice("", *LANGUAGES))] = ""
 
 
 class LocationGroupSection(Section):

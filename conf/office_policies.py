@@ -1,4 +1,5 @@
-"""What holds for the whole office in `office.toml`: codes, parking, forwarding, recording, voicemail."""
+"""What holds for the whole office in `office.toml`: codes, parking, forwarding, recording, voicemail,
+missed calls."""
 
 import re
 from typing import Annotated
@@ -117,6 +118,14 @@ class VoicemailSection(Section):
     email: Email = ""
     max_length: Annotated[int, PlainValidator(whole_number(5, 3600))] = 120
     max_silence: Annotated[int, PlainValidator(whole_number(1, 60))] = 10
+    subject: Annotated[str, PlainValidator(text_up_to(255))] = ""
+    body: Annotated[str, PlainValidator(lines_up_to(10_000))] = ""
+    footer: Annotated[str, PlainValidator(lines_up_to(2_000))] = ""
+
+
+class MissedCallsSection(Section):
+    """`[missed_calls]` (NOT-4)."""
+
     subject: Annotated[str, PlainValidator(text_up_to(255))] = ""
     body: Annotated[str, PlainValidator(lines_up_to(10_000))] = ""
     footer: Annotated[str, PlainValidator(lines_up_to(2_000))] = ""

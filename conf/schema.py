@@ -227,6 +227,8 @@ class MailSettings(Section):
     # NOT-2: nothing leaves the server by mail before somebody wants it.
     enabled: bool = False
     voicemail: bool = True
+    missed_calls: bool = True
+    system: bool = True
     host: Annotated[str, PlainValidator(host_or_empty)] = ""
     # NOT-1: a relay in the own network as it is; providers on the Internet want 587 with "starttls" or 465 with "tls".
     port: Annotated[int, PlainValidator(whole_number(1, 65535))] = 25
@@ -239,6 +241,8 @@ class MailSettings(Section):
     from_name: Annotated[str, PlainValidator(text_up_to(100))] = "Zvon"
     # NOT-3: who gets what belongs to nobody in particular.
     common_address: Annotated[str, PlainValidator(email_or_empty)] = ""
+    # NOT-6: who is told of lines and disks; empty is the common address.
+    administrator_address: Annotated[str, PlainValidator(email_or_empty)] = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

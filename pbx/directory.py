@@ -77,7 +77,8 @@ class Directory:
         found = self._parties.get(terminal.number)
         if found is None:
             owner = self._users.get(terminal.owner)
-            found = self._parties[terminal.number] = Party.of_terminal(terminal, owner, self.office.language)
+            language = (owner.language if owner is not None else "") or self.office.language
+            found = self._parties[terminal.number] = Party.of_terminal(terminal, owner, language)
         return found
 
     def owner(self, terminal: Terminal) -> User | None:

@@ -251,6 +251,14 @@ class MailSent:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskShort:
+    """The disk is nearly full, and there are no older recordings to delete any more."""
+
+    at: float
+    free_mb: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderChanged:
     """A line to a provider works, or does not; `error` is a sentence that says why not."""
 
@@ -295,4 +303,5 @@ BusEvent = (
     | MailSent
     | PresencePublished
     | ProviderChanged
+    | DiskShort
 )

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import structlog
 
+from pbx.bus import Bus
 from pbx.clock import Clock
+from pbx.events import DiskShort
 from pbx.recordings import Recordings
 from storage.ports import CdrStore, RecordingQuery, StorageUnavailable
 from storage.records import RecordingPolicy, StoredRecording
@@ -40,9 +42,10 @@ class Retention:
         clock: Clock,
         policy: Callable[[], RecordingPolicy],
         needed: Callable[[], Collection[str]],
+        bus: Bus,
     ) -> None:
         self._recordings, self._history, self._clock = recordings, history, clock
-        self._folder, self._exports, self._policy, self._needed = folder, exports, policy, needed
+        self._folder, self._exports, self._policy, self._needed, self._bus = folder, exports, policy, needed, bus
         self.free_mb: Callable[[], int] = lambda: _free_mb(folder)
         self._deleted, self._is_short = 0, False
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,6 +110,7 @@ class Retention:
     def _short(self, free_mb: int) -> None:
         if not self._is_short:
             log.error("the disk is nearly full and there is nothing left to delete", free_mb=free_mb)
+            self._bus.publish(DiskShort(self._clock.wall(), free_mb))
         self._is_short = True
 
     # --- both -------------------------------------------------------------------------------------------------------

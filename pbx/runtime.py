@@ -42,6 +42,8 @@ from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_PARTS, SWEEP_S, Location
 from pbx.mail.mailer import Mailer
+from pbx.mail.missed import MissedCallMail
+from pbx.mail.system import SystemMail
 from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
 from pbx.notifier import OF_NOTIFIER
@@ -105,7 +107,7 @@ class Server:
         self.location = Location(
             storage.locations, self.clock, self.bus, self._flow_to, self._is_open, Gruus(keys.derived("gruu"))
         )
-        self._cdrs = CdrRecorder(storage.cdrs.append)
+        self._cdrs = CdrRecorder(self._append)
         self._cdrs.attach(self.bus)
         self.stack = SipStack(_stack_config(sip), RandomIds())
         self._ring = MessageRing(sip.trace_mb << 20, self.clock) if sip.trace_mb else None
@@ -148,6 +150,7 @@ class Server:
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
         )
         self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data, self.bus)
+        self._missed, self._system_mail = MissedCallMail(self.mailer, self.bus), SystemMail(self.mailer, self.bus)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
     def _services(self, data: Path) -> Services:
@@ -155,6 +158,11 @@ class Server:
         silence = SilenceLimits(float(media.silence), float(media.silence_hold))
         prompts = Prompts(PromptFolders(data / "prompts").sets)
         return Services(self._engine, self.clock, self.bus, data / "recordings", silence, prompts)
+
+    def _append(self, row: CdrRow) -> None:
+        """A row of the history is finished."""
+        self._storage.cdrs.append(row)
+        self._missed.row(row)
 
     def _look_outside(self, sip: SipSettings, keys: ServerKeys) -> None:
         """Names, providers, and what we are called out there."""
@@ -225,6 +233,7 @@ class Server:
         self.qualifier.stop()
         self._own_address.stop()
         await self._control.close()
+        self._system_mail.close()
         await self._voicemail.close()
         await self.mailer.close()
         await self.archive.close()

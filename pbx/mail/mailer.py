@@ -50,7 +50,11 @@ class Mailer:
         self._server = server or SmtpServer(settings, data)
         self._bus = bus
         self._outbox = Outbox(store, self._server, clock, data, self._sent)
-        self._kinds = {"voicemail": settings.voicemail}
+        self._kinds = {
+            "voicemail": settings.voicemail,
+            "missed_calls": settings.missed_calls,
+            **dict.fromkeys(("line", "disk"), settings.system),
+        }
 
     async def start(self) -> None:
         """Take up what waited before the restart."""
@@ -72,15 +76,21 @@ class Mailer:
         """Who gets what belongs to nobody in particular."""
         return self.recipient(self._settings.common_address)
 
-    def recipient(self, address: str) -> Recipient | None:
-        """An address that speaks the office's language."""
-        return Recipient(address, self._office().language) if address else None
+    @property
+    def administrator(self) -> Recipient | None:
+        """Who is told how the server is (NOT-6)."""
+        return self.recipient(self._settings.administrator_address) or self.common
+
+    def recipient(self, address: str, language: str = "") -> Recipient | None:
+        """Whoever reads there, in a language of their own or that of the office."""
+        return Recipient(address, language or self._office().language) if address else None
 
     def owner_of(self, number: str) -> Recipient | None:
         """The person at a terminal, when there is one with an address."""
         office = self._office()
         owner = next((each.owner for each in office.terminals if each.number == number), "")
-        return next((self.recipient(each.email) for each in office.users if each.id == owner and each.email), None)
+        person = next((each for each in office.users if each.id == owner), None)
+        return None if person is None else self.recipient(person.email, person.language)
 
     def post(
         self,

@@ -36,8 +36,12 @@ class Wording:
         ) + "\n"
 
 
+_OF_A_CALL = frozenset(("office", "date", "caller", "caller_name", "caller_number", "callee", "duration"))
 VARIABLES = {
-    "voicemail": frozenset(("office", "date", "caller", "caller_name", "caller_number", "callee", "duration")),
+    "voicemail": _OF_A_CALL,
+    "missed_calls": _OF_A_CALL | {"cause"},
+    "line": frozenset(("office", "date", "line", "why")),
+    "disk": frozenset(("office", "date", "free")),
     "test": frozenset(("office", "date")),
 }
 WORDINGS: Mapping[str, Mapping[str, Wording]] = {
@@ -45,6 +49,21 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "voicemail": Wording(
             "Voice message from {caller}",
             "{caller} left a message for {callee}.\n\nDate: {date}\nLength: {duration}\n\nThe message is attached.",
+            "-- \n{office}",
+        ),
+        "missed_calls": Wording(
+            "Missed call from {caller}",
+            "{caller} called {callee}: {cause}.\n\nDate: {date}\nWaited: {duration}",
+            "-- \n{office}",
+        ),
+        "line": Wording(
+            "The line {line} does not work",
+            "Since {date} the line {line} does not work: {why}.\n\n`zvon lines` shows how it is now.",
+            "-- \n{office}",
+        ),
+        "disk": Wording(
+            "The disk of the phone server is nearly full",
+            "{free} MB were free on {date}, and there are no older recordings left to delete.",
             "-- \n{office}",
         ),
         "test": Wording(
@@ -60,6 +79,21 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "Сообщение во вложении.",
             "-- \n{office}",
         ),
+        "missed_calls": Wording(
+            "Пропущенный вызов от {caller}",
+            "{caller} звонил(а) на {callee}: {cause}.\n\nДата: {date}\nОжидание: {duration}",
+            "-- \n{office}",
+        ),
+        "line": Wording(
+            "Линия {line} не работает",
+            "{date}: линия {line} не работает: {why}.\n\nТекущее состояние показывает команда `zvon lines`.",
+            "-- \n{office}",
+        ),
+        "disk": Wording(
+            "На диске станции почти нет места",
+            "{date}: свободно {free} МБ, старых записей для удаления не осталось.",
+            "-- \n{office}",
+        ),
         "test": Wording(
             "Проверка почты телефонной станции",
             "Станция может отправлять почту: это письмо запрошено {date}.",
@@ -73,6 +107,23 @@ def wording(kind: str, language: str, own: Wording | None = None) -> Wording:
     """The texts of the program, with those of the office's `own` instead where it has any."""
     given, own = WORDINGS.get(language, WORDINGS[DEFAULT])[kind], own or Wording()
     return Wording(own.subject or given.subject, own.body or given.body, own.footer or given.footer)
+
+
+# Why nobody talked, by the cause of a history row; of all others simply nobody answered.
+CAUSES = {
+    "en": {"busy": "busy", "absent": "not reachable", "cancelled": "the caller hung up", "": "nobody answered"},
+    "ru": {"busy": "занято", "absent": "недоступен", "cancelled": "звонивший положил трубку", "": "нет ответа"},
+}
+_CAUSE_OF = {
+    **dict.fromkeys(("busy", "declined"), "busy"),
+    **dict.fromkeys(("unavailable", "timeout", "no_agent", "not_found"), "absent"),
+    "cancelled": "cancelled",
+}
+
+
+def cause_text(cause: str, language: str) -> str:
+    """What the cause of a history row means to people."""
+    return CAUSES.get(language, CAUSES[DEFAULT])[_CAUSE_OF.get(cause, "")]
 
 
 def date_text(at: float, language: str, timezone: str) -> str:

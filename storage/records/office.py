@@ -8,7 +8,13 @@ from typing import Any, TypeVar, get_type_hints
 from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox
 from storage.records.outside import Provider
 from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
-from storage.records.policies import Features, ForwardingPolicy, RecordingPolicy, VoicemailPolicy
+from storage.records.policies import (
+    Features,
+    ForwardingPolicy,
+    MissedCallsPolicy,
+    RecordingPolicy,
+    VoicemailPolicy,
+)
 
 R = TypeVar("R")
 
@@ -40,6 +46,7 @@ class Office:
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
     voicemail: VoicemailPolicy = field(default_factory=VoicemailPolicy)
+    missed_calls: MissedCallsPolicy = field(default_factory=MissedCallsPolicy)
 
 
 Entry = (
@@ -89,6 +96,7 @@ OFFICE_SECTIONS: Mapping[str, type[Any]] = {
     "forwarding": ForwardingPolicy,
     "recording": RecordingPolicy,
     "voicemail": VoicemailPolicy,
+    "missed_calls": MissedCallsPolicy,
 }
 # Shown and exported on request only; an entry has at most one of them.
 SECRETS = ("password", "pin")

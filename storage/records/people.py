@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person (USR-1): the root object of the office. `record`, `forward_to_mobile`: for all numbers of the person."""
+    """A person (USR-1): the root object of the office. `language` "": that of the office. `record`,
+    `forward_to_mobile`: for all numbers of the person."""
 
     id: str
     name: str
@@ -19,6 +20,7 @@ class User:
     record: bool = True
     forward_to_mobile: bool = True
     skills: tuple[str, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,15 @@ class VoicemailPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedCallsPolicy:
+    """The e-mail about a call that nobody answered (NOT-4); "" is the text of the language."""
+
+    subject: str = ""
+    body: str = ""
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ForwardingPolicy:
     """When the rules of terminals are left aside (FWD-12, GRP-10), and how often one call is sent on (FWD-17)."""
 

@@ -23,6 +23,7 @@ from storage.records import (
     Group,
     Ivr,
     LocationGroup,
+    MissedCallsPolicy,
     Office,
     Paging,
     Parking,
@@ -47,6 +48,7 @@ users = st.builds(
     email=st.sampled_from(["", "a@b.example"]),
     record=st.booleans(),
     forward_to_mobile=st.booleans(),
+    language=st.sampled_from(["", "ru"]),
     skills=st.lists(ids, max_size=2).map(tuple),
     mobile_dial=st.sampled_from(["", "79161234567", "*8#"]),
     position=st.just("") | names,
@@ -187,6 +189,7 @@ def offices(draw: st.DrawFn) -> Office:
         features=draw(features),
         forwarding=draw(st.builds(ForwardingPolicy, *[st.booleans()] * 4, st.integers(1, 50))),
         recording=draw(st.builds(RecordingPolicy, *[st.booleans()] * 3, st.sampled_from(["opus", "wav"]), sound_ids)),
+        missed_calls=draw(st.builds(MissedCallsPolicy, texts, lines, lines)),
         voicemail=draw(st.builds(VoicemailPolicy, st.just(""), st.integers(5, 3600), body=lines, footer=lines)),
     )
 

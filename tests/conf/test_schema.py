@@ -76,6 +76,8 @@ most = 5
 [mail]
 enabled = true
 voicemail = false
+missed_calls = false
+system = false
 host = "mail.example.com"
 port = 587
 encryption = "starttls"
@@ -85,6 +87,7 @@ password = ""
 from_address = "pbx@example.com"
 from_name = "АТС"
 common_address = "office@example.com"
+administrator_address = "admin@example.com"
 
 [mail.oauth]
 token_url = "https://oauth2.googleapis.com/token"

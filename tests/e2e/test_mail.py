@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tests.e2e.conftest import office
-from tests.e2e.harness import Site, running, zvon
+from tests.e2e.conftest import CALLEE, CALLER, office
+from tests.e2e.harness import Site, running, terminal, zvon
+from tests.e2e.ua import Phone, eventually, registered
 from tests.support.mailserver import HOST, LOGIN, PASSWORD, mail_server_beside
 
 
@@ -40,3 +41,26 @@ def test_a_wrong_password_is_told_in_a_sentence(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert f"the mail server {HOST}:{box.port} does not accept the login pbx: 535" in done.stderr
         assert "Wrong-One_1" not in done.stderr + server.output()
+
+
+def test_a_missed_call_is_told_in_the_language_of_who_missed_it(tmp_path: Path) -> None:
+    person = '[[users]]\nid = "anna"\nname = "Anna"\nemail = "anna@example.com"\nlanguage = "ru"\n'
+    office = f"{person}\n{terminal('301', trust=CALLER)}\n{terminal('401', trust=CALLEE, owner='anna')}"
+    with (
+        mail_server_beside(encryption="starttls", with_login=True) as box,
+        running(Site.write(tmp_path, office, extra=mail_settings(box.port), sip="qualify = 0")) as server,
+        Phone(server.address, "301", host=CALLER) as phone,
+        registered(server.address, "401", host=CALLEE) as other,
+    ):
+        call = phone.dial("401")
+        ringing = other.wait_for_call()
+        ringing.reply(486)
+        other.expect("ACK")
+        call.expect(486)
+        eventually(lambda: bool(box.messages), "the letter arrives", timeout_s=10)
+        (letter,) = box.messages
+        assert letter["to"] == "anna@example.com"
+        assert letter["subject"] == "Пропущенный вызов от 301"
+        body = letter.get_body()
+        assert body is not None
+        assert '301 звонил(а) на "Anna" <401>: занято.' in body.get_content()

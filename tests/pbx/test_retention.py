@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.conversion import Converter
+from pbx.events import BusEvent, DiskShort
 from pbx.recordings import Recordings
 from pbx.retention import DAY_S, Retention
 from storage.memory import MemoryStorage
@@ -31,10 +32,18 @@ class Rig:
     def __init__(self, folder: Path, policy: RecordingPolicy, needed: Sequence[str] = ()) -> None:
         self.folder, self.exports = folder / "recordings", folder / "exports"
         self.storage = MemoryStorage()
-        self.recordings = Recordings(self.storage.recordings, self.folder, self.exports, Bus(), Converter())
+        self.bus = Bus()
+        self.recordings = Recordings(self.storage.recordings, self.folder, self.exports, self.bus, Converter())
         clock = Clock(asyncio.get_running_loop(), lambda: NOW)
         self.retention = Retention(
-            self.recordings, self.storage.cdrs, self.folder, self.exports, clock, lambda: policy, lambda: needed
+            self.recordings,
+            self.storage.cdrs,
+            self.folder,
+            self.exports,
+            clock,
+            lambda: policy,
+            lambda: needed,
+            self.bus,
         )
 
     def add(self, id: str, at: float, state: str = "done") -> Path:
@@ -146,6 +155,8 @@ async def test_what_is_of_today_stays_and_the_operator_is_told_once(tmp_path: Pa
     rig.add("today", TODAY + 1)
     rig.add("running", TODAY - 2 * DAY_S, "running")
     rig.disk_of(100)
+    told: list[BusEvent] = []
+    rig.bus.subscribe([DiskShort], told.append)
     with capture_logs() as logs:
         await rig.retention.make_room()
         await rig.retention.make_room()
@@ -158,6 +169,7 @@ async def test_what_is_of_today_stays_and_the_operator_is_told_once(tmp_path: Pa
         "the disk has room again",
     ]
     assert not rig.retention.describe()["disk_is_short"]
+    assert told == [DiskShort(NOW, 98)]
 
 
 async def test_the_jobs_run_by_themselves_and_go_on_after_a_mistake(

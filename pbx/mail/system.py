@@ -1,0 +1,55 @@
+"""Mail about the server itself to its administrator (NOT-6): lines that do not work (PRV-15), a disk that is full.
+
+Each trouble is told once, until it is over.
+"""
+
+import asyncio
+
+from pbx.bus import Bus
+from pbx.events import BusEvent, DiskShort, ProviderChanged
+from pbx.mail.mailer import Mailer
+
+PATIENCE_S = 300.0  # what mends itself within is nobody's trouble
+DOWN = frozenset(("unreachable", "rejected", "failed"))
+
+
+class SystemMail:
+    """One per server."""
+
+    def __init__(self, mailer: Mailer, bus: Bus) -> None:
+        self._mailer = mailer
+        self._timers: dict[str, asyncio.TimerHandle] = {}  # lines that do not work
+        self._why: dict[str, ProviderChanged] = {}
+        if mailer.sends("line"):
+            bus.subscribe((ProviderChanged, DiskShort), self._told)
+
+    def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _told(self, event: BusEvent) -> None:
+        if isinstance(event, DiskShort):
+            self._post("disk", event.at, free=str(event.free_mb))
+        elif isinstance(event, ProviderChanged):
+            self._line(event)
+
+    def _line(self, event: ProviderChanged) -> None:
+        line = event.provider
+        if event.state not in DOWN:
+            self._why.pop(line, None)
+            if (timer := self._timers.pop(line, None)) is not None:
+                timer.cancel()
+            return
+        self._why[line] = event
+        if line not in self._timers:
+            loop = asyncio.get_running_loop()
+            self._timers[line] = loop.call_later(PATIENCE_S, self._tell_line, line, event.at)
+
+    def _tell_line(self, line: str, since_at: float) -> None:
+        """With the reason of now; the timer stays until the line works."""
+        self._post("line", since_at, line=line, why=self._why[line].error.rstrip(".") or self._why[line].state)
+
+    def _post(self, kind: str, at: float, **values: str) -> None:
+        if (administrator := self._mailer.administrator) is not None:
+            self._mailer.post(kind, administrator, values, at=at)
