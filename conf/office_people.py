@@ -147,7 +147,8 @@ class TerminalSection(Section):
     max_calls: Annotated[int, PlainValidator(whole_number(1, 1000))] = 1
     # AMB-9: a desk phone, a softphone, a mobile, and room for their replacements.
     max_contacts: Annotated[int, PlainValidator(whole_number(1, 20))] = 10
-    dtmf: Annotated[str, PlainValidator(choice("auto", "rfc4733", later=("info", "inband", "auto_info")))] = "auto"
+    # EXT-9: RFC 4733 where the phone has it, which all do that are not very old.
+    dtmf: Annotated[str, PlainValidator(choice("auto", "auto_info", "rfc4733", "info", "inband"))] = "auto"
     transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls", "ws"))] = "any"
     network: Annotated[str, PlainValidator(_network_or_empty)] = ""
     trust: Annotated[str, PlainValidator(_trust)] = ""

@@ -105,6 +105,7 @@ class StreamSpec:
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
     `rtcp_xr`: the peer wants VoIP Metrics (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
+    `tones`: its digits are pairs of tones in the audio, both ways; others with tones hear them, nobody else does.
     With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
     """
 
@@ -120,6 +121,7 @@ class StreamSpec:
     ice: IceSpec | None = None
     rtcp_xr: bool = False
     silence_s: float = 0.0
+    tones: bool = False
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------
@@ -345,7 +347,7 @@ class StopRecording:
 
 @dataclass(frozen=True, slots=True)
 class SendDigits:
-    """Send digits by RFC 4733 (`0-9*#A-D`), each `duration_ms` long with `gap_ms` between."""
+    """Send digits (`0-9*#A-D`) by RFC 4733 or as tones, each `duration_ms` long with `gap_ms` between."""
 
     endpoint: EndpointId
     digits: str

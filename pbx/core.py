@@ -295,7 +295,8 @@ class Pbx(AppSurface):
         call.carried = Carried.of(request, is_trusted=admitted.by_address)
         call.begin(caller)
         path = self.admission.sources.of(request, flow)
-        media = self.media_for(call, flow, path.remote[0], Encryption(terminal.srtp, path.transport))
+        encryption = Encryption(terminal.srtp, path.transport)
+        media = self.media_for(call, flow, path.remote[0], encryption, terminal.dtmf)
         side = SipSide(self.driver, session, is_trusted=admitted.by_address)
         leg = Leg(call, caller, Direction.INCOMING, side, media, self.services)
         session.user = leg
@@ -373,7 +374,7 @@ class Pbx(AppSurface):
 
     # --- media ------------------------------------------------------------------------------------------------
 
-    def media_for(self, call: Call, flow: Flow, peer: str, encryption: Encryption) -> MediaSession:
+    def media_for(self, call: Call, flow: Flow, peer: str, encryption: Encryption, dtmf: str) -> MediaSession:
         """Media of a leg on that path; all legs of a call are on one media worker. A phone at `peer` behind an edge
         sends its audio to us directly."""
         local = flow.local[0] if peer == flow.remote[0] else self._addresses.towards(peer, "")
@@ -385,6 +386,7 @@ class Pbx(AppSurface):
             group=call.media_group,
             encryption=encryption,
             silence=self.services.silence,
+            dtmf=dtmf,
         )
 
     async def create_media(self, call: Call, *others: MediaSession) -> None:

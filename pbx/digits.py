@@ -1,11 +1,43 @@
-"""Digits of a party by either way, each press once (EXT-9): RFC 4733 events in its audio, SIP INFO beside it."""
+"""Digits of a party, each press once, whichever way it comes (EXT-9): RFC 4733 events, tones in its audio, SIP INFO.
+
+The other side of a conversation gets each press in its own way. What both sides have in common the engine carries:
+events go over as packets, tones with the audio. Everything else is told to the other side anew.
+"""
 
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 
 SAME_PRESS_S = 1.0  # longer than a press and the way of an INFO, shorter than a deliberate second press by another way
 TYPED_AHEAD = 32  # kept for the app that asks next; whoever dials more has not listened at all
 Listener = Callable[[str], None]
+
+
+class Way(Enum):
+    """How a party sends and takes digits."""
+
+    EVENTS = "RFC 4733"
+    TONES = "tones in the audio"
+    INFO = "SIP INFO"
+    NONE = "not at all"
+
+
+def offers_events(setting: str) -> bool:
+    """Whether RFC 4733 may be agreed on with a party of this setting."""
+    return setting not in ("info", "inband")
+
+
+def way_of(setting: str, *, has_events: bool) -> Way:
+    """The way of a party with the setting auto, auto_info, inband, rfc4733 or info, which has RFC 4733 or not."""
+    if has_events:
+        return Way.EVENTS
+    return {"info": Way.INFO, "auto_info": Way.INFO, "rfc4733": Way.NONE}.get(setting, Way.TONES)
+
+
+def reaches(one: Way, other: Way, *, by_info: bool) -> bool:
+    """Whether the engine carries a press from one party to the other. A party with events sends them too, when one came
+    by INFO."""
+    return one is other and (one is Way.EVENTS or (one is Way.TONES and not by_info))
 
 
 class Digits:

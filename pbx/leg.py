@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from media.api import EndpointId, Play, PlayId, PlaySource, SendDigits, SetEcho, StopPlay, StreamReport
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
-from pbx.digits import Digits
+from pbx.digits import Digits, Way, reaches
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
 from pbx.party import Party
@@ -72,6 +72,9 @@ class Side(Protocol):
     def accept_offer(self, sdp: bytes) -> None: ...
 
     def refuse_offer(self, status: int) -> None: ...
+
+    def inform(self, digit: str) -> None:
+        """Tell the party of a digit beside the audio."""
 
 
 Watcher = Callable[["Leg"], None]
@@ -366,16 +369,24 @@ class Leg:
             self._end(cause)
 
     def digit_received(self, digit: str, *, by_info: bool = False) -> None:
-        """A digit by RFC 4733 or INFO; kept as the call's digit trail, for the app that asks for it. When the party
-        talks to somebody, one that came by INFO only is passed on there, as the engine does with the others."""
+        """A digit in the audio or by INFO; kept as the call's digit trail, for the app that asks for it. Who the party
+        talks to is told of it, where the engine does not carry it."""
         if not self.digits.is_new(digit, by_info=by_info, now=self._services.clock.now()):
             return
         self.call.digits += digit
         self.call.stage_digits += digit
         self.digits.give(digit)
         peer = self.bridge.peer_of(self) if self.bridge is not None else None
-        if by_info and peer is not None and not self.media.has_events and peer.media.has_events:
-            self._services.submit(SendDigits(peer.media.endpoint, digit))
+        if peer is not None and not reaches(self.media.digit_way, peer.media.digit_way, by_info=by_info):
+            peer.tell_digit(digit)
+
+    def tell_digit(self, digit: str) -> None:
+        """Somebody has pressed a key for the party."""
+        way = self.media.digit_way
+        if way is Way.INFO:
+            self.side.inform(digit)
+        elif way is not Way.NONE:
+            self._services.submit(SendDigits(self.media.endpoint, digit))
 
     def play_ended(self, play: PlayId, reason: str) -> None:
         """Something that played has come to its end; what was wrong with it is for the log."""

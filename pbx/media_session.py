@@ -20,6 +20,7 @@ from media.api import (
     Payload,
     StreamSpec,
 )
+from pbx.digits import Way, offers_events, way_of
 from pbx.encryption import (
     Encryption,
     after_agreement,
@@ -83,7 +84,7 @@ class SilenceLimits:
 
 class MediaSession:
     """`sources` are addresses besides that of the SDP from which RTP may come: the peer's signalling address.
-    Endpoints of one `group` can meet in a room; 0 is none."""
+    Endpoints of one `group` can meet in a room; 0 is none. `dtmf` is the setting of that name of the terminal."""
 
     def __init__(
         self,
@@ -94,9 +95,10 @@ class MediaSession:
         group: int = 0,
         encryption: Encryption = Encryption(),  # noqa: B008 - frozen
         silence: SilenceLimits = SilenceLimits(),
+        dtmf: str = "auto",
     ) -> None:
         self.endpoint, self._address, self._sources, self.group = endpoint, address, sources, group
-        self._silence = silence
+        self._silence, self._dtmf = silence, dtmf
         self._encryption, self._security = encryption, encryption.security()
         self.worker = 0
         self._local: LocalMedia | None = None
@@ -119,7 +121,13 @@ class MediaSession:
     def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":
         """The same session of descriptions with another endpoint, not created yet."""
         found = MediaSession(
-            endpoint, self._address, self._sources, group=group, encryption=self._encryption, silence=self._silence
+            endpoint,
+            self._address,
+            self._sources,
+            group=group,
+            encryption=self._encryption,
+            silence=self._silence,
+            dtmf=self._dtmf,
         )
         found._sent, found.peer_offer, found.agreed = self._sent, self.peer_offer, self.agreed
         if self.agreed is not None:
@@ -158,6 +166,7 @@ class MediaSession:
             ice=ice,
             rtcp_xr=agreed.rtcp_xr,
             silence_s=self.silence_s,
+            tones=self.digit_way is Way.TONES,
         )
         return ConfigureEndpoint(self.endpoint, spec)
 
@@ -172,7 +181,11 @@ class MediaSession:
     def offer(self, formats: Sequence[RtpFormat]) -> bytes:
         """An offer of ours."""
         offered = make_offer(
-            self._ready(), formats, session_id=self.endpoint, previous=self._sent, direction=SdpDirection.SENDRECV
+            self._ready(),
+            self._usable(formats),
+            session_id=self.endpoint,
+            previous=self._sent,
+            direction=SdpDirection.SENDRECV,
         )
         self._offer = self._revised(offered)
         return write_sdp(self._offer)
@@ -213,7 +226,9 @@ class MediaSession:
         if self.peer_offer is None:
             raise MediaRefused("no offer to answer", 400)
         self._security = before_answer(self._security, self.agreed, self.peer_offer)
-        found = make_answer(self.peer_offer, self._ready(), formats, session_id=self.endpoint, only_first=True)
+        found = make_answer(
+            self.peer_offer, self._ready(), self._usable(formats), session_id=self.endpoint, only_first=True
+        )
         if found is None:
             raise MediaRefused("no codec in common")
         self._has_agreed(found.media, self.peer_offer.media[found.media.index].attribute("mid"))
@@ -232,9 +247,9 @@ class MediaSession:
         return _codec_of(self.agreed.send) if self.agreed is not None else None
 
     @property
-    def has_events(self) -> bool:
-        """The peer takes and sends digits by RFC 4733."""
-        return self.agreed is not None and any(each.name.lower() == "telephone-event" for each in self.agreed.send)
+    def digit_way(self) -> Way:
+        """How the peer sends and takes digits."""
+        return way_of(self._dtmf, has_events=self.agreed is not None and any(map(_is_event, self.agreed.send)))
 
     @property
     def offered_formats(self) -> tuple[RtpFormat, ...]:
@@ -260,6 +275,12 @@ class MediaSession:
         if self.is_held:
             return self._silence.held_s
         return self._silence.talking_s if self.agreed is not None and self.agreed.direction.receives else 0.0
+
+    def _usable(self, formats: Sequence[RtpFormat]) -> Sequence[RtpFormat]:
+        """Without RFC 4733 for a party whose digits come another way, with it for one whose digits come in no other."""
+        if not offers_events(self._dtmf):
+            return [each for each in formats if not _is_event(each)]
+        return [*formats, EVENTS] if self._dtmf == "rfc4733" and not any(map(_is_event, formats)) else formats
 
     def _ready(self) -> LocalMedia:
         if self._local is None:
@@ -311,6 +332,10 @@ def _parse(sdp: bytes) -> SessionDescription:
 @lru_cache(maxsize=256)
 def _payloads(formats: tuple[RtpFormat, ...]) -> tuple[Payload, ...]:
     return tuple([Payload(each.number, each.name, each.clock_rate, each.channels, each.fmtp) for each in formats])
+
+
+def _is_event(each: RtpFormat) -> bool:
+    return each.name.lower() == "telephone-event"
 
 
 def _codec_of(formats: Sequence[RtpFormat]) -> RtpFormat | None:

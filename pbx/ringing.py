@@ -159,7 +159,11 @@ class Ringer:
         pbx = self._pbx
         media = [
             pbx.media_for(
-                call, each.target.flow, each.target.peer_host, Encryption(each.terminal.srtp, each.target.transport)
+                call,
+                each.target.flow,
+                each.target.peer_host,
+                Encryption(each.terminal.srtp, each.target.transport),
+                each.terminal.dtmf,
             )
             for each in phones
         ]

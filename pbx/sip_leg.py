@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sipcore.dialog.session import InviteSession
 
 
+DIGIT_MS = 160  # that an INFO of ours claims; when it comes the key is up again
+
+
 class SipSide:
     """One INVITE session as the side of a leg."""
 
@@ -140,6 +143,11 @@ class SipSide:
     def refuse_offer(self, status: int) -> None:
         now = self._driver.now()
         self._stack.perform(self._session, self._session.refuse_offer(status, now), now)
+        self._driver.kick()
+
+    def inform(self, digit: str) -> None:
+        now = self._driver.now()
+        self._stack.perform(self._session, self._session.inform(now, digit, DIGIT_MS), now)
         self._driver.kick()
 
 

@@ -32,6 +32,7 @@ cdef struct Coder:
 
 cdef bint coder_available(int kind) noexcept
 cdef bint coder_open(Coder *coder, int kind, int rate, const OpusSettings *settings) noexcept
+cdef bint coder_open_decoder(Coder *coder, int kind, int rate) noexcept
 cdef void coder_close(Coder *coder) noexcept
 cdef int coder_decode(Coder *coder, const uint8_t *payload, int length, int16_t *pcm, int room) noexcept nogil
 cdef int coder_encode(Coder *coder, const int16_t *pcm, int samples, uint8_t *payload, int room) noexcept nogil

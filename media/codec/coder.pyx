@@ -48,21 +48,38 @@ cdef bint coder_open(Coder *coder, int kind, int rate, const OpusSettings *setti
 
     `settings` are looked at by Opus only and may be NULL.
     """
+    if not coder_open_decoder(coder, kind, rate):
+        return False
+    if kind == CODER_G722:
+        coder.encoder = new_g722()
+    elif kind == CODER_OPUS:
+        coder.encoder = opus_new_encoder(rate, settings if settings != NULL else &USUAL)
+    elif kind == CODER_G729:
+        coder.encoder = g729_new_encoder()
+    else:
+        return True
+    if coder.encoder == NULL:
+        coder_close(coder)
+        return False
+    return True
+
+
+cdef bint coder_open_decoder(Coder *coder, int kind, int rate) noexcept:
+    """The same for what only decodes: an encoder is the larger part of the memory."""
     memset(coder, 0, sizeof(Coder))
     if not coder_available(kind) or not rate_fits(kind, rate):
         return False
     coder.kind, coder.rate, coder.clock_rate = kind, rate, clock_of(kind, rate)
     coder.channels = 2 if kind == CODER_OPUS else 1
     if kind == CODER_G722:
-        coder.encoder, coder.decoder = new_g722(), new_g722()
+        coder.decoder = new_g722()
     elif kind == CODER_OPUS:
-        coder.encoder = opus_new_encoder(rate, settings if settings != NULL else &USUAL)
         coder.decoder = opus_new_decoder(rate)
     elif kind == CODER_G729:
-        coder.encoder, coder.decoder = g729_new_encoder(), g729_new_decoder()
+        coder.decoder = g729_new_decoder()
     else:
         return True
-    if coder.encoder == NULL or coder.decoder == NULL:
+    if coder.decoder == NULL:
         coder_close(coder)
         return False
     return True

@@ -1,4 +1,4 @@
-"""The slots that every tick visits: those that have something to send, or a digit to wait for."""
+"""The slots that every tick visits: those that have something to send, or digits to wait for."""
 
 from media.engine.slots cimport Shard, Slot
 

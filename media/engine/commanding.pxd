@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
 from media.engine.busy cimport add_busy, leave_busy
+from media.engine.hearing cimport set_ear
 from media.engine.measuring cimport end_measures
 from media.engine.mixed cimport end_room_player, open_room, set_gain, set_role, set_voice
 from media.engine.outbox cimport new_event, released
@@ -14,9 +15,9 @@ from media.engine.speaking cimport begin_feed, end_player
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGITS, ECHO, FREED, GAIN, LINK, OPENER, OPEN_ROOM, PLAY, PLAY_TO_ROOM,
+    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGITS, ECHO, FREED, GAIN, HEAR, LINK, OPENER, OPEN_ROOM, PLAY, PLAY_TO_ROOM,
     REMOVE, ROLE, SEALER, SPEAK, STOP, STOP_IN_ROOM, STOPPED, TAP, TAP_ROOM, UNLINK, VOICE, Adjustment, Command, Config,
-    Event, Player, Room, Route, Shard, Slot, Speaker, Voice,
+    Ear, Event, Player, Room, Route, Shard, Slot, Speaker, Voice,
 )
 from media.rtp.address cimport same_address
 from media.rtp.latching cimport latch_aim, latch_configure
@@ -143,6 +144,7 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     set_voice(shard, slot, NULL)
     released(shard, slot.speaker)
     slot.speaker = NULL
+    set_ear(shard, slot, NULL)
     unlink(slot)
     leave_busy(shard, slot)
     close(slot.rtp_fd)
@@ -174,6 +176,8 @@ cdef inline void apply_command(Shard *shard, const Command *command, int64_t now
         set_speaker(shard, slot, <Speaker *>command.memory)
     elif command.kind == VOICE:
         set_voice(shard, slot, <Voice *>command.memory)
+    elif command.kind == HEAR:
+        set_ear(shard, slot, <Ear *>command.memory)
     elif command.kind == ROLE:
         set_role(shard, slot, <int>command.number)
     elif command.kind == GAIN:

@@ -28,6 +28,7 @@ from media.api import (
     MediaEvent,
     PauseRecording,
     Play,
+    PlayEnded,
     PlayToRoom,
     RecordingEnded,
     RecordRoom,
@@ -46,6 +47,7 @@ from media.config import EngineConfig
 from media.engine.announcements import Announcements
 from media.engine.clock import late_percentile_us
 from media.engine.handshakes import Handshakes
+from media.engine.hearing import DIALLED, Dialling, adapt_ear
 from media.engine.notices import Notices, report_of
 from media.engine.plays import Plays
 from media.engine.reasons import NAMES
@@ -70,13 +72,14 @@ class Control:
         self._handshakes = Handshakes(self._shard)
         self._sounds = SoundCache()
         self._plays = Plays(self._shard, self._sounds, self._tell)
+        self._dialling = Dialling(self._shard)
         self._rooms = Rooms(self._shard)
         self._announcements = Announcements(self._shard, self._rooms, self._sounds, self._tell)
         self._recordings = Recordings(self._shard, self._rooms, self._tell)
         self._streams: dict[EndpointId, Stream] = {}
         self._ports: dict[str, PortQueue] = {}
         self._notices = Notices(
-            self._give_back_port, self._plays.ended, self._handshakes.receive, self._sends, self._announcements.ended
+            self._give_back_port, self._play_ended, self._handshakes.receive, self._sends, self._announcements.ended
         )
         self._own_events: deque[MediaEvent] = deque()
 
@@ -188,7 +191,7 @@ class Control:
 
     def _apply_spec(self, stream: Stream, spec: StreamSpec, profile: Profile) -> None:
         self._handshakes.check(stream, spec)
-        before, ptime_ms = stream.profile, stream.spec and stream.spec.ptime_ms
+        before, was = stream.profile, stream.spec
         stream.spec, stream.profile = spec, profile
         if spec.crypto:
             stream.keys.apply(self._shard, stream.handle, spec.crypto)
@@ -205,7 +208,8 @@ class Control:
             spec.silence_s,
         )
         self._handshakes.configure(stream, spec)
-        if before is not profile or ptime_ms != spec.ptime_ms:
+        adapt_ear(self._shard, stream)
+        if before is not profile or was is None or (was.ptime_ms, was.tones) != (spec.ptime_ms, spec.tones):
             self._rooms.configured(stream)
         if before is not profile:
             self._recordings.configured(stream)
@@ -214,7 +218,14 @@ class Control:
         """The peer has begun to send audio of another payload type."""
         if not stream.is_gone:
             stream.sends = number
+            adapt_ear(self._shard, stream)
             self._rooms.configured(stream)
+
+    def _play_ended(self, stream: Stream, event: PlayEnded) -> PlayEnded | None:
+        if event.play != DIALLED:
+            return self._plays.ended(stream, event)
+        self._dialling.ended(stream, is_finished=event.reason == "finished")
+        return None
 
     def _measure(self, command: MeasureEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
@@ -295,9 +306,12 @@ class Control:
 
     def _digits(self, command: SendDigits) -> Reply:
         stream = self._stream(command.endpoint)
+        events = check_digits(command, stream.digits_waiting)
+        if stream.spec is not None and stream.spec.tones:
+            self._dialling.press(stream, events, command.duration_ms, command.gap_ms)
+            return DONE
         if stream.profile is None or stream.profile.event is None:
             raise Refusal(f"Endpoint {command.endpoint} has not negotiated telephone-event, so no digits can be sent.")
-        events = check_digits(command, stream.digits_waiting)
         stream.digits_waiting += len(events)
         self._shard.digits(stream.handle, events, command.duration_ms, command.gap_ms)
         return DONE

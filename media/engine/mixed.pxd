@@ -8,6 +8,7 @@ from libc.stdlib cimport abort, realloc
 from libc.string cimport memmove, memset
 
 from media.dsp.resample cimport resample
+from media.engine.hearing cimport hear, silence_tones
 from media.engine.outbox cimport drop, new_event, post, released, tell
 from media.engine.playing cimport next_samples
 from media.engine.pressing cimport let_go
@@ -185,16 +186,33 @@ cdef inline void receive_voice(
 # --- the tick ---------------------------------------------------------------------------------------------------------
 
 
+cdef inline void listen(Shard *shard, Voice *voice, int16_t *decoded) noexcept nogil:
+    """For digits as tones; only somebody whose digits are tones too, and who is alone with the party, is to hear them."""
+    cdef Slot *slot = voice.slot
+    cdef Slot *other
+    cdef bint silenced = False
+    hear(shard, slot, decoded, voice.decoded, voice.playout.rate)
+    if slot.ear.detector.suspects:
+        other = other_of(slot)
+        silenced = other == NULL or other.ear == NULL
+    if silenced:
+        silence_tones(slot.ear, decoded, voice.decoded, voice.playout.rate)
+    slot.ear.silenced = silenced
+
+
 cdef inline void take(Shard *shard, Voice *voice) noexcept nogil:
     """What the member says in this tick, by the schedule of ticks: they may be late, but not their clock."""
     cdef Member *m = &voice.member
+    cdef bint converts = voice.resampler.taps != 0
+    cdef int16_t *decoded = &shard.made[0] if converts else &m.said[0]
     if voice.playout == NULL:
         memset(m.said, 0, m.count * sizeof(int16_t))
-    elif voice.resampler.taps == 0:
-        playout_pull(voice.playout, m.said, m.count, shard.tick_ns)
-    else:
-        playout_pull(voice.playout, shard.made, voice.decoded, shard.tick_ns)
-        resample(&voice.resampler, shard.made, voice.decoded, m.said)
+        return
+    playout_pull(voice.playout, decoded, voice.decoded, shard.tick_ns)
+    if voice.slot != NULL and voice.slot.ear != NULL:
+        listen(shard, voice, decoded)
+    if converts:
+        resample(&voice.resampler, decoded, voice.decoded, m.said)
 
 
 cdef inline void watch_talker(Shard *shard, Voice *voice) noexcept nogil:

@@ -45,7 +45,7 @@ class Notices:
     def __init__(
         self,
         freed: Callable[[Stream], None],
-        play_ended: Callable[[Stream, PlayEnded], PlayEnded],
+        play_ended: Callable[[Stream, PlayEnded], PlayEnded | None],
         handshake: Callable[[Stream, str, int, bytes], None],
         sends: Callable[[Stream, int], None],
         room_play_ended: Callable[[int, PlayId, str], RoomPlayEnded],

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.codec.g711 cimport ALAW, ULAW
 from media.engine.colliding cimport collides
+from media.engine.hearing cimport listens, receive_tones
 from media.engine.mixed cimport receive_voice
 from media.engine.outbox cimport drop, send_packet, tell, tell_learned
 from media.engine.pressed cimport goes_over, receive_event
@@ -100,6 +101,8 @@ cdef inline void new_source(Slot *slot) noexcept nogil:
     bursts_restart(&slot.measures.bursts)
     if slot.voice != NULL and slot.voice.playout != NULL:
         playout_reset(slot.voice.playout)
+    if slot.ear != NULL:
+        playout_reset(slot.ear.playout)
 
 
 cdef inline void tell_type(Shard *shard, Slot *slot, int payload_type, int64_t now_ns) noexcept nogil:
@@ -146,5 +149,7 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
         take(shard, slot, &h, now_ns)
     if slot.voice != NULL and not slot.echo:
         receive_voice(shard, slot, &h, kind, shard.buffer + h.offset, now_ns)
-    else:
-        deliver(shard, slot, &h, rate, now_ns)
+        return
+    if listens(slot):
+        receive_tones(slot, &h, kind, shard.buffer + h.offset, now_ns)
+    deliver(shard, slot, &h, rate, now_ns)

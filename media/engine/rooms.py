@@ -193,7 +193,7 @@ class Rooms:
 def _side(stream: Stream) -> Side:
     assert stream.profile is not None
     assert stream.spec is not None
-    return Side(stream.profile, stream.sent, stream.spec.ptime_ms)
+    return Side(stream.profile, stream.sent, stream.spec.ptime_ms, stream.spec.tones)
 
 
 def _second(room: Room) -> int:

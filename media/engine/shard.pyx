@@ -33,8 +33,8 @@ from media.engine.posix cimport (
 )
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, GAIN, HANDSHAKE, LATE_BUCKETS,
-    LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS, MAX_STEPS, MAX_TONES, OPEN_ROOM, OPENER, PCM, PLAY, PLAY_ENDED,
+    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGIT, DIGITS, DIGITS_SENT, ECHO, FREED, GAIN, HANDSHAKE, HEAR,
+    LATE_BUCKETS, LEARNED, LINK, MAX_COMMANDS, MAX_DIGITS, MAX_STEPS, MAX_TONES, OPEN_ROOM, OPENER, PCM, PLAY, PLAY_ENDED,
     PLAY_TO_ROOM, RELEASED, REMOVE, ROLE, ROOM_PLAY_ENDED, SEALER, SENDS, SHARED, SILENT, SPEAK, STOP, STOP_IN_ROOM,
     TALKS, TAP, TAP_ROOM, TICK_NS, TONES, UNLINK, VOICE, Adjustment, Command, Config, Event, Player, Route, Shard, Slot,
     ToneStep,
@@ -43,7 +43,7 @@ from media.engine.playing cimport TONE_RATE
 from media.engine.sockets cimport open_socket, read_address
 from media.engine.speakers cimport BroadcastBox, SpeakerBox
 from media.engine.tables cimport PayloadTable, RouteTable
-from media.engine.voices cimport RoomBox, VoiceBox
+from media.engine.voices cimport EarBox, RoomBox, VoiceBox
 from media.record.ring cimport Ring
 from media.rtp.address cimport address_size, host_text
 from media.rtp.control cimport CNAME_SIZE
@@ -323,6 +323,10 @@ cdef class ShardThread:
     def voice(self, Handle handle, VoiceBox box):
         """Into the room of the box, or into it anew; None: out of it."""
         self._lend(VOICE, handle, box, &box.voice if box is not None else NULL)
+
+    def hear(self, Handle handle, EarBox box):
+        """Tell the digits that the party sends as tones; None: it sends none."""
+        self._lend(HEAR, handle, box, &box.ear if box is not None else NULL)
 
     def role(self, Handle handle, int role):
         """1: it talks, 2: it hears, 4: whether it talks is told."""

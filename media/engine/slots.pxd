@@ -10,6 +10,7 @@ from media.codec.coder cimport Coder
 from media.codec.g711 cimport G711
 from media.dsp.resample cimport Resampler
 from media.engine.measures cimport Measures
+from media.dsp.dtmf cimport Detector
 from media.engine.posix cimport Address, pthread_mutex_t
 from media.engine.reasons cimport REASONS
 from media.jitter.playout cimport Playout
@@ -195,6 +196,14 @@ cdef struct Voice:                  # an endpoint in a room that is mixed
     int16_t heard[MAX_PACKET_SAMPLES + MOST_SAMPLES]
 
 
+cdef struct Ear:                    # hears the digits that a party sends as tones
+    Playout *playout                # for as long as no voice decodes what comes
+    uint8_t payload_type
+    int count                       # samples of a tick
+    bint silenced                   # in the tick before
+    Detector detector
+
+
 cdef struct Room:
     uint64_t serial
     int index                       # in the shard's list
@@ -221,6 +230,7 @@ cdef struct Slot:
     int handshakes                  # packets of these since the slot was visited last
     Slot *peer                      # whose packets and ours go over as they come
     Voice *voice                    # in a room that is mixed
+    Ear *ear                        # NULL: its digits are no tones, or nothing that it sends can be decoded
     int audio_type                  # of what the peer sends
     int64_t audio_told_ns
     int64_t heard_ns                # last packet, or when we began to expect one
@@ -275,6 +285,7 @@ cdef enum CommandKind:
     ECHO
     SPEAK
     VOICE
+    HEAR
     ROLE
     GAIN
     OPEN_ROOM

@@ -1,5 +1,6 @@
 """What the control thread knows about one endpoint, and the checks of what others ask of it."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
@@ -13,6 +14,7 @@ from media.rtp.telephone_event import SYMBOLS
 from media.srtp.suites import SUITES
 
 if TYPE_CHECKING:
+    from media.engine.hearing import Hearing
     from media.engine.plays import Loading
     from media.engine.speaking import Speaking
     from media.engine.voicing import Voicing
@@ -32,7 +34,8 @@ class Refusal(Exception):
 class Stream:
     """One endpoint from `CreateEndpoint` to `DestroyEndpoint`; `loading` is the play whose file is being read, `plays`
     are all that have not ended, `sends` is the payload type of what its peer sends when that is not the preferred one.
-    `speaking` and `voicing` are what the engine was told of it."""
+    `speaking`, `voicing` and `hearing` are what the engine was told of it. `dialled` are digits that are to be played
+    as tones: events, their duration and gap in ms."""
 
     endpoint: EndpointId
     host: str
@@ -47,6 +50,8 @@ class Stream:
     speaking: "Speaking | None" = None
     voicing: "Voicing | None" = None
     digits_waiting: int = 0
+    hearing: "Hearing | None" = None
+    dialled: deque[tuple[bytes, int, int]] = field(default_factory=deque)
     is_gone: bool = False
     keys: Ciphers = field(default_factory=Ciphers)
 

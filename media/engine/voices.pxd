@@ -1,6 +1,6 @@
-"""Rooms that are mixed and what belongs to their members, made and freed by the control thread."""
+"""Rooms that are mixed, what belongs to their members, and ears, made and freed by the control thread."""
 
-from media.engine.slots cimport Room, Voice
+from media.engine.slots cimport Ear, Room, Voice
 
 
 cdef class RoomBox:
@@ -10,3 +10,7 @@ cdef class RoomBox:
 cdef class VoiceBox:
     cdef Voice voice
     cdef RoomBox room
+
+
+cdef class EarBox:
+    cdef Ear ear

@@ -12,3 +12,8 @@ class VoiceBox:
     nothing that it sends can be. `role`: 1 talks, 2 hears, 4 whether it talks is told."""
 
     def __init__(self, room: RoomBox, rate: int, coding: Coding | None, number: int, role: int) -> None: ...
+
+class EarBox:
+    """Hears the digits in what a party sends as payload type `number`, decoded as `coding`."""
+
+    def __init__(self, coding: Coding, number: int) -> None: ...

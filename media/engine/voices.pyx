@@ -1,10 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: freethreading_compatible=True
-"""The memory of voices and rooms: it lives as long as its box, which is dropped when the engine has released it."""
+"""The memory of voices, rooms and ears: it lives as long as its box, which is dropped when the engine has released it."""
 
 from libc.stdlib cimport free
 
-from media.codec.opus cimport OpusSettings
 from media.dsp.resample cimport resampler_open
 from media.engine.slots cimport TICKS_A_SECOND
 from media.jitter.playout cimport playout_close, playout_open
@@ -34,7 +33,6 @@ cdef class VoiceBox:
     nothing that it sends can be."""
 
     def __init__(self, RoomBox room not None, int rate, coding, int number, int role):
-        cdef OpusSettings usual = OpusSettings(0, 0, 0, 0, False, False, False)
         self.room = room
         self.voice.room = &room.room
         self.voice.payload_type = number
@@ -43,10 +41,24 @@ cdef class VoiceBox:
         if coding is None:
             return
         self.voice.decoded = coding.rate // TICKS_A_SECOND
-        self.voice.playout = playout_open(KINDS[coding.name], coding.rate, &usual)
+        self.voice.playout = playout_open(KINDS[coding.name], coding.rate)
         if self.voice.playout == NULL or not resampler_open(&self.voice.resampler, coding.rate, rate):
             raise MemoryError(f"{coding.name} cannot be decoded at {coding.rate} Hz.")
 
     def __dealloc__(self):
         drop_pairs(&self.voice.member)
         playout_close(self.voice.playout)
+
+
+cdef class EarBox:
+    """Hears the digits in what a party sends as payload type `number`, decoded as `coding`."""
+
+    def __init__(self, coding, int number):
+        self.ear.payload_type = number
+        self.ear.count = coding.rate // TICKS_A_SECOND
+        self.ear.playout = playout_open(KINDS[coding.name], coding.rate)
+        if self.ear.playout == NULL:
+            raise MemoryError(f"{coding.name} cannot be decoded at {coding.rate} Hz.")
+
+    def __dealloc__(self):
+        playout_close(self.ear.playout)

@@ -9,7 +9,6 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.codec.coder cimport Coder
 from media.codec.comfort cimport Comfort
-from media.codec.opus cimport OpusSettings
 from media.jitter.packets cimport Packets
 from media.jitter.plc cimport Concealment
 from media.jitter.policy cimport Policy
@@ -60,7 +59,7 @@ cdef struct Playout:
     int16_t *line
 
 
-cdef Playout *playout_open(int coder_kind, int rate, const OpusSettings *settings) noexcept
+cdef Playout *playout_open(int coder_kind, int rate) noexcept
 cdef void playout_close(Playout *p) noexcept
 cdef void playout_reset(Playout *p) noexcept nogil
 cdef int playout_put(

@@ -7,8 +7,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove, memset
 
 from media.codec.coder cimport (
-    CODER_G729, CODER_L16, CODER_OPUS, coder_close, coder_decode, coder_duration, coder_open,
-    coder_recover,
+    CODER_G729, CODER_L16, CODER_OPUS, coder_close, coder_decode, coder_duration, coder_open_decoder, coder_recover,
 )
 from media.codec.coder import KINDS
 from media.codec.comfort cimport comfort_make, comfort_reset, comfort_update
@@ -58,14 +57,14 @@ cdef int octets_ms(int kind, int rate) noexcept nogil:
     return OPUS_OCTETS_MS if kind == CODER_OPUS else 8
 
 
-cdef Playout *playout_open(int coder_kind, int rate, const OpusSettings *settings) noexcept:
-    """NULL when it cannot be made: see `coder_open`. `rate` is that of the codec's PCM."""
+cdef Playout *playout_open(int coder_kind, int rate) noexcept:
+    """NULL when it cannot be made: see `coder_open_decoder`. `rate` is that of the codec's PCM."""
     cdef Playout *p = <Playout *>calloc(1, sizeof(Playout))
     cdef int store_size = STORED_MS * octets_ms(coder_kind, rate)
     cdef uint8_t *store
     if p == NULL:
         return NULL
-    if not coder_open(&p.coder, coder_kind, rate, settings):
+    if not coder_open_decoder(&p.coder, coder_kind, rate):
         free(p)
         return NULL
     store = <uint8_t *>calloc(store_size, 1)
@@ -419,7 +418,7 @@ cdef class Stream:
 
     def __init__(self, str name not None, int rate):
         playout_close(self.playout)
-        self.playout = playout_open(KINDS.get(name.upper(), 0), rate, NULL)
+        self.playout = playout_open(KINDS.get(name.upper(), 0), rate)
         if self.playout == NULL:
             raise ValueError(f"{name} cannot be played at {rate} Hz.")
 

@@ -344,7 +344,7 @@ class FakeMedia:
 
     def _digits(self, command: SendDigits) -> Reply:
         found = self._find(command.endpoint)
-        if not found.spec or not any(map(_is_event, found.spec.payloads)):
+        if not found.spec or not (found.spec.tones or any(map(_is_event, found.spec.payloads))):
             raise _Refusal(f"Endpoint {command.endpoint} has not negotiated telephone-event, so no digits can be sent.")
         if not command.digits or set(command.digits.upper()) - set("0123456789*#ABCD"):
             raise _Refusal(f"{command.digits!r} are not digits: 0-9, *, # and A-D can be sent.")

@@ -97,6 +97,9 @@ class ScriptedSide:
     def refuse_offer(self, status: int) -> None:
         self.said.append(("refuse_offer", status))
 
+    def inform(self, digit: str) -> None:
+        self.said.append(("inform", digit))
+
 
 class FakePbx:
     """An `AppContext` with one call. `outcomes` are what `ring` gives back, one after the other; `rung` and `how` what

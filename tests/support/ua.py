@@ -87,6 +87,10 @@ class PhoneCall:
         """Send a re-INVITE."""
         self._do(lambda now: self.on.modify(description, now))
 
+    def inform(self, digit: str) -> None:
+        """Press a key, told by INFO."""
+        self._do(lambda now: self.on.inform(now, digit, 160))
+
     def hold(self, direction: str = "sendonly", *, connection: str = "") -> None:
         self.modify(self.my_offer(direction=direction, connection=connection))
 
