@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import codecs, report, secure, work
+from bench.growth import growth
 from bench.quality.run import quality
 from bench.reference import reference_us
 from bench.report import Measurement
@@ -53,11 +54,13 @@ def measure(subject: Subject, only: Sequence[str]) -> Iterator[Measurement]:
 
 
 def run_own(only: Sequence[str]) -> list[Measurement]:
-    """Against a server of our own; start-up time can be measured too."""
+    """Against servers of our own; start-up time can be measured too, and S4, which takes minutes, when asked for."""
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory(prefix="zvon-bench-") as name:
         if not only or "S6" in only:
             found += work.start_up(Path(name) / "start")
+        if "S4" in only:
+            found += growth(Path(name))
         if wanted(only):
             with bench_server(Path(name) / "server") as subject:
                 found += measure(subject, only)
@@ -70,7 +73,7 @@ def main() -> int:
     )
     parser.add_argument("--against", metavar="HOST:PORT", help="a running server with the bench office (needs --pid)")
     parser.add_argument("--pid", type=int, help="the first process of that server")
-    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S5 S6 M1 M2 M5 M7 Q1")
+    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S4 S5 S6 M1 M2 M5 M7 Q1")
     parser.add_argument(
         "--write-office", type=Path, metavar="FILE", help="write the office that the bench needs and stop"
     )

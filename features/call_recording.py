@@ -22,6 +22,8 @@ from pbx.api import (
     Wanted,
 )
 
+FEW_NOTICED = 64  # conversations that are kept without asking which of them are over
+
 
 class CallRecording:
     """Watches bridges; `by_code` is what the record code does."""
@@ -31,6 +33,7 @@ class CallRecording:
         self._paused: set[int] = set()
         self._noticing: set[int] = set()  # bridges whose parties hear it now
         self._noticed: set[str] = set()  # conversations whose parties have heard the notice (REC-9)
+        self._most_noticed = FEW_NOTICED
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, ctx: AppContext) -> None:
@@ -83,7 +86,13 @@ class CallRecording:
             self._paused.discard(event.bridge)
             if recording is not None:
                 recording.stop()
+            self._forget_ended(ctx)
+
+    def _forget_ended(self, ctx: AppContext) -> None:
+        """Conversations that are over; not with each that ends, for it means to look at every call."""
+        if len(self._noticed) > self._most_noticed:
             self._noticed &= {call.linkedid for call in ctx.calls.values()}
+            self._most_noticed = max(FEW_NOTICED, 2 * len(self._noticed))
 
     def _consider(self, ctx: AppContext, bridge: Bridge) -> None:
         legs = tuple(bridge.members.values())

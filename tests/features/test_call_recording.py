@@ -2,10 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from features.call_recording import FEW_NOTICED, CallRecording
 from media.api import PauseRecording, Play, StartRecording, StopRecording
+from pbx.api import AppContext, BridgeEnded, Call
 from storage.records import Features, Office, RecordingPolicy, Sound, User
 from tests.features.test_transfer_codes import press
 from tests.support.builders import terminal
@@ -155,3 +159,20 @@ async def test_callers_from_outside_hear_the_notice_once_before_the_recording_be
         call.hangup()
         await new.until_over()
         await ring.until_settled()
+
+
+def test_the_end_of_a_conversation_does_not_mean_to_look_at_every_call() -> None:
+    looks: list[int] = []
+
+    class Calls(dict[str, Call]):
+        def values(self) -> Any:
+            looks.append(len(looks))
+            return [SimpleNamespace(linkedid="living")]
+
+    recording, ctx = CallRecording(), cast("AppContext", SimpleNamespace(calls=Calls()))
+    for bridge in range(1000):
+        recording._noticed |= {"living", f"ended-{bridge}"}
+        recording._ended(ctx, BridgeEnded(0.0, "call", bridge))
+    assert 0 < len(looks) < 30
+    assert "living" in recording._noticed
+    assert len(recording._noticed) <= 2 * FEW_NOTICED
