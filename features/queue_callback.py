@@ -92,7 +92,7 @@ class Callbacks:
         call = ctx.call_out(agent, client, DialClient(ticket.number))
         self._lines.answered(queue, ticket, agent.number)
         await call.wait()
-        talked_s = _talked_s(call)
+        talked_s = call.talked_s
         if talked_s:
             self._lines.finished(ctx, queue, agent.number, talked_s)
         else:
@@ -135,11 +135,3 @@ class Changes:
 
 def _queue(ctx: AppContext, number: str) -> Queue | None:
     return next((each for each in ctx.office.queues if each.number == number), None)
-
-
-def _talked_s(call: Call) -> float:
-    """How long both have talked; 0 when they have not."""
-    if call.talk is None or any(leg.answered_at is None or leg.ended_at is None for leg in call.talk):
-        return 0.0
-    began = max(leg.answered_at or 0.0 for leg in call.talk)
-    return max(0.0, min(leg.ended_at or 0.0 for leg in call.talk) - began)

@@ -58,6 +58,7 @@ class Call:
         self._caller: Leg | None = None
         self.attempt: Attempt | None = None
         self.talk: tuple[Leg, Leg] | None = None  # who was connected last
+        self.talked_s = 0.0  # how long they had both been there, when the call has ended
         self.wanted_leg = ""  # Call-ID of the ringing phone whose call is wanted (FEAT-21)
         self._app_runs = False
 
@@ -202,6 +203,7 @@ class Call:
             self._hang_up_all(cause)
             await self._until_closed()
             self.cause = cause
+            self.talked_s = _talked_s(*self.talk or ())
             self.services.publish(CallEnded(self._ended_at(), self.id, cause))
         finally:
             done(self)
@@ -253,3 +255,12 @@ class Call:
     def _ended_at(self) -> float:
         ended = [leg.ended_at for leg in self.legs if leg.ended_at is not None]
         return max(ended, default=self.services.clock.wall())
+
+
+def _talked_s(*legs: "Leg") -> float:
+    """How long all of them have talked; 0 when one has not."""
+    spans = [(leg.answered_at, leg.ended_at) for leg in legs]
+    began = [at for at, _ in spans if at is not None]
+    ended = [at for _, at in spans if at is not None]
+    is_whole = len(began) == len(ended) == len(legs) > 0
+    return max(0.0, min(ended) - max(began)) if is_whole else 0.0
