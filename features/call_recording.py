@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from features.call_codes import Talk
+from features.dialogue import Dialogue
 from pbx.api import (
     AppContext,
     Bridge,
@@ -64,7 +65,7 @@ class CallRecording:
             self._paused.add(talk.bridge.id)
             recording.pause()
             prompt = "recording-paused"
-        await talk.mine.play(ctx.prompts.say(prompt, language=talk.mine.party.language))
+        await Dialogue(talk.mine, ctx).say(prompt)
 
     # --- what happens -------------------------------------------------------------------------------------------
 

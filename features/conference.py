@@ -8,6 +8,7 @@ import asyncio
 from typing import ClassVar
 
 from features.announcement import announce
+from features.dialogue import Dialogue
 from pbx.api import (
     BUSY,
     FORBIDDEN,
@@ -136,7 +137,7 @@ class Participation:
         meeting.enter(call, leg)
         try:
             if len(meeting.room.legs) == 1:
-                await leg.play(ctx.prompts.say("conference-only-one", language=leg.party.language))
+                await Dialogue(leg, ctx).say("conference-only-one")
                 meeting.soothe()
             return await self._stay(leg, ctx, meeting)
         finally:
@@ -159,17 +160,17 @@ class Participation:
 
     async def _admit(self, leg: Leg, ctx: AppContext) -> Cause | None:
         """Ask for the PIN (CNF-2); the cause to end with when it is not known after three tries."""
-        pin, language = self._conference.pin, leg.party.language
+        pin = self._conference.pin
         if not pin:
             return None
         prompt = "conference-enter-pin"
         for _ in range(PIN_TRIES):
             wanted = Collect(len(pin), PIN_S, PIN_DIGIT_S, end="#")
-            entered = await collect(leg, wanted, ctx.prompts.say(prompt, language=language))
+            entered = await collect(leg, wanted, Dialogue(leg, ctx).prompt(prompt))
             if entered.digits == pin:
                 return None
             prompt = "conference-wrong-pin"
-        await leg.play(ctx.prompts.say("conference-wrong-pin", "call-goodbye", language=language))
+        await Dialogue(leg, ctx).say("conference-wrong-pin", "call-goodbye")
         return FORBIDDEN
 
     async def _stay(self, leg: Leg, ctx: AppContext, meeting: Meeting) -> Next:
@@ -189,5 +190,5 @@ class Participation:
             await changed.wait()
             changed.clear()
             prompt = "conference-muted" if meeting.toggle_mute(leg) else "conference-unmuted"
-            await leg.play(ctx.prompts.say(prompt, language=leg.party.language))
+            await Dialogue(leg, ctx).say(prompt)
             meeting.soothe()

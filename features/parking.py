@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from features.call_codes import Talk
+from features.dialogue import Dialogue
 from pbx.api import NORMAL, NOT_FOUND, AppContext, Arrived, Call, GoTo, Inquiry, Leg, Next, Office, Party
 
 
@@ -58,10 +59,9 @@ class ParkingLot:
 
     async def by_code(self, ctx: AppContext, talk: Talk) -> None:
         """FEAT-13: the other party is parked; who parks hears the slot and is released."""
-        language = talk.mine.party.language
         parked = self.park(ctx.office, talk.other)
         if parked is None:
-            await talk.mine.play(ctx.prompts.say("parking-full", language=language))
+            await Dialogue(talk.mine, ctx).say("parking-full")
             return
         by = talk.mine.party.number
         ctx.send_on(talk.mine, _party(parked.slot), Announce(parked.slot))
@@ -77,8 +77,7 @@ class Announce:
     stage: ClassVar[str] = "application"
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
-        language = call.caller.party.language
-        await call.caller.play(ctx.prompts.say("parking-parked", slot=self.slot, language=language))
+        await Dialogue(call.caller, ctx).say("parking-parked", slot=self.slot)
         return NORMAL
 
 
@@ -98,11 +97,11 @@ class Park:
         parked = self._parked or self._lot.park(ctx.office, leg)
         by = self._by or (call.referred_by.number if call.referred_by is not None else "")
         if parked is None:
-            await leg.play(ctx.prompts.say("parking-full", language=leg.party.language))
+            await Dialogue(leg, ctx).say("parking-full")
             return GoTo(by) if by else NORMAL
         try:
             if not by:  # who dials the number hears the slot: to park itself, or to ask where a call will be
-                await leg.play(ctx.prompts.say("parking-parked", slot=parked.slot, language=leg.party.language))
+                await Dialogue(leg, ctx).say("parking-parked", slot=parked.slot)
             ctx.play_hold(leg)
             async with asyncio.timeout(ctx.office.features.parking.timeout):
                 await parked.taken.wait()
@@ -128,7 +127,7 @@ class Unpark:
         parked = self._lot.at(self._slot)
         if parked is None:
             call.caller.answer()
-            await call.caller.play(ctx.prompts.say("parking-empty", language=call.caller.party.language))
+            await Dialogue(call.caller, ctx).say("parking-empty")
             return NOT_FOUND
         self._lot.leave(parked)
         waiting, leg = parked.leg.call, parked.leg

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from features.dialogue import Dialogue
 from pbx.api import NORMAL, NOT_FOUND, AppContext, Call, Leg, Next
 
 
@@ -23,7 +24,7 @@ class Pickup:
         await ctx.prepare(call)
         if not any(ctx.pick_up(ringing, picker) for ringing in self._ringing(call, ctx)):
             picker.answer()
-            await picker.play(ctx.prompts.say("pickup-nothing", language=picker.party.language))
+            await Dialogue(picker, ctx).say("pickup-nothing")
             return NOT_FOUND
         return NORMAL
 

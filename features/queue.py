@@ -11,6 +11,7 @@ from typing import ClassVar
 from features._queue_line import Lines, Ticket
 from features.announcement import announce
 from features.conversation import talk
+from features.dialogue import Dialogue
 from features.queue_callback import Callbacks, Changes
 from pbx.api import (
     ANSWERED_ELSEWHERE,
@@ -197,7 +198,7 @@ class Waiting:
         if self._queue.timeout_target:
             return GoTo(self._queue.timeout_target, QUEUE_TIMEOUT)
         if call.caller.is_answered:
-            await call.caller.play(ctx.prompts.say("queue-timeout", language=call.caller.party.language))
+            await Dialogue(call.caller, ctx).say("queue-timeout")
         return QUEUE_TIMEOUT
 
     # --- what the caller hears ----------------------------------------------------------------------------------

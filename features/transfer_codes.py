@@ -1,6 +1,7 @@
 """Transfers by codes (FEAT-4, FEAT-5): with the same outcome as those that phones do by themselves."""
 
 from features.call_codes import Talk, ask_target
+from features.dialogue import Dialogue
 from pbx.api import NORMAL, AppContext
 
 
@@ -25,4 +26,4 @@ async def attended_transfer(ctx: AppContext, talk: Talk) -> None:
 
 async def _failed(ctx: AppContext, talk: Talk) -> None:
     """There is no such number: the conversation goes on."""
-    await talk.mine.play(ctx.prompts.say("transfer-failed", language=talk.mine.party.language))
+    await Dialogue(talk.mine, ctx).say("transfer-failed")

@@ -50,11 +50,6 @@ class Losses:
             self.duplicates += self._arrived >> -step & 1
             self._arrived |= 1 << -step
 
-    @property
-    def last_burst(self) -> tuple[int, int]:
-        """Packets and losses of the burst that may be going on."""
-        return (self._group_packets, self._group_lost) if self._group_lost > 1 else (0, 0)
-
     def _advance(self, step: int) -> None:
         for _ in range(min(step, WINDOW)):
             if self._known == WINDOW:
