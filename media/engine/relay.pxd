@@ -25,9 +25,9 @@ cdef enum:
     PATIENCE_NS = 200000000     # who changes the payload type more often is told of later
 
 
-cdef inline uint64_t relay_feed(uint32_t ssrc) noexcept nogil:
-    """Feeds of relayed sources; generated ones count upwards from 2^33."""
-    return (<uint64_t>1 << 32) | ssrc
+cdef inline uint64_t relay_feed(const Slot *source, uint32_t ssrc) noexcept nogil:
+    """The feed of a relayed source: two parties may have chosen the same SSRC. Generated feeds have no highest bit."""
+    return (<uint64_t>1 << 63) | (source.serial << 32) | ssrc
 
 
 cdef inline bint takes_relayed(const Slot *sink) noexcept nogil:
@@ -43,12 +43,12 @@ cdef inline void transcode(Shard *shard, int action, uint8_t *payload, int lengt
 
 
 cdef inline void forward(
-    Shard *shard, Slot *sink, const Header *h, uint8_t payload_type, uint32_t rate, int64_t now_ns
+    Shard *shard, const Slot *source, Slot *sink, const Header *h, uint8_t payload_type, uint32_t rate, int64_t now_ns
 ) noexcept nogil:
     """Send the payload in the shard's buffer as part of `sink`'s stream; the header is written just before it."""
     cdef Stamp stamp
     if not outgoing_stamp(
-        &sink.out, relay_feed(h.ssrc), h.sequence, h.timestamp, rate, now_ns, &stamp
+        &sink.out, relay_feed(source, h.ssrc), h.sequence, h.timestamp, rate, now_ns, &stamp
     ):
         drop(shard, sink, STALE)
         return
@@ -62,7 +62,7 @@ cdef inline void deliver(Shard *shard, Slot *slot, const Header *h, uint32_t rat
     cdef int action
     if slot.echo:
         if takes_relayed(slot):
-            forward(shard, slot, h, h.payload_type, rate, now_ns)
+            forward(shard, slot, slot, h, h.payload_type, rate, now_ns)
         return
     if sink == NULL or sink.echo or not takes_relayed(sink):
         return
@@ -73,7 +73,7 @@ cdef inline void deliver(Shard *shard, Slot *slot, const Header *h, uint32_t rat
         return
     if action == TO_ALAW or action == TO_ULAW:
         transcode(shard, action, shard.buffer + h.offset, h.length)
-    forward(shard, sink, h, slot.route.payload_type[h.payload_type], rate, now_ns)
+    forward(shard, slot, sink, h, slot.route.payload_type[h.payload_type], rate, now_ns)
 
 
 cdef inline void take(Shard *shard, Slot *slot, const Header *h, int64_t now_ns) noexcept nogil:

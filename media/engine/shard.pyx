@@ -109,7 +109,6 @@ cdef class ShardThread:
         self.shard.events_end = &self.shard.events
         self.shard.g711 = g711_tables()
         self.shard.random = int.from_bytes(os.urandom(8), "little") | 1
-        self.shard.feeds = <uint64_t>2 << 32
         for i in range(1025):
             self.shard.sine[i] = <float>sin(2 * M_PI * i / 1024)
         self._open()

@@ -1,6 +1,6 @@
 """What one endpoint sends, as one uninterrupted RTP stream whatever feeds it.
 
-A feed is a relayed source (its SSRC), a player or a digit. While one feed lasts, its sequence numbers and timestamps
+A feed is a relayed source (an endpoint and its SSRC), a player or a digit. While one feed lasts, its sequence numbers and timestamps
 are shifted by constants, so gaps and reordering stay visible to the receiver. When the feed changes, or jumps, the
 constants are chosen again: the sequence goes on with the next number, the timestamp by the time that has passed, the
 marker bit is set, and our SSRC stays. Reference: `media/rtp/continuity.py`.

@@ -313,6 +313,32 @@ async def test_leaving_the_room_ends_the_relay_and_the_next_room_continues_the_s
         assert (second.sequence - first.sequence) & 0xFFFF == 1
 
 
+@pytest.mark.parametrize("sequence", [65500, 1500])
+async def test_another_party_with_the_same_ssrc_continues_the_stream_as_any_other(sequence: int) -> None:
+    async with peers(Peer(), Peer(), Peer()) as (a, b, c), embedded() as engine:
+        to_a, _ = await join(engine, a, b)
+        to_c = await open_endpoint(engine, 3, c.spec())
+        a.send(to_a)
+        first = await b.receive()
+        await accept(engine, LeaveRoom(1), JoinRoom(1, 3))
+        c.send(to_c, sequence=sequence)
+        second = await b.receive()
+        assert (second.sequence - first.sequence) & 0xFFFF == 1
+        assert second.marker
+
+
+async def test_who_heard_its_echo_hears_another_party_with_its_ssrc() -> None:
+    async with peers(Peer(), Peer()) as (a, b), embedded() as engine:
+        to_a, to_b = await join(engine, a, b)
+        await accept(engine, SetEcho(1))
+        a.send(to_a)
+        first = await a.receive()
+        await accept(engine, SetEcho(1, False))
+        b.send(to_b, sequence=65500)
+        second = await a.receive()
+        assert ((second.sequence - first.sequence) & 0xFFFF, second.marker) == (1, True)
+
+
 async def test_audio_flows_once_both_sides_are_configured_in_whatever_order() -> None:
     async with peers(Peer(), Peer()) as (a, b), embedded() as engine:
         to_a = await open_endpoint(engine, 1, None)
