@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 from pbx.clock import Clock
 from pbx.directory import Directory
@@ -24,7 +25,7 @@ from sipcore.headers import Authorization
 from sipcore.message import Request
 from sipcore.transport.addresses import source_of
 from sipcore.uri import SipUri
-from storage.records import Terminal
+from storage.records import Provider, Terminal
 
 _TRANSPORTS = {
     "any": ("UDP", "TCP", "TLS", "WS", "WSS"),
@@ -55,6 +56,16 @@ class Denied:
 _SLOW_DOWN = Denied(503, (("Retry-After", "1"),))
 
 
+class Lines(Protocol):
+    """What admission knows of providers."""
+
+    def is_line(self, source: str) -> bool:
+        """Whether a provider's server is there."""
+
+    def accounts_of(self, request: Request, source: str) -> tuple[Provider, ...]:
+        """The accounts that a request from that address may be for, the likely one first."""
+
+
 class Admission:
     """Judges requests by source address and credentials. `directory` is replaced when the office changes; `offered` are
     the algorithms of a challenge, the preferred one first (RFC 8760 §2.4); `source_rate`: SEC-9, 0 = any."""
@@ -70,6 +81,7 @@ class Admission:
         sources: Sources | None = None,
     ) -> None:
         self.sources = sources or Sources()
+        self.lines: Lines | None = None
         self._offered = tuple(offered)
         self.directory, self._clock = directory, clock
         self._nonces = NonceMaker(nonce_key)
@@ -104,6 +116,17 @@ class Admission:
         if not self._is_fresh(credentials):
             return self._challenge(stale=True)
         return Admitted(terminal)
+
+    def accounts_of(self, request: Request, flow: Flow) -> tuple[Provider, ...]:
+        """The accounts at providers that an INVITE is for, the likely one first: none when it comes from elsewhere, or
+        a terminal trusts that address."""
+        source = self.sources.of(request, flow).remote[0]
+        if self.lines is None or self.directory.trusts(source):
+            return ()
+        found = self.lines.accounts_of(request, source)
+        if found:
+            self.rate.proved(source)
+        return found
 
     def _trusted(self, source: str, request: Request) -> Terminal | None:
         uri = request.from_.uri
@@ -147,7 +170,8 @@ class Admission:
     def lines_for_stranger(self, source: str) -> str | None:
         """The challenge for a request without credentials from that address, as lines of a response; None when the
         address is one that has to be looked at more closely."""
-        if self.sources.is_edge(source) or self.directory.trusts(source):
+        is_line = self.lines is not None and self.lines.is_line(source)
+        if is_line or self.sources.is_edge(source) or self.directory.trusts(source):
             return None
         return "".join([f"WWW-Authenticate: {each}\r\n" for each in self._challenges("")])
 

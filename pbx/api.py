@@ -13,6 +13,7 @@ from typing import Protocol
 
 from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
 from pbx.apps import BARRED, App, Apps, GoTo, Next
+from pbx.arrival import Arrival
 from pbx.bridge import Bridge
 from pbx.bus import Bus, Detach
 from pbx.call import Call
@@ -229,6 +230,7 @@ __all__ = [
     "App",
     "AppContext",
     "Apps",
+    "Arrival",
     "Arrived",
     "Bridge",
     "BridgeEnded",

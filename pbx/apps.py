@@ -18,6 +18,7 @@ from storage.records import DIALLED_CODES, Entry, Office, Terminal
 
 if TYPE_CHECKING:
     from pbx.api import AppContext, Observer
+    from pbx.arrival import Arrival
     from pbx.call import Call
 
 DIAL = "dial"  # the stage in which people are rung
@@ -52,13 +53,15 @@ class Apps:
     """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
     `services` are targets that nobody can dial (FEAT-35). `codes` make the app of a code of `[features]`, by its name
     there, out of what was dialled after it (FEAT-1). `claims` each look at a number that is nothing else.
-    `observers` live as long as the server; `queues` are what `zvon queues` shows."""
+    `incoming` makes the app of a call that a provider brings. `observers` live as long as the server; `queues` are what
+    `zvon queues` shows."""
 
     of_entry: Mapping[type[Any], Callable[[Any], App]]
     numbers: Mapping[str, App]
     services: Mapping[str, App]
     codes: Mapping[str, Callable[[str], App]] = field(default_factory=dict)
     claims: Sequence[Callable[[Office, str], App | None]] = ()
+    incoming: "Callable[[AppContext, Arrival], App | None]" = lambda _, __: None
     observers: Sequence["Observer"] = ()
     queues: Callable[["AppContext"], Sequence[QueueView]] = lambda _: ()
 
@@ -72,6 +75,12 @@ class Apps:
         if app is not None:
             return Party.of_application(number, app.name), app
         return Party.unknown(number), None
+
+    def find_incoming(self, ctx: "AppContext", arrival: "Arrival") -> tuple[Party, App | None]:
+        """The number that was called over a provider, and the app that handles the call."""
+        app = self.incoming(ctx, arrival)
+        found = Party.unknown(arrival.called) if app is None else Party.of_application(arrival.called, app.name)
+        return found, app
 
     def _claimed(self, office: Office, number: str) -> App | None:
         found = (claim(office, number) for claim in self.claims)

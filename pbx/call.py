@@ -22,6 +22,7 @@ from pbx.services import Services
 from sipcore.register.gruu import Addressee
 
 if TYPE_CHECKING:
+    from pbx.arrival import Arrival
     from pbx.dial import Attempt
     from pbx.leg import Leg
 
@@ -43,6 +44,7 @@ class Call:
         self.referred_by: Party | None = None
         self.way, self.carried = Way(), NOTHING
         self.transferred = ""  # "blind", "attended": a transfer's call
+        self.arrival: Arrival | None = None  # how a provider brought it
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""
@@ -145,7 +147,9 @@ class Call:
         """Announce the call; its legs come after. `stage` is what its first row is called when the app behind `to` does
         not say it."""
         self.stage = stage or self.stage
-        self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to, stage))
+        arrival = self.arrival
+        over = (arrival.provider.id, arrival.called) if arrival is not None else ("", "")
+        self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to, stage, *over))
 
     def run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
         """Let `app` control the call; `done` is called when nothing of it is left."""

@@ -5,6 +5,7 @@ It owns every live call and answers every request that no session owns.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,6 +15,7 @@ from pbx.addressing import contact, dialled
 from pbx.admission import Admission, Admitted, Denied
 from pbx.app_surface import AppSurface
 from pbx.apps import BARRED, App, Apps, run_stages
+from pbx.arrival import Arrival
 from pbx.call import Call
 from pbx.carried import Carried
 from pbx.cause import (
@@ -80,12 +82,23 @@ from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
-from storage.records import Terminal
+from storage.records import Provider, Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
 GREETINGS = "greetings"  # of mailboxes, below the data folder
 _ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE, PUBLISH"  # outside sessions
+
+
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    """What is behind an INVITE: a terminal, or (`is_outside`) an account at a provider."""
+
+    number: str
+    srtp: str = "auto"
+    dtmf: str = "auto"
+    is_trusted: bool = False
+    is_outside: bool = False
 
 
 class Pbx(AppSurface):
@@ -250,6 +263,10 @@ class Pbx(AppSurface):
     # --- a new call -------------------------------------------------------------------------------------------
 
     def _invite(self, event: InviteArrived) -> None:
+        accounts = self.admission.accounts_of(event.request, event.flow)
+        if accounts:
+            self._start_incoming(event, accounts)
+            return
         verdict = self.admission.check(event.request, event.flow)
         if isinstance(verdict, Denied):
             self._deny(event, verdict)
@@ -275,36 +292,60 @@ class Pbx(AppSurface):
             return False
 
     def _start_call(self, event: InviteArrived, admitted: Admitted) -> None:
-        request, flow, terminal = event.request, event.flow, admitted.terminal
+        request, terminal, is_trusted = event.request, admitted.terminal, admitted.by_address
         length = self.directory.office.number_length
         try:
-            caller = calling(
-                request, self.directory.party(terminal), is_trusted=admitted.by_address, number_length=length
-            )
+            caller = calling(request, self.directory.party(terminal), is_trusted=is_trusted, number_length=length)
         except PrivacyUnavailable:
             self.answer(event, 500)
             return
         only = self.location.addressee(request.uri)
         to, app = self.dialled_app(terminal, dialled(request) if only is None else only.number)
-        session = self.driver.stack.accept_session(event.key, contact(terminal.number, flow))
-        if session is None:
-            return
         call = self.new_call(to, near=self.near(terminal.number, to.number))
-        call.wanted_leg = request.headers.get("x-chan-id") or ""
-        call.only, call.way = only, Way.of(request, is_trusted=admitted.by_address)
-        call.carried = Carried.of(request, is_trusted=admitted.by_address)
+        call.wanted_leg, call.only = request.headers.get("x-chan-id") or "", only
+        peer = _Peer(terminal.number, terminal.srtp, terminal.dtmf, is_trusted=is_trusted)
+        self._take_in(event, call, caller, app, peer)
+
+    def _start_incoming(self, event: InviteArrived, accounts: tuple[Provider, ...]) -> None:
+        """A call that a provider brings. Others' calls are not picked up over it, and nothing is refused for what a
+        phone may not do."""
+        if self.draining:
+            self.answer(event, 503, [("Retry-After", "10")])
+            return
+        if self._comes_back(event.request):
+            self.answer(event, 482)
+            return
+        try:
+            arrival = Arrival.of(event.request, accounts, self.directory.numbers)
+        except PrivacyUnavailable:
+            self.answer(event, 500)
+            return
+        to, app = self._apps.find_incoming(self, arrival)
+        call = self.new_call(to)
+        call.arrival = arrival
+        peer = _Peer(arrival.called, is_trusted=True, is_outside=True)
+        self._take_in(event, call, arrival.caller, app, peer)
+
+    def _take_in(self, event: InviteArrived, call: Call, caller: Party, app: App | None, peer: "_Peer") -> None:
+        """The caller gets a leg, `app` the call."""
+        request, flow = event.request, event.flow
+        session = self.driver.stack.accept_session(event.key, contact(peer.number, flow))
+        if session is None:
+            self.calls.pop(call.id)
+            return
+        call.way = Way.of(request, is_trusted=peer.is_trusted)
+        call.carried = Carried.of(request, is_trusted=peer.is_trusted)
         call.begin(caller)
         path = self.admission.sources.of(request, flow)
-        encryption = Encryption(terminal.srtp, path.transport)
-        media = self.media_for(call, flow, path.remote[0], encryption, terminal.dtmf)
-        side = SipSide(self.driver, session, is_trusted=admitted.by_address)
+        media = self.media_for(call, flow, path.remote[0], Encryption(peer.srtp, path.transport), peer.dtmf)
+        side = SipSide(self.driver, session, is_trusted=peer.is_trusted, is_outside=peer.is_outside)
         leg = Leg(call, caller, Direction.INCOMING, side, media, self.services)
         session.user = leg
         refusal = NOT_FOUND if app is None else _take_first_offer(media, request)
         if app is None or refusal is not None:
             call.run(_refusing(refusal or NOT_FOUND), self._call_done)
         else:
-            call.run(lambda each: run_stages(each, to, app, self), self._call_done)
+            call.run(lambda each: run_stages(each, call.to, app, self), self._call_done)
 
     def new_call(self, to: Party, origin: Call | None = None, near: Call | None = None) -> Call:
         """A call that is ours to run and to end; with `origin` one that goes on from there, with `near` one whose

@@ -36,7 +36,8 @@ class RegistrationChange(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CallStarted:
     """`to` is who was dialled; `linkedid` is shared by all rows of one conversation. `stage` is that of the rows when
-    who was dialled does not say it: "transfer"."""
+    who was dialled does not say it: "transfer". `provider` is the id of the account over which the call came,
+    `external_number` what was called there."""
 
     at: float
     call: CallId
@@ -44,6 +45,8 @@ class CallStarted:
     caller: Party
     to: Party
     stage: str = ""
+    provider: str = ""
+    external_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from sipcore.uri import SipUri, TelUri
 
 Fields = list[tuple[str, str]]
 
+ANONYMOUS_NUMBER = "anonymous"
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 _PROVIDED = frozenset(("none", "critical", "header", "session", "user", "id", "history"))
 _HIDING = frozenset(("header", "user", "id"))
@@ -37,6 +38,15 @@ def calling(request: Request, party: Party, *, is_trusted: bool, number_length: 
     is_beyond = asserted is not None and len(_number(asserted)) > number_length
     found = _beyond(party, asserted) if asserted is not None and is_beyond else party
     return replace(found, is_private=True) if _is_hidden(request, privacy, asserted) else found
+
+
+def calling_outside(request: Request) -> Party:
+    """Who calls over a provider: what it asserts, the strongest first. Raises `PrivacyUnavailable`."""
+    privacy, asserted = _privacy(request), _asserted(request)
+    number = _number(asserted).removeprefix("+") if asserted is not None else ""
+    found = Party.outside(number or ANONYMOUS_NUMBER, asserted.display if asserted is not None else "")
+    is_hidden = not number or _is_hidden(request, privacy, asserted)
+    return replace(found, is_private=True) if is_hidden else found
 
 
 def _privacy(request: Request) -> frozenset[str]:
@@ -69,7 +79,7 @@ def _asserted(request: Request) -> NameAddr | None:
         for each in found:
             if (each.params.get("party") or "calling").lower() == "calling" and _number(each):
                 return each
-    return request.from_ if _number(request.from_) not in ("", "anonymous") else None
+    return request.from_ if _number(request.from_) not in ("", ANONYMOUS_NUMBER) else None
 
 
 def _number(address: NameAddr) -> str:
@@ -95,7 +105,7 @@ def from_value(party: Party, host: str) -> str:
 
 
 def shown_number(party: Party) -> str:
-    return "anonymous" if party.is_private else party.shown_number
+    return ANONYMOUS_NUMBER if party.is_private else party.shown_number
 
 
 def asserting(party: Party, host: str, *, is_trusted: bool) -> Fields:

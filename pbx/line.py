@@ -1,7 +1,7 @@
 """One line to a provider: its registration, its health, its state for people (PRV-3, PRV-6, PRV-7, PRV-8, PRV-13)."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -30,6 +30,7 @@ from storage.records import Provider
 
 log = structlog.get_logger("line")
 PATIENCE_S = 3.0  # PRV-7
+LOOK_S = 300.0
 TRANSPORTS = {"any": ("UDP", "TCP"), "udp": ("UDP",), "tcp": ("TCP",), "tls": ("TLS",)}
 
 
@@ -61,6 +62,7 @@ class Line:
         self._proxy = SipUri.parse(f"sip:{provider.outbound_proxy};lr") if provider.outbound_proxy else None
         self._error = ""
         self._flow: Flow | None = None
+        self._hosts: frozenset[str] = frozenset()  # where the provider's servers are, as DNS said last
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,6 +83,8 @@ class Line:
             self._perform(self.registration.start(self._outward.now()))
         if self.provider.qualify:
             self._spawn(self._watch())
+        elif self.registration is None:
+            self._spawn(self._look())
 
     async def stop(self) -> None:
         """Take the registration back; returns soon, whatever the provider does."""
@@ -109,6 +113,24 @@ class Line:
         flow = self.registration.flow if self.registration is not None else None
         if flow is not None and not self._outward.is_open(flow):
             self.renew()
+
+    # --- incoming calls ---------------------------------------------------------------------------------------------
+
+    def knows(self, source: str) -> bool:
+        """Whether what comes from that address comes from the provider: from one of its servers, or where our
+        registration is."""
+        flow = self.flow
+        return not self.provider.disabled and (source in self._hosts or (flow is not None and flow.remote[0] == source))
+
+    def _learn(self, flows: Sequence[Flow]) -> None:
+        if flows:
+            self._hosts = frozenset(flow.remote[0] for flow in flows)
+
+    async def _look(self) -> None:
+        """Where the servers are of a provider that is not watched."""
+        while True:
+            await self._flows()
+            await asyncio.sleep(LOOK_S)
 
     # --- for people -----------------------------------------------------------------------------------------------
 
@@ -158,6 +180,7 @@ class Line:
     async def _locate(self, hop: NextHop) -> None:
         flows, why = await self._outward.flows(hop, self._transports)
         assert self.registration is not None
+        self._learn(flows)
         self._perform(self.registration.located(flows, why, self._outward.now()))
 
     def _ask(self, request: Request, flow: Flow) -> None:
@@ -207,7 +230,9 @@ class Line:
             self._changed(self)
 
     async def _flows(self) -> tuple[list[Flow], str]:
-        return await self._outward.flows(NextHop.of(self._proxy or self._uri), self._transports)
+        found = await self._outward.flows(NextHop.of(self._proxy or self._uri), self._transports)
+        self._learn(found[0])
+        return found
 
     def _missed(self, why: str) -> None:
         self._error = why

@@ -12,6 +12,8 @@ from pbx.events import ProviderChanged
 from pbx.line import Line, LineTerms
 from pbx.outward import Outward
 from sipcore.ids import IdSource
+from sipcore.message import Request
+from sipcore.uri import SipUri, Uri
 from storage.records import Office, Provider
 
 log = structlog.get_logger("line")
@@ -60,6 +62,21 @@ class Providers:
 
     def line(self, id: str) -> Line | None:
         return self._lines.get(id)
+
+    # --- incoming calls ---------------------------------------------------------------------------------------------
+
+    def is_line(self, source: str) -> bool:
+        """Whether a provider's server is there."""
+        return any(line.knows(source) for line in self._lines.values())
+
+    def accounts_of(self, request: Request, source: str) -> tuple[Provider, ...]:
+        """The accounts that a request from that address may be for, the likely one first: that whose login it names,
+        since providers call the contact that we registered; none when no provider is there."""
+        found = [line.provider for line in self._lines.values() if line.knows(source)]
+        named = {user_of(request.uri), user_of(request.to.uri)} if len(found) > 1 else set()
+        return tuple(sorted(found, key=lambda each: each.login not in named))
+
+    # --- for people -------------------------------------------------------------------------------------------------
 
     def views(self) -> Iterator[LineView]:
         for id, line in self._lines.items():
@@ -114,3 +131,8 @@ class Providers:
             await asyncio.sleep(CHECK_S)
             for line in list(self._lines.values()):
                 line.check()
+
+
+def user_of(uri: Uri) -> str:
+    """The user part of a SIP URI as it is written."""
+    return uri.user or "" if isinstance(uri, SipUri) else ""

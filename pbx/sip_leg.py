@@ -30,10 +30,14 @@ DIGIT_MS = 160  # that an INFO of ours claims; when it comes the key is up again
 
 
 class SipSide:
-    """One INVITE session as the side of a leg."""
+    """One INVITE session as the side of a leg. `is_outside`: it leads to a provider, which is not told who of the
+    office talks."""
 
-    def __init__(self, driver: SipDriver, session: "InviteSession", *, is_trusted: bool = False) -> None:
-        self._driver, self._session, self._is_trusted = driver, session, is_trusted
+    def __init__(
+        self, driver: SipDriver, session: "InviteSession", *, is_trusted: bool = False, is_outside: bool = False
+    ) -> None:
+        self._driver, self._session = driver, session
+        self._is_trusted, self._is_outside = is_trusted, is_outside
         self._shown: Party | None = None
         self._from_may_change = session.role is Role.UAS and _says_from_change(session.request)
         self._stack = driver.stack
@@ -74,6 +78,8 @@ class SipSide:
 
     def announce(self) -> bool:
         """Tell the phone at once who is at the other end (RFC 3311); False when it cannot be told like that now."""
+        if self._is_outside:
+            return True
         if not self._session.may_update:
             return False
         now = self._driver.now()
@@ -88,14 +94,15 @@ class SipSide:
 
     def _identity(self) -> Fields:
         party = self._shown
-        if party is None or party.kind is PartyKind.UNKNOWN:
+        if self._is_outside or party is None or party.kind is PartyKind.UNKNOWN:
             return []
         return answering(party, self._session.flow.local[0], is_trusted=self._is_trusted)
 
     def _change_from(self) -> None:
         """Our URI in the dialog becomes that of the party behind it, where the phone can follow (RFC 4916 §4.3)."""
         dialog = self._session.dialog
-        if self._from_may_change and dialog is not None and self._shown is not None:
+        may_change = self._from_may_change and not self._is_outside
+        if may_change and dialog is not None and self._shown is not None:
             dialog.local = f"{from_value(self._shown, self._session.flow.local[0])};tag={dialog.local_tag}"
 
     def ring(self, sdp: bytes) -> None:

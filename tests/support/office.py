@@ -39,7 +39,10 @@ from pbx.events import (
 )
 from pbx.gate import Gate
 from pbx.leg import Leg
+from pbx.line import LineTerms
 from pbx.location import Location
+from pbx.outward import Outward
+from pbx.providers import Providers
 from pbx.registrar import Registrar
 from pbx.services import Services
 from pbx.textbox import TextPolicy
@@ -48,12 +51,14 @@ from sipcore.register.binding import RegisterPolicy
 from sipcore.stack import SipStack, StackConfig
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
+from sipcore.transport.resolver import LazyDns, Resolver
 from storage.memory import MemoryStorage
 from storage.records import CdrRow, Office, Terminal, User
 from tests.support.builders import BASIC
 from tests.support.fakemedia import FakeEndpoint, FakeMedia
 from tests.support.ids import CountingIds
 from tests.support.prompts import keys_of, scripted_prompts
+from tests.support.telco import Telco
 from tests.support.ua import Phone, PhoneCall, RawPhone
 from tests.support.wire import PERFECT, Address, Datagrams, Faults, Stream, Wire
 
@@ -173,10 +178,18 @@ class VirtualOffice:
         self.udp = Datagrams(self.wire, self.driver, SERVER)
         self.wire.listening[SERVER] = self._accept
         self.driver.set_opener("TCP", self._open)
+        self.lines = self.admission.lines = self._providers()
         self.phones: list[Phone] = []
         self.raw_phones: list[RawPhone] = []
         self.logs: list[MutableMapping[str, Any]] = []
         self.may_log: set[str] = set()
+
+    def _providers(self) -> Providers:
+        """The lines to the providers, which are given by address."""
+        finder = Resolver(LazyDns([]), self.stack.ids.fraction)
+        bound = [("UDP", SERVER[0]), ("TCP", SERVER[0])]
+        outward = Outward(self.driver, finder, self._flow_to, lambda: bound)
+        return Providers(LineTerms(3600, "Zvon"), outward, self.stack.ids, self.clock, self.bus)
 
     # --- transports -------------------------------------------------------------------------------------------------
 
@@ -348,6 +361,12 @@ class VirtualOffice:
         linked = {event.call: event.linkedid for event in self.events if isinstance(event, CallStarted | CallLinked)}
         assert {row.linkedid for row in self.rows} == set(linked.values()), "a call without a history row"
 
+    def telco(self, host: str, port: int = 5060) -> Telco:
+        """The server of a provider."""
+        found = Telco(self.wire, host, SERVER, port=port)
+        self.phones.append(found)
+        return found
+
     async def close(self) -> None:
         await self.pbx.finish()
         await self.driver.close()
@@ -398,8 +417,10 @@ async def open_office(
     )
     try:
         await opened.pbx.begin()
+        opened.lines.apply(opened.pbx.office)
         with capture_logs() as opened.logs, _failures() as failures:
             yield opened
+            await opened.lines.stop()
             await asyncio.sleep(QUIET_S)
         assert opened.leaks() == []
         assert [*opened.unexpected_logs(), *failures] == []

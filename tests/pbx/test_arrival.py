@@ -1,0 +1,131 @@
+"""Calls that providers bring: from which account, for which number, of whom."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from features import make_apps
+from pbx.api import App, AppContext, Arrival, Call, Next
+from storage.records import Office, Provider
+from tests.support.builders import terminal
+from tests.support.office import VirtualOffice, open_office
+from tests.support.telco import Telco
+
+TELCO, OTHER = "192.0.2.10", "192.0.2.20"
+BY_LOGIN = Provider("telco", TELCO, login="74951234567", password="Secret_1")
+BY_ADDRESS = Provider("gateway", TELCO, kind="ip")
+
+
+class Desk:
+    """An app that answers every call that providers bring."""
+
+    name: ClassVar[str] = "desk"
+    stage: ClassVar[str] = "application"
+
+    def __init__(self) -> None:
+        self.arrivals: list[Arrival] = []
+
+    def incoming(self, _: AppContext, arrival: Arrival) -> App | None:
+        self.arrivals.append(arrival)
+        return self
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        await ctx.prepare(call)
+        call.caller.answer()
+        await call.caller.until_ended()
+        raise AssertionError("interrupted before")
+
+
+@asynccontextmanager
+async def reached(*providers: Provider) -> AsyncIterator[tuple[VirtualOffice, Telco, Desk]]:
+    """An office with these providers, the server at TELCO, and an app for what comes."""
+    desk = Desk()
+    apps = replace(make_apps(), incoming=desk.incoming)
+    async with open_office(terminal("201"), office=Office(providers=providers), apps=apps) as office:
+        telco = office.telco(TELCO)
+        await asyncio.sleep(1)
+        yield office, telco, desk
+
+
+@pytest.mark.parametrize("provider", [BY_LOGIN, BY_ADDRESS, replace(BY_ADDRESS, qualify=0)])
+async def test_a_call_over_a_provider_reaches_the_app_with_both_numbers(provider: Provider) -> None:
+    async with reached(provider) as (office, telco, desk):
+        call = telco.call("+7(495)123-45-67", "+79161234567", name="Client")
+        await call.until_answered()
+        call.hangup()
+        (arrival,) = desk.arrivals
+        assert (arrival.provider, arrival.siblings) == (provider, ())
+        assert (arrival.called, arrival.caller.number, arrival.caller.name) == ("74951234567", "79161234567", "Client")
+        await asyncio.sleep(1)
+    assert (office.row.from_number, office.row.to_number) == ("79161234567", "74951234567")
+    assert (office.row.provider_in, office.row.external_number) == (provider.id, "74951234567")
+
+
+async def test_who_is_no_provider_has_to_prove_who_he_is() -> None:
+    async with reached(BY_LOGIN) as (office, _, desk):
+        stranger = office.telco(OTHER)
+        assert await stranger.call("74951234567", "79161234567").until_over() == 401
+    assert not desk.arrivals
+
+
+async def test_a_disabled_provider_brings_no_calls() -> None:
+    async with reached(replace(BY_ADDRESS, disabled=True)) as (_, telco, desk):
+        assert await telco.call("74951234567", "79161234567").until_over() == 401
+    assert not desk.arrivals
+
+
+async def test_accounts_at_one_server_are_told_apart_by_the_login_that_is_called() -> None:
+    second = replace(BY_LOGIN, id="second", login="74957654321")
+    async with reached(BY_LOGIN, second) as (_, telco, desk):
+        for user, to in (("74957654321", ""), ("74951234567", ""), ("8800", "74957654321"), ("8800", "")):
+            call = telco.call(user, "79161234567", to=to)
+            await call.until_answered()
+            call.hangup()
+            await asyncio.sleep(1)
+    assert [each.provider.id for each in desk.arrivals] == ["second", "telco", "second", "telco"]
+    assert [each.id for each in desk.arrivals[0].siblings] == ["telco"]
+
+
+async def test_a_caller_with_the_number_of_a_colleague_is_not_taken_for_one() -> None:
+    async with reached(BY_LOGIN) as (office, telco, desk):
+        call = telco.call("74951234567", "201")
+        await call.until_answered()
+        assert office.services.active.count("201") == 0
+        call.hangup()
+    (arrival,) = desk.arrivals
+    assert (arrival.caller.number, arrival.caller.shown_number) == ("+201", "201")
+
+
+async def test_who_hides_the_number_is_anonymous() -> None:
+    async with reached(BY_LOGIN) as (_, telco, desk):
+        hidden = (("Privacy", "id"), ("P-Asserted-Identity", "<sip:79161234567@telco.test>"))
+        for caller, extra in (("anonymous", ()), ("anonymous", hidden)):
+            call = telco.call("74951234567", caller, extra=extra)
+            await call.until_answered()
+            call.hangup()
+            await asyncio.sleep(1)
+    assert [(each.caller.number, each.caller.is_private) for each in desk.arrivals] == [
+        ("anonymous", True),
+        ("79161234567", True),
+    ]
+
+
+async def test_the_provider_hears_nothing_of_who_answers() -> None:
+    async with reached(BY_LOGIN) as (_, telco, _):
+        call = telco.call("74951234567", "79161234567")
+        await call.until_answered()
+        call.hangup()
+    assert not any("p-asserted-identity" in each.headers for each in telco.responses(200))
+    assert not any("remote-party-id" in each.headers for each in telco.responses(200))
+
+
+async def test_without_an_app_for_it_the_number_does_not_exist() -> None:
+    async with open_office(terminal("201"), office=Office(providers=(BY_LOGIN,))) as office:
+        telco = office.telco(TELCO)
+        await asyncio.sleep(1)
+        assert await telco.call("74951234567", "79161234567").until_over() == 404
+    assert (office.row.disposition, office.row.provider_in) == ("FAILED", "telco")
