@@ -52,6 +52,8 @@ Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Fi
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
 Digest = Annotated[str, PlainValidator(choice("MD5", "SHA-256", "SHA-512-256"))]
 Digests = Annotated[tuple[Digest, ...], Field(strict=False)]
+CodecName = Annotated[str, PlainValidator(choice("opus", "G722", "PCMA", "PCMU", "G729", "L16"))]
+CodecNames = Annotated[tuple[CodecName, ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
@@ -182,12 +184,15 @@ class SipSettings(Section):
 
 
 class MediaSettings(Section):
-    """`[media]`: the RTP ports and where the engine runs."""
+    """`[media]`: the RTP ports, where the engine runs, the codecs."""
 
     # 2,500 calls of two sides with two ports each; below the range from which systems take ports for themselves.
     ports: Annotated[PortRange, PlainValidator(port_range)] = PortRange(10000, 19999)
     # One process per core that signalling leaves free.
     workers: Annotated[Workers, PlainValidator(WORKERS)] = 0
+    # REG-13: what is offered and answered, the best first. Two parties share the first that both have; G.711 is always
+    # there in the end. Opus and G.722 carry twice the bandwidth of a telephone, G.729 an eighth of the bits.
+    codecs: CodecNames = ("opus", "G722", "PCMA", "PCMU", "G729")
     # s without RTP after which a party counts as gone (REG-10), 0 = never; phones that suppress silence still send
     # comfort noise more often than this.
     silence: Annotated[int, PlainValidator(whole_number(0, 86400))] = 120

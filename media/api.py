@@ -554,6 +554,10 @@ class EngineReport:
 class MediaEngine(Protocol):
     """One engine, embedded or behind a worker's socket. Four methods; everything else is data."""
 
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Encoding names that can be converted on this machine."""
+
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
         """Carry out the commands in order, in one exchange; one reply each."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from media.api import JoinRoom, LeaveRoom, SetGain
 from pbx.events import BridgeEnded, BridgeFormed, BridgeId
-from pbx.media_session import can_transcode, formats_like
 from pbx.recording import Recording, Wanted
 from pbx.services import Services
 
@@ -59,8 +58,9 @@ class Bridge:
         codec_a, codec_b = a.media.codec, b.media.codec
         if codec_a is None or codec_b is None or codec_a.encoding == codec_b.encoding:
             return
-        if not (can_transcode(codec_a) and can_transcode(codec_b)):
-            a.offer(formats_like(codec_b))
+        codecs = self._services.codecs
+        if not (codecs.can_convert(codec_a) and codecs.can_convert(codec_b)):
+            a.offer(codecs.like(codec_b))
 
     @property
     def has_ended(self) -> bool:

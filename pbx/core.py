@@ -41,7 +41,7 @@ from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
-from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession, formats_for_peer, formats_like
+from pbx.media_session import MediaAddress, MediaRefused, MediaSession
 from pbx.notifier import Notifier
 from pbx.office_sound import OfficeSound
 from pbx.originate import Originator
@@ -406,8 +406,8 @@ class Pbx(AppSurface):
 
     def formats_for(self, caller: Leg) -> tuple[RtpFormat, ...]:
         """What the party that shall talk to the caller may use."""
-        media = caller.media
-        return _for_whom_talks(media) if caller.is_answered else formats_for_peer(media.offered_formats)
+        media, codecs = caller.media, self.services.codecs
+        return codecs.for_whom_talks(media.codec) if caller.is_answered else codecs.for_peer(media.offered_formats)
 
     def queues(self) -> Sequence[QueueView]:
         """Who waits where, and what the agents do."""
@@ -424,6 +424,7 @@ class Pbx(AppSurface):
             self.services.new_id(),
             address,
             (peer,),
+            self.services.codecs,
             group=call.media_group,
             encryption=encryption,
             silence=self.services.silence,
@@ -544,12 +545,6 @@ def _takes_sdp(request: Request) -> bool:
     except ParseError:
         return True
     return not accepts or any(each.allows(kind) for each in accepts for kind in ("application/sdp", "multipart/mixed"))
-
-
-def _for_whom_talks(media: MediaSession) -> tuple[RtpFormat, ...]:
-    """What to offer to the target of a party that talks already: its codec, then what it may be asked to change to."""
-    formats = dict.fromkeys((*formats_like(media.codec), *BASIC))
-    return (*(f for f in formats if f.is_audio), *(f for f in formats if not f.is_audio))
 
 
 def _refusing(cause: Cause) -> Callable[[Call], Awaitable[Cause]]:

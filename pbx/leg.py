@@ -13,7 +13,7 @@ from media.api import EndpointId, Play, PlayId, PlaySource, SendDigits, SetEcho,
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
 from pbx.digits import Digits, Way, reaches
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
-from pbx.media_session import BASIC, MediaRefused, MediaSession, formats_like
+from pbx.media_session import MediaRefused, MediaSession
 from pbx.party import Party
 from pbx.quality import Measured, quality_of
 from pbx.recording import Recording, Wanted
@@ -150,17 +150,19 @@ class Leg:
             return
         sdp = b""
         if early_media and self.media.peer_offer is not None:
-            sdp = self._describe(formats_like(like))
+            sdp = self._describe(self._services.codecs.like(like))
             self.has_early_media = True
         elif self.state is LegState.RINGING:
             return
         self.state = LegState.RINGING
         self.side.ring(sdp)
 
-    def answer(self, formats: Sequence[RtpFormat] = BASIC) -> None:
-        """Answer the incoming party with a codec out of `formats`; raises `MediaRefused` when none is common."""
+    def answer(self, formats: Sequence[RtpFormat] = ()) -> None:
+        """Answer the incoming party with a codec out of `formats`, by default all that can be converted; raises
+        `MediaRefused` when none is common."""
         if self.state >= LegState.ANSWERED:
             return
+        formats = formats or self._services.codecs.basic
         if self.has_early_media:
             sdp = self.media.repeat()
         elif self.media.peer_offer is not None:
@@ -244,7 +246,7 @@ class Leg:
             return
         self._is_told = self.side.announce()
         if not self._is_told:
-            self.offer(formats_like(self.media.codec))
+            self.offer(self._services.codecs.like(self.media.codec))
 
     @property
     def may_change(self) -> bool:
@@ -323,14 +325,14 @@ class Leg:
         """The party wants to change the session: hold, resume, other codec, other address."""
         if not sdp:
             self._awaits_answer = True
-            self.side.accept_offer(self.media.offer(formats_like(self._wanted_codec())))
+            self.side.accept_offer(self.media.offer(self._services.codecs.like(self._wanted_codec())))
             return
         try:
             theirs = self.media.take_offer(sdp)
         except MediaRefused as refusal:
             self.side.refuse_offer(refusal.status)
             return
-        if not self._accept_offer(formats_like(self._wanted_codec())):
+        if not self._accept_offer(self._services.codecs.like(self._wanted_codec())):
             peer = self.bridge.peer_of(self) if self.bridge is not None else None
             if peer is None or not peer.offer(theirs, asked_by=self):
                 self.side.refuse_offer(488 if peer is None else 491)
@@ -350,7 +352,7 @@ class Leg:
             self._held_changed()
         if asked_by is not None and not asked_by.is_ended:
             codec = self.media.codec
-            if not agreed or codec is None or not asked_by._accept_offer(formats_like(codec)):
+            if not agreed or codec is None or not asked_by._accept_offer(self._services.codecs.like(codec)):
                 asked_by.side.refuse_offer(491 if status == 491 else 488)
         self.tell_shown()
 

@@ -20,6 +20,7 @@ from media.api import (
     Payload,
     StreamSpec,
 )
+from pbx.codecs import EVENTS, Codecs
 from pbx.digits import Way, offers_events, way_of
 from pbx.encryption import (
     Encryption,
@@ -40,11 +41,6 @@ from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.security import PROFILES, is_acceptable
 from sipcore.sdp.write import write_sdp
 
-PCMA, PCMU = RtpFormat(8, "PCMA"), RtpFormat(0, "PCMU")
-EVENTS = RtpFormat(101, "telephone-event", fmtp="0-16")
-TRANSCODED = (PCMA, PCMU)  # what the engine decodes and encodes
-BASIC: tuple[RtpFormat, ...] = (PCMA, PCMU, EVENTS)
-_TRANSCODED = frozenset(each.encoding for each in TRANSCODED)
 _DIRECTIONS = {each: Direction(each.value) for each in SdpDirection}
 
 
@@ -91,6 +87,7 @@ class MediaSession:
         endpoint: EndpointId,
         address: MediaAddress,
         sources: tuple[str, ...],
+        codecs: Codecs,
         *,
         group: int = 0,
         encryption: Encryption = Encryption(),  # noqa: B008 - frozen
@@ -98,7 +95,7 @@ class MediaSession:
         dtmf: str = "auto",
     ) -> None:
         self.endpoint, self._address, self._sources, self.group = endpoint, address, sources, group
-        self._silence, self._dtmf = silence, dtmf
+        self._codecs, self._silence, self._dtmf = codecs, silence, dtmf
         self._encryption, self._security = encryption, encryption.security()
         self.worker = 0
         self._local: LocalMedia | None = None
@@ -121,9 +118,7 @@ class MediaSession:
     def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":
         """The same session of descriptions with another endpoint, not created yet."""
         found = MediaSession(
-            endpoint,
-            self._address,
-            self._sources,
+            *(endpoint, self._address, self._sources, self._codecs),
             group=group,
             encryption=self._encryption,
             silence=self._silence,
@@ -255,14 +250,14 @@ class MediaSession:
     def offered_formats(self) -> tuple[RtpFormat, ...]:
         """What the peer offered, any codec that can be sent back to it; our own basics when it left that to us."""
         if self.peer_offer is None:
-            return BASIC
+            return self._codecs.basic
         audio = (section.formats for section in self.peer_offer.media if section.media == "audio" and section.port)
-        return next(audio, ())
+        return self._codecs.usable(next(audio, ()))
 
     @property
     def formats_for_other_side(self) -> tuple[RtpFormat, ...]:
         """What the other side of a conversation may use so that both hear each other."""
-        return formats_like(self.codec)
+        return self._codecs.like(self.codec)
 
     @property
     def is_held(self) -> bool:
@@ -280,7 +275,7 @@ class MediaSession:
         """Without RFC 4733 for a party whose digits come another way, with it for one whose digits come in no other."""
         if not offers_events(self._dtmf):
             return [each for each in formats if not _is_event(each)]
-        return [*formats, EVENTS] if self._dtmf == "rfc4733" and not any(map(_is_event, formats)) else formats
+        return [*formats, EVENTS[8000]] if self._dtmf == "rfc4733" and not any(map(_is_event, formats)) else formats
 
     def _ready(self) -> LocalMedia:
         if self._local is None:
@@ -293,33 +288,6 @@ class MediaSession:
 
     def _revised(self, new: SessionDescription) -> SessionDescription:
         return revise(self._sent, new) if self._sent is not None else new
-
-
-def can_transcode(codec: RtpFormat) -> bool:
-    return codec.encoding in _TRANSCODED
-
-
-@lru_cache(maxsize=256)
-def formats_for_peer(offered: tuple[RtpFormat, ...]) -> tuple[RtpFormat, ...]:
-    """What to offer to the other side of a caller who offered this: the same, in the same order and numbers, and
-    what can be transcoded from or to it."""
-    formats = list(offered)
-    if any(map(can_transcode, offered)):
-        known = {each.encoding for each in offered}
-        taken = {each.number for each in offered}
-        formats += [each for each in TRANSCODED if each.encoding not in known and each.number not in taken]
-    return (*(f for f in formats if f.is_audio), *(f for f in formats if not f.is_audio))
-
-
-@lru_cache(maxsize=256)
-def formats_like(codec: RtpFormat | None) -> tuple[RtpFormat, ...]:
-    """What a side may use when the other side uses `codec`: the same first, then what can be transcoded."""
-    if codec is None:
-        return BASIC
-    events = RtpFormat(101, "telephone-event", codec.clock_rate if codec.name.lower() == "opus" else 8000, fmtp="0-16")
-    rest = [each for each in TRANSCODED if each.encoding != codec.encoding] if can_transcode(codec) else []
-    companions = (events,) if events.clock_rate == EVENTS.clock_rate else (events, EVENTS)
-    return (codec, *rest, *companions)
 
 
 def _parse(sdp: bytes) -> SessionDescription:

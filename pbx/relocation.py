@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from media.api import EndpointCreated, EndpointId
-from pbx.media_session import MediaRefused, formats_like
+from pbx.media_session import MediaRefused
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
@@ -41,7 +41,7 @@ class Relocation:
 
     async def _ask(self) -> bool:
         media = self._media
-        offer = media.offer(formats_like(media.codec))
+        offer = media.offer(self._services.codecs.like(media.codec))
         for pause_s in PATIENCE_S:
             await asyncio.sleep(pause_s)
             if self._leg.change(offer):

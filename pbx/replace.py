@@ -14,7 +14,7 @@ from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg, LegState
-from pbx.media_session import MediaRefused, formats_like
+from pbx.media_session import MediaRefused
 from pbx.sip_leg import SipSide
 from sipcore.body import session_of
 from sipcore.errors import ParseError
@@ -95,7 +95,7 @@ class Replacements:
         call = new.call
         if leg.bridge is not None and leg.is_answered:
             peer = leg.bridge.peer_of(leg)
-            new.answer(formats_like(peer.media.codec if peer is not None else None))
+            new.answer(self._pbx.services.codecs.like(peer.media.codec if peer is not None else None))
             leg.bridge.replace(leg, new)
             call.seat(leg, new)
             leg.hangup(NORMAL)

@@ -17,7 +17,7 @@ from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import Fields, asserting, from_value, shown_number
 from pbx.leg import Leg
-from pbx.media_session import BASIC, MediaRefused
+from pbx.media_session import MediaRefused
 from pbx.push import prid_of
 from pbx.sip_leg import SipSide
 from sipcore.build import new_request
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pbx.media_session import MediaSession
     from pbx.party import Party
     from sipcore.events import SessionEnded
+    from sipcore.sdp.model import RtpFormat
     from storage.records import Terminal
 
 OWN_PHONE_S = 60.0  # how long who asked for a call is rung
@@ -176,7 +177,7 @@ class Ringer:
     def _invite(self, call: "Call", phone: _Phone, media: "MediaSession", invites: _Invites) -> Leg:
         terminal, is_caller = phone.terminal, invites.is_caller
         party, other = self._pbx.directory.party(terminal), call.to if is_caller else call.caller.party
-        offer = media.offer(BASIC if is_caller else self._pbx.formats_for(call.caller))
+        offer = media.offer(self._formats(call, is_caller=is_caller))
         shown = other.labelled(invites.label)
         side = self._send(call, party, shown, phone.target, offer, invites.extra, is_trusted=bool(terminal.trust))
         leg = Leg(
@@ -194,13 +195,17 @@ class Ringer:
         self._flows.begin(leg, phone.target)
         return leg
 
+    def _formats(self, call: "Call", *, is_caller: bool) -> "tuple[RtpFormat, ...]":
+        """Who wants to call may use anything, everybody else what suits the caller."""
+        return self._pbx.services.codecs.basic if is_caller else self._pbx.formats_for(call.caller)
+
     def rings_again(self, leg: Leg, event: "SessionEnded") -> bool:
         """Whether the phone is rung over another flow, now that this one has failed (RFC 5626)."""
         target = self._flows.next(leg, event)
         if target is None:
             return False
         terminal = self._pbx.directory.terminal(leg.party.number)
-        offer = leg.media.offer(BASIC if leg.is_caller else self._pbx.formats_for(leg.call.caller))
+        offer = leg.media.offer(self._formats(leg.call, is_caller=leg.is_caller))
         is_trusted = terminal is not None and bool(terminal.trust)
         side = self._send(leg.call, leg.party, leg.shown, target, offer, (), is_trusted=is_trusted)
         side.show(leg.shown)

@@ -19,6 +19,7 @@ from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.challenger import Challenger
 from pbx.clock import Clock
+from pbx.codecs import Codecs
 from pbx.control.messages import (
     CallView,
     ControlError,
@@ -157,7 +158,10 @@ class Server:
         media = self._settings.media
         silence = SilenceLimits(float(media.silence), float(media.silence_hold))
         prompts = Prompts(PromptFolders(data / "prompts").sets)
-        return Services(self._engine, self.clock, self.bus, data / "recordings", silence, prompts)
+        codecs = Codecs(media.codecs, self._engine.codecs)
+        if codecs.missing:
+            log.warning("codecs without their library are only passed through", codecs=codecs.missing)
+        return Services(self._engine, self.clock, self.bus, data / "recordings", silence, prompts, codecs)
 
     def _append(self, row: CdrRow) -> None:
         """A row of the history is finished."""

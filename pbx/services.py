@@ -26,6 +26,7 @@ from media.api import (
 )
 from pbx.bus import Bus
 from pbx.clock import Clock
+from pbx.codecs import Codecs
 from pbx.events import BridgeId, BusEvent, LegTalking
 from pbx.limits import ActiveCalls
 from pbx.media_session import SilenceLimits
@@ -52,6 +53,7 @@ class Services:
         recordings_folder: Path = Path("recordings"),
         silence: SilenceLimits = SilenceLimits(),  # noqa: B008 - frozen
         prompts: Prompts | None = None,
+        codecs: Codecs | None = None,
     ) -> None:
         self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
         self.legs: dict[EndpointId, Leg] = {}
@@ -59,6 +61,7 @@ class Services:
         self.active = ActiveCalls()
         self.sound = OfficeSound.of(Office())  # of the office in force
         self.prompts = prompts or Prompts()
+        self.codecs = codecs or Codecs()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

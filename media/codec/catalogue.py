@@ -31,6 +31,11 @@ class Coding:
     cbr: bool = False
 
 
+def convertible() -> tuple[str, ...]:
+    """Names of the encodings that can be converted on this machine."""
+    return tuple(name for name in ("PCMU", "PCMA", "L16", "G722", "OPUS", "G729") if available(name))
+
+
 @lru_cache(maxsize=1024)
 def coding_of(payload: Payload, most: int = RATES[-1]) -> Coding | None:
     """None for what cannot be converted here (no voice codec, library missing, stereo L16).

@@ -5,6 +5,7 @@ import logging
 import time
 
 from media.api import Command, EngineReport, Listener, MediaEvent, Refused, Reply
+from media.codec.catalogue import convertible
 from media.config import EngineConfig
 from media.engine.control import Control
 
@@ -22,6 +23,10 @@ class EmbeddedEngine:
         self._loop.add_reader(self._control.fileno(), self._read_events)
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        return convertible()
 
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
         return tuple(self._apply(commands))

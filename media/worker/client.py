@@ -41,17 +41,18 @@ class WorkerEngine:
         self._number = 0
         self._waiting: dict[int, asyncio.Future[list[Reply]]] = {}
         self._describing: dict[int, asyncio.Future[EngineReport]] = {}
-        self._welcome: asyncio.Future[str] = self._loop.create_future()
+        self._welcome: asyncio.Future[tuple[str, tuple[str, ...]]] = self._loop.create_future()
         self._outgoing: deque[bytes] = deque()
         self._submitted: list[Command] = []
         self._listeners: list[Listener] = []
         self._open = True
+        self.codecs: tuple[str, ...] = ()
         self._loop.add_reader(link.fileno(), self._readable)
 
     async def start(self, config: EngineConfig) -> None:
         """Configure the worker; raises `WorkerFailed` when it cannot work."""
         self._send(protocol.hello(config))
-        problem = await self._welcome
+        problem, self.codecs = await self._welcome
         if problem:
             raise WorkerFailed(problem)
 
@@ -165,7 +166,7 @@ class WorkerEngine:
         elif number == protocol.VERSION:
             _resolve(self._welcome, protocol.read_welcome(body))
         else:
-            _resolve(self._welcome, f"The media worker speaks version {number}, not {protocol.VERSION}.")
+            _resolve(self._welcome, (f"The media worker speaks version {number}, not {protocol.VERSION}.", ()))
 
     def _end(self) -> None:
         self._close("The media worker has stopped.")
@@ -181,7 +182,7 @@ class WorkerEngine:
             self._loop.remove_writer(self._link.fileno())
             self._outgoing.clear()
         self._link.close()
-        _resolve(self._welcome, why)
+        _resolve(self._welcome, (why, ()))
         _fail(self._waiting, why)
         _fail(self._describing, why)
 

@@ -56,6 +56,11 @@ class KeptWorker:
         return self._up.is_set()
 
     @property
+    def codecs(self) -> tuple[str, ...]:
+        """What it can convert, as far as it has said so."""
+        return self._engine.codecs if self._engine is not None else ()
+
+    @property
     def pid(self) -> int | None:
         """None while there is no worker."""
         return self._process.pid if self._process and self.is_up else None

@@ -106,7 +106,7 @@ _LIST = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
 _CONFIG = msgspec.msgpack.Decoder(EngineConfig)
 _REPORT = msgspec.msgpack.Decoder(EngineReport)
 _READ_SOURCE = [msgspec.msgpack.Decoder(kind) for kind in SOURCES]
-_TEXT = msgspec.msgpack.Decoder(str)
+_WELCOME = msgspec.msgpack.Decoder(tuple[str, tuple[str, ...]])
 
 _COMMANDS: _Tagged[Any] = _Tagged(
     CreateEndpoint,
@@ -160,13 +160,13 @@ def read_hello(body: msgspec.Raw) -> EngineConfig:
     return _CONFIG.decode(body)
 
 
-def welcome(problem: str = "") -> bytes:
-    """The worker's first frame: empty when it is ready, else a sentence."""
-    return _ENCODER.encode((HELLO, VERSION, problem))
+def welcome(problem: str = "", codecs: tuple[str, ...] = ()) -> bytes:
+    """The worker's first frame: what it can convert when it is ready, else a sentence that says why it is not."""
+    return _ENCODER.encode((HELLO, VERSION, (problem, codecs)))
 
 
-def read_welcome(body: msgspec.Raw) -> str:
-    return _TEXT.decode(body)
+def read_welcome(body: msgspec.Raw) -> tuple[str, tuple[str, ...]]:
+    return _WELCOME.decode(body)
 
 
 def command_frame(number: int, commands: Sequence[Command]) -> bytes:

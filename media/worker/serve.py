@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from media.api import MediaEvent, Refused, Reply
+from media.codec.catalogue import convertible
 from media.engine.control import Control
 from media.worker import protocol
 
@@ -30,7 +31,7 @@ def start(link: socket.socket) -> Control:
         control = Control(protocol.read_hello(body))
     except OSError as error:
         return _give_up(link, f"The media worker cannot start: {error.strerror}.")
-    _send(link, protocol.welcome())
+    _send(link, protocol.welcome(codecs=convertible()))
     return control
 
 

@@ -57,6 +57,11 @@ class MediaSupervisor:
             await self.close()
             raise
 
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """All workers run on one machine."""
+        return next((worker.codecs for worker in self._workers if worker.codecs), ())
+
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
         places = self._place(commands)
         if len(set(places)) == 1 and isinstance(places[0], int):

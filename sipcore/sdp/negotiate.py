@@ -194,13 +194,22 @@ def _choose_section(
 
 @lru_cache(maxsize=256)
 def _accept(ours: tuple[RtpFormat, ...], theirs: tuple[RtpFormat, ...], only_first: bool) -> Pairs:
-    """The common formats in our order; companions only with a codec of their clock rate (RFC 4733 §2.1)."""
+    """The common formats in our order; companions only with a codec of their clock rate (RFC 4733 §2.1). Phones that
+    offer digits at another rate only have no other: they are taken at their word."""
     pairs = _common(ours, theirs)
     codecs = [pair for pair in pairs if pair[0].is_audio]
     if only_first:
         codecs = codecs[:1]
     rates = {mine.clock_rate for mine, _ in codecs}
-    return (*codecs, *(pair for pair in pairs if not pair[0].is_audio and pair[0].clock_rate in rates))
+    companions = [pair for pair in pairs if not pair[0].is_audio]
+    fitting = [pair for pair in companions if pair[0].clock_rate in rates]
+    if codecs and not any(map(_is_digits, fitting)):
+        fitting += filter(_is_digits, companions)
+    return (*codecs, *fitting)
+
+
+def _is_digits(pair: tuple[RtpFormat, RtpFormat]) -> bool:
+    return pair[0].name.lower() == "telephone-event"
 
 
 @lru_cache(maxsize=256)

@@ -65,6 +65,7 @@ ports = "20000-20003"
 workers = "embedded"
 silence = 0
 silence_hold = 60
+codecs = ["G722", "PCMA"]
 
 [storage]
 url = "sqlite:////srv/zvon.db"
@@ -144,6 +145,7 @@ def test_every_key_is_read() -> None:
     assert settings.sip.digest == ("SHA-512-256", "SHA-256", "MD5")
     assert settings.media.ports == PortRange(20000, 20003)
     assert (settings.media.workers, settings.media.silence, settings.media.silence_hold) == ("embedded", 0, 60)
+    assert settings.media.codecs == ("G722", "PCMA")
     assert settings.storage.url == "sqlite:////srv/zvon.db"
     assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")

@@ -7,6 +7,7 @@ import pytest
 from features.test_numbers import TONE, Echo, MilliwattTone, SayOwnNumber
 from media.api import Play
 from pbx import cause
+from pbx.codecs import USUAL
 from pbx.party import Party, PartyKind
 from tests.support.builders import codecs_of
 from tests.support.fakepbx import FakePbx
@@ -42,13 +43,13 @@ async def test_a_caller_without_an_offer_gets_ours() -> None:
     await asyncio.sleep(1)
     (sdp,) = pbx.caller_side.of("answer")
     assert isinstance(sdp, bytes)
-    assert codecs_of(sdp) == ["PCMA", "PCMU", "telephone-event"]
+    assert codecs_of(sdp) == [*USUAL, "telephone-event", "telephone-event"]
     pbx.caller.hung_up(cause.NORMAL)
     await pbx.until_ended()
 
 
 async def test_the_tone_in_a_codec_that_we_do_not_speak_is_refused() -> None:
-    pbx = FakePbx("000064", codecs=("opus",))
+    pbx = FakePbx("000064", codecs=("iLBC",))
     pbx.start(MilliwattTone())
     assert await pbx.until_ended() == cause.NOT_ACCEPTABLE
     assert pbx.caller_side.said == [("reject", cause.NOT_ACCEPTABLE)]

@@ -149,7 +149,7 @@ async def test_a_caller_that_leaves_the_offer_to_us_talks_after_its_answer_in_th
         ring = await b.rung()
         ring.answer()
         answered = await raw.expect(200)
-        assert codecs_of(answered.body) == ["PCMA", "PCMU", "telephone-event"]
+        assert codecs_of(answered.body)[:2] == ["PCMA", "PCMU"], "as who answered, then what is cheap to convert"
         mine = sdp("10.0.9.9", 41000, ("PCMU", "telephone-event"))
         raw.send(raw.request("ACK", "102", 1, body=mine))
         await asyncio.sleep(1)

@@ -25,7 +25,11 @@ def sends(office: VirtualOffice, number: str) -> list[tuple[int, str]]:
         (("PCMU", "PCMA", EVENT), ("PCMA", "PCMU", EVENT), "PCMA", "PCMA"),
         (("G722", "PCMA", EVENT), ("PCMA", EVENT), "PCMA", "PCMA"),
         (("G722", "PCMA", EVENT), ("PCMU", EVENT), "PCMA", "PCMU"),
-        (("G722", EVENT), ("PCMA", "G722", EVENT), "G722", "G722"),
+        (("G722", EVENT), ("G722", "PCMA", EVENT), "G722", "G722"),
+        (("G722", EVENT), ("PCMA", EVENT), "G722", "PCMA"),
+        (("opus", "PCMA", EVENT), ("G722", EVENT), "opus", "G722"),
+        (("PCMA", "opus", EVENT), ("opus", "PCMA", EVENT), "opus", "opus"),
+        (("iLBC", "PCMA", EVENT), ("iLBC", EVENT), "iLBC", "iLBC"),
         (("opus", "PCMA", EVENT), ("opus", EVENT), "opus", "opus"),
     ],
 )
@@ -45,7 +49,7 @@ async def test_both_sides_get_a_codec_that_they_know_and_that_reaches_the_other(
 
 @pytest.mark.parametrize(
     ("caller", "callee"),
-    [(("G722", EVENT), ("PCMA", EVENT)), (("opus", EVENT), ("G722", EVENT)), (("PCMA", EVENT), ("G722", EVENT))],
+    [(("iLBC", EVENT), ("PCMA", EVENT)), (("iLBC", EVENT), ("G722", EVENT)), (("PCMA", EVENT), ("iLBC", EVENT))],
 )
 async def test_phones_without_a_way_to_each_other_are_told_so(caller: tuple[str, ...], callee: tuple[str, ...]) -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
@@ -62,7 +66,7 @@ async def test_an_answer_without_a_codec_of_the_offer_ends_the_call_on_both_side
         a, b = await office.registered("101"), await office.registered("102")
         call = a.dial("102")
         ring = await b.rung()
-        ring.answer(ring.my_offer("G722"))
+        ring.answer(ring.my_offer("iLBC"))
         assert await ring.until_over() == 200
         assert await call.until_over() >= 400
     assert office.row.disposition == "FAILED"

@@ -155,8 +155,8 @@ async def test_early_media_of_a_phone_that_loses_gives_way_to_the_one_that_answe
 
 async def test_a_caller_bound_by_early_media_to_a_codec_that_the_answering_phone_lacks_is_asked_to_change() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
-        a = await office.registered("101", codecs=("opus", "PCMA", "telephone-event"))
-        early = await office.registered("102", "10.0.2.1", codecs=("opus", "telephone-event"))
+        a = await office.registered("101", codecs=("iLBC", "PCMA", "telephone-event"))
+        early = await office.registered("102", "10.0.2.1", codecs=("iLBC", "telephone-event"))
         late = await office.registered("102", "10.0.2.2", codecs=("PCMA", "telephone-event"))
         call = a.dial("102")
         first, second = await early.rung(), await late.rung()

@@ -13,7 +13,7 @@ from tests.support.builders import codecs_of, direction_of, sdp, terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import PhoneCall
 
-PASS_THROUGH = ("G722", "PCMA", "telephone-event")
+PASS_THROUGH = ("iLBC", "PCMA", "telephone-event")
 
 
 def state(office: VirtualOffice) -> str:
@@ -161,21 +161,21 @@ async def test_a_change_to_another_law_is_accepted_and_transcoded() -> None:
 
 async def wideband(office: VirtualOffice) -> tuple[PhoneCall, PhoneCall]:
     """A call in PCMA between two phones that also know G.722."""
-    a = await office.registered("101", codecs=("PCMA", "G722", "telephone-event"))
-    b = await office.registered("102", codecs=("PCMA", "G722", "telephone-event"))
+    a = await office.registered("101", codecs=("PCMA", "iLBC", "telephone-event"))
+    b = await office.registered("102", codecs=("PCMA", "iLBC", "telephone-event"))
     return await office.connect(a, b)
 
 
 async def test_a_change_to_a_codec_that_only_the_phones_know_is_put_to_the_other_side() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         call, ring = await wideband(office)
-        call.modify(call.my_offer("G722", "telephone-event"))
+        call.modify(call.my_offer("iLBC", "telephone-event"))
         modified = await call.until_modified()
-        assert (modified.status, codecs_of(modified.sdp)) == (200, ["G722", "telephone-event"])
+        assert (modified.status, codecs_of(modified.sdp)) == (200, ["iLBC", "telephone-event"])
         for number in ("101", "102"):
             spec = office.endpoint_of(number).spec
             assert spec is not None
-            assert spec.payloads[0] == Payload(9, "G722")
+            assert spec.payloads[0] == Payload(97, "iLBC")
         call.hangup()
         await ring.until_over()
 
@@ -184,7 +184,7 @@ async def test_a_change_that_the_other_side_refuses_is_refused_and_the_call_goes
     async with open_office(terminal("101"), terminal("102")) as office:
         call, ring = await wideband(office)
         ring.refuse_offers = 488
-        call.modify(call.my_offer("G722", "telephone-event"))
+        call.modify(call.my_offer("iLBC", "telephone-event"))
         assert (await call.until_modified()).status == 488
         spec = office.endpoint_of("101").spec
         assert spec is not None
@@ -197,8 +197,8 @@ async def test_a_change_that_the_other_side_refuses_is_refused_and_the_call_goes
 async def test_a_change_that_meets_one_of_the_other_side_gives_way_and_both_come_about() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         call, ring = await wideband(office)
-        call.modify(call.my_offer("G722", "telephone-event"))  # goes on to 102, whose own change crosses it
-        ring.modify(ring.my_offer("PCMA", "G722", "telephone-event"))
+        call.modify(call.my_offer("iLBC", "telephone-event"))  # goes on to 102, whose own change crosses it
+        ring.modify(ring.my_offer("PCMA", "iLBC", "telephone-event"))
         assert (await call.until_modified()).status == 200
         assert (await ring.until_modified()).status == 200
         await asyncio.sleep(10)
@@ -207,7 +207,7 @@ async def test_a_change_that_meets_one_of_the_other_side_gives_way_and_both_come
         ours, theirs = office.endpoint_of("101").spec, office.endpoint_of("102").spec
         assert ours is not None
         assert theirs is not None
-        assert ours.payloads[0].name == theirs.payloads[0].name == "G722"
+        assert ours.payloads[0].name == theirs.payloads[0].name == "iLBC"
         call.hangup()
         await ring.until_over()
 
@@ -229,7 +229,7 @@ async def test_the_caller_may_hang_up_while_its_change_waits_for_the_other_side(
     async with open_office(terminal("101"), terminal("102")) as office:
         call, ring = await wideband(office)
         ring.answers_offers = False
-        call.modify(call.my_offer("G722", "telephone-event"))
+        call.modify(call.my_offer("iLBC", "telephone-event"))
         await asyncio.sleep(1)
         call.hangup()
         assert await call.until_over() in (200, 487)
@@ -308,7 +308,7 @@ async def test_a_re_invite_of_the_same_description_changes_nothing() -> None:
 async def test_a_re_invite_that_the_peer_does_not_answer_ends_the_call() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         call, ring = await wideband(office)
-        call.modify(call.my_offer("G722", "telephone-event"))
+        call.modify(call.my_offer("iLBC", "telephone-event"))
         office.wire.detach(ring.phone.address)
         assert await call.until_over(100) in (200, 487)
         ring.hangup()
@@ -319,7 +319,7 @@ async def test_the_other_side_may_hang_up_while_a_change_waits_for_it() -> None:
     async with open_office(terminal("101"), terminal("102")) as office:
         call, ring = await wideband(office)
         ring.answers_offers = False
-        call.modify(call.my_offer("G722", "telephone-event"))
+        call.modify(call.my_offer("iLBC", "telephone-event"))
         await asyncio.sleep(1)
         ring.hangup()
         assert await ring.until_over() == 200

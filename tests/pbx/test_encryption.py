@@ -3,8 +3,9 @@
 import pytest
 
 from media.api import EndpointCreated, HostPort, SrtpKeys
+from pbx.codecs import Codecs
 from pbx.encryption import Encryption
-from pbx.media_session import BASIC, MediaAddress, MediaRefused, MediaSession
+from pbx.media_session import MediaAddress, MediaRefused, MediaSession
 from sipcore.message import Response
 from sipcore.sdp.crypto import SUITES, Crypto, cryptos_in, write_crypto
 from sipcore.sdp.security import Offering
@@ -55,11 +56,11 @@ def encrypted(description: bytes, protocol: str, tag: int = 1, fill: int = 9) ->
     ],
 )
 def test_a_server_that_its_peer_cannot_reach_looks_for_the_way_itself(own: str, peer: str, is_lite: bool) -> None:
-    media = MediaSession(7, MediaAddress(own, own), (peer,), encryption=Encryption("auto", "WSS"))
+    media = MediaSession(7, MediaAddress(own, own), (peer,), Codecs(), encryption=Encryption("auto", "WSS"))
     fingerprint = f"sha-256 {':'.join(['AB'] * 32)}"
     assert media.creating().handshake
     media.created(EndpointCreated(7, HostPort(own, 10000), 10001, 1, fingerprint=fingerprint))
-    offer = media.offer(BASIC)
+    offer = media.offer(Codecs().basic)
     assert (b"a=ice-lite" in offer) is is_lite
     answer = (
         f"v=0\r\no=- 1 1 IN IP4 {peer}\r\ns=-\r\nc=IN IP4 {peer}\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 8\r\n"
@@ -121,28 +122,28 @@ async def test_keys_over_signalling_in_clear_are_refused_by_default() -> None:
 
 
 def session(encryption: Encryption) -> MediaSession:
-    found = MediaSession(7, MediaAddress("10.0.0.1", "10.0.0.1"), (), encryption=encryption)
+    found = MediaSession(7, MediaAddress("10.0.0.1", "10.0.0.1"), (), Codecs(), encryption=encryption)
     found.created(EndpointCreated(7, HostPort("10.0.0.1", 10000), 10001, 1))
     return found
 
 
 def test_an_answer_in_clear_to_who_must_encrypt_is_refused() -> None:
     media = session(Encryption("required"))
-    offer = media.offer(BASIC)
-    assert b"RTP/SAVP 8" in offer
+    offer = media.offer(Codecs().basic)
+    assert b"RTP/SAVP 111" in offer
     with pytest.raises(MediaRefused):
         media.take_answer(offer.replace(b"RTP/SAVP", b"RTP/AVP").partition(b"a=crypto")[0])
 
 
 def test_a_changed_session_goes_on_with_the_same_keys_and_new_ones_of_the_peer_are_taken() -> None:
     media = session(Encryption("required"))
-    offer = media.offer(BASIC)
+    offer = media.offer(Codecs().basic)
     media.take_answer(encrypted(offer.partition(b"a=crypto")[0].replace(b"RTP/SAVP", b"RTP/AVP"), "RTP/SAVP"))
     first = media.configuring().spec.crypto
-    again = media.offer(BASIC)
+    again = media.offer(Codecs().basic)
     assert cryptos_in(described(again).media[0].attributes) == cryptos_in(described(offer).media[0].attributes)[:1]
     media.take_offer(encrypted(sdp("10.0.5.5", 40000), "RTP/SAVP", tag=4, fill=8))
-    answer = media.answer(BASIC)
+    answer = media.answer(Codecs().basic)
     second = media.configuring().spec.crypto
     assert first is not None
     assert second is not None

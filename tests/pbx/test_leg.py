@@ -67,7 +67,7 @@ async def test_hanging_up_refuses_cancels_or_ends_as_the_state_demands(
 
 
 async def test_an_answer_without_a_common_codec_leaves_the_leg_as_it_was() -> None:
-    pbx = await prepared("G722")
+    pbx = await prepared("iLBC")
     with pytest.raises(MediaRefused):
         pbx.caller.answer()
     assert said(pbx.caller) == []
@@ -160,20 +160,20 @@ async def test_a_leg_that_may_not_be_changed_now_says_so() -> None:
 
 
 async def test_a_change_that_meets_a_peer_that_may_not_be_changed_now_is_to_be_tried_again() -> None:
-    pbx = await prepared("PCMA", "G722", "telephone-event")
+    pbx = await prepared("PCMA", "iLBC", "telephone-event")
     callee = await pbx.callee()
     pbx.call.connect(pbx.caller, callee)
     pbx.caller.answer(callee.media.formats_for_other_side)
     assert isinstance(callee.side, ScriptedSide)
     callee.side.may_modify = False
-    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("G722",), version=2))
+    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("iLBC",), version=2))
     assert pbx.caller_side.of("refuse_offer") == [491]
 
 
 async def test_a_change_that_suits_nobody_is_refused() -> None:
     pbx = await prepared()
     pbx.caller.answer()
-    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("G722",), version=2))
+    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("iLBC",), version=2))
     pbx.caller.offered(b"nonsense")
     assert pbx.caller_side.of("refuse_offer") == [488, 400]
     assert not pbx.caller.is_ended
@@ -181,22 +181,22 @@ async def test_a_change_that_suits_nobody_is_refused() -> None:
 
 @pytest.mark.parametrize(("status", "told"), [(488, 488), (491, 491), (408, 488), (500, 488)])
 async def test_the_outcome_at_the_other_side_decides_about_a_change(status: int, told: int) -> None:
-    pbx = await prepared("PCMA", "G722", "telephone-event")
+    pbx = await prepared("PCMA", "iLBC", "telephone-event")
     callee = await pbx.callee()
     pbx.call.connect(pbx.caller, callee)
     pbx.caller.answer(callee.media.formats_for_other_side)
-    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("G722",), version=2))
+    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("iLBC",), version=2))
     assert said(callee) == ["modify"]
     callee.modified(status, b"")
     assert pbx.caller_side.of("refuse_offer") == [told]
 
 
 async def test_an_asker_who_has_gone_meanwhile_is_not_answered() -> None:
-    pbx = await prepared("PCMA", "G722", "telephone-event")
+    pbx = await prepared("PCMA", "iLBC", "telephone-event")
     callee = await pbx.callee()
     pbx.call.connect(pbx.caller, callee)
     pbx.caller.answer(callee.media.formats_for_other_side)
-    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("G722",), version=2))
+    pbx.caller.offered(sdp(PHONE_HOST, 40000, ("iLBC",), version=2))
     pbx.caller.hung_up(cause.NORMAL)
     callee.modified(488, b"")
     assert said(pbx.caller) == ["answer"]

@@ -208,7 +208,7 @@ async def test_a_stranger_replaces_nothing() -> None:
 async def test_who_has_no_codec_in_common_does_not_disturb_the_ringing() -> None:
     async with open_office(*OFFICE) as office:
         call, ring, c = await ringing(office)
-        picked = c.dial("102", None, "G722", extra=(("Replaces", named(ring)),))
+        picked = c.dial("102", None, "iLBC", extra=(("Replaces", named(ring)),))
         assert await picked.until_over() == 488
         assert not ring.is_over
         ring.answer()

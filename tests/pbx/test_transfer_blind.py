@@ -408,8 +408,8 @@ async def test_who_drains_transfers_nobody() -> None:
 
 async def test_codecs_of_the_new_pair_are_made_to_fit() -> None:
     async with open_office(*OFFICE) as office:
-        a = await office.registered("101", codecs=("G722", "PCMA", "telephone-event"))
-        b = await office.registered("102", codecs=("G722", "PCMA", "telephone-event"))
+        a = await office.registered("101", codecs=("iLBC", "PCMA", "telephone-event"))
+        b = await office.registered("102", codecs=("iLBC", "PCMA", "telephone-event"))
         c = await office.registered("103", codecs=("PCMA", "telephone-event"))
         call, ring = await office.connect(a, b)
         referrer = Referrer(a)

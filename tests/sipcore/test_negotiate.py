@@ -130,7 +130,7 @@ def test_dynamic_numbers_are_those_of_the_offer() -> None:
     assert "a=rtpmap:96 opus/48000/2" in lines_of(answer.description)
 
 
-def test_companions_go_with_a_codec_of_their_clock_rate() -> None:
+def test_companions_go_with_a_codec_of_their_clock_rate_and_digits_with_any_when_they_have_to() -> None:
     offer = sdp(
         "m=audio 5000 RTP/AVP 96 8 13 101 110",
         "a=rtpmap:96 opus/48000/2",
@@ -147,7 +147,7 @@ def test_companions_go_with_a_codec_of_their_clock_rate() -> None:
     assert numbers(ours) == [96, 8, 101, 110, 13]
     assert numbers(ours, only_first=True) == [96, 110]
     assert numbers(ours[1:]) == [8, 101, 13]
-    assert numbers((OPUS, EVENTS)) == [96]
+    assert numbers((OPUS, EVENTS, CN)) == [96, 101]
 
 
 def test_an_encoding_offered_twice_is_answered_once() -> None:

@@ -53,7 +53,7 @@ def answer_sdp(offer: bytes, host: str, port: int, codecs: Sequence[str], *, ver
     """What a phone with these codecs (its favourite first) answers; None when it knows none of those offered."""
     described = parse_sdp(offer)
     offered = described.media[0].formats
-    by_name = {each.name.lower(): each for each in offered}
+    by_name = {each.name.lower(): each for each in reversed(offered)}  # the first of each name
     common = [by_name[name.lower()] for name in codecs if name.lower() in by_name]
     audio = [each for each in common if each.is_audio][:1]
     if not audio:

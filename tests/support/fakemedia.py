@@ -88,6 +88,7 @@ class FakeMedia:
         self.refused: list[str] = []
         self.closed = False
         self.workers = 1
+        self.codecs = PLAYABLE
         self.placement = Placement()
         self.recordings: dict[RecordingId, StartRecording | RecordRoom] = {}
         self.gains: dict[tuple[RoomId, EndpointId, EndpointId], float] = {}

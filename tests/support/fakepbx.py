@@ -139,7 +139,9 @@ class FakePbx:
         self.ended: asyncio.Future[Call] = loop.create_future()
 
     def media(self) -> MediaSession:
-        return MediaSession(self.services.new_id(), MediaAddress("10.0.0.1", "10.0.0.1"), (PHONE_HOST,))
+        return MediaSession(
+            self.services.new_id(), MediaAddress("10.0.0.1", "10.0.0.1"), (PHONE_HOST,), self.services.codecs
+        )
 
     def _leg(self, number: str, direction: Direction, side: ScriptedSide, media: MediaSession) -> Leg:
         return Leg(self.call, Party(PartyKind.TERMINAL, number), direction, side, media, self.services)
