@@ -8,6 +8,7 @@ from features.conference import Conferences
 from features.do_not_disturb import SetDoNotDisturb
 from features.forward_codes import ForwardAll, ForwardNoMore
 from features.ivr import Menu
+from features.joined import Join
 from features.page import Announcer
 from features.parking import ParkingLot
 from features.pickup import Pickup
@@ -66,6 +67,7 @@ def make_apps() -> Apps:
             "did2user": DidToUser(),
             COMMON: Voicemail(),
         },
+        joining=Join,
         codes={
             "dnd_on": lambda rest: SetDoNotDisturb(is_on=True, dialled_after=rest),
             "dnd_off": lambda rest: SetDoNotDisturb(is_on=False, dialled_after=rest),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from features.announcement import announce
-from pbx.api import FORBIDDEN, NORMAL, NOT_FOUND, AppContext, Bridge, Call, Leg, Next, Terminal, User
+from pbx.api import FORBIDDEN, NORMAL, NOT_FOUND, AppContext, Bridge, Call, Leg, Next
 
 
 class Mode(StrEnum):
@@ -28,8 +28,7 @@ class Supervision:
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         guest = call.caller
-        me, watched = ctx.terminal(guest.party.number), ctx.terminal(self._number)
-        if me is None or watched is None or not may_supervise(ctx, me, watched):
+        if not ctx.may_supervise(guest.party.number, self._number):
             await announce(call, ctx, ctx.prompts.say("call-not-allowed", language=guest.party.language))
             return FORBIDDEN
         await ctx.prepare(call)
@@ -63,20 +62,3 @@ class Supervision:
                 return (employee,)
             case Mode.BARGE:
                 return tuple(bridge.members.values())
-
-
-def may_supervise(ctx: AppContext, terminal: Terminal, watched: Terminal) -> bool:
-    """By the role of the person at the terminal, and its scope (USR-21)."""
-    person, employee = ctx.owner(terminal), ctx.owner(watched)
-    if person is None or terminal.number == watched.number:
-        return False
-    return person.role == "administrator" or (person.role == "supervisor" and _in_scope(ctx, person, employee))
-
-
-def _in_scope(ctx: AppContext, person: User, employee: User | None) -> bool:
-    if "all" in person.scope:
-        return True
-    if employee is None:
-        return False
-    groups = [f"group:{group.id}" for group in ctx.office.employee_groups if employee.id in group.members]
-    return not {f"user:{employee.id}", *groups}.isdisjoint(person.scope)

@@ -126,6 +126,9 @@ class AppContext(Protocol):
     def may_pick_up(self, picker: str, number: str) -> bool:
         """Whether the terminal `picker` may answer a call that rings at `number` (GRP-8)."""
 
+    def may_supervise(self, watcher: str, watched: str) -> bool:
+        """Whether the terminal `watcher` may hear what is said at `watched` (FEAT-26)."""
+
     @property
     def numbers(self) -> Collection[str]:
         """Every number of the office: of terminals, groups, queues, menus, conferences, …"""

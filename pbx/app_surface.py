@@ -23,6 +23,7 @@ from pbx.ringing import Ringer
 from pbx.room import Room
 from pbx.services import Services
 from pbx.states import States
+from pbx.supervision import may_supervise
 from pbx.tones import CountryTones
 from pbx.transfer import Transfers
 from sipcore.sdp.model import RtpFormat
@@ -97,6 +98,9 @@ class AppSurface:
 
     def may_pick_up(self, picker: str, number: str) -> bool:
         return may_pick_up(self.directory, picker, number)
+
+    def may_supervise(self, watcher: str, watched: str) -> bool:
+        return may_supervise(self.directory, watcher, watched)
 
     def sound(self, id: str) -> FileSource | None:
         return self.services.sound.file(id)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pbx.api import AppContext, Observer
     from pbx.arrival import Arrival
     from pbx.call import Call
+    from pbx.leg import Leg
 
 DIAL = "dial"  # the stage in which people are rung
 RING_PEOPLE = frozenset((DIAL, "group"))
@@ -52,13 +53,14 @@ class App(Protocol):
 class Apps:
     """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
     `services` are targets that nobody can dial (FEAT-35). `codes` make the app of a code of `[features]`, by its name
-    there, out of what was dialled after it (FEAT-1). `claims` each look at a number that is nothing else.
-    `incoming` makes the app of a call that a provider brings. `observers` live as long as the server; `queues` are what
-    `zvon queues` shows."""
+    there, out of what was dialled after it (FEAT-1). `joining` makes that of who comes in where a leg talks (RFC 3911).
+    `claims` each look at a number that is nothing else. `incoming` makes the app of a call that a provider brings.
+    `observers` live as long as the server; `queues` are what `zvon queues` shows."""
 
     of_entry: Mapping[type[Any], Callable[[Any], App]]
     numbers: Mapping[str, App]
     services: Mapping[str, App]
+    joining: Callable[["Leg"], App | None] = lambda _: None
     codes: Mapping[str, Callable[[str], App]] = field(default_factory=dict)
     claims: Sequence[Callable[[Office, str], App | None]] = ()
     incoming: "Callable[[AppContext, Arrival], App | None]" = lambda _, __: None

@@ -37,6 +37,7 @@ from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import PrivacyUnavailable, calling
 from pbx.isolation import may_call
+from pbx.join import judge_join, who_is_joined
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailbox_settings import MailboxSettings
@@ -75,7 +76,8 @@ from sipcore.events import (
     SubscriptionEvent,
 )
 from sipcore.flow import Flow
-from sipcore.headers import Accept, Replaces, Via
+from sipcore.headers import Accept, Via
+from sipcore.headers.session import NamedDialog
 from sipcore.message import Request
 from sipcore.presence.mwi import MessageContext
 from sipcore.sdp.model import RtpFormat
@@ -274,8 +276,10 @@ class Pbx(AppSurface):
             self.answer(event, 503, [("Retry-After", "10")])
         elif self._comes_back(event.request):
             self.answer(event, 482)
-        elif "replaces" in event.request.headers or "join" in event.request.headers:
+        elif "replaces" in event.request.headers:
             self._replacements.invite(event, verdict.terminal)
+        elif "join" in event.request.headers:
+            self._join(event, verdict)
         elif (found := self._redirection(event.request)) is not None:
             self.answer(event, *found)
         else:
@@ -284,6 +288,13 @@ class Pbx(AppSurface):
     def _redirection(self, request: Request) -> Redirection | None:
         return self._redirector.answer(request, self.directory) if self._redirector is not None else None
 
+    def _join(self, event: InviteArrived, admitted: Admitted) -> None:
+        leg, status = judge_join(self, event.request, admitted.terminal)
+        if leg is None:
+            self.answer(event, status)
+        else:
+            self._start_call(event, admitted, joined=leg)
+
     def _comes_back(self, request: Request) -> bool:
         """An INVITE of ours that others have sent in a circle (RFC 3261 §16.3 item 4, RFC 5393 §4)."""
         try:
@@ -291,7 +302,8 @@ class Pbx(AppSurface):
         except ParseError:
             return False
 
-    def _start_call(self, event: InviteArrived, admitted: Admitted) -> None:
+    def _start_call(self, event: InviteArrived, admitted: Admitted, joined: Leg | None = None) -> None:
+        """`joined`: the call comes in where that leg talks."""
         request, terminal, is_trusted = event.request, admitted.terminal, admitted.by_address
         length = self.directory.office.number_length
         try:
@@ -301,7 +313,10 @@ class Pbx(AppSurface):
             return
         only = self.location.addressee(request.uri)
         to, app = self.dialled_app(terminal, dialled(request) if only is None else only.number)
-        call = self.new_call(to, near=self.near(terminal.number, to.number))
+        if joined is not None:
+            to, app = who_is_joined(joined, terminal), self._apps.joining(joined)
+        near = self.near(terminal.number, to.number) if joined is None else joined.call
+        call = self.new_call(to, near=near)
         call.wanted_leg, call.only = request.headers.get("x-chan-id") or "", only
         peer = _Peer(terminal.number, terminal.srtp, terminal.dtmf, is_trusted=is_trusted)
         self._take_in(event, call, caller, app, peer)
@@ -364,13 +379,13 @@ class Pbx(AppSurface):
                 return self.calls.get(active.calls_of(number)[0])
         return None
 
-    def leg_of_dialog(self, replaces: Replaces) -> Leg | None:
-        """The living leg whose dialog with its phone a Replaces names (RFC 3891 §3)."""
-        session = self.driver.stack.session_under(replaces.call_id, replaces.to_tag)
+    def leg_of_dialog(self, named: NamedDialog) -> Leg | None:
+        """The living leg whose dialog with its phone a Replaces or a Join names (RFC 3891 §3)."""
+        session = self.driver.stack.session_under(named.call_id, named.to_tag)
         leg = session.user if session is not None else None
         if not isinstance(leg, Leg) or leg.is_ended or not isinstance(leg.side, SipSide):
             return None
-        return leg if replaces.from_tag in leg.side.peer_tags else None
+        return leg if named.from_tag in leg.side.peer_tags else None
 
     def run(self, call: Call, app: Callable[[Call], Awaitable[Cause]], then: Callable[[], None]) -> None:
         """Let `app` control a call of `new_call`; `then` is called when nothing of it is left."""

@@ -102,11 +102,12 @@ class LegRinging:
 
 @dataclass(frozen=True, slots=True)
 class LegAnswered:
-    """An outgoing leg was answered by its party, or an incoming one by us."""
+    """An outgoing leg was answered by its party, or an incoming one by us. `tags`: of the dialog, ours and its own."""
 
     at: float
     call: CallId
     leg: LegId
+    tags: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -473,7 +473,7 @@ class Leg:
     def _answered(self) -> None:
         self.state = LegState.ANSWERED
         self.answered_at = self._services.clock.wall()
-        self._services.publish(LegAnswered(self.answered_at, self.call.id, self.id))
+        self._services.publish(LegAnswered(self.answered_at, self.call.id, self.id, self.side.tags))
 
     def _end(self, cause: Cause) -> None:
         self.state, self.cause = LegState.ENDED, cause

@@ -11,8 +11,9 @@ from pbx.directory import Directory
 from pbx.events import Direction
 from pbx.location import Location
 from pbx.party import Party
-from pbx.presence import Line, Presence
+from pbx.presence import Line, LineState, Presence
 from pbx.rosters import Rosters
+from pbx.supervision import may_supervise
 from sipcore.presence import conference_info, dialog_info, mwi, pidf, reginfo
 from sipcore.presence.conference_info import Participant
 from sipcore.presence.dialog_info import DialogParty, DialogView
@@ -23,12 +24,13 @@ ON_THE_PHONE = "on-the-phone"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """`is_private`: only the number itself may subscribe. `make` gives the body for (number, host, version)."""
+    """`is_private`: only the number itself may subscribe. `make` gives the body for (number, host, version,
+    watcher)."""
 
     name: str
     content_type: str
     is_private: bool
-    make: Callable[[str, str, int], bytes]
+    make: Callable[[str, str, int, str], bytes]
 
 
 class Packages:
@@ -60,14 +62,16 @@ class Packages:
     def find(self, name: str) -> Package | None:
         return self._by_name.get(name.lower())
 
-    def _dialogs(self, number: str, host: str, version: int) -> bytes:
-        me = Party.unknown(number)
+    def _dialogs(self, number: str, host: str, version: int, watcher: str) -> bytes:
+        """Everybody may know the name of a dialog that rings, to answer instead; of a talk only who may join it."""
+        me, may_join = Party.unknown(number), watcher == number or may_supervise(self._directory(), watcher, number)
         if (terminal := self._directory().terminal(number)) is not None:
             me = self._directory().party(terminal)
-        views = [_view(line, me, host) for line in self._presence.lines(number)]
+        lines = self._presence.lines(number)
+        views = [_view(line, me, host, is_named=may_join or line.state is LineState.EARLY) for line in lines]
         return dialog_info.dialog_info(uri_of(number, host), version, views)
 
-    def _presence_of(self, number: str, host: str, _: int) -> bytes:
+    def _presence_of(self, number: str, host: str, *_: object) -> bytes:
         """What the server knows, and what the user's devices say: reachable means both."""
         terminal, published = self._directory().terminal(number), self._published(number)
         is_reachable = terminal is None or bool(self._location.targets(terminal))
@@ -80,7 +84,7 @@ class Packages:
         note = note if is_reachable else "Not registered"
         return pidf.pidf(uri_of(number, host), is_open=is_open, activities=activities, note=note)
 
-    def _conference(self, number: str, host: str, version: int) -> bytes:
+    def _conference(self, number: str, host: str, version: int, _: str) -> bytes:
         entry, roster = self._directory().entry(number), self._rosters.of(number)
         members = roster.members if roster is not None else ()
         muted = roster.muted if roster is not None else ()
@@ -90,10 +94,10 @@ class Packages:
             uri_of(number, host), version, str(getattr(entry, "name", "")), participants
         )
 
-    def _messages(self, number: str, host: str, _: int) -> bytes:
+    def _messages(self, number: str, host: str, *_: object) -> bytes:
         return mwi.message_summary(uri_of(number, host), self._accounts.waiting(number))
 
-    def _registrations(self, number: str, host: str, version: int) -> bytes:
+    def _registrations(self, number: str, host: str, version: int, _: str) -> bytes:
         now = self._clock.now()
         alive = [binding for binding in self._location.bindings(number) if binding.expires_at > now]
         return reginfo.reginfo(uri_of(number, host), version, alive, now)
@@ -116,7 +120,7 @@ def _in_words(activities: Sequence[str]) -> str:
     return activities[0].replace("-", " ").capitalize() if activities else ""
 
 
-def _view(line: Line, me: Party, host: str) -> DialogView:
+def _view(line: Line, me: Party, host: str, *, is_named: bool) -> DialogView:
     return DialogView(
         id=line.id,
         state=line.state.name.lower(),
@@ -124,6 +128,6 @@ def _view(line: Line, me: Party, host: str) -> DialogView:
         local=DialogParty(uri_of(me.number, host), me.name),
         remote=_visible(line.remote, host),
         is_held=line.is_held,
-        call_id=line.call_id,
+        call_id=line.call_id if is_named else "",
         tags=line.tags,
     )

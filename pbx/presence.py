@@ -38,8 +38,8 @@ class LineState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One call at a number: `remote` is the other end, `direction` is Zvon's view of the leg. While a phone rings,
-    `call_id` and `tags` (ours, its own) name that dialog: whoever knows them may answer instead (RFC 3891)."""
+    """One call at a number: `remote` is the other end, `direction` is Zvon's view of the leg. `call_id` and `tags`
+    (ours, its own) name the dialog with a phone that rings or talks (RFC 3891, RFC 3911)."""
 
     id: str
     state: LineState
@@ -62,8 +62,8 @@ class _Device:
 
     @property
     def name(self) -> tuple[str, tuple[str, str]]:
-        """Of the dialog with a phone that rings: Call-ID and tags."""
-        return (self.call_id, self.tags) if self.state is LineState.EARLY and self.tags[1] else ("", ("", ""))
+        """Of the dialog with a phone: Call-ID and tags, where both are known."""
+        return (self.call_id, self.tags) if self.tags[1] else ("", ("", ""))
 
 
 class Presence:
@@ -135,8 +135,10 @@ class Presence:
                 self._reach(key, LineState.EARLY)
 
     def _leg_answered(self, event: LegAnswered) -> None:
-        self._reach(event.leg, LineState.CONFIRMED)
         device = self._devices.get(event.leg)
+        if device is not None:
+            device.tags = event.tags
+        self._reach(event.leg, LineState.CONFIRMED)
         if device is not None and device.direction is Direction.INCOMING:
             self._reach(event.call, LineState.CONFIRMED)
 

@@ -35,7 +35,7 @@ class Replacements:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def invite(self, event: "InviteArrived", terminal: "Terminal") -> None:
-        """Answer an admitted INVITE that has a Replaces or a Join."""
+        """Answer an admitted INVITE that has a Replaces."""
         leg, status = self._judge(event.request, terminal)
         if leg is None:
             self._pbx.answer(event, status)
@@ -61,7 +61,7 @@ class Replacements:
         except ParseError:
             return None, 400
         if len(wanted) != 1 or "join" in request.headers:
-            return None, 488 if not wanted else 400  # to join (RFC 3911) is to mix
+            return None, 400
         leg = self._pbx.leg_of_dialog(wanted[0])
         if leg is None:
             return None, 481

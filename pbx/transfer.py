@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sipcore.events import ReferReceived
     from sipcore.message import Request
 
-EXTENSIONS = frozenset(("norefersub", "replaces", "from-change"))  # of a peer's: RFC 4488, RFC 3891, RFC 4916
+EXTENSIONS = frozenset(("norefersub", "replaces", "join", "from-change"))  # RFC 4488, RFC 3891, RFC 3911, RFC 4916
 
 
 class Transfers:

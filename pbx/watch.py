@@ -32,7 +32,7 @@ class Watch:
 
     def document(self, subscription: Subscription) -> Document:
         """What is to be sent now."""
-        return self.package.content_type, self.package.make(self.number, self.host, subscription.version)
+        return self.package.content_type, self.package.make(self.number, self.host, subscription.version, self.watcher)
 
 
 @dataclass(eq=False, slots=True)
@@ -73,5 +73,5 @@ class ListWatch(Watch):
             return Resource(uri, is_gone=True)
         terminal = self.directory().terminal(number)
         name = self.directory().party(terminal).name if terminal is not None else ""
-        document = self.package.make(number, self.host, version) if version is not None else None
+        document = self.package.make(number, self.host, version, self.watcher) if version is not None else None
         return Resource(uri, name, self.package.content_type, document)

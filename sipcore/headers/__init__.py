@@ -49,7 +49,7 @@ from sipcore.headers.misc import (
     Timestamp,
     Warning,
 )
-from sipcore.headers.session import MinSE, Replaces, SessionExpires
+from sipcore.headers.session import Join, MinSE, Replaces, SessionExpires
 from sipcore.headers.via import MAGIC_COOKIE, Via
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "From",
     "Header",
     "HistoryInfo",
+    "Join",
     "MaxForwards",
     "MinExpires",
     "MinSE",

@@ -1,4 +1,4 @@
-"""Session-Expires and Min-SE (RFC 4028), Replaces (RFC 3891)."""
+"""Session-Expires and Min-SE (RFC 4028), Replaces (RFC 3891), Join (RFC 3911)."""
 
 import re
 from dataclasses import dataclass
@@ -47,14 +47,13 @@ class MinSE(_Seconds):
 
 
 @dataclass(frozen=True, slots=True)
-class Replaces:
-    """The dialog to be replaced, seen from the receiver: `to_tag` is its local tag."""
+class NamedDialog:
+    """A dialog seen from the receiver: `to_tag` is its local tag."""
 
-    NAME: ClassVar[str] = "Replaces"
+    NAME: ClassVar[str] = ""
     call_id: str
     to_tag: str
     from_tag: str
-    early_only: bool = False
     params: Params = NO_PARAMS
 
     @classmethod
@@ -64,10 +63,26 @@ class Replaces:
         params = Params.parse(separator + rest)
         to_tag, from_tag = params.get("to-tag"), params.get("from-tag")
         if not _CALL_ID.fullmatch(call_id) or not to_tag or not from_tag:
-            raise ParseError("the Replaces value needs a Call-ID, a to-tag and a from-tag")
-        rest_params = params.without("to-tag", "from-tag", "early-only")
-        return cls(call_id, to_tag, from_tag, "early-only" in params, rest_params)
+            raise ParseError(f"the {cls.NAME} value needs a Call-ID, a to-tag and a from-tag")
+        return cls(call_id, to_tag, from_tag, params.without("to-tag", "from-tag"))
 
     def __str__(self) -> str:
-        early = ";early-only" if self.early_only else ""
-        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}{self.params}"
+        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{self.params}"
+
+
+class Replaces(NamedDialog):
+    """The dialog to be replaced."""
+
+    __slots__ = ()
+    NAME: ClassVar[str] = "Replaces"
+
+    @property
+    def early_only(self) -> bool:
+        return "early-only" in self.params
+
+
+class Join(NamedDialog):
+    """The dialog to come into."""
+
+    __slots__ = ()
+    NAME: ClassVar[str] = "Join"

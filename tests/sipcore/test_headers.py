@@ -18,6 +18,7 @@ from sipcore.headers import (
     Event,
     Expires,
     From,
+    Join,
     NameAddr,
     PAssertedIdentity,
     Privacy,
@@ -293,8 +294,13 @@ def test_session_timer_and_replaces_headers() -> None:
     assert (timer.value, timer.refresher, str(timer)) == (1800, "uac", "1800;refresher=UAC")
     assert SessionExpires.parse("90;refresher=x").refresher is None
     replaces = Replaces.parse("425928@bobster.example.org;to-tag=7743;from-tag=6472;early-only")
-    assert replaces == Replaces("425928@bobster.example.org", "7743", "6472", early_only=True)
+    assert (replaces.call_id, replaces.to_tag, replaces.from_tag) == ("425928@bobster.example.org", "7743", "6472")
+    assert replaces.early_only
     assert Replaces.parse(str(replaces)) == replaces
+    join = Join.parse("12adf2f34456gs5;to-tag=12345;from-tag=54321")
+    assert join == Join("12adf2f34456gs5", "12345", "54321")
+    with pytest.raises(ParseError, match="the Join value needs"):
+        Join.parse("12adf2f34456gs5;to-tag=12345")
 
 
 def test_event_reason_and_privacy() -> None:

@@ -40,6 +40,7 @@ from pbx.party import Party, PartyKind
 from pbx.room import Room
 from pbx.services import Services
 from pbx.states import States
+from pbx.supervision import may_supervise
 from pbx.tones import CountryTones
 from storage.memory import MemoryKept
 from storage.records import Office, Terminal, User
@@ -198,6 +199,9 @@ class FakePbx:
 
     def may_pick_up(self, picker: str, number: str) -> bool:
         return may_pick_up(self._directory, picker, number)
+
+    def may_supervise(self, watcher: str, watched: str) -> bool:
+        return may_supervise(self._directory, watcher, watched)
 
     def sound(self, id: str) -> FileSource | None:
         return OfficeSound.of(self.office).file(id)
