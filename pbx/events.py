@@ -273,6 +273,15 @@ class ProviderChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeChanged:
+    """Another version of the office is in force."""
+
+    at: float
+    revision: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class PresencePublished:
     """The devices of `number` say something else of their user than before."""
 
@@ -308,4 +317,5 @@ BusEvent = (
     | PresencePublished
     | ProviderChanged
     | DiskShort
+    | OfficeChanged
 )

@@ -12,6 +12,7 @@ import structlog
 
 from conf.schema import Settings
 from pbx.clock import Clock
+from pbx.control.desk import Desk
 from pbx.control.messages import (
     CallView,
     ControlError,
@@ -149,6 +150,10 @@ class EdgeServer:
             "transport": self.driver.describe(),
             "overload": self.gate.describe(),
         }
+
+    @property
+    def desk(self) -> Desk:
+        _ask_a_node()
 
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
         return await self._traces.trace(wanted, with_secrets=with_secrets)

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from conf.diff import plan as make_plan
 from conf.export import export_office
-from conf.load import ConfInvalid, parse_office
 from conf.schema import Settings, SipSettings
 from media.api import MediaEngine
 from pbx.admission import Admission
@@ -34,6 +32,7 @@ from pbx.control.messages import (
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
 from pbx.core import Pbx
+from pbx.desk import WebDesk
 from pbx.directory import Directory
 from pbx.explain import explain
 from pbx.gate import Gate
@@ -48,6 +47,7 @@ from pbx.mail.system import SystemMail
 from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
 from pbx.notifier import OF_NOTIFIER
+from pbx.office_desk import OfficeDesk
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.prompts import PromptFolders, Prompts
@@ -63,7 +63,7 @@ from pbx.source import Sources
 from pbx.textbox import TextPolicy
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
-from pbx.views import call_view, callee_of, plan_view, registration_view
+from pbx.views import call_view, callee_of, registration_view
 from sipcore.flow import Flow
 from sipcore.large import LargeRequests
 from sipcore.locate import is_address
@@ -137,6 +137,8 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts)
+        self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
+        self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         self._keep_and_tell(settings, storage, lock.data)
         self._look_outside(sip, keys)
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
@@ -198,6 +200,7 @@ class Server:
             await self._own_address.start()
             restored = await self.location.restore()
             await self.pbx.restore()
+            await self._office_desk.start()
             await self.archive.start()
             await self.mailer.start()
             self._voicemail.restore()
@@ -300,6 +303,7 @@ class Server:
             "guessing": self.admission.guard.describe(),
             "prompts": self.pbx.prompts.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
+            "events": self.desk.events.describe(),
             "history": self._cdrs.describe(),
             "storage": self._storage.describe(),
         }
@@ -351,19 +355,10 @@ class Server:
         return explain(self.pbx, from_number, to_number)
 
     async def plan(self, text: str, source_name: str) -> PlanView:
-        return plan_view(make_plan(self.office, self._parsed(text, source_name)))
+        return self._office_desk.plan(text, source_name)
 
     async def apply(self, text: str, source_name: str) -> PlanView:
-        """Store the office, then make it the one in force; calls go on."""
-        new = self._parsed(text, source_name)
-        view = plan_view(make_plan(self.office, new), applied=True)
-        try:
-            await self._storage.offices.save(new)
-        except StorageUnavailable as error:
-            raise ControlError(f"nothing was changed: {error}") from None
-        self._take_over(new)
-        log.info("office applied", changes=len(view.changes))
-        return view
+        return await self._office_desk.apply(text, source_name)
 
     async def export(self, with_secrets: bool) -> str:
         return export_office(self.office, with_secrets=with_secrets)
@@ -379,12 +374,6 @@ class Server:
 
     async def test_mail(self, address: str) -> str:
         return await self.mailer.test(address)
-
-    def _parsed(self, text: str, source_name: str) -> Office:
-        try:
-            return parse_office(text, source_name, self.office)
-        except ConfInvalid as error:
-            raise ControlError(str(error)) from None
 
     def _stream_to(self, flow: Flow) -> Flow | None:
         return self._flow_to("TCP", *flow.remote)

@@ -72,6 +72,7 @@ def registration_view(number: str, binding: Binding, clock: Clock, latency_ms: f
 
 def plan_view(plan: Plan, *, applied: bool = False) -> PlanView:
     changes = [ChangeView("change", "office", "", plan.office)] if plan.office else []
+    changes += [ChangeView("change", name, "", said) for name, said in plan.sections.items() if said]
     for kind, found in plan.lists.items():
         changes += _change_views(kind, found)
     return PlanView(tuple(changes), applied)

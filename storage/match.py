@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import permutations
 
-from storage.ports import HistoryQuery, RecordingQuery
-from storage.records import CdrRow, StoredRecording
+from storage.ports import AuditQuery, HistoryQuery, RecordingQuery
+from storage.records import AuditEntry, CdrRow, StoredRecording
 
 LAST_DIGITS = 9
 _IGNORED = str.maketrans("", "", "()-+ \t\u00a0")
@@ -50,6 +50,15 @@ def is_wanted(recording: StoredRecording, query: RecordingQuery) -> bool:
         query.linkedid in ("", recording.linkedid)
         and query.state in ("", recording.state)
         and _in_period(recording, query)
+    )
+
+
+def is_audited(entry: AuditEntry, query: AuditQuery) -> bool:
+    """Whether `entry` belongs to the answer."""
+    return (
+        query.user in ("", entry.user)
+        and (query.object in ("", entry.object) or entry.object.startswith(f"{query.object}/"))
+        and (not query.before_id or entry.id < query.before_id)
     )
 
 

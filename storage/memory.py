@@ -1,14 +1,17 @@
 """Storage that lasts as long as the process: the reference of the adapters, and the double in tests of other layers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Generic
 
-from storage.match import is_wanted, matches
-from storage.ports import HistoryQuery, R, RecordingQuery
+from storage.match import is_audited, is_wanted, matches
+from storage.ports import AuditQuery, HistoryQuery, R, RecordingQuery
 from storage.records import (
+    AuditEntry,
     CdrRow,
     Mailbox,
     Office,
+    OfficeVersion,
     Registration,
     StoredLetter,
     StoredRecording,
@@ -28,6 +31,33 @@ class MemoryOffices:
 
     async def save(self, office: Office) -> None:
         self._office = office
+
+
+class MemoryVersions:
+    def __init__(self) -> None:
+        self._by_id: dict[int, OfficeVersion] = {}
+
+    async def add(self, version: OfficeVersion, keep: int) -> None:
+        self._by_id[version.id] = version
+        for id in sorted(self._by_id)[:-keep]:
+            del self._by_id[id]
+
+    async def newest(self) -> Sequence[OfficeVersion]:
+        return [replace(self._by_id[id], document="") for id in sorted(self._by_id, reverse=True)]
+
+    async def get(self, id: int) -> OfficeVersion | None:
+        return self._by_id.get(id)
+
+
+class MemoryAudit:
+    def __init__(self) -> None:
+        self._entries: list[AuditEntry] = []
+
+    async def add(self, entry: AuditEntry) -> None:
+        self._entries.append(replace(entry, id=len(self._entries) + 1))
+
+    async def query(self, query: AuditQuery) -> Sequence[AuditEntry]:
+        return [each for each in reversed(self._entries) if is_audited(each, query)][: query.limit]
 
 
 class MemoryLocations:
@@ -131,6 +161,8 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self.offices = MemoryOffices()
+        self.versions = MemoryVersions()
+        self.audit = MemoryAudit()
         self.locations = MemoryLocations()
         self.cdrs = MemoryCdrs()
         self.texts = MemoryTexts()

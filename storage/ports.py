@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from storage.records import (
+    AuditEntry,
     CdrRow,
     Mailbox,
     Office,
+    OfficeVersion,
     Registration,
     StoredLetter,
     StoredRecording,
@@ -54,12 +56,40 @@ class RecordingQuery:
     is_oldest_first: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Filters of the audit, all optional, combined by AND; newest first. `object` is an object or a whole kind of them
+    ("terminals", "terminals/201"); `before_id` is where the next page begins, 0: with the newest."""
+
+    user: str = ""
+    object: str = ""
+    before_id: int = 0
+    limit: int = 50
+
+
 class OfficeStore(Protocol):
     async def load(self) -> Office:
         """The office last applied; an empty one on a new database."""
 
     async def save(self, office: Office) -> None:
         """Replace the office in one transaction; raises `StorageUnavailable` with nothing changed."""
+
+
+class VersionStore(Protocol):
+    async def add(self, version: OfficeVersion, keep: int) -> None:
+        """Store it with all versions before but the last `keep`; raises `StorageUnavailable`."""
+
+    async def newest(self) -> Sequence[OfficeVersion]:
+        """All of them without their documents, newest first."""
+
+    async def get(self, id: int) -> OfficeVersion | None: ...
+
+
+class AuditStore(Protocol):
+    async def add(self, entry: AuditEntry) -> None:
+        """Return when it is stored; raises `StorageUnavailable`."""
+
+    async def query(self, query: AuditQuery) -> Sequence[AuditEntry]: ...
 
 
 class LocationStore(Protocol):
@@ -125,6 +155,12 @@ class Storage(Protocol):
 
     @property
     def offices(self) -> OfficeStore: ...
+
+    @property
+    def versions(self) -> VersionStore: ...
+
+    @property
+    def audit(self) -> AuditStore: ...
 
     @property
     def locations(self) -> LocationStore: ...

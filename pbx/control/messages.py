@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from media.api import Interval
+from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
 
@@ -366,6 +367,8 @@ Request = (
     | GetRecordings
     | ExportRecording
     | SendTestMail
+    | DeskRequest
+    | FollowEvents
 )
 
 REQUESTS: dict[str, type[Request]] = {
@@ -387,12 +390,16 @@ REQUESTS: dict[str, type[Request]] = {
     "recordings": GetRecordings,
     "export recording": ExportRecording,
     "test mail": SendTestMail,
+    **DESK_REQUESTS,
 }
 KINDS = {request: kind for kind, request in REQUESTS.items()}
 
 
 class Operator(Protocol):
     """The running server as the control socket sees it. A `ControlError` raised by a method is told to the client."""
+
+    @property
+    def desk(self) -> Desk: ...
 
     async def status(self) -> dict[str, object]: ...
 

@@ -10,6 +10,7 @@ import socket
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
+from pbx.control.desk import EVENT, FollowEvents
 from pbx.control.messages import (
     FAILED,
     LENGTH_BYTES,
@@ -119,10 +120,27 @@ class ControlServer:
             writer.write(encode_frame(OK, _welcome(frame)))
             while True:
                 await writer.drain()
-                writer.write(await self._answer(decode_request(await _read(reader))))
+                request = decode_request(await _read(reader))
+                if isinstance(request, FollowEvents):
+                    return await self._stream(request, writer)
+                writer.write(await self._answer(request))
         except BadFrame as error:
             writer.write(encode_frame(FAILED, str(error)))
             await writer.drain()
+
+    async def _stream(self, request: FollowEvents, writer: StreamWriter) -> None:
+        """Events for as long as the client takes them; one that is too slow for the log begins anew."""
+        stream = self._operator.desk.follow(request)
+        try:
+            writer.write(encode_frame(OK, stream.start))
+            while True:
+                await writer.drain()
+                writer.write(encode_frame(EVENT, await stream.next()))
+        except ControlError as error:
+            writer.write(encode_frame(FAILED, str(error)))
+            await writer.drain()
+        finally:
+            stream.close()
 
     async def _answer(self, request: Request) -> bytes:
         try:
@@ -172,6 +190,10 @@ class ControlServer:
                 return await operator.export_recording(id)
             case SendTestMail(address):
                 return await operator.test_mail(address)
+            case FollowEvents():
+                raise ControlError("events are followed on a connection of their own")
+            case _:
+                return await operator.desk.answer(request)
 
 
 async def _read(reader: StreamReader) -> Frame:

@@ -3,6 +3,7 @@
 Times named `…_at` are wall clock, UTC, seconds since the epoch as float; encoders at the edges print ISO 8601.
 """
 
+from storage.records.journal import AuditEntry, OfficeVersion
 from storage.records.live import (
     CdrRow,
     Mailbox,
@@ -59,6 +60,7 @@ __all__ = [
     "OFFICE_VALUES",
     "SECRETS",
     "Application",
+    "AuditEntry",
     "Callback",
     "CdrRow",
     "Conference",
@@ -75,6 +77,7 @@ __all__ = [
     "MissedCallsPolicy",
     "Office",
     "OfficeList",
+    "OfficeVersion",
     "Paging",
     "Parking",
     "Provider",

@@ -13,10 +13,12 @@ from storage.match import number_key
 from storage.records import (
     OFFICE_SECTIONS,
     OFFICE_VALUES,
+    AuditEntry,
     CdrRow,
     Entry,
     Mailbox,
     Office,
+    OfficeVersion,
     Registration,
     StoredLetter,
     StoredRecording,
@@ -26,8 +28,9 @@ from storage.records import (
     VoiceMessage,
 )
 
+Journal = OfficeVersion | AuditEntry
 PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox | StoredState
-R = TypeVar("R", bound=CdrRow | Registration | StoredSubscription | StoredText | PlainRecord)
+R = TypeVar("R", bound=CdrRow | Registration | StoredSubscription | StoredText | Journal | PlainRecord)
 RowValues = dict[str, Any]
 LatestValues = tuple[Any, ...]  # a row in the order of its columns, the key first
 
@@ -53,7 +56,7 @@ def storable(row: CdrRow) -> CdrRow:
     try:
         _encode(row)
     except UnicodeEncodeError:
-        return _readable(row)
+        return readable(row)
     return row
 
 
@@ -62,7 +65,9 @@ def storable_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _readable(record: R) -> R:
+def readable(record: R) -> R:
+    """The record with texts that every encoding takes."""
+
     def clean(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(clean, value))
@@ -106,7 +111,7 @@ def location_values(aor: str, registrations: Sequence[Registration]) -> LatestVa
     try:
         return aor, longest, _encode(registrations).decode()
     except UnicodeEncodeError:
-        return storable_text(aor), longest, _encode(tuple(map(_readable, registrations))).decode()
+        return storable_text(aor), longest, _encode(tuple(map(readable, registrations))).decode()
 
 
 def registrations_of(bindings: str) -> tuple[Registration, ...]:
@@ -114,8 +119,8 @@ def registrations_of(bindings: str) -> tuple[Registration, ...]:
 
 
 def subscription_values(subscription: StoredSubscription) -> LatestValues:
-    readable = _readable(subscription)
-    return readable.id, readable.expires_at, _encode(readable).decode()
+    clean = readable(subscription)
+    return clean.id, clean.expires_at, _encode(clean).decode()
 
 
 def subscription_of(record: str) -> StoredSubscription:
@@ -123,11 +128,11 @@ def subscription_of(record: str) -> StoredSubscription:
 
 
 def plain_values(record: PlainRecord) -> LatestValues:
-    return astuple(_readable(record))
+    return astuple(readable(record))
 
 
 def text_values(text: StoredText) -> RowValues:
-    return asdict(_readable(text))
+    return asdict(readable(text))
 
 
 def stored_text(columns: RowMapping) -> StoredText:

@@ -27,6 +27,7 @@ from storage.sql import mappers, migrate, statements
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
 from storage.sql.history import history_select
+from storage.sql.journal import SqlAudit, SqlVersions
 from storage.sql.spool import Spool
 from storage.sql.writer import Writer
 
@@ -44,6 +45,8 @@ class SqlStorage:
         self._writer = Writer(database, self._backlog)
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="zvon-storage-read")
         self.offices = SqlOffices(self)
+        self.versions = SqlVersions(self)
+        self.audit = SqlAudit(self)
         self.locations = SqlLocations(self)
         self.cdrs = SqlCdrs(self)
         self.texts = SqlTexts(self)

@@ -8,8 +8,10 @@ from sqlalchemy.types import TypeEngine
 from storage.records import (
     OFFICE_LISTS,
     OFFICE_SECTIONS,
+    AuditEntry,
     Mailbox,
     OfficeList,
+    OfficeVersion,
     StoredLetter,
     StoredRecording,
     StoredState,
@@ -96,6 +98,9 @@ recordings = _record_table("recordings", StoredRecording, "linkedid", "started_a
 LATEST_TABLES = {
     each.name: each for each in (locations, subscriptions, letters, voice_messages, mailboxes, states, recordings)
 }
+
+office_versions = _record_table("office_versions", OfficeVersion)
+audit = _record_table("audit", AuditEntry, "user", "object")
 
 # Texts that wait for their addressee, in the order of `seq`.
 texts = Table(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from storage.memory import MemoryStorage
-from storage.ports import HistoryQuery, RecordingQuery, Storage
-from storage.records import CdrRow, Mailbox, Office, StoredState, Terminal
+from storage.ports import AuditQuery, HistoryQuery, RecordingQuery, Storage
+from storage.records import AuditEntry, CdrRow, Mailbox, Office, OfficeVersion, StoredState, Terminal
 from storage.sql import open_storage
 from tests.storage.examples import (
     OFFICE,
@@ -296,3 +296,30 @@ async def test_octets_that_are_no_text_hold_up_nothing(opened: Opened) -> None:
         assert await ids(storage, HistoryQuery(number=broken * 3)) == []
         assert registration() in await storage.locations.load(0.0)
         assert len(await storage.locations.load(0.0)) == 2
+
+
+async def test_the_last_versions_of_the_office_are_kept_newest_first(opened: Opened) -> None:
+    versions = [OfficeVersion(id, 10.0 * id, "anna", "apply", f"change {id}", f"document {id}") for id in (1, 2, 3)]
+    async with opened() as storage:
+        for version in versions:
+            await storage.versions.add(version, keep=2)
+        assert await storage.versions.newest() == [replace(each, document="") for each in (versions[2], versions[1])]
+        assert await storage.versions.get(2) == versions[1]
+        assert await storage.versions.get(1) is None
+
+
+async def test_the_audit_is_read_newest_first_by_user_and_by_object(opened: Opened) -> None:
+    entries = [
+        AuditEntry(1.0, "anna", "10.0.0.1", "create", "terminals/201", "", '{"number": "201"}'),
+        AuditEntry(2.0, "boris", "10.0.0.2", "change", "terminals/20_"),
+        AuditEntry(3.0, "anna", "10.0.0.1", "delete", "terminals2/1", "{}"),
+    ]
+    async with opened() as storage:
+        for entry in entries:
+            await storage.audit.add(entry)
+        stored = [replace(each, id=n) for n, each in enumerate(entries, 1)]
+        assert await storage.audit.query(AuditQuery()) == stored[::-1]
+        assert await storage.audit.query(AuditQuery(user="anna", limit=1)) == [stored[2]]
+        assert await storage.audit.query(AuditQuery(object="terminals")) == [stored[1], stored[0]]
+        assert await storage.audit.query(AuditQuery(object="terminals/201")) == [stored[0]]
+        assert await storage.audit.query(AuditQuery(before_id=2)) == [stored[0]]

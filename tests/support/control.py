@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.api import Interval
+from pbx.control.desk import Desk
 from pbx.control.messages import (
     AgentView,
     CallView,
@@ -113,6 +114,10 @@ class FakeOperator:
     traced: list[tuple[str, bool]] = field(default_factory=list)
     recording_queries: list[RecordingQuery] = field(default_factory=list)
     mp3: Path | None = None
+
+    @property
+    def desk(self) -> Desk:
+        raise ControlError("this server has no desk")
 
     async def status(self) -> dict[str, object]:
         return {"version": "0.1.0", "uptime_s": 12, "sip": {"udp": "127.0.0.1:5060", "dropped": {"no_via": 3}}}
