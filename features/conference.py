@@ -14,15 +14,18 @@ from pbx.api import (
     FORBIDDEN,
     AppContext,
     Arrived,
+    BusEvent,
     Call,
     Cause,
     Collect,
     Conference,
     Inquiry,
     Leg,
+    LegHoldChanged,
     Next,
     Recording,
     Room,
+    RoomMember,
     RosterChanged,
     Wanted,
     collect,
@@ -69,9 +72,12 @@ class Meeting:
         self.room: Room = ctx.new_room(call)
         self._ctx = ctx
         self._recording: Recording | None = None
+        self._since: dict[int, float] = {}
+        self._detach = ctx.bus.subscribe([LegHoldChanged], self._hold_changed)
 
     def enter(self, call: Call, leg: Leg) -> None:
         self.room.enter(leg)
+        self._since[leg.id] = self._ctx.wall()
         others = [each for each in self.room.legs if each is not leg]
         if len(others) == 1:
             others[0].stop_plays()
@@ -80,6 +86,7 @@ class Meeting:
 
     def leave(self, leg: Leg) -> None:
         self.room.leave(leg)
+        self._since.pop(leg.id, None)
         self.soothe()
         if self.room.legs:
             self._tell()
@@ -90,6 +97,7 @@ class Meeting:
             self._ctx.play_hold(self.room.legs[0])
 
     def close(self) -> None:
+        self._detach()
         self.room.close()
         self._tell()
 
@@ -109,9 +117,15 @@ class Meeting:
             self._recording = self.room.record(wanted)
 
     def _tell(self) -> None:
-        members = tuple(leg.party for leg in self.room.legs)
-        muted = tuple(leg.party for leg in self.room.legs if self.room.is_muted(leg))
-        self._ctx.bus.publish(RosterChanged(self._ctx.wall(), self.conference.number, members, muted))
+        members = tuple(
+            RoomMember(leg.id, leg.party, self._since[leg.id], is_muted=self.room.is_muted(leg), is_held=leg.held)
+            for leg in self.room.legs
+        )
+        self._ctx.bus.publish(RosterChanged(self._ctx.wall(), self.conference.number, members))
+
+    def _hold_changed(self, event: BusEvent) -> None:
+        if isinstance(event, LegHoldChanged) and event.leg in self._since:
+            self._tell()
 
 
 class Participation:

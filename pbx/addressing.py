@@ -33,6 +33,11 @@ def contact(number: str, flow: Flow) -> str:
     return f"<sip:{number}@{flow.sent_by}{_TRANSPORT_PARAMETER[flow.transport]}>"
 
 
+def focus(number: str, flow: Flow) -> str:
+    """The Contact of a conference (RFC 4579 §5.1): whoever calls it may watch who is there."""
+    return f"{contact(number, flow)};isfocus"
+
+
 def identity(party: Party, host: str) -> str:
     """A party as a name-addr at our host."""
     address = f"<sip:{party.number}@{bracketed(host)}>"

@@ -47,7 +47,9 @@ from pbx.events import (
     CallEnded,
     LegAnswered,
     LegEnded,
+    LegHoldChanged,
     RegistrationChanged,
+    RoomMember,
     RosterChanged,
 )
 from pbx.inquiry import Arrived, Inquiry
@@ -257,6 +259,7 @@ __all__ = [
     "Leg",
     "LegAnswered",
     "LegEnded",
+    "LegHoldChanged",
     "Mailboxes",
     "MediaRefused",
     "Next",
@@ -274,6 +277,7 @@ __all__ = [
     "RegistrationChanged",
     "Ringing",
     "Room",
+    "RoomMember",
     "RosterChanged",
     "SharedSource",
     "States",

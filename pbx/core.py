@@ -11,7 +11,7 @@ import structlog
 
 from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
-from pbx.addressing import contact, dialled
+from pbx.addressing import contact, dialled, focus
 from pbx.admission import Admission, Admitted, Denied
 from pbx.app_surface import AppSurface
 from pbx.apps import BARRED, App, Apps, run_stages
@@ -84,7 +84,7 @@ from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
-from storage.records import Provider, Terminal
+from storage.records import Conference, Provider, Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
@@ -344,7 +344,9 @@ class Pbx(AppSurface):
     def _take_in(self, event: InviteArrived, call: Call, caller: Party, app: App | None, peer: "_Peer") -> None:
         """The caller gets a leg, `app` the call."""
         request, flow = event.request, event.flow
-        session = self.driver.stack.accept_session(event.key, contact(peer.number, flow))
+        is_focus = isinstance(self.directory.entry(call.to.number), Conference)
+        where = focus(call.to.number, flow) if is_focus else contact(peer.number, flow)
+        session = self.driver.stack.accept_session(event.key, where)
         if session is None:
             self.calls.pop(call.id)
             return

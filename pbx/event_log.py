@@ -169,8 +169,8 @@ def _leg_created(event: LegCreated) -> dict[str, object]:
 def _roster(event: RosterChanged) -> dict[str, object]:
     return {
         "number": event.number,
-        "members": [_party(each) for each in event.members],
-        "muted": [each.number for each in event.muted],
+        "members": [_party(each.party) for each in event.members],
+        "muted": [each.party.number for each in event.members if each.is_muted],
     }
 
 

@@ -168,13 +168,23 @@ class BridgeEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomMember:
+    """Who is in a conference, at which leg, since when."""
+
+    leg: LegId
+    party: Party
+    since: float
+    is_muted: bool = False
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RosterChanged:
-    """Who is in the conference `number` now, in the order in which they came, and who of them is muted."""
+    """Who is in the conference `number` now, in the order in which they came."""
 
     at: float
     number: str
-    members: tuple[Party, ...]
-    muted: tuple[Party, ...] = ()
+    members: tuple[RoomMember, ...]
 
 
 @dataclass(frozen=True, slots=True)

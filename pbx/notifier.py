@@ -16,10 +16,10 @@ from pbx.clock import Clock
 from pbx.events import BusEvent, MessagesChanged, PresencePublished, RegistrationChange, RegistrationChanged
 from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
-from pbx.packages import Package, Packages
+from pbx.packages import CONFERENCE, Package, Packages
 from pbx.presence import Presence
 from pbx.rosters import Rosters
-from pbx.watch import ListWatch, Topic, Watch
+from pbx.watch import ListWatch, RoomWatch, Topic, Watch
 from sipcore.build import Extra, response_to
 from sipcore.dialog.subscription import Subscription, SubscriptionPolicy
 from sipcore.errors import ParseError
@@ -33,7 +33,7 @@ from sipcore.register.outbound import supports
 from sipcore.transport.driver import SipDriver
 from sipcore.uri import SipUri
 from storage.ports import SubscriptionStore
-from storage.records import Terminal
+from storage.records import Conference, Terminal
 
 MOST_PER_ACCOUNT = 500  # more than any phone has keys
 POLICY = SubscriptionPolicy()
@@ -57,7 +57,7 @@ class Notifier:
     ) -> None:
         self._driver, self._admission, self._applications = driver, admission, applications
         self._presence = Presence(bus, self._lines_changed)
-        rosters = Rosters(bus, lambda number: self._changed(("conference", number)))
+        rosters = Rosters(bus, lambda number: self._changed((CONFERENCE, number)))
         self._packages = Packages(
             lambda: admission.directory, self._presence, location, accounts, published, clock, rosters
         )
@@ -94,6 +94,8 @@ class Notifier:
             self._refuse(event, 406, [("Accept", package.content_type)])
         elif not self._exists(number):
             self._refuse(event, 404)
+        elif package.name == CONFERENCE and not self._meets(number):
+            self._refuse(event, 489, [("Allow-Events", self.packages)])
         elif self._is_list(number) and not supports(request, OPTION):
             self._refuse(event, 421, [("Require", OPTION)])
         elif (package.is_private and number != watcher.number) or self._counts[watcher.number] >= MOST_PER_ACCOUNT:
@@ -124,7 +126,7 @@ class Notifier:
         for subscription, watch in self._all():
             if self._admission.directory.terminal(watch.watcher) is None:
                 self._end(subscription, "rejected")
-            elif not self._exists(watch.number):
+            elif not self._exists(watch.number) or (watch.package.name == CONFERENCE and not self._meets(watch.number)):
                 self._end(subscription, "noresource")
             elif isinstance(watch, ListWatch) and watch.members != self._admission.directory.members_of(watch.number):
                 self._tell(subscription, wholly=True)
@@ -209,11 +211,17 @@ class Notifier:
         is_number = self._admission.directory.entry(number) is not None or number in self._applications
         return is_number or self._is_list(number)
 
+    def _meets(self, number: str) -> bool:
+        """Conferences are watched as such, by themselves or in a list."""
+        return isinstance(self._admission.directory.entry(number), Conference) or self._is_list(number)
+
     def _is_list(self, number: str) -> bool:
         return self._admission.directory.members_of(number) is not None
 
     def _watch(self, package: Package, number: str, watcher: str, host: str) -> Watch:
         if not self._is_list(number):
+            if package.name == CONFERENCE:
+                return RoomWatch(package, number, watcher, host, self._packages.participants)
             return Watch(package, number, watcher, host)
         boundary = self._driver.stack.ids.tag
         return ListWatch(package, number, watcher, host, lambda: self._admission.directory, self._exists, boundary)

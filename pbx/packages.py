@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from pbx.accounts import MessageAccounts
@@ -15,11 +16,13 @@ from pbx.presence import Line, LineState, Presence
 from pbx.rosters import Rosters
 from pbx.supervision import may_supervise
 from sipcore.presence import conference_info, dialog_info, mwi, pidf, reginfo
-from sipcore.presence.conference_info import Participant
+from sipcore.presence.conference_info import Description, Endpoint, Participant
 from sipcore.presence.dialog_info import DialogParty, DialogView
 from sipcore.presence.pidf_read import PublishedPresence
+from storage.records import Conference
 
 ON_THE_PHONE = "on-the-phone"
+CONFERENCE = "conference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Packages:
             Package("dialog", dialog_info.CONTENT_TYPE, False, self._dialogs),
             Package("presence", pidf.CONTENT_TYPE, False, self._presence_of),
             Package("message-summary", mwi.CONTENT_TYPE, True, self._messages),
-            Package("conference", conference_info.CONTENT_TYPE, False, self._conference),
+            Package(CONFERENCE, conference_info.CONTENT_TYPE, False, self._conference),
             Package("reg", reginfo.CONTENT_TYPE, True, self._registrations),
         )
         self._by_name = {package.name: package for package in known}
@@ -85,14 +88,22 @@ class Packages:
         return pidf.pidf(uri_of(number, host), is_open=is_open, activities=activities, note=note)
 
     def _conference(self, number: str, host: str, version: int, _: str) -> bytes:
-        entry, roster = self._directory().entry(number), self._rosters.of(number)
-        members = roster.members if roster is not None else ()
-        muted = roster.muted if roster is not None else ()
-        seen = [(_visible(party, host), party in muted) for party in members]
-        participants = [Participant(each.uri, each.name, is_muted) for each, is_muted in seen]
-        return conference_info.conference_info(
-            uri_of(number, host), version, str(getattr(entry, "name", "")), participants
-        )
+        entry, uri = self._directory().entry(number), uri_of(number, host)
+        if not isinstance(entry, Conference):
+            return conference_info.conference_gone(uri, version)
+        room = Description(entry.name, entry.max_participants)
+        return conference_info.conference_info(uri, version, room, self.participants(number, host))
+
+    def participants(self, number: str, host: str) -> Sequence[Participant]:
+        """Who is in a conference: people, each with its devices. Those who want privacy are told apart by nothing."""
+        found: dict[str, tuple[str, list[Endpoint]]] = {}
+        for member in self._rosters.of(number):
+            seen = _visible(member.party, host)
+            uri = f"sip:anonymous{member.leg}@anonymous.invalid" if member.party.is_private else seen.uri
+            joined_at = datetime.fromtimestamp(member.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            endpoint = Endpoint(str(member.leg), joined_at, member.is_muted, member.is_held)
+            found.setdefault(uri, (seen.name, []))[1].append(endpoint)
+        return [Participant(uri, name, tuple(endpoints)) for uri, (name, endpoints) in found.items()]
 
     def _messages(self, number: str, host: str, *_: object) -> bytes:
         return mwi.message_summary(uri_of(number, host), self._accounts.waiting(number))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pbx.bus import Bus
-from pbx.events import BusEvent, RosterChanged
+from pbx.events import BusEvent, RoomMember, RosterChanged
 
 
 class Rosters:
@@ -11,17 +11,17 @@ class Rosters:
 
     def __init__(self, bus: Bus, changed: Callable[[str], None]) -> None:
         self._changed = changed
-        self._rosters: dict[str, RosterChanged] = {}
+        self._rosters: dict[str, tuple[RoomMember, ...]] = {}
         bus.subscribe([RosterChanged], self._told)
 
-    def of(self, number: str) -> RosterChanged | None:
-        """None where nobody is."""
-        return self._rosters.get(number)
+    def of(self, number: str) -> tuple[RoomMember, ...]:
+        """In the order in which they came."""
+        return self._rosters.get(number, ())
 
     def _told(self, event: BusEvent) -> None:
         assert isinstance(event, RosterChanged)
         if event.members:
-            self._rosters[event.number] = event
+            self._rosters[event.number] = event.members
         else:
             self._rosters.pop(event.number, None)
         self._changed(event.number)

@@ -1,15 +1,16 @@
 """Who subscribed to what, and the document that is due to them: of one number, or of a list of numbers (RFC 4662).
 
-Of a list the subscriber is told all when it asks, and then only of the numbers that have changed. What does not fit
-into one NOTIFY follows in the next.
+Of a list, and of a conference (RFC 4575), the subscriber is told all when it asks, and then only what has changed. What
+does not fit into one NOTIFY of a list follows in the next.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pbx.directory import Directory
 from pbx.packages import Package, uri_of
 from sipcore.dialog.subscription import Subscription
+from sipcore.presence.conference_info import Participant, conference_change
 from sipcore.presence.rlmi import Resource, resource_list
 
 MOST_BYTES = 16_384  # of documents in one NOTIFY
@@ -33,6 +34,21 @@ class Watch:
     def document(self, subscription: Subscription) -> Document:
         """What is to be sent now."""
         return self.package.content_type, self.package.make(self.number, self.host, subscription.version, self.watcher)
+
+
+@dataclass(eq=False, slots=True)
+class RoomWatch(Watch):
+    """`number` is a conference. `told` is who was there when the subscriber heard of it last."""
+
+    participants: Callable[[str, str], Sequence[Participant]]
+    told: Sequence[Participant] = ()
+
+    def document(self, subscription: Subscription) -> Document:
+        earlier, self.told = self.told, self.participants(self.number, self.host)
+        if subscription.wants_full:
+            return Watch.document(self, subscription)
+        uri = uri_of(self.number, self.host)
+        return self.package.content_type, conference_change(uri, subscription.version, self.told, earlier)
 
 
 @dataclass(eq=False, slots=True)

@@ -1,15 +1,18 @@
 """Conferences: real call control on the virtual network."""
 
 import asyncio
+from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
 from media.api import JoinRoom, RecordRoom
+from pbx.directory import Directory
 from pbx.events import RosterChanged
 from storage.records import Conference, Office, RecordingPolicy, User
 from tests.features.test_transfer_codes import press
 from tests.support.builders import terminal
-from tests.support.office import VirtualOffice, open_office
+from tests.support.office import REALM, VirtualOffice, open_office
 from tests.support.ua import PhoneCall
 from tests.support.watcher import Watcher
 
@@ -146,7 +149,9 @@ async def test_who_holds_or_mutes_is_not_heard_but_hears() -> None:
         calls[1].resume()
         await calls[1].until_modified()
         assert hear_each_other(office, "101", "102", "103")
-        rosters = [[party.number for party in event.muted] for event in office.bus_events(RosterChanged)]
+        rosters = [
+            [each.party.number for each in event.members if each.is_muted] for event in office.bus_events(RosterChanged)
+        ]
         assert ["101"] in rosters
         for call in calls:
             call.hangup()
@@ -170,19 +175,88 @@ async def test_talkers_are_wanted_of_every_participant() -> None:
             call.hangup()
 
 
+INFO = "{urn:ietf:params:xml:ns:conference-info}"
+
+
+def told(body: bytes) -> tuple[str, str, dict[str, list[str]]]:
+    """State and number of people of a document, and what it says of each: one that is gone, or each of its devices."""
+    root = ElementTree.fromstring(body)
+    users = {}
+    for user in root.iter(f"{INFO}user"):
+        parts = [f"{INFO}status", f"{INFO}media/{INFO}status"]
+        said = [" ".join(each.findtext(part) or "" for part in parts) for each in user.findall(f"{INFO}endpoint")]
+        number = user.attrib["entity"].removeprefix("sip:").partition("@")[0]
+        users[number] = said if user.attrib["state"] == "full" else [user.attrib["state"]]
+    return root.attrib["state"], root.findtext(f"{INFO}conference-state/{INFO}user-count") or "", users
+
+
 async def test_phones_watch_who_is_in_a_room() -> None:
     async with open_office(*PHONES, users=[User("ann", "Ann <1>")], office=DAILY) as office:
-        watcher = Watcher(await office.registered("104"))
-        watched = await watcher.watch("800", "conference")
+        watched = await Watcher(await office.registered("104")).watch("800", "conference")
         calls = await joined(office, "101", "102")
+        assert [told(body) for body in watched.bodies] == [
+            ("full", "0", {}),
+            ("partial", "1", {"101": ["connected sendrecv"]}),
+            ("partial", "2", {"102": ["connected sendrecv"]}),
+        ]
         press(office, "101", "*1")
         await asyncio.sleep(3)
-        document = watched.bodies[-1].decode()
-        assert "<user-count>2</user-count>" in document
-        assert document.count("<user ") == 2
-        assert document.index("sip:101@") < document.index("recvonly") < document.index("sip:102@")
+        assert told(watched.bodies[-1]) == ("partial", "2", {"101": ["connected recvonly"]})
+        calls[1].hold()
+        await calls[1].until_modified()
+        await asyncio.sleep(2)
+        assert told(watched.bodies[-1]) == ("partial", "2", {"102": ["on-hold inactive"]})
+        await watched.subscribe(600)
+        await asyncio.sleep(2)
+        everybody = {"101": ["connected recvonly"], "102": ["on-hold inactive"]}
+        assert told(watched.bodies[-1]) == ("full", "2", everybody), "a refresh is answered with all"
+        versions = [int(ElementTree.fromstring(body).attrib["version"]) for body in watched.bodies]
+        assert versions == list(range(len(versions)))
         for call in calls:
             call.hangup()
         await asyncio.sleep(2)
-        assert "<user-count>0</user-count><active>false</active>" in watched.bodies[-1].decode()
+        assert told(watched.bodies[-1]) == ("partial", "0", {"101": ["deleted"], "102": ["deleted"]})
         await watched.subscribe(0)
+
+
+async def test_two_devices_are_one_person_and_who_wants_privacy_has_no_number() -> None:
+    async with open_office(*PHONES, office=DAILY) as office:
+        watched = await Watcher(await office.registered("104")).watch("800", "conference")
+        calls = await joined(office, "101")
+        calls.append((await office.registered("101", "10.0.7.7")).dial("800"))
+        private = await office.registered("103")
+        calls.append(private.dial("800", extra=(("Privacy", "id"),)))
+        for call in calls[1:]:
+            await call.until_answered()
+        await watched.subscribe(600)
+        await asyncio.sleep(5)
+        state, count, users = told(watched.bodies[-1])
+        assert (state, count) == ("full", "2")
+        assert [len(devices) for devices in users.values()] == [2, 1]
+        assert b"103" not in watched.bodies[-1]
+        for call in calls:
+            call.hangup()
+        await asyncio.sleep(2)
+        await watched.subscribe(0)
+
+
+async def test_only_conferences_are_watched_as_such() -> None:
+    async with open_office(*PHONES, office=DAILY) as office:
+        watcher = Watcher(await office.registered("104"))
+        assert (await watcher.watch("101", "conference")).status == 489
+        watched = await watcher.watch("801", "conference")
+        await asyncio.sleep(1)
+        office.pbx.office_changed(Directory(replace(office.pbx.office, conferences=DAILY.conferences[:1]), REALM))
+        await asyncio.sleep(2)
+        assert ElementTree.fromstring(watched.bodies[-1]).attrib["state"] == "deleted"
+        assert "noresource" in (watched.notifies[-1].headers.get("subscription-state") or "")
+
+
+async def test_the_contact_of_a_conference_says_that_it_is_one() -> None:
+    """RFC 4579 §5.1."""
+    async with open_office(*PHONES, office=DAILY) as office:
+        (call,) = await joined(office, "101")
+        answer = next(each for each in call.phone.responses(200) if each.cseq.method == "INVITE")
+        assert (answer.headers.get("contact") or "").startswith("<sip:800@")
+        assert (answer.headers.get("contact") or "").endswith(";isfocus")
+        call.hangup()

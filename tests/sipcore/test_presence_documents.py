@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipcore.flow import Flow
-from sipcore.presence.conference_info import Participant, conference_info
+from sipcore.presence.conference_info import (
+    Description,
+    Endpoint,
+    Participant,
+    conference_change,
+    conference_gone,
+    conference_info,
+)
 from sipcore.presence.dialog_info import DialogParty, DialogView, dialog_info
 from sipcore.presence.mwi import MessageContext, MessageCounts, message_summary
 from sipcore.presence.pidf import pidf
@@ -112,22 +119,60 @@ def test_without_a_binding_the_registration_is_terminated() -> None:
 CONFERENCE = "{urn:ietf:params:xml:ns:conference-info}"
 
 
+AT = "2026-11-27T10:00:00Z"
+ANN = Participant("sip:101@h", NASTY, (Endpoint("1", AT),))
+BOB = Participant("sip:102@h", "Bob", (Endpoint("2", AT, is_muted=True), Endpoint("3", AT, is_held=True)))
+
+
 def test_a_room_is_told_with_everybody_in_it() -> None:
     """RFC 4575 §5: the parts of the document and their order."""
-    people = [Participant("sip:101@h", NASTY), Participant("sip:102@h", is_muted=True)]
-    root = ElementTree.fromstring(conference_info("sip:800@h", 4, "Daily <1>", people))
+    root = ElementTree.fromstring(conference_info("sip:800@h", 4, Description("Daily <1>", 20), [ANN, BOB]))
     assert (root.attrib["entity"], root.attrib["version"], root.attrib["state"]) == ("sip:800@h", "4", "full")
     parts = [child.tag.removeprefix(CONFERENCE) for child in root]
     assert parts == ["conference-description", "conference-state", "users"]
-    assert root.findtext(f"{CONFERENCE}conference-description/{CONFERENCE}display-text") == "Daily <1>"
+    description = [child.tag.removeprefix(CONFERENCE) for child in root[0]]
+    assert description == ["display-text", "maximum-user-count"]
+    assert root[0].findtext(f"{CONFERENCE}display-text") == "Daily <1>"
     assert root.findtext(f"{CONFERENCE}conference-state/{CONFERENCE}user-count") == "2"
     users = root.findall(f"{CONFERENCE}users/{CONFERENCE}user")
     assert [user.attrib["entity"] for user in users] == ["sip:101@h", "sip:102@h"]
-    media = [user.findtext(f"{CONFERENCE}endpoint/{CONFERENCE}media/{CONFERENCE}status") for user in users]
-    assert media == ["sendrecv", "recvonly"]
+    media = root.findall(f".//{CONFERENCE}media/{CONFERENCE}status")
+    assert [status.text for status in media] == ["sendrecv", "recvonly", "inactive"]
+
+
+def test_a_device_has_the_parts_of_the_schema_in_their_order() -> None:
+    """RFC 4575 §8: endpoints of one user are told apart by their entity."""
+    root = ElementTree.fromstring(conference_info("sip:800@h", 0, Description(), [BOB]))
+    first, second = root.findall(f".//{CONFERENCE}endpoint")
+    assert first.attrib["entity"] != second.attrib["entity"]
+    parts = [child.tag.removeprefix(CONFERENCE) for child in first]
+    assert parts == ["status", "joining-method", "joining-info", "media"]
+    assert [each.findtext(f"{CONFERENCE}status") for each in (first, second)] == ["connected", "on-hold"]
+    assert first.findtext(f"{CONFERENCE}joining-info/{CONFERENCE}when") == AT
+
+
+def test_partial_state_tells_only_what_is_different() -> None:
+    """RFC 4575 §4.4: a changed user whole, one who is gone as deleted, nothing of the others."""
+    eve = Participant("sip:103@h", "Eve", (Endpoint("4", AT),))
+    muted = Participant(ANN.uri, ANN.name, (Endpoint("1", AT, is_muted=True),))
+    root = ElementTree.fromstring(conference_change("sip:800@h", 5, [muted, eve], [ANN, BOB, eve]))
+    assert (root.attrib["state"], root.attrib["version"]) == ("partial", "5")
+    users = root.find(f"{CONFERENCE}users")
+    assert users is not None
+    assert users.attrib["state"] == "partial"
+    assert [(user.attrib["entity"], user.attrib["state"]) for user in users] == [
+        ("sip:101@h", "full"),
+        ("sip:102@h", "deleted"),
+    ]
+    assert root.findtext(f"{CONFERENCE}conference-state/{CONFERENCE}user-count") == "2"
+
+
+def test_a_room_that_is_no_more_is_deleted() -> None:
+    root = ElementTree.fromstring(conference_gone("sip:800@h", 6))
+    assert (root.attrib["state"], root.attrib["version"], len(root)) == ("deleted", "6", 0)
 
 
 def test_an_empty_room_is_not_active() -> None:
-    root = ElementTree.fromstring(conference_info("sip:800@h", 0, "", []))
+    root = ElementTree.fromstring(conference_info("sip:800@h", 0, Description(), []))
     assert root.findtext(f"{CONFERENCE}conference-state/{CONFERENCE}active") == "false"
     assert len(root.findall(f"{CONFERENCE}users/{CONFERENCE}user")) == 0
