@@ -12,6 +12,7 @@ from pydantic import Field, PlainValidator
 from conf.countries import COUNTRIES
 from conf.fields import choice, text, whole_number
 from conf.model import Section
+from conf.office_calendars import CalendarSection, OffHoursSection
 from conf.office_fields import LANGUAGES, MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, Name
 from conf.office_numbers import (
     ApplicationSection,
@@ -69,7 +70,7 @@ class OfficeSection(Section):
 class OfficeDocument(Section):
     """The whole of `office.toml`."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"calendars", "external_numbers", "outbound_routes"})
+    later: ClassVar[frozenset[str]] = frozenset({"external_numbers", "outbound_routes"})
 
     office: OfficeSection = OfficeSection()
     location_groups: Annotated[tuple[LocationGroupSection, ...], Field(strict=False)] = ()
@@ -86,6 +87,8 @@ class OfficeDocument(Section):
     applications: Annotated[tuple[ApplicationSection, ...], Field(strict=False)] = ()
     voicemail_boxes: Annotated[tuple[VoicemailBoxSection, ...], Field(strict=False)] = ()
     lamp_lists: Annotated[tuple[LampListSection, ...], Field(strict=False)] = ()
+    calendars: Annotated[tuple[CalendarSection, ...], Field(strict=False)] = ()
+    off_hours: Annotated[tuple[OffHoursSection, ...], Field(strict=False)] = ()
     features: FeaturesSection = FeaturesSection()
     forwarding: ForwardingSection = ForwardingSection()
     recording: RecordingSection = RecordingSection()

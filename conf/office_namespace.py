@@ -23,14 +23,16 @@ _TARGETS = {
     "groups": ("timeout_target",),
     "queues": ("timeout_target", "empty_target", "attempts_target", "announcements_target"),
     "ivrs": ("default",),
+    "off_hours": ("target",),
 }
-_FORWARD = ("no_answer", "busy", "unavailable", "always")
+_FORWARD = ("no_answer", "busy", "unavailable", "always", "closed")
 
 
 def claims(values: Values) -> Iterator[tuple[KeyPath, str]]:
     """Every number or pattern that the office gives a meaning, with its place."""
     yield from _parking(values)
     yield from chain.from_iterable(texts(values, section, "number") for section in _NUMBERED)
+    yield from texts(values, "calendars", "switch")
 
 
 def problems_of_numbers(values: Values) -> Iterator[Problem]:

@@ -124,8 +124,6 @@ class EmployeeGroupSection(Section):
 class ForwardSection(Section):
     """`forward` of a terminal (FWD-1, FWD-16)."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"closed"})
-
     no_answer: TargetOrNone = ""
     busy: TargetOrNone = ""
     unavailable: TargetOrNone = ""
@@ -133,12 +131,13 @@ class ForwardSection(Section):
     # FWD-2: about nine rings; who is at the desk has answered by then.
     ring_time: Annotated[int, PlainValidator(whole_number(0, 180))] = 45
     callers: dict[Annotated[str, PlainValidator(_caller)], Target] = Field(default_factory=dict)
+    closed: TargetOrNone = ""
 
 
 class TerminalSection(Section):
     """One of `[[terminals]]` (EXT-*). `password` None: the key is absent, what is stored stays."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"line", "calendar"})
+    later: ClassVar[frozenset[str]] = frozenset({"line"})
 
     number: Number
     owner: Annotated[str, PlainValidator(text)] = ""
@@ -160,3 +159,6 @@ class TerminalSection(Section):
     forward: ForwardSection = ForwardSection()
     show_in_phonebook: bool = True
     public_access: bool = True
+    calendar: IdOrNone = ""
+    # CAL-17: colleagues may ring whoever stays late.
+    calendar_internal: bool = False

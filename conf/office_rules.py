@@ -7,22 +7,28 @@ They read the raw values, so that they speak even where some other key of the sa
 from collections.abc import Iterator, Mapping
 
 from conf.errors import KeyPath, Problem, path_text
+from conf.office_calendar_rules import problems_of_calendars
 from conf.office_codes import problems_of_codes
 from conf.office_namespace import problems_of_numbers
 from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
 from conf.passwords import weakness
 
+_WITH_ID = (
+    *("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"),
+    *("calendars", "off_hours"),
+)
 _SOUNDS = {
     "terminals": ("ringback",),
     "queues": ("music", "announcement"),
     "ivrs": ("greeting",),
     "voicemail_boxes": ("greeting",),
+    "off_hours": ("sound",),
 }
 
 
 def problems_between(values: Values, stored_passwords: Mapping[str, str] | None) -> Iterator[Problem]:
     """Every broken rule. `stored_passwords`: number → password of the office in force, None when it is not known."""
-    for section in ("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"):
+    for section in _WITH_ID:
         yield from _used_twice(values, section, "id")
     yield from _used_twice(values, "voicemail_boxes", "number")
     yield from problems_of_numbers(values)
@@ -34,6 +40,7 @@ def problems_between(values: Values, stored_passwords: Mapping[str, str] | None)
     yield from _sounds(values)
     yield from _menus(values)
     yield from _penalties(values)
+    yield from problems_of_calendars(values)
     yield from _passwords(values, stored_passwords)
     yield from _logins(values)
 

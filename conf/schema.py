@@ -262,6 +262,16 @@ class MailSettings(Section):
         return self
 
 
+class CalendarSettings(Section):
+    """`[calendars]` (CAL-4): whether production calendars of coming years are fetched, and where."""
+
+    # Nothing is asked on the Internet before somebody wants it; decreed years are part of the program.
+    update: bool = False
+    production_url: Annotated[str, PlainValidator(web_address_or_empty)] = (
+        "https://xmlcalendar.ru/data/ru/{year}/calendar.json"
+    )
+
+
 class WebSettings(Section):
     """`[web]`: the key is part of the public contract; there is no web page yet."""
 
@@ -289,5 +299,6 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     texts: TextSettings = TextSettings()
     mail: MailSettings = MailSettings()
+    calendars: CalendarSettings = CalendarSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

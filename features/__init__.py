@@ -30,6 +30,7 @@ from features.test_numbers import (
 from features.transfer_codes import attended_transfer, blind_transfer
 from features.voicemail import Voicemail
 from features.voicemail_visit import ListenToMessages
+from features.working_hours import claim_switch
 from pbx.api import BARRED, COMMON, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
 
 
@@ -82,7 +83,7 @@ def make_apps() -> Apps:
             "barge": lambda rest: Supervision(rest, Mode.BARGE),
             "voicemail": ListenToMessages,
         },
-        claims=(lot.claim,),
+        claims=(lot.claim, claim_switch),
         observers=(codes, recording, queues),
         queues=queues.views,
     )

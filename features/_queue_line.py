@@ -130,6 +130,8 @@ class Lines:
         """Seconds until an agent rests no longer, or may be asked again; None when nothing of that kind is near."""
         times = [self._free_at.get(each.number, 0.0) for each in agents_of(ctx, queue)]
         left = [at - ctx.now() for at in (*times, *ticket.skips.values()) if at > ctx.now()]
+        changes = [ctx.calendars.next_change(each.calendar) for each in agents_of(ctx, queue) if each.calendar]
+        left += [at - ctx.wall() for at in changes if at is not None]
         return min(left, default=None)
 
     def is_registered(self, ctx: AppContext, queue: Queue) -> bool:
@@ -138,7 +140,8 @@ class Lines:
 
     def is_working(self, ctx: AppContext, queue: Queue, terminal: Terminal) -> bool:
         """The agent takes calls of the queue, now or after the one it has."""
-        return ctx.is_reachable(terminal) and not is_paused(ctx.states, terminal) and not wants_no_calls(ctx, terminal)
+        is_there = ctx.is_reachable(terminal) and ctx.calendars.decide(terminal.calendar).is_open
+        return is_there and not is_paused(ctx.states, terminal) and not wants_no_calls(ctx, terminal)
 
     def is_somebody_free(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> bool:
         """An agent rings, or could be rung: not all are busy (AMB-27)."""
@@ -184,6 +187,8 @@ class Lines:
         state = "idle"
         if not ctx.is_reachable(terminal):
             state = "unavailable"
+        elif not ctx.calendars.decide(terminal.calendar).is_open:
+            state = "off duty"
         elif is_paused(ctx.states, terminal):
             state = "paused"
         elif number in rung:

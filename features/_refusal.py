@@ -3,25 +3,33 @@
 from collections.abc import Iterator
 
 from features.do_not_disturb import wants_no_calls
+from features.working_hours import heeds_calendar
 from pbx.api import BUSY, UNAVAILABLE, AppContext, Cause, Inquiry, Terminal
 
 
-def refusal_of(ctx: AppContext, terminal: Terminal) -> Cause | None:
-    """Why it is not rung; None when it is."""
-    return next((cause for _, cause, _ in _checks(ctx, terminal) if cause is not None), None)
+def refusal_of(ctx: AppContext, terminal: Terminal, moment: float) -> Cause | None:
+    """Why it is not rung for a group; None when it is."""
+    return next((cause for _, cause, _ in _checks(ctx, terminal, moment) if cause is not None), None)
 
 
 def explain_refusal(asked: Inquiry, ctx: AppContext, terminal: Terminal) -> Cause | None:
     """The same, each rule written down up to the one that holds."""
-    for rule, cause, why in _checks(ctx, terminal):
+    for rule, cause, why in _checks(ctx, terminal, asked.moment, heeds_calendar=heeds_calendar(asked, terminal)):
         asked.tried(rule, matched=cause is not None, why=why)
         if cause is not None:
             return cause
     return None
 
 
-def _checks(ctx: AppContext, terminal: Terminal) -> Iterator[tuple[str, Cause | None, str]]:
+def _checks(
+    ctx: AppContext, terminal: Terminal, moment: float, *, heeds_calendar: bool = True
+) -> Iterator[tuple[str, Cause | None, str]]:
     """Each rule, the cause if it holds, and what it looked at."""
+    if terminal.calendar:
+        hours = ctx.calendars.decide(terminal.calendar, moment)
+        cause = UNAVAILABLE if heeds_calendar and not hours.is_open else None
+        left_aside = "" if heeds_calendar else ", left aside for calls of colleagues"
+        yield "calendar", cause, f"{terminal.calendar}: {hours.why}{left_aside}"
     is_on = wants_no_calls(ctx, terminal)
     yield "do not disturb", BUSY if is_on else None, "switched on" if is_on else "switched off"
     calls, most = ctx.calls_at(terminal.number), terminal.max_calls

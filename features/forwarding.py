@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from features.working_hours import is_off_duty
 from pbx.api import (
     NOT_FOUND,
     NOT_RESPONDING,
@@ -102,9 +103,11 @@ def _mobile(ctx: AppContext, terminal: Terminal) -> str:
 
 def _for_all(call: Call | Inquiry, ctx: AppContext, terminal: Terminal) -> Sequence[tuple[str, str]]:
     """The rules that ask nothing of its phones, by name: the first with a target holds."""
+    closed = terminal.forward.closed if is_off_duty(call, ctx, terminal) else ""
     return (
         ("forwarding by code", ctx.states.of(AREA).get(terminal.number) or ""),
         ("forward.always", terminal.forward.always),
+        *([("forward.closed", closed)] if terminal.calendar else []),
         ("forward.callers", _for_caller(call.calling, terminal)),
     )
 

@@ -105,7 +105,7 @@ class RingGroup:
         seen: set[str] = set()
         while number not in seen and (terminal := ctx.terminal(number)) is not None:
             seen.add(number)
-            refusal = refusal_of(ctx, terminal)
+            refusal = refusal_of(ctx, terminal, call.moment)
             number = _further(call, ctx, terminal, refusal) if has_rules else ""
             if not number:
                 return refusal or terminal

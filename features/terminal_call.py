@@ -7,6 +7,7 @@ from features._refusal import explain_refusal
 from features.conversation import talk
 from features.do_not_disturb import wants_no_calls
 from features.forwarding import ALWAYS_STATUS, Rules, explain_always, may_go_on, rules_of
+from features.working_hours import is_off_duty
 from pbx.api import (
     BUSY,
     NO_ANSWER,
@@ -56,6 +57,8 @@ class TerminalCall:
         return await self._send_on(call, ctx, terminal, rules.after(outcome), outcome.cause, rang=outcome.has_rung)
 
     async def _ring(self, call: Call, ctx: AppContext, terminal: Terminal, rules: Rules) -> DialOutcome:
+        if is_off_duty(call, ctx, terminal):
+            return DialOutcome(None, UNAVAILABLE)
         if wants_no_calls(ctx, terminal):
             return DialOutcome(None, BUSY)
         return await ctx.ring(call, terminal, how=Ringing(rules.ring_s, hears=_heard(ctx, terminal)))

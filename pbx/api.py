@@ -16,6 +16,7 @@ from pbx.apps import BARRED, App, Apps, GoTo, Next
 from pbx.arrival import Arrival
 from pbx.bridge import Bridge
 from pbx.bus import Bus, Detach
+from pbx.calendars.keeper import Calendars
 from pbx.call import Call
 from pbx.cause import (
     ANSWERED_ELSEWHERE,
@@ -66,6 +67,7 @@ from pbx.states import States
 from pbx.tones import CountryTones
 from storage.records import (
     CALL_CODES,
+    Calendar,
     Conference,
     Features,
     Group,
@@ -102,6 +104,10 @@ class AppContext(Protocol):
     @property
     def mailboxes(self) -> Mailboxes:
         """Voice messages, and what owners of mailboxes have set by phone."""
+
+    @property
+    def calendars(self) -> Calendars:
+        """Who is open when."""
 
     @property
     def prompts(self) -> Prompts:
@@ -241,6 +247,8 @@ __all__ = [
     "BridgeEnded",
     "BridgeFormed",
     "BusEvent",
+    "Calendar",
+    "Calendars",
     "Call",
     "CallEnded",
     "Cause",

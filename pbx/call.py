@@ -75,6 +75,11 @@ class Call:
         return self.caller.party
 
     @property
+    def moment(self) -> float:
+        """Now, in UTC seconds."""
+        return self.services.clock.wall()
+
+    @property
     def has_caller(self) -> bool:
         """False while who wants to call is being rung."""
         return self._caller is not None

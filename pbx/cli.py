@@ -260,12 +260,15 @@ def transfer(
 def explain(
     caller: Annotated[str, typer.Argument(metavar="FROM", help="The terminal that would call.")],
     to: Annotated[str, typer.Argument(metavar="TO", help="The number that it would dial.")],
+    at: Annotated[
+        str, typer.Option("--at", metavar="T", help="When the call comes: 2026-12-31T19:00, UTC. Otherwise now.")
+    ] = "",
     data: Data = VAR,
     json: Json = False,
 ) -> None:
-    """Show every rule that a call would meet now, why it holds or does not, and who would ring. Rings nobody."""
+    """Show every rule that a call would meet, why it holds or does not, and who would ring. Rings nobody."""
     with server_of(data) as server:
-        found = server.explain(caller, to)
+        found = server.explain(caller, to, time_of(at, "--at"))
     from pbx.cli_output import json_text, print_explanation, view_object
 
     typer.echo(json_text(view_object(found))) if json else print_explanation(found)
@@ -285,7 +288,7 @@ COMMANDS: Commands = {
     "lines": (lines, "zvon lines --json"),
     "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
     "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),
-    "explain": (explain, "zvon explain 101 102"),
+    "explain": (explain, "zvon explain 101 102 --at 2026-12-31T19:00+03:00"),
     "originate": (originate, "zvon originate 101 102"),
     "hangup": (hangup, "zvon hangup 1f3a-7"),
     "transfer": (transfer, "zvon transfer zvon-1764000000.7 103"),

@@ -3,11 +3,14 @@
 import shutil
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
+
+if TYPE_CHECKING:
+    from pbx.control.clerk import SwitchTo
 
 MAIL_TEST_S = 180.0  # each answer of a mail server may take half a minute
 EXPORT_S = 1800.0  # hours of conversation take minutes to become MP3 beside everything else
@@ -63,7 +66,50 @@ def recordings_export(
                 raise ControlError(f"{folder / found.name} cannot be written: {error.strerror}") from None
 
 
+def calendar_list(data: Data = VAR, json: Json = False) -> None:
+    """List the calendars: whether each is open now, why, and until when."""
+    from pbx.cli_output import json_text, print_calendars, view_object
+
+    with server_of(data) as server:
+        found = server.calendars()
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_calendars(found)
+
+
+Calendar = Annotated[str, typer.Argument(metavar="CALENDAR", help="The id of a calendar.")]
+
+
+def calendar_open(calendar: Calendar, data: Data = VAR) -> None:
+    """Open by hand until the calendar's next boundary."""
+    _switch(calendar, "open", data)
+
+
+def calendar_close(calendar: Calendar, data: Data = VAR) -> None:
+    """Close by hand until the calendar's next boundary."""
+    _switch(calendar, "closed", data)
+
+
+def calendar_hours(calendar: Calendar, data: Data = VAR) -> None:
+    """Let the calendar follow its hours again."""
+    _switch(calendar, "hours", data)
+
+
+def _switch(calendar: str, to: "SwitchTo", data: Path) -> None:
+    from pbx.cli_output import print_calendars
+
+    with server_of(data) as server:
+        print_calendars([server.switch_calendar(calendar, to)])
+
+
 GROUPS: dict[str, tuple[str, Commands]] = {
+    "calendar": (
+        "Calendars of the office, and their switch.",
+        {
+            "list": (calendar_list, "zvon calendar list --json"),
+            "open": (calendar_open, "zvon calendar open office-hours"),
+            "close": (calendar_close, "zvon calendar close office-hours"),
+            "hours": (calendar_hours, "zvon calendar hours office-hours"),
+        },
+    ),
     "mail": ("Mail that the server sends.", {"test": (mail_test, "zvon mail test belkina@example.com")}),
     "recordings": (
         "Recordings of calls.",

@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pbx.control.clerk import CalendarView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from storage.records import CdrRow, StoredRecording
 
-View = CallView | ExplanationView | LineView | QueueView | RegistrationView
+View = CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -110,6 +111,16 @@ def print_queues(queues: Sequence[QueueView]) -> None:
         rows += [("", _who(each.number, each.name), "waits", _clock(each.waited_s)) for each in queue.waiting]
         rows += [("", _who(each.number, each.name), each.state, f"{each.answered} answered") for each in queue.agents]
     _print_table(("queue", "who", "state", ""), rows, "no queues")
+
+
+def print_calendars(calendars: Sequence[CalendarView]) -> None:
+    rows = [
+        (each.id, each.name, "open" if each.is_open else "closed",
+         "" if each.until_at is None else _local(each.until_at), each.why, each.error)
+        for each in calendars
+    ]  # fmt: skip
+    headings = ("calendar", "name", "state", "until", "why", "linked calendar")
+    _print_table(headings, rows, "no calendars", lambda row: "red" if row[5] else "")
 
 
 def print_lines(lines: Sequence[LineView]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from conf.schema import CalendarSettings
 from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled, focus
@@ -16,6 +17,7 @@ from pbx.admission import Admission, Admitted, Denied
 from pbx.app_surface import AppSurface
 from pbx.apps import BARRED, App, Apps, run_stages
 from pbx.arrival import Arrival
+from pbx.calendars.keeper import Calendars
 from pbx.call import Call
 from pbx.carried import Carried
 from pbx.cause import (
@@ -88,7 +90,7 @@ from storage.records import Conference, Provider, Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
-GREETINGS = "greetings"  # of mailboxes, below the data folder
+GREETINGS, CALENDARS = "greetings", "calendars"  # folders below the data folder
 _ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE, PUBLISH"  # outside sessions
 
 
@@ -142,8 +144,16 @@ class Pbx(AppSurface):
         self._publisher: Publisher | None = None
         self._states: States | None = None
         self._mailboxes: Mailboxes | None = None
+        self._calendars: Calendars | None = None
 
-    def attach(self, driver: SipDriver, registrar: Registrar, storage: Storage, texts: TextPolicy) -> None:
+    def attach(
+        self,
+        driver: SipDriver,
+        registrar: Registrar,
+        storage: Storage,
+        texts: TextPolicy,
+        calendars: CalendarSettings | None = None,
+    ) -> None:
         self._driver, self._registrar, self._states = driver, registrar, States(storage.states)
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
@@ -151,6 +161,8 @@ class Pbx(AppSurface):
         recordings = self.services.recordings_folder
         settings = MailboxSettings(storage.mailboxes, recordings.parent / GREETINGS, clock.now)
         self._mailboxes = Mailboxes(storage.voice_messages, settings, recordings, bus, clock)
+        self._calendars = Calendars(clock, self._states, bus, recordings.parent / CALENDARS, calendars)
+        self._calendars.office_changed(self.office)
         accounts = MessageAccounts()
         accounts.add(MessageContext.PAGER, self._texts.box.counts)
         accounts.add(MessageContext.VOICE, self._mailboxes.counts)
@@ -183,6 +195,11 @@ class Pbx(AppSurface):
     def mailboxes(self) -> Mailboxes:
         assert self._mailboxes is not None
         return self._mailboxes
+
+    @property
+    def calendars(self) -> Calendars:
+        assert self._calendars is not None
+        return self._calendars
 
     @property
     def texts(self) -> TextRelay:
@@ -493,6 +510,7 @@ class Pbx(AppSurface):
     async def begin(self) -> None:
         """Let features know of the server, before the first call."""
         await self.states.restore()
+        self.calendars.announce()
         for observer in self._apps.observers:
             await observer.begin(self)
 
@@ -504,6 +522,7 @@ class Pbx(AppSurface):
     async def sweep(self) -> None:
         """What is due every few seconds."""
         self.publisher.sweep()
+        self.calendars.sweep()
         await self.texts.box.sweep()
 
     def office_changed(self, directory: Directory) -> None:
@@ -511,6 +530,7 @@ class Pbx(AppSurface):
         self.directory = self.admission.directory = directory
         self.services.sound = OfficeSound.of(directory.office)
         self.services.prompts.office_changed(directory.office.language)
+        self.calendars.office_changed(directory.office)
         self.notifier.office_changed()
         self.texts.office_changed()
         self.publisher.keep_only([terminal.number for terminal in directory.office.terminals if not terminal.disabled])

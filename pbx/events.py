@@ -292,6 +292,16 @@ class OfficeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarSwitched:
+    """A calendar was opened or closed by hand, or (not `is_switched`) follows its hours again. `number`: its switch."""
+
+    at: float
+    calendar: str
+    number: str
+    is_switched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PresencePublished:
     """The devices of `number` say something else of their user than before."""
 
@@ -326,6 +336,7 @@ BusEvent = (
     | MailSent
     | PresencePublished
     | ProviderChanged
+    | CalendarSwitched
     | DiskShort
     | OfficeChanged
 )

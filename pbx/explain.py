@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from pbx.core import Pbx
 
 
-def explain(pbx: "Pbx", from_number: str, to_number: str) -> ExplanationView:
-    """Nothing waits in here, so the state is that of one moment; the caller counts as taking part in the call. Raises
-    `ControlError` with a sentence when the caller is none."""
+def explain(pbx: "Pbx", from_number: str, to_number: str, at: float | None = None) -> ExplanationView:
+    """Nothing waits in here, so the state is that of one moment; the caller takes part in the call. `at`: when the
+    call comes, in UTC seconds, for what depends on the time. Raises `ControlError` with a sentence when the caller is
+    none."""
     terminal = pbx.terminal(from_number)
     if terminal is None:
         is_there = from_number in pbx.directory.numbers
         what = "is disabled or no terminal: nobody calls from it" if is_there else "is none of this office"
         raise ControlError(f"{from_number} {what}; FROM is the number of a terminal")
     to, app = pbx.dialled_app(terminal, to_number)
-    asked = Inquiry(pbx.party(terminal), to)
+    asked = Inquiry(pbx.party(terminal), to, pbx.wall() if at is None else at)
     with pbx.services.active.reserved(from_number, "an explained call"):
         _explain_number(pbx, asked, app)
         barred = not may_call(pbx.directory, from_number, to_number)

@@ -23,12 +23,12 @@ class Arrived:
 
 class Inquiry:
     """What rules of apps may know of a call, with the words of `Call`; `tried` writes down each rule in its order.
-    `at` is whose rules are tried now."""
+    `at` is whose rules are tried now, `moment` when the call comes, in UTC seconds."""
 
     transferred = ""
 
-    def __init__(self, calling: Party, to: Party) -> None:
-        self.calling, self.to, self.at = calling, to, to
+    def __init__(self, calling: Party, to: Party, moment: float) -> None:
+        self.calling, self.to, self.at, self.moment = calling, to, to, moment
         self.app = ""
         self.rules: list[RuleView] = []
         self._way = Way()

@@ -208,7 +208,9 @@ class Notifier:
         return self._packages.find(event.package) if event is not None else None
 
     def _exists(self, number: str) -> bool:
-        is_number = self._admission.directory.entry(number) is not None or number in self._applications
+        directory = self._admission.directory
+        is_switch = any(each.switch == number for each in directory.office.calendars)
+        is_number = directory.entry(number) is not None or number in self._applications or is_switch
         return is_number or self._is_list(number)
 
     def _meets(self, number: str) -> bool:

@@ -12,6 +12,7 @@ from pbx.bus import Bus
 from pbx.events import (
     BridgeFormed,
     BusEvent,
+    CalendarSwitched,
     CallEnded,
     CallId,
     CallStarted,
@@ -86,6 +87,7 @@ class Presence:
             LegEnded: self._leg_ended,
             BridgeFormed: self._bridge_formed,
             CallEnded: self._call_ended,
+            CalendarSwitched: self._calendar_switched,
         }
         for kind, handler in handlers.items():
             bus.subscribe([kind], handler)
@@ -164,6 +166,14 @@ class Presence:
     def _call_ended(self, event: CallEnded) -> None:
         self._calls.pop(event.call, None)
         self._leave(event.call)
+
+    def _calendar_switched(self, event: CalendarSwitched) -> None:
+        """The lamp of a switch is lit while it holds, as if somebody were connected to it (CAL-18)."""
+        self._leave(event.calendar)
+        if event.is_switched:
+            switch = Party.of_application(event.number, event.calendar)
+            self._enter(event.calendar, _Device(event.calendar, switch, Direction.OUTGOING, switch))
+            self._reach(event.calendar, LineState.CONFIRMED)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import structlog
 
 from conf.schema import Settings
 from pbx.clock import Clock
+from pbx.control.clerk import Answers
 from pbx.control.desk import Desk
 from pbx.control.messages import (
     CallView,
@@ -155,6 +156,10 @@ class EdgeServer:
     def desk(self) -> Desk:
         _ask_a_node()
 
+    @property
+    def clerk(self) -> Answers:
+        _ask_a_node()
+
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
         return await self._traces.trace(wanted, with_secrets=with_secrets)
 
@@ -182,7 +187,7 @@ class EdgeServer:
     async def transfer(self, call_id: str, to_number: str) -> str:
         _ask_a_node()
 
-    async def explain(self, from_number: str, to_number: str) -> ExplanationView:
+    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView:
         _ask_a_node()
 
     async def plan(self, text: str, source_name: str) -> PlanView:

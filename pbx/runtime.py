@@ -16,6 +16,7 @@ from pbx.archive import EXPORTS, Archive
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.challenger import Challenger
+from pbx.clerk import Clerk
 from pbx.clock import Clock
 from pbx.codecs import Codecs
 from pbx.control.messages import (
@@ -136,7 +137,7 @@ class Server:
         extras = RegistrationExtras(sip.flow_timer, sip.service_route, bool(sip.push_gateway))
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
-        self.pbx.attach(self.driver, registrar, storage, texts)
+        self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
         self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         self._keep_and_tell(settings, storage, lock.data)
@@ -148,6 +149,7 @@ class Server:
 
     def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
         """What is kept of calls, and the mail about it."""
+        self.clerk = Clerk(self.pbx.calendars)
         folders = (data / "recordings", data / EXPORTS)
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
@@ -201,6 +203,7 @@ class Server:
             restored = await self.location.restore()
             await self.pbx.restore()
             await self._office_desk.start()
+            await self.pbx.calendars.start()
             await self.archive.start()
             await self.mailer.start()
             self._voicemail.restore()
@@ -240,6 +243,7 @@ class Server:
         self.qualifier.stop()
         self._own_address.stop()
         await self._control.close()
+        await self.pbx.calendars.close()
         self._system_mail.close()
         await self._voicemail.close()
         await self.mailer.close()
@@ -288,6 +292,7 @@ class Server:
             "texts": self.pbx.texts.box.describe(),
             "mail": self.mailer.describe(),
             "voicemail": self.pbx.mailboxes.describe(),
+            "calendars": self.pbx.calendars.describe(),
             "recordings": self.archive.recordings.describe(),
             "retention": self.archive.retention.describe(),
             "push": self.pbx.waker.describe(),
@@ -351,8 +356,8 @@ class Server:
     async def transfer(self, call_id: str, to_number: str) -> str:
         return self.pbx.originator.transfer(call_id, to_number)
 
-    async def explain(self, from_number: str, to_number: str) -> ExplanationView:
-        return explain(self.pbx, from_number, to_number)
+    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView:
+        return explain(self.pbx, from_number, to_number, at)
 
     async def plan(self, text: str, source_name: str) -> PlanView:
         return self._office_desk.plan(text, source_name)

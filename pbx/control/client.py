@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from pbx.control.clerk import CalendarView, GetCalendars, SwitchCalendar, SwitchTo
 from pbx.control.messages import (
     LENGTH_BYTES,
     ApplyOffice,
@@ -122,8 +123,14 @@ class ControlClient:
     def transfer(self, call_id: str, to_number: str) -> str:
         return self._ask(TransferCall(call_id, to_number), str)
 
-    def explain(self, from_number: str, to_number: str) -> ExplanationView:
-        return self._ask(ExplainCall(from_number, to_number), ExplanationView)
+    def explain(self, from_number: str, to_number: str, at: float | None = None) -> ExplanationView:
+        return self._ask(ExplainCall(from_number, to_number, at), ExplanationView)
+
+    def calendars(self) -> Sequence[CalendarView]:
+        return self._ask(GetCalendars(), list[CalendarView])
+
+    def switch_calendar(self, id: str, to: SwitchTo) -> CalendarView:
+        return self._ask(SwitchCalendar(id, to), CalendarView)
 
     def plan(self, text: str, source_name: str) -> PlanView:
         return self._ask(PlanOffice(text, source_name), PlanView)

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from media.api import Interval
+from pbx.control.clerk import CLERK_REQUESTS, Answers, ClerkRequest
 from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
@@ -73,7 +74,8 @@ class WaitingView:
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent of a queue. `state`: idle, ringing, busy, resting, paused, do not disturb, unavailable."""
+    """An agent of a queue. `state`: idle, ringing, busy, resting, paused, do not disturb, off duty,
+    unavailable."""
 
     number: str
     name: str
@@ -298,10 +300,11 @@ class TransferCall:
 
 @dataclass(frozen=True, slots=True)
 class ExplainCall:
-    """→ `ExplanationView`."""
+    """→ `ExplanationView`. `at`: when the call comes, in UTC seconds; None: now."""
 
     from_number: str
     to_number: str
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +370,7 @@ Request = (
     | GetRecordings
     | ExportRecording
     | SendTestMail
+    | ClerkRequest
     | DeskRequest
     | FollowEvents
 )
@@ -390,6 +394,7 @@ REQUESTS: dict[str, type[Request]] = {
     "recordings": GetRecordings,
     "export recording": ExportRecording,
     "test mail": SendTestMail,
+    **CLERK_REQUESTS,
     **DESK_REQUESTS,
 }
 KINDS = {request: kind for kind, request in REQUESTS.items()}
@@ -400,6 +405,9 @@ class Operator(Protocol):
 
     @property
     def desk(self) -> Desk: ...
+
+    @property
+    def clerk(self) -> Answers: ...
 
     async def status(self) -> dict[str, object]: ...
 
@@ -421,7 +429,7 @@ class Operator(Protocol):
 
     async def transfer(self, call_id: str, to_number: str) -> str: ...
 
-    async def explain(self, from_number: str, to_number: str) -> ExplanationView: ...
+    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView: ...
 
     async def plan(self, text: str, source_name: str) -> PlanView: ...
 

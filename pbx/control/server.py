@@ -10,6 +10,7 @@ import socket
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
+from pbx.control.clerk import GetCalendars, SwitchCalendar
 from pbx.control.desk import EVENT, FollowEvents
 from pbx.control.messages import (
     FAILED,
@@ -176,8 +177,8 @@ class ControlServer:
                 return await operator.originate(from_number, to_number, by_itself)
             case TransferCall(call_id, to_number):
                 return await operator.transfer(call_id, to_number)
-            case ExplainCall(from_number, to_number):
-                return await operator.explain(from_number, to_number)
+            case ExplainCall(from_number, to_number, at):
+                return await operator.explain(from_number, to_number, at)
             case PlanOffice(text, source_name):
                 return await operator.plan(text, source_name)
             case ApplyOffice(text, source_name):
@@ -190,6 +191,8 @@ class ControlServer:
                 return await operator.export_recording(id)
             case SendTestMail(address):
                 return await operator.test_mail(address)
+            case GetCalendars() | SwitchCalendar():
+                return await operator.clerk.answer(request)
             case FollowEvents():
                 raise ControlError("events are followed on a connection of their own")
             case _:

@@ -3,6 +3,7 @@
 Times named `…_at` are wall clock, UTC, seconds since the epoch as float; encoders at the edges print ISO 8601.
 """
 
+from storage.records.calendars import Calendar, OffHours
 from storage.records.journal import AuditEntry, OfficeVersion
 from storage.records.live import (
     CdrRow,
@@ -61,6 +62,7 @@ __all__ = [
     "SECRETS",
     "Application",
     "AuditEntry",
+    "Calendar",
     "Callback",
     "CdrRow",
     "Conference",
@@ -75,6 +77,7 @@ __all__ = [
     "LocationGroup",
     "Mailbox",
     "MissedCallsPolicy",
+    "OffHours",
     "Office",
     "OfficeList",
     "OfficeVersion",

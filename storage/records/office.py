@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
+from storage.records.calendars import Calendar, OffHours
 from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox
 from storage.records.outside import Provider
 from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
@@ -42,6 +43,8 @@ class Office:
     applications: tuple[Application, ...] = ()
     voicemail_boxes: tuple[VoicemailBox, ...] = ()
     lamp_lists: tuple[LampList, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
+    off_hours: tuple[OffHours, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
@@ -51,7 +54,7 @@ class Office:
 
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
-    | Application | VoicemailBox | LampList
+    | Application | VoicemailBox | LampList | Calendar | OffHours
 )  # fmt: skip
 
 
@@ -89,6 +92,8 @@ OFFICE_LISTS = (
     OfficeList("applications", Application, "application"),
     OfficeList("voicemail_boxes", VoicemailBox, "voicemail box"),
     OfficeList("lamp_lists", LampList, "lamp list", "id"),
+    OfficeList("calendars", Calendar, "calendar", "id"),
+    OfficeList("off_hours", OffHours, "off-hours rule", "id"),
 )
 # Sections of the document beside `[office]`, one record each.
 OFFICE_SECTIONS: Mapping[str, type[Any]] = {

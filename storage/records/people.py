@@ -26,7 +26,8 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Forward:
     """Where calls to a terminal go on to (FWD-1, FWD-16); targets are numbers or service numbers, "" is no rule.
-    `ring_time` in seconds, 0: until the caller gives up. `callers`: the caller's number → target."""
+    `ring_time` in seconds, 0: until the caller gives up. `callers`: the caller's number → target. `closed`: outside the
+    hours of the terminal's calendar."""
 
     no_answer: str = ""
     busy: str = ""
@@ -34,12 +35,14 @@ class Forward:
     always: str = ""
     ring_time: int = 45
     callers: dict[str, str] = field(default_factory=dict, hash=False)
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
     """A SIP account (EXT-*). The password stays out of `repr`, so it cannot reach a log by accident. `ringback`: the
-    id of the sound that callers hear (RBT-1)."""
+    id of the sound that callers hear (RBT-1). `calendar`: the id of that of its hours (CAL-17), with
+    `calendar_internal` for calls of colleagues too."""
 
     number: str
     owner: str = ""
@@ -57,6 +60,8 @@ class Terminal:
     forward: Forward = Forward()
     show_in_phonebook: bool = True
     public_access: bool = True
+    calendar: str = ""
+    calendar_internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from conf.fields import Listen, PortRange
 from conf.load import ConfInvalid, parse_settings
 from conf.schema import (
+    CalendarSettings,
     LogSettings,
     MailSettings,
     MediaSettings,
@@ -73,6 +74,10 @@ url = "sqlite:////srv/zvon.db"
 [texts]
 keep_days = 0
 most = 5
+
+[calendars]
+update = true
+production_url = "https://example.com/{year}.json"
 
 [mail]
 enabled = true
@@ -160,6 +165,7 @@ def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     assert set(Settings.model_fields) - set(written) == {"web"}
     assert set(SipSettings.model_fields) == set(written["sip"])
     assert set(MediaSettings.model_fields) == set(written["media"])
+    assert set(CalendarSettings.model_fields) == set(written["calendars"])
     assert set(MailSettings.model_fields) == set(written["mail"])
     assert set(OAuthSettings.model_fields) == set(written["mail"]["oauth"])
     assert set(LogSettings.model_fields) == set(written["log"])
@@ -169,11 +175,12 @@ def test_the_example_names_every_key_there_is() -> None:
     written = tomllib.loads(FULL)
     assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
         "texts",
+        "calendars",
         "mail",
         "web",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "mail", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "calendars", "mail", "web", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from conf.errors import ConfError, ConfInvalid
 from pbx.cli import COMMANDS, RunOptions, build_app
+from pbx.control.clerk import SwitchCalendar
 from pbx.control.messages import ControlError
 from storage.ports import HistoryQuery, RecordingQuery, StorageUnavailable
 from tests.support.control import CALL, ROW, FakeOperator, control_server
@@ -483,6 +484,21 @@ async def test_a_call_is_explained_rule_by_rule_and_the_last_line_names_the_targ
     }  # fmt: skip
     refused = await asked(tmp_path, "explain", "999", "102")
     assert (refused.exit_code, refused.stderr[:13]) == (1, "zvon: 999 is ")
+
+
+@pytest.mark.real_loop
+async def test_calendars_are_listed_and_switched(tmp_path: Path) -> None:
+    operator = FakeOperator()
+    listed = await asked(tmp_path, "calendar", "list", operator=operator)
+    assert [line.split()[:3] for line in listed.stdout.splitlines()[1:]] == [
+        ["office-hours", "Часы", "closed"],
+        ["linked", "open", "hours"],
+    ]
+    found = await document(tmp_path, "calendar", "list", operator=operator)
+    assert (found[0]["until_at"], found[1]["error"]) == ("2023-11-14T22:13:20.000Z", "HTTP 404")
+    for verb, to in (("open", "open"), ("close", "closed"), ("hours", "hours")):
+        await asked(tmp_path, "calendar", verb, "office-hours", operator=operator)
+        assert operator.requests[-1] == SwitchCalendar("office-hours", to)  # type: ignore[arg-type]
 
 
 def test_the_schema_of_one_file_or_of_both_is_printed() -> None:

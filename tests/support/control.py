@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.api import Interval
+from pbx.control.clerk import CalendarView, ClerkRequest, SwitchCalendar
 from pbx.control.desk import Desk
 from pbx.control.messages import (
     AgentView,
@@ -40,6 +41,10 @@ LINES = [
     ),
     LineView("gate", "", "ip", "192.0.2.8:5070", "unreachable", T, "the provider does not answer"),
 ]
+CALENDARS = (
+    CalendarView("office-hours", "Часы", "ru", False, "hours of sat", T),
+    CalendarView("linked", "", "none", True, "hours of sat, 10:00-14:00", error="HTTP 404"),
+)
 RINGING = CallView("c2", "zvon-1.2", "103", "", "104", "", "ringing", T)
 REGISTRATION = RegistrationView(
     "101", "sip:101@10.0.0.5:5062", "203.0.113.9:40000", "udp", "Phone 1.0", T + 0.5, expires_in_s=99.5
@@ -112,12 +117,25 @@ class FakeOperator:
     transferred: list[tuple[str, str]] = field(default_factory=list)
     traces: dict[str, TraceView] = field(default_factory=dict)
     traced: list[tuple[str, bool]] = field(default_factory=list)
+    requests: list[ClerkRequest] = field(default_factory=list)
     recording_queries: list[RecordingQuery] = field(default_factory=list)
     mp3: Path | None = None
 
     @property
     def desk(self) -> Desk:
         raise ControlError("this server has no desk")
+
+    @property
+    def clerk(self) -> "FakeOperator":
+        return self
+
+    async def answer(self, request: ClerkRequest) -> object:
+        self.requests.append(request)
+        match request:
+            case SwitchCalendar(id, to):
+                return CalendarView(id, "", "none", to == "open", "by hand", T, is_switched=to != "hours")
+            case _:
+                return list(CALENDARS)
 
     async def status(self) -> dict[str, object]:
         return {"version": "0.1.0", "uptime_s": 12, "sip": {"udp": "127.0.0.1:5060", "dropped": {"no_via": 3}}}
@@ -160,7 +178,7 @@ class FakeOperator:
         self.transferred.append((call_id, to_number))
         return "zvon-1.10"
 
-    async def explain(self, from_number: str, to_number: str) -> ExplanationView:
+    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView:
         if from_number != EXPLANATION.from_number:
             raise ControlError(f"{from_number} is none of this office; FROM is the number of a terminal")
         return EXPLANATION

@@ -13,6 +13,7 @@ from pbx.api import App
 from pbx.apps import run_stages
 from pbx.bridge import Bridge
 from pbx.bus import Bus
+from pbx.calendars.keeper import Calendars
 from pbx.call import Call
 from pbx.cause import UNAVAILABLE, Cause
 from pbx.clock import Clock
@@ -121,6 +122,7 @@ class FakePbx:
         self.went_to: list[str] = []
         self.office = Office("Test", terminals=terminals)
         self.states = States(MemoryKept())
+        self.calendars = Calendars(self.services.clock, self.states, self.bus)
         self.prompts = scripted_prompts()
         settings = MailboxSettings(MemoryKept(), Path("greetings"), loop.time)
         recordings = self.services.recordings_folder

@@ -1,0 +1,48 @@
+"""Requests about the business behind the calls: who is open when, calls that were missed, reports."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarView:
+    """One calendar as it is now. `until_at`: when that changes, None when nothing is near; `error`: why the calendar
+    that it is linked to cannot be had."""
+
+    id: str
+    name: str
+    base: str
+    is_open: bool
+    why: str
+    until_at: float | None = None
+    is_switched: bool = False
+    error: str = ""
+
+
+SwitchTo = Literal["open", "closed", "hours"]
+
+
+@dataclass(frozen=True, slots=True)
+class GetCalendars:
+    """→ list of `CalendarView`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchCalendar:
+    """→ `CalendarView`. Open or close by hand until the next boundary; "hours": follow its hours again (CAL-18)."""
+
+    id: str
+    to: SwitchTo
+
+
+ClerkRequest = GetCalendars | SwitchCalendar
+CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
+    "calendars": GetCalendars,
+    "switch calendar": SwitchCalendar,
+}
+
+
+class Answers(Protocol):
+    """Whoever answers these requests; a `ControlError` that it raises is told to the client."""
+
+    async def answer(self, request: ClerkRequest) -> object: ...
