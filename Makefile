@@ -10,6 +10,8 @@ SECONDS ?= 60
 comma := ,
 NATIVE := $(shell find media sipcore bench -name '*.pyx' -o -name '*.pxd' 2>/dev/null)
 SPOKEN := $(wildcard pbx/speech/*.toml pbx/speech/*.py media/synthesis/*.py)
+# Real processes use the same addresses and ports: side by side only where each can have a network of its own.
+SIDE_BY_SIDE = $(shell command -v ip >/dev/null && unshare --net true 2>/dev/null && echo "-n 2 --dist loadfile")
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run build prompts test check bench fuzz rows clean
@@ -36,7 +38,8 @@ prompts:
 
 test: $(VENV)/stamp-prompts $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-peers $(VENV)/stamp-built check
 	$(BIN)/pytest -n 2 -m "not e2e"
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "e2e and not alone"
+	$(BIN)/pytest -m "e2e and alone"
 
 check: $(VENV)/stamp-tools $(VENV)/stamp-built
 	$(BIN)/ruff check .

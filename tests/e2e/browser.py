@@ -71,7 +71,9 @@ def _tarball(name: str, version: str, integrity: str) -> bytes:
         with urllib.request.urlopen(f"{REGISTRY}/{name}/-/{kept.name}", timeout=30) as answer:
             data = answer.read()
         KEPT.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(data)
+        fresh = kept.with_suffix(f".{os.getpid()}")  # others may fetch it at the same time
+        fresh.write_bytes(data)
+        fresh.replace(kept)
     data = kept.read_bytes()
     if base64.b64encode(hashlib.sha512(data).digest()).decode() != integrity:
         kept.unlink()

@@ -1,10 +1,12 @@
 """One server for the tests that only make calls; tests that stop, break or starve a server start their own."""
 
+import contextlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e import browser, netns
 from tests.e2e.harness import ZVON, Server, Site, password_of, running, terminal
 
 CALLER, CALLEE = "127.0.0.3", "127.0.0.2"
@@ -27,6 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_network(request: pytest.FixtureRequest) -> None:
+    """Each of the processes that test side by side has a network of its own: all use the same addresses and ports. What
+    is fetched from outside is fetched before."""
+    if hasattr(request.config, "workerinput"):
+        with contextlib.suppress(OSError):  # the tests that need it say that it is not there
+            browser.script()
+        netns.move_to_own()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,6 +15,8 @@ from bench import work
 from bench.report import Measurement
 from bench.site import Subject, bench_server
 
+pytestmark = pytest.mark.alone
+
 BUDGETS: dict[str, dict[str, Any]] = tomllib.loads(
     (Path(work.__file__).with_name("budgets.toml")).read_text(encoding="utf-8")
 )

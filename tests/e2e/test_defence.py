@@ -11,6 +11,8 @@ from tests.e2e.conftest import CALLER
 from tests.e2e.harness import Server, password_of
 from tests.e2e.ua import Phone, eventually
 
+pytestmark = pytest.mark.alone
+
 DROP = 0  # no answer, but counted
 
 

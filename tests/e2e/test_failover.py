@@ -12,6 +12,8 @@ from tests.e2e.audio import PACKET_SAMPLES, RATE, RtpSocket, dominant_hz, exchan
 from tests.e2e.harness import Server, Site, running, terminal
 from tests.e2e.ua import Phone, connect, eventually, registered
 
+pytestmark = pytest.mark.alone
+
 HERE, THERE = "127.0.2.1", "127.0.2.2"
 TALK_S, KILL_AFTER_S, GAP_S = 4.0, 1.0, 1.0
 

@@ -12,6 +12,8 @@ from bench.site import ACCOUNTS, CALLEE, CALLEE_HOST, CALLER, CALLER_HOST, Subje
 from tests.e2e.harness import zvon
 from tests.e2e.ua import Phone, connect, eventually, registered
 
+pytestmark = pytest.mark.alone
+
 SERVED = 20  # % of the capacity; `make bench` asks for 90, but tests share two cores with each other and the load
 
 
