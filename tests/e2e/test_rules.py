@@ -88,12 +88,12 @@ def test_both_may_hang_up_at_once(server: Server) -> None:
 def test_a_reinvite_that_crosses_the_servers_own_is_refused_with_491(server: Server) -> None:
     with Phone(server.address, "301", host=CALLER) as caller, registered(server.address, "401", host=CALLEE) as callee:
         outgoing, incoming = connect(caller, callee, (HERE, THERE))
-        outgoing.request("INVITE", sdp(HERE, (18, 101), version=2))  # a codec that only the callee can have
+        outgoing.request("INVITE", sdp(HERE, (3, 101), version=2))  # GSM, which only the callee can have
         from_server = callee.expect("INVITE")
         incoming.request("INVITE", sdp(THERE, direction="sendonly", version=2))
         refusal = callee.expect(491)
         incoming.acknowledge_refusal(refusal)
-        callee.reply(from_server, 200, sdp(THERE, (18, 101), version=2))
+        callee.reply(from_server, 200, sdp(THERE, (3, 101), version=2))
         callee.expect("ACK")
         caller.expect(200)
         outgoing.acknowledge()
