@@ -1,12 +1,18 @@
-/* loadgen_rtp: sends G.711-sized RTP on many streams and measures what comes back.
+/* loadgen_rtp: sends RTP on many streams and measures what comes back.
  *
  *   cc -O2 -o loadgen_rtp loadgen_rtp.c
- *   ./loadgen_rtp SECONDS spread|burst < streams
+ *   ./loadgen_rtp SECONDS spread|burst [SOUND...] < streams
  *
- * Each input line is a stream: LOCAL_IP LOCAL_PORT REMOTE_IP REMOTE_PORT. One 172-byte packet a stream every 20 ms, either
- * spread evenly over the 20 ms (as real phones do) or all at once (as relay_limit does). The payload carries the sender's
- * number, a sequence and the time of sending; arrival times are the kernel's, so the delay is that of the server and the
- * kernel alone. Prints one line of JSON. Loopback only: any other address is refused.
+ * Each input line is a stream: LOCAL_IP LOCAL_PORT REMOTE_IP REMOTE_PORT NUMBER. One packet a stream every 20 ms, either
+ * spread evenly over the 20 ms (as real phones do) or all at once (as relay_limit does).
+ *
+ * NUMBER -1: 172 bytes of G.711 whose payload carries the sender's number, a sequence and the time of sending; arrival
+ * times are the kernel's, so the delay is that of the server and the kernel alone. NUMBER n: the packets of the n-th SOUND
+ * over and over, each stream from another place; what comes back is mixed or encoded anew, so that it is only counted,
+ * and by its own sequence numbers what is missing of it. A SOUND is a file: payload type and clock units of a packet,
+ * then a line of hexadecimal digits for each packet.
+ *
+ * Prints one line of JSON. Loopback only: any other address is refused.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,17 +28,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKET = 172, MAX_STREAMS = 8192, MAGIC = 0x5a564f4e };
+enum { PACKET = 172, MAX_STREAMS = 8192, MAX_SOUNDS = 8, MAX_PAYLOAD = 1400, MAGIC = 0x5a564f4e, NUMBERED = -1 };
 static const int64_t TICK_NS = 20000000, DRAIN_NS = 4000000, GRACE_NS = 300000000;
 
 struct payload { uint32_t magic, stream, number; int64_t sent_ns; } __attribute__((packed));
-struct stream { int fd; uint32_t sent, heard; uint64_t *seen; };
+struct stream { int fd, sound; uint32_t sent, heard; uint64_t *seen; int highest; };
+struct sound { int payload_type, step, count; struct { int size; unsigned char data[MAX_PAYLOAD]; } *packets; };
 
 static struct stream streams[MAX_STREAMS];
-static int count, epoll_fd;
+static struct sound sounds[MAX_SOUNDS];
+static int count, sound_count, epoll_fd;
 static uint32_t per_stream;
 static float *delays_us;
-static long sent, received, duplicates, strangers, send_errors;
+static long sent, received, duplicates, strangers, send_errors, heard, missing;
 
 static void fail(const char *why) { fprintf(stderr, "loadgen_rtp: %s\n", why); exit(1); }
 
@@ -51,7 +59,24 @@ static struct sockaddr_in address(const char *host, int port)
     return addr;
 }
 
-static void open_stream(const char *local, int local_port, const char *remote, int remote_port)
+static void read_sound(const char *path)
+{
+    if (sound_count == MAX_SOUNDS) fail("too many sounds");
+    struct sound *s = &sounds[sound_count++];
+    FILE *file = fopen(path, "r");
+    char line[2 * MAX_PAYLOAD + 2];
+    if (!file || fscanf(file, "%d %d ", &s->payload_type, &s->step) != 2) fail("a sound cannot be read");
+    while (fgets(line, sizeof line, file)) {
+        s->packets = realloc(s->packets, (s->count + 1) * sizeof *s->packets);
+        int size = strcspn(line, "\n") / 2;
+        for (int i = 0; i < size; i++) sscanf(line + 2 * i, "%2hhx", &s->packets[s->count].data[i]);
+        s->packets[s->count++].size = size;
+    }
+    if (!s->count) fail("a sound is empty");
+    fclose(file);
+}
+
+static void open_stream(const char *local, int local_port, const char *remote, int remote_port, int sound)
 {
     struct sockaddr_in from = address(local, local_port), to = address(remote, remote_port);
     int on = 1, size = 1 << 18, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
@@ -61,25 +86,38 @@ static void open_stream(const char *local, int local_port, const char *remote, i
     if (bind(fd, (void *)&from, sizeof from) < 0 || connect(fd, (void *)&to, sizeof to) < 0) fail("bind or connect failed");
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = count};
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
-    streams[count++].fd = fd;
+    if (sound < NUMBERED || sound >= sound_count) fail("there is no such sound");
+    streams[count++] = (struct stream){.fd = fd, .sound = sound, .highest = -1};
+}
+
+static int numbered_payload(int index, unsigned char *to)
+{
+    struct payload body = {MAGIC, index, streams[index].sent, clock_ns(CLOCK_REALTIME)};
+    memset(to, 0xd5, PACKET - 12);
+    memcpy(to, &body, sizeof body);
+    return PACKET - 12;
+}
+
+static int sound_payload(int index, const struct sound *sound, unsigned char *to)
+{
+    int which = (streams[index].sent + 7 * index) % sound->count;
+    memcpy(to, sound->packets[which].data, sound->packets[which].size);
+    return sound->packets[which].size;
 }
 
 static void send_one(int index)
 {
     struct stream *s = &streams[index];
-    unsigned char packet[PACKET];
-    memset(packet, 0xd5, sizeof packet);
-    uint32_t timestamp = htonl(s->sent * 160), ssrc = htonl(0x10000 + index);
+    const struct sound *sound = s->sound == NUMBERED ? NULL : &sounds[s->sound];
+    unsigned char packet[12 + MAX_PAYLOAD] = {0x80, sound ? sound->payload_type : 8};
+    uint32_t timestamp = htonl(s->sent * (sound ? sound->step : 160)), ssrc = htonl(0x10000 + index);
     uint16_t sequence = htons(s->sent);
-    packet[0] = 0x80;
-    packet[1] = 8;
     memcpy(packet + 2, &sequence, 2);
     memcpy(packet + 4, &timestamp, 4);
     memcpy(packet + 8, &ssrc, 4);
-    struct payload body = {MAGIC, index, s->sent, clock_ns(CLOCK_REALTIME)};
-    memcpy(packet + 12, &body, sizeof body);
+    int size = 12 + (sound ? sound_payload(index, sound, packet + 12) : numbered_payload(index, packet + 12));
     s->sent++;
-    if (send(s->fd, packet, sizeof packet, 0) == PACKET) sent++; else send_errors++;
+    if (send(s->fd, packet, size, 0) == size) sent++; else send_errors++;
 }
 
 static int64_t arrival_ns(struct msghdr *message)
@@ -93,9 +131,19 @@ static int64_t arrival_ns(struct msghdr *message)
     return clock_ns(CLOCK_REALTIME);
 }
 
+static void note_heard(struct stream *s, const unsigned char *packet)
+{
+    int sequence = packet[2] << 8 | packet[3], step = s->highest < 0 ? 1 : (int16_t)(sequence - s->highest);
+    s->heard++;
+    heard++;
+    if (step > 0) { missing += step - 1; s->highest = sequence; }
+    else missing--;  /* it comes late after all */
+}
+
 static void note(int index, const unsigned char *packet, ssize_t size, int64_t at_ns)
 {
     struct payload body;
+    if (size >= 12 && streams[index].sound != NUMBERED) { note_heard(&streams[index], packet); return; }
     if (size < 12 + (ssize_t)sizeof body) { strangers++; return; }
     memcpy(&body, packet + 12, sizeof body);
     if (body.magic != MAGIC || body.stream >= (uint32_t)count || body.number >= per_stream) { strangers++; return; }
@@ -156,7 +204,8 @@ static float quantile(double part) { return received ? delays_us[(long)((receive
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 0;
-    if (argc < 3 || seconds <= 0 || seconds > 60) fail("usage: loadgen_rtp SECONDS spread|burst < streams (at most 60 s)");
+    if (argc < 3 || seconds <= 0 || seconds > 60)
+        fail("usage: loadgen_rtp SECONDS spread|burst [SOUND...] < streams (at most 60 s)");
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
@@ -164,10 +213,11 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1);
     epoll_fd = epoll_create1(0);
     char local[64], remote[64];
-    int local_port, remote_port;
-    while (scanf("%63s %d %63s %d", local, &local_port, remote, &remote_port) == 4) {
+    int local_port, remote_port, sound;
+    for (int i = 3; i < argc; i++) read_sound(argv[i]);
+    while (scanf("%63s %d %63s %d %d", local, &local_port, remote, &remote_port, &sound) == 5) {
         if (count == MAX_STREAMS) fail("too many streams");
-        open_stream(local, local_port, remote, remote_port);
+        open_stream(local, local_port, remote, remote_port, sound);
     }
     if (!count) fail("no streams given");
     per_stream = seconds * 50;
@@ -178,8 +228,8 @@ int main(int argc, char **argv)
     int deaf = 0;
     for (int i = 0; i < count; i++) deaf += !streams[i].heard;
     printf("{\"streams\": %d, \"sent\": %ld, \"received\": %ld, \"lost\": %ld, \"duplicates\": %ld, \"strangers\": %ld, "
-           "\"send_errors\": %ld, \"deaf_streams\": %d, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
-           count, sent, received, sent - received, duplicates, strangers, send_errors, deaf,
+           "\"send_errors\": %ld, \"heard\": %ld, \"missing\": %ld, \"deaf_streams\": %d, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
+           count, sent, received, sent - received, duplicates, strangers, send_errors, heard, missing, deaf,
            quantile(0.5), quantile(0.99), quantile(0.999), quantile(1));
     return 0;
 }

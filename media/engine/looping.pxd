@@ -10,8 +10,8 @@ from media.engine.measuring cimport visit_measures
 from media.engine.mixed cimport tick_rooms
 from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.posix cimport (
-    MSG_DONTWAIT, MSG_TRUNC, Address, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
-    pthread_mutex_unlock, read, recvfrom, socklen_t,
+    CLOCK_MONOTONIC, MSG_DONTWAIT, MSG_TRUNC, Address, clock_nanosleep, clock_ns, epoll_event, epoll_wait,
+    pthread_mutex_lock, pthread_mutex_unlock, read, recvfrom, socklen_t, timespec,
 )
 from media.engine.pressed cimport tick_pressed_digit
 from media.engine.pressing cimport tick_digits
@@ -29,6 +29,7 @@ cdef enum:
     TIMER = 2             # epoll data that is no slot
     BATCH = 128           # packets between two looks at commands and the clock
     REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
+    PACE_NS = 150000      # the least between two turns while packets come fast
 
 
 cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
@@ -42,6 +43,8 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
         return   # nothing there after all, or an ICMP error of an earlier packet
     shard.packets_in += 1
     now_ns = clock_ns()
+    shard.hurries |= slot.turn + 1 == shard.turn   # a queue, where a phone would send once in so many turns
+    slot.turn = shard.turn
     if size > BUFFER_SIZE:
         drop(shard, slot, OVERSIZED)
         return
@@ -151,14 +154,27 @@ cdef inline void run_ticks(Shard *shard) noexcept nogil:
         shard.tick_ns += TICK_NS
 
 
+cdef inline void pause(Shard *shard, int64_t turn_ns) noexcept nogil:
+    """Until the next turn after that which began at `turn_ns`, not longer than to the next tick. To be woken for a packet
+    costs as much as the packet itself: several at once share it."""
+    cdef timespec left
+    left.tv_sec = 0
+    left.tv_nsec = min(turn_ns + PACE_NS, shard.deadline_ns) - clock_ns()
+    if left.tv_nsec > 0:
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &left, NULL)
+
+
 cdef inline void run(Shard *shard) noexcept nogil:
     cdef epoll_event events[BATCH]
     cdef uint64_t data
+    cdef int64_t turn_ns = 0, before_ns
     cdef bint timer
     cdef int i, count
     while not shard.stop:
         count = epoll_wait(shard.epoll, events, BATCH, 0 if shard.taken != NULL else -1)
-        timer = False
+        before_ns, turn_ns = turn_ns, clock_ns()
+        shard.turn += 1
+        shard.hurries = timer = False
         # First what was commanded: a command that was answered holds for every packet that arrives afterwards.
         # Nobody wakes us for commands: the next packet does, or the next tick.
         if shard.command_count or shard.taken != NULL:
@@ -174,3 +190,5 @@ cdef inline void run(Shard *shard) noexcept nogil:
         # Only now, when no event of this batch can point to a slot that a command removed.
         post_freed(shard)
         notify(shard)
+        if (count > 1 or turn_ns - before_ns < PACE_NS) and not shard.hurries and shard.taken == NULL:
+            pause(shard, turn_ns)

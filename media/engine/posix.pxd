@@ -83,6 +83,7 @@ cdef extern from *:
         timespec it_value
     int CLOCK_MONOTONIC, CLOCK_REALTIME, TFD_NONBLOCK, TFD_CLOEXEC, TFD_TIMER_ABSTIME
     int clock_gettime(int clock, timespec *now) nogil
+    int clock_nanosleep(int clock, int flags, const timespec *wanted, timespec *left) nogil
     int timerfd_create(int clock, int flags) nogil
     int timerfd_settime(int fd, int flags, const itimerspec *new, itimerspec *old) nogil
 

@@ -228,6 +228,7 @@ cdef struct Slot:
     bint echo
     bint demux                      # STUN and DTLS come here too (RFC 7983)
     int handshakes                  # packets of these since the slot was visited last
+    uint64_t turn                   # of the shard, when a packet came
     Slot *peer                      # whose packets and ours go over as they come
     Voice *voice                    # in a room that is mixed
     Ear *ear                        # NULL: its digits are no tones, or nothing that it sends can be decoded
@@ -377,6 +378,8 @@ cdef struct Shard:
     int64_t idle_ns                 # nothing was sent for so long: something is
     int64_t deadline_ns
     int64_t tick_ns                 # when the tick at work was due
+    uint64_t turn
+    bint hurries                    # more packets wait than one turn can take
     uint64_t ticks
     uint64_t first_tick             # that of this shard among all since the machine started
     uint64_t random
