@@ -132,11 +132,16 @@ def _sounds(values: Values) -> Iterator[Problem]:
 
 
 def _menus(values: Values) -> Iterator[Problem]:
-    """What may be said stands for a key that is there (IVR-1)."""
+    """What may be said stands for one key that is there (IVR-1)."""
     for path, menu in entries(values, "ivrs"):
-        for key in table_of(menu, "phrases"):
+        meant: dict[str, str] = {}
+        for key, phrases in table_of(menu, "phrases").items():
             if key not in table_of(menu, "keys"):
                 yield Problem((*path, "phrases", key), f'"{key}" is not in keys')
+            for phrase in phrases if isinstance(phrases, list) else ():
+                other = meant.setdefault(str(phrase).casefold(), key)
+                if other != key:
+                    yield Problem((*path, "phrases", key), f'"{phrase}" means {other} already')
 
 
 def _penalties(values: Values) -> Iterator[Problem]:

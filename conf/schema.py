@@ -32,6 +32,7 @@ from conf.fields import (
     whole_number,
 )
 from conf.model import Section
+from conf.office_fields import LANGUAGES
 
 Workers = int | Literal["embedded"]
 
@@ -272,6 +273,17 @@ class CalendarSettings(Section):
     )
 
 
+SpokenLanguage = Annotated[str, PlainValidator(choice(*LANGUAGES))]
+Folder = Annotated[str, PlainValidator(text_up_to(4096, at_least=1))]
+
+
+class SpeechSettings(Section):
+    """`[speech]`: spoken commands of menus."""
+
+    # Folders of PocketSphinx models by language, relative to the working directory; English comes with the engine.
+    models: dict[SpokenLanguage, Folder] = Field(default_factory=dict)
+
+
 class WebSettings(Section):
     """`[web]`: the key is part of the public contract; there is no web page yet."""
 
@@ -300,5 +312,6 @@ class Settings(Section):
     texts: TextSettings = TextSettings()
     mail: MailSettings = MailSettings()
     calendars: CalendarSettings = CalendarSettings()
+    speech: SpeechSettings = SpeechSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -1,4 +1,4 @@
-"""Voice menus (IVR-*): a greeting, digits during and after it, and where they lead.
+"""Voice menus (IVR-*): a greeting, digits or spoken commands during and after it, and where they lead.
 
 A key of the menu stands before an equal number of the office; the longest that still can come is waited for. What leads
 nowhere, and silence, cost one attempt; when the last is gone the call goes to the default target.
@@ -41,9 +41,19 @@ class Menu:
         leg = call.caller
         await ctx.prepare(call)
         leg.answer()
+        if not self._ivr.phrases:
+            return await self._choose(call, ctx)
+        listening = ctx.listen(leg, self._ivr.phrases)
+        try:
+            return await self._choose(call, ctx)
+        finally:
+            listening.stop()
+
+    async def _choose(self, call: Call, ctx: AppContext) -> Next:
+        """Where the caller wants to go, in as many attempts as there are."""
         trail: list[str] = []
         for _ in range(self._ivr.attempts):
-            entered = await self._ask(leg, ctx)
+            entered = await self._ask(call.caller, ctx)
             target = self._target(call, ctx, entered.digits)
             trail.append(entered.digits if target else NOTHING if entered.why is Why.NOTHING else INVALID)
             call.stage_digits = ",".join(trail)
@@ -55,6 +65,8 @@ class Menu:
         ivr = self._ivr
         for key, target in ivr.keys.items():
             asked.tried(f"key {key}", matched=False, why=f"goes on to {target} when it is pressed")
+        for key, phrases in ivr.phrases.items():
+            asked.tried(f"phrases {key}", matched=False, why=f"say {' or '.join(phrases)} instead of {key}")
         internal = "any number of the office may be dialled" if ivr.allow_internal else "only keys are taken"
         asked.tried("allow_internal", matched=ivr.allow_internal, why=internal)
         asked.tried("default", matched=False, why=f"goes on to {ivr.default} after {ivr.attempts} attempts in vain")

@@ -7,6 +7,7 @@ to be referred to by the next one; commands of one sender are applied in order.
 Directions are seen from Zvon: `SENDONLY` means that we send audio and expect none.
 """
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -576,3 +577,9 @@ def conversion(source: Path, target: Path) -> list[str]:
     """The command that makes an MP3 or Ogg Opus file, by the suffix of `target`, of a sound file, with the lowest
     priority. The target appears complete or not at all; what went wrong is the last line on standard error."""
     return [sys.executable, "-m", "media.record.convert", str(source), str(target)]
+
+
+def recognition(models: Mapping[str, str]) -> list[str]:
+    """The command of a process that finds phrases in recordings while they grow (`media/recognition/process.py`).
+    `models`: folders of speech models by language."""
+    return [sys.executable, "-m", "media.recognition.process", json.dumps(dict(models))]

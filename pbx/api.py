@@ -53,6 +53,7 @@ from pbx.events import (
     RoomMember,
     RosterChanged,
 )
+from pbx.hearing import Listening
 from pbx.inquiry import Arrived, Inquiry
 from pbx.leg import Leg
 from pbx.mailbox_settings import TRIES as PIN_TRIES
@@ -198,6 +199,10 @@ class AppContext(Protocol):
     def recording_path(self, call: Call, name: str) -> Path:
         """Where a recording of the call belongs: a name of its own below the data folder."""
 
+    def listen(self, leg: Leg, phrases: Mapping[str, Sequence[str]]) -> Listening:
+        """What the party says of the phrases, by key, counts as that key pressed, until it is stopped. Nothing is heard
+        where no speech can be recognised."""
+
     async def prepare(self, call: Call) -> None:
         """Get media ports for the caller; needed before it can be answered. Raises `MediaRefused`."""
 
@@ -268,6 +273,7 @@ __all__ = [
     "LegAnswered",
     "LegEnded",
     "LegHoldChanged",
+    "Listening",
     "Mailboxes",
     "MediaRefused",
     "Next",

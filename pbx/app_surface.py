@@ -1,6 +1,6 @@
 """What apps ask of the server (`pbx.api.AppContext`), carried out by those who know: the office, legs, transfers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from media.api import FileSource, PlaySource
@@ -13,6 +13,7 @@ from pbx.clock import Clock
 from pbx.dial import PLAINLY, DialOutcome, Ringing
 from pbx.directory import Directory
 from pbx.events import BridgeId
+from pbx.hearing import Listening
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.location import Location
@@ -154,6 +155,15 @@ class AppSurface:
 
     async def prepare(self, call: Call) -> None:
         await self.create_media(call)
+
+    def listen(self, leg: Leg, phrases: Mapping[str, Sequence[str]]) -> Listening:
+        key_of = {phrase: key for key, some in phrases.items() for phrase in some}
+
+        def heard(phrase: str) -> None:
+            for digit in key_of[phrase]:
+                leg.digits.give(digit)
+
+        return self.services.hearing.listen(leg, self.office.language, tuple(key_of), heard)
 
     def recording_path(self, call: Call, name: str) -> Path:
         return self.services.recording_path(call.id, name)

@@ -90,17 +90,17 @@ def build_app(run: Callable[[RunOptions], int]) -> typer.Typer:
 
 def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...")], json: Json = False) -> None:
     """Validate settings and office files, all mistakes at once. Needs no server and changes nothing."""
-    from pbx.cli_check import check_file
+    from pbx.cli_check import check_files
     from pbx.cli_output import json_text
 
-    findings = [check_file(path) for path in files]
+    findings = check_files(files)
     if json:
         typer.echo(json_text(findings))
     else:
         for found in findings:
             kind = " ".join(filter(None, (found.kind, f"({found.summary})" if found.summary else "")))
             lines = [str(error) for error in found.errors] or [f"{found.file}: valid {kind}"]
-            typer.echo("\n".join(lines))
+            typer.echo("\n".join([*lines, *(f"{found.file}: {note}" for note in found.notes)]))
     raise typer.Exit(1 if any(found.errors for found in findings) else 0)
 
 

@@ -1,5 +1,8 @@
 """`zvon check`: are these files right? Without a server, and without changing anything."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +11,8 @@ from conf.load import parse_office, parse_settings
 from conf.office import OfficeDocument
 from conf.read import parse_document, read_text
 from conf.schema import Settings
+from pbx.hearing import Recogniser
+from storage.records import Office
 
 OFFICE_KEYS = frozenset(OfficeDocument.model_fields) | OfficeDocument.later
 SETTINGS_KEYS = frozenset(Settings.model_fields) | Settings.later
@@ -21,21 +26,44 @@ class Finding:
     kind: str
     errors: tuple[ConfError, ...] = ()
     summary: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def check_file(path: Path) -> Finding:
-    """Read one file as what its content says it is; every mistake is in the finding."""
+def check_files(paths: Sequence[Path]) -> list[Finding]:
+    """What was found about each; an office is looked at with the settings that stand beside it."""
+    models: Mapping[str, str] = {}
+    for path in paths:
+        with suppress(ConfInvalid):
+            if (text := read_text(path)) and file_kind(parse_document(text, str(path)).values, path) == "settings":
+                models = parse_settings(text, str(path)).speech.models
+    return [check_file(path, models) for path in paths]
+
+
+def check_file(path: Path, models: Mapping[str, str]) -> Finding:
+    """Read one file as what its content says it is; every mistake is in the finding. `models`: of speech, as `[speech]`
+    of the settings names them."""
     kind = ""
     try:
         text = read_text(path)
         kind = file_kind(parse_document(text, str(path)).values, path)
         if kind == "office":
             office = parse_office(text, str(path), stored=None)
-            return Finding(str(path), kind, summary=f"{len(office.terminals)} terminals, {len(office.users)} users")
+            summary = f"{len(office.terminals)} terminals, {len(office.users)} users"
+            return Finding(str(path), kind, (), summary, tuple(asyncio.run(_unheard(office, models))))
         parse_settings(text, str(path))
         return Finding(str(path), kind)
     except ConfInvalid as error:
         return Finding(str(path), kind, error.errors)
+
+
+async def _unheard(office: Office, models: Mapping[str, str]) -> list[str]:
+    """Menus whose spoken commands are not recognised on this machine: no mistake, their keys work."""
+    recogniser = Recogniser(models)
+    try:
+        problems = await recogniser.problems(office)
+    finally:
+        await recogniser.close()
+    return [f"the spoken commands of menu {number} cannot be heard: {problem}" for number, problem in problems]
 
 
 def file_kind(values: dict[str, object], path: Path) -> str:

@@ -37,6 +37,7 @@ from pbx.desk import WebDesk
 from pbx.directory import Directory
 from pbx.explain import explain
 from pbx.gate import Gate
+from pbx.hearing import Recogniser
 from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
 from pbx.line import LineTerms
@@ -165,7 +166,12 @@ class Server:
         codecs = Codecs(media.codecs, self._engine.codecs)
         if codecs.missing:
             log.warning("codecs without their library are only passed through", codecs=codecs.missing)
-        return Services(self._engine, self.clock, self.bus, data / "recordings", silence, prompts, codecs)
+        self._recogniser = Recogniser(self._settings.speech.models)
+        return Services(
+            *(self._engine, self.clock, self.bus, data / "recordings", silence, prompts),
+            codecs=codecs,
+            hearing=self._recogniser,
+        )
 
     def _append(self, row: CdrRow) -> None:
         """A row of the history is finished."""
@@ -213,6 +219,7 @@ class Server:
             raise
         self._tasks.add(asyncio.ensure_future(self._sweep()))
         self.providers.apply(self.office)
+        self._recogniser.apply(self.office)
         self.qualifier.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
@@ -248,6 +255,7 @@ class Server:
         await self._voicemail.close()
         await self.mailer.close()
         await self.archive.close()
+        await self._recogniser.close()
         await self._resolver.close()
         await self.driver.close()
         self._listeners.close()
@@ -396,6 +404,7 @@ class Server:
                 self.location.forget(number)
         self.pbx.office_changed(directory)
         self.providers.apply(office)
+        self._recogniser.apply(office)
 
 
 def _admission(sip: SipSettings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:

@@ -28,6 +28,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.codecs import Codecs
 from pbx.events import BridgeId, BusEvent, LegTalking
+from pbx.hearing import Deaf, Hearing
 from pbx.limits import ActiveCalls
 from pbx.media_session import SilenceLimits
 from pbx.office_sound import OfficeSound
@@ -54,6 +55,7 @@ class Services:
         silence: SilenceLimits = SilenceLimits(),  # noqa: B008 - frozen
         prompts: Prompts | None = None,
         codecs: Codecs | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
         self.legs: dict[EndpointId, Leg] = {}
@@ -62,6 +64,7 @@ class Services:
         self.sound = OfficeSound.of(Office())  # of the office in force
         self.prompts = prompts or Prompts()
         self.codecs = codecs or Codecs()
+        self.hearing = hearing or Deaf()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

@@ -101,6 +101,9 @@ client_id = "zvon"
 client_secret = "client-secret"
 refresh_token = "refresh-secret"
 
+[speech]
+models = { ru = "/srv/speech/ru" }
+
 [web]
 listen = ""
 
@@ -155,6 +158,7 @@ def test_every_key_is_read() -> None:
     assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
     assert settings.mail.oauth.client_id == "zvon"
+    assert settings.speech.models == {"ru": "/srv/speech/ru"}
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
 
@@ -177,10 +181,11 @@ def test_the_example_names_every_key_there_is() -> None:
         "texts",
         "calendars",
         "mail",
+        "speech",
         "web",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "calendars", "mail", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "calendars", "mail", "speech", "web", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 

@@ -1,6 +1,7 @@
 """Voice menus."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ from features.ivr import Choices, Menu
 from media.api import FileSource, Play, Playlist, StopPlay
 from pbx import cause
 from pbx.events import StageLeft
+from pbx.hearing import Heard, Listening
+from pbx.leg import Leg
 from storage.records import Ivr, Office, Sound
 from tests.support.builders import terminal
 from tests.support.fakepbx import FakePbx
@@ -233,6 +236,61 @@ async def test_who_hangs_up_in_a_menu_leaves_its_row() -> None:
         call.hangup()
     assert (office.row.stage, office.row.to_number, office.row.disposition) == ("ivr", "700", "NOANSWER")
     assert office.row.cause != cause.NOT_FOUND.name
+
+
+class Ears:
+    """A recogniser that hears what the test says."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.heard: Heard | None = None
+
+    def listen(self, leg: Leg, language: str, phrases: Collection[str], heard: Heard) -> Listening:
+        self.asked.append((language, tuple(phrases)))
+        self.heard = heard
+        return self
+
+    def stop(self) -> None:
+        self.heard = None
+
+    def say(self, phrase: str) -> None:
+        assert self.heard is not None
+        self.heard(phrase)
+
+
+SPOKEN = replace(
+    MENUS,
+    ivrs=(
+        Ivr("700", "hangup", attempts=2, timeout=3, keys={"1": "701", "22": "102"}, phrases={"22": ("sales", "shop")}),
+        Ivr("701", "hangup", attempts=1, timeout=3, keys={"3": "103"}),
+    ),
+)
+
+
+@pytest.mark.row("AMB-25")
+async def test_what_is_said_counts_as_its_key_while_the_menu_listens_and_keys_work_too() -> None:
+    ears = Ears()
+    async with open_office(*map(terminal, ("101", "102")), office=SPOKEN) as office:
+        office.services.hearing = ears
+        a, b = await office.registered("101"), await office.registered("102")
+        call = a.dial("700")
+        await call.until_answered()
+        await asyncio.sleep(1)
+        ears.say("shop")
+        ring = await b.rung()
+        assert ears.heard is None, "nobody listens after the menu"
+        ring.answer()
+        await ring.until_confirmed()
+        call.hangup()
+        await ring.until_over()
+        call = a.dial("700")
+        await call.until_answered()
+        await menu(office, "1")
+        await asyncio.sleep(1)
+        assert ears.heard is None
+        await call.until_over()
+    assert ears.asked == [("en", ("sales", "shop"))] * 2, "a menu without phrases does not listen"
+    assert [row.digits for row in office.rows if row.stage == "ivr"] == ["22", "1", "t"]
 
 
 @pytest.mark.row("FEAT-35")

@@ -398,6 +398,17 @@ def test_check_reports_a_broken_file_and_goes_on_to_the_next(tmp_path: Path) -> 
     assert "b.toml: valid office" in result.stdout
 
 
+def test_check_says_which_spoken_commands_cannot_be_heard(tmp_path: Path) -> None:
+    office, settings = tmp_path / "a.toml", tmp_path / "zvon.toml"
+    menu = '\n[[ivrs]]\nnumber = "700"\ndefault = "hangup"\nkeys = { "1" = "hangup" }\nphrases = { "1" = ["да"] }\n'
+    office.write_text(OFFICE.replace("[office]", '[office]\nlanguage = "ru"', 1) + menu, encoding="utf-8")
+    settings.write_text(f'[speech]\nmodels = {{ ru = "{tmp_path}" }}\n')
+    alone, beside = zvon("check", str(office)), zvon("check", str(office), str(settings))
+    assert alone.exit_code == beside.exit_code == 0
+    assert f"{office}: the spoken commands of menu 700 cannot be heard: " in alone.stdout
+    assert beside.stdout.splitlines()[1] != alone.stdout.splitlines()[1], "the settings name a folder"
+
+
 def test_check_in_json_is_an_array_with_all_mistakes(tmp_path: Path) -> None:
     settings = tmp_path / "zvon.toml"
     settings.write_text("colour = 1\n")

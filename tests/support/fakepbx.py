@@ -5,7 +5,7 @@ A feature's test writes `pbx = FakePbx(...)`, `run = pbx.start(App())`, then let
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from media.api import FileSource, PlaySource
@@ -31,6 +31,7 @@ from pbx.events import (
     StageEntered,
     StageLeft,
 )
+from pbx.hearing import Deaf, Listening
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.mailbox_settings import MailboxSettings
@@ -140,6 +141,9 @@ class FakePbx:
             media.take_offer(sdp(PHONE_HOST, 40000, codecs))
         self.caller = self._leg("101", Direction.INCOMING, self.caller_side, media)
         self.ended: asyncio.Future[Call] = loop.create_future()
+
+    def listen(self, leg: Leg, phrases: Mapping[str, Sequence[str]]) -> Listening:
+        return Deaf()
 
     def media(self) -> MediaSession:
         return MediaSession(

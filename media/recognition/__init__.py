@@ -1,0 +1,1 @@
+"""Spoken commands: phrases found in speech by PocketSphinx, in a process of its own (`process.py`)."""
