@@ -3,30 +3,45 @@
 import asyncio
 import socket
 import sys
-from typing import cast
+from collections import deque
+from typing import Protocol
 
 from sipcore.flow import Flow
 from sipcore.stun import binding_response
 from sipcore.transport.addresses import AdvertisedAddress
+from sipcore.transport.datagrams import Datagrams
 from sipcore.transport.driver import LayerDriver
 
 _BUFFER_BYTES = 4 << 20  # a burst of INVITEs waits here, not in a retransmission
 _FLOWS_KEPT = 100_000
+_UNSENT_KEPT = 10_000  # datagrams that wait for room in the system; more would only come too late
 _SO_MEMINFO = 55  # Linux; its first number is the memory of what waits to be received
 _TEXT = b"\x04"  # RFC 7983 §7: what begins below is STUN
 _DATAGRAM_BYTES = 1280  # of that memory for a SIP request without a body; 2,304 for one with a long one
 
 
-class UdpListener(asyncio.DatagramProtocol):
+class Carrier(Protocol):
+    """The datagrams of a socket (`datagrams.pyi`)."""
+
+    def receive(self) -> list[tuple[bytes, tuple[str, int]]]: ...
+
+    def send(self, data: bytes, remote: tuple[str, int]) -> bool: ...
+
+
+class UdpListener:
     """One bound socket. Flows are cached per peer, so that a datagram costs one look-up."""
 
-    def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
+    def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress, sock: socket.socket) -> None:
         self._driver, self._addresses = driver, addresses
-        self._transport: asyncio.DatagramTransport | None = None
-        self._socket: socket.socket | None = None
+        self._socket: socket.socket | None = sock
+        self._datagrams: Carrier = Datagrams(sock.fileno())
+        self._loop = asyncio.get_running_loop()
+        self._unsent: deque[tuple[bytes, tuple[str, int]]] = deque()
         self._flows: dict[tuple[str, int], Flow] = {}
         self.id = driver.new_id()
-        self.bound: tuple[str, int] = ("", 0)
+        self.bound: tuple[str, int] = sock.getsockname()[:2]
+        driver.add_path(self.id, self)
+        self._loop.add_reader(sock, self._readable)
 
     @classmethod
     async def open(cls, driver: LayerDriver, addresses: AdvertisedAddress, host: str, port: int) -> "UdpListener":
@@ -42,24 +57,20 @@ class UdpListener(asyncio.DatagramProtocol):
         except OSError:
             sock.close()
             raise
-        loop = asyncio.get_running_loop()
-        _, listener = await loop.create_datagram_endpoint(lambda: cls(driver, addresses), sock=sock)
-        listener._socket = sock
-        return listener
+        return cls(driver, addresses, sock)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is none of asyncio's classes
-        self.bound = transport.get_extra_info("sockname")[:2]
-        self._driver.add_path(self.id, self)
-
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
-        remote = (str(addr[0]), int(addr[1]))
-        if data[:1] < _TEXT and self._is_stun(data, remote):
-            return
-        flow = self._flows.get(remote)
-        if flow is None:
-            flow = self.flow_to(*remote)
-        self._driver.feed(data, flow)
+    def _readable(self) -> None:
+        """As many datagrams as one system call gives; the loop calls again while there are more. ICMP errors name no
+        datagram; timers find out (RFC 3261 §18.4 is met by them)."""
+        for data, remote in self._datagrams.receive():
+            if data[:1] < _TEXT and self._is_stun(data, remote):
+                continue
+            flow = self._flows.get(remote)
+            if flow is None:
+                flow = self.flow_to(*remote)
+            self._driver.feed(data, flow)
+            if self._socket is None:
+                return  # closed meanwhile
 
     def _is_stun(self, data: bytes, remote: tuple[str, int]) -> bool:
         """A keep-alive that has been answered (RFC 5626 §4.4.2)."""
@@ -92,14 +103,29 @@ class UdpListener(asyncio.DatagramProtocol):
             return 0.0
         return int.from_bytes(found, sys.byteorder) / _DATAGRAM_BYTES
 
-    def error_received(self, exc: Exception) -> None:
-        """ICMP errors name no datagram; timers find out (RFC 3261 §18.4 is met by them)."""
-
     def send(self, data: bytes, remote: tuple[str, int]) -> None:
-        if self._transport is not None:
-            self._transport.sendto(data, remote)
+        if self._socket is None:
+            return
+        if self._unsent:
+            if len(self._unsent) < _UNSENT_KEPT:
+                self._unsent.append((data, remote))
+        elif not self._datagrams.send(data, remote):
+            self._unsent.append((data, remote))
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        """The system has room again."""
+        while self._unsent and self._datagrams.send(*self._unsent[0]):
+            self._unsent.popleft()
+        if not self._unsent and self._socket is not None:
+            self._loop.remove_writer(self._socket)
 
     def close(self) -> None:
+        if self._socket is None:
+            return
+        self._loop.remove_reader(self._socket)
+        if self._unsent:
+            self._loop.remove_writer(self._socket)
+            self._unsent.clear()
+        self._socket.close()
         self._socket = None
-        if self._transport is not None:
-            self._transport.close()

@@ -80,6 +80,45 @@ async def test_a_port_in_use_is_an_os_error_and_leaves_nothing_open() -> None:
     await driver.close()
 
 
+class FullSystem:
+    """Has room for a datagram now and then."""
+
+    def __init__(self) -> None:
+        self.room, self.sent = 0, list[bytes]()
+
+    def receive(self) -> list[tuple[bytes, tuple[str, int]]]:
+        return []
+
+    def send(self, data: bytes, remote: tuple[str, int]) -> bool:
+        if not self.room:
+            return False
+        self.room -= 1
+        self.sent.append(data)
+        return True
+
+
+@pytest.mark.real_loop
+async def test_what_the_system_has_no_room_for_goes_later_and_in_order() -> None:
+    driver = SipDriver(SipStack(StackConfig(), CountingIds()), lambda _: None)
+    listener = await UdpListener.open(driver, AdvertisedAddress(), "127.0.0.1", 0)
+    listener._datagrams = system = FullSystem()
+    for data in (b"1", b"2", b"3"):
+        listener.send(data, ("127.0.0.1", 9))
+    assert system.sent == []
+    await asyncio.sleep(0.01)
+    system.room = 2
+    await asyncio.sleep(0.01)
+    assert system.sent == [b"1", b"2"]
+    system.room = 2
+    await asyncio.sleep(0.01)
+    listener.send(b"4", ("127.0.0.1", 9))
+    assert system.sent == [b"1", b"2", b"3", b"4"]
+    listener.send(b"5", ("127.0.0.1", 9))
+    await driver.close()
+    listener.send(b"6", ("127.0.0.1", 9))
+    assert system.sent == [b"1", b"2", b"3", b"4"]
+
+
 # --- which address a peer is told -----------------------------------------------------------------------------------
 
 
