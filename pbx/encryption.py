@@ -14,7 +14,7 @@ from sipcore.sdp.crypto import SUITES, Crypto
 from sipcore.sdp.dtls import read_fingerprint
 from sipcore.sdp.ice import Candidate, Ice
 from sipcore.sdp.model import SessionDescription, first_attribute
-from sipcore.sdp.negotiate import Negotiated
+from sipcore.sdp.sections import Negotiated
 from sipcore.sdp.security import Offering, Secured, Security, is_acceptable, is_for_handshake
 
 WEB = ("ws", "wss")

@@ -36,8 +36,9 @@ from pbx.encryption import (
 from sipcore.errors import ParseError, RemoteProtocolError
 from sipcore.sdp.model import Direction as SdpDirection
 from sipcore.sdp.model import RtpFormat, SessionDescription
-from sipcore.sdp.negotiate import LocalMedia, Negotiated, make_answer, make_offer, read_answer, revise
+from sipcore.sdp.negotiate import make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.sections import LocalMedia, Negotiated
 from sipcore.sdp.security import PROFILES, is_acceptable
 from sipcore.sdp.write import write_sdp
 

@@ -31,6 +31,11 @@ class Direction(StrEnum):
     def of(cls, *, sends: bool, receives: bool) -> "Direction":
         return _BY_FLAGS[sends, receives]
 
+    @property
+    def reverse(self) -> "Direction":
+        """The same stream seen from the other side."""
+        return Direction.of(sends=self.receives, receives=self.sends)
+
 
 _BY_FLAGS = {(direction.sends, direction.receives): direction for direction in Direction}
 _DIRECTIONS = {direction.value: direction for direction in Direction}

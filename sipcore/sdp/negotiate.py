@@ -3,8 +3,8 @@
 An m= line that we do not do is answered with port 0 in its place. Directions in the results are seen from us.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sipcore.errors import RemoteProtocolError
@@ -17,9 +17,19 @@ from sipcore.sdp.model import (
     SessionDescription,
     first_attribute,
 )
+from sipcore.sdp.sections import (
+    NO_OTHERS,
+    LocalMedia,
+    Negotiated,
+    agreed_direction,
+    in_place,
+    refused,
+    rtcp_attributes,
+    rtcp_of,
+    rtp_codecs,
+)
 from sipcore.sdp.security import (
     Offering,
-    Secured,
     Security,
     Terms,
     is_acceptable,
@@ -32,43 +42,6 @@ from sipcore.sdp.security import (
 _LONGEST_PTIME_MS = 200
 _METRICS: Attributes = (("rtcp-xr", "voip-metrics"),)
 _NAMES = {each: each.value for each in Direction}
-
-
-@dataclass(frozen=True, slots=True)
-class LocalMedia:
-    """Our side of the stream: where we want RTP (`rtcp_port` None: port + 1) and what we are ready for."""
-
-    host: str
-    port: int
-    rtcp_port: int | None = None
-    rtcp_mux: bool = False
-    ptime_ms: int = 20
-    security: Security = field(default_factory=Security)
-
-
-@dataclass(frozen=True, slots=True)
-class Negotiated:
-    """The stream as agreed: `send` in the peer's payload numbers, `receive` in those that we announced.
-
-    `rtcp` is None for the port after `remote`. `index` is the m= line. Formats are in order of preference. `rtcp_xr`:
-    the peer asks for VoIP Metrics (RFC 3611 §5).
-    """
-
-    index: int
-    remote: tuple[str, int]
-    send: tuple[RtpFormat, ...]
-    receive: tuple[RtpFormat, ...]
-    direction: Direction
-    ptime_ms: int
-    rtcp: tuple[str, int] | None = None
-    rtcp_mux: bool = False
-    secured: Secured | None = None
-    rtcp_xr: bool = False
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the peer does not want to hear us now."""
-        return not self.direction.sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +58,17 @@ def make_offer(
     version: int = 1,
     direction: Direction = Direction.SENDRECV,
     previous: SessionDescription | None = None,
+    others: Mapping[int, MediaSection] = NO_OTHERS,
 ) -> SessionDescription:
-    """An offer of one audio stream. `previous` is what we last sent in this dialog: its m= lines keep their places."""
+    """An offer of one audio stream, none without formats. `previous` is what we last sent in this dialog: its m= lines
+    keep their places. `others`: m= lines of other kinds with their places."""
     terms, security = terms_offered(local.security), local.security
     mux = local.rtcp_mux or security.offering is Offering.DTLS  # one way to find through NAT, one handshake
     offered = _section(
         profile_offered(security), local, formats, direction, local.ptime_ms, terms, rtcp_mux=mux, rtcp_xr=True
     )
-    return _describe(local, session_id, version, _in_place(offered, previous), terms)
+    media = in_place(offered if formats else None, previous, others)
+    return _describe(local, session_id, version, media, terms)
 
 
 def make_answer(
@@ -104,24 +80,26 @@ def make_answer(
     version: int = 1,
     direction: Direction = Direction.SENDRECV,
     only_first: bool = False,
+    others: Mapping[int, MediaSection] = NO_OTHERS,
 ) -> Answer | None:
     """The answer to an offer in our order of preference; None when nothing fits (488).
 
     `direction` is what we want; the answer never exceeds what the offer allows. `only_first` accepts one codec with
-    its companions (telephone-event, comfort noise of the same clock rate) instead of all common ones.
+    its companions (telephone-event, comfort noise of the same clock rate) instead of all common ones. `others`: answers
+    to m= lines of other kinds.
     """
     index, common = _choose_section(offer, ours, only_first, local.security)
     if index is None:
         return None
     section = offer.media[index]
     terms = terms_answered(local.security, offer, section) or Terms()
-    agreed = _agree(offer, section, direction, terms.secured)
+    agreed = agreed_direction(offer, section, direction, terms.secured)
     ptime_ms = _ptime(section, local.ptime_ms)
     mux = section.rtcp_mux and (local.rtcp_mux or (terms.secured is not None and terms.secured.handshake is not None))
     receive = tuple([_renumber(mine, theirs) for mine, theirs in common])
     metrics = _wants_metrics(offer, section)
     accepted = _section(section.protocol, local, receive, agreed, ptime_ms, terms, rtcp_mux=mux, rtcp_xr=metrics)
-    media = tuple([accepted if at == index else _refuse(each) for at, each in enumerate(offer.media)])
+    media = _answered(offer, {**others, index: accepted})
     negotiated = Negotiated(
         index,
         (offer.address_of(section), section.port),
@@ -129,7 +107,7 @@ def make_answer(
         receive,
         agreed,
         ptime_ms,
-        _rtcp(offer, section),
+        rtcp_of(offer, section),
         mux,
         terms.secured,
         metrics,
@@ -137,10 +115,26 @@ def make_answer(
     return Answer(_describe(local, session_id, version, media, terms), negotiated)
 
 
+def answer_without_sound(
+    offer: SessionDescription,
+    local: LocalMedia,
+    others: Mapping[int, MediaSection],
+    *,
+    session_id: int | str,
+    version: int = 1,
+) -> SessionDescription:
+    """The answer that refuses all sound and accepts other m= lines."""
+    return _describe(local, session_id, version, _answered(offer, others), Terms())
+
+
+def _answered(offer: SessionDescription, accepted: Mapping[int, MediaSection]) -> tuple[MediaSection, ...]:
+    return tuple([accepted[at] if at in accepted else refused(each) for at, each in enumerate(offer.media)])
+
+
 def read_answer(
     offer: SessionDescription, answer: SessionDescription, security: Security | None = None
 ) -> Negotiated | None:
-    """What the peer agreed to; None when it refused the stream (port 0). `security`: what the offer was made with.
+    """What the peer agreed to of the sound; None when it refused it (port 0). `security`: what the offer was made with.
 
     Raises RemoteProtocolError when the answer does not belong to the offer (RFC 3264 §6).
     """
@@ -148,7 +142,7 @@ def read_answer(
         raise RemoteProtocolError("the answer has another number of media sections than the offer", 488)
     if any(mine.media != theirs.media for mine, theirs in zip(offer.media, answer.media, strict=True)):
         raise RemoteProtocolError("the answer has its media sections in another order than the offer", 488)
-    index = next((at for at, section in enumerate(offer.media) if section.port), None)
+    index = next((at for at, section in enumerate(offer.media) if section.port and section.media == "audio"), None)
     if index is None or answer.media[index].port == 0:
         return None
     asked, section = offer.media[index], answer.media[index]
@@ -161,9 +155,9 @@ def read_answer(
         (answer.address_of(section), section.port),
         tuple([theirs for theirs, _ in pairs]),
         tuple([mine for _, mine in pairs]),
-        _agree(answer, section, offer.direction_of(asked), secured),
+        agreed_direction(answer, section, offer.direction_of(asked), secured),
         _ptime(section, asked.ptime_ms or 20),
-        _rtcp(answer, section),
+        rtcp_of(answer, section),
         asked.rtcp_mux and section.rtcp_mux,
         secured,
         _wants_metrics(answer, section),
@@ -229,15 +223,6 @@ def _renumber(mine: RtpFormat, theirs: RtpFormat) -> RtpFormat:
     return RtpFormat(theirs.number, mine.name, mine.clock_rate, mine.channels, mine.fmtp or theirs.fmtp)
 
 
-def _agree(
-    peer: SessionDescription, section: MediaSection, wanted: Direction, secured: Secured | None = None
-) -> Direction:
-    """With ICE an unspecified address says only that the candidates are still to come (RFC 8840 §4.1.1)."""
-    with_ice = secured is not None and secured.theirs is not None
-    theirs = peer.direction_of(section) if with_ice else peer.effective_direction(section)
-    return Direction.of(sends=wanted.sends and theirs.receives, receives=wanted.receives and theirs.sends)
-
-
 def _ptime(section: MediaSection, default_ms: int) -> int:
     """The packet time that the peer asked for, within reason: whole tens, no longer than its maxptime."""
     ptime_ms = section.ptime_ms or default_ms
@@ -249,28 +234,9 @@ def _ptime(section: MediaSection, default_ms: int) -> int:
     return ptime_ms
 
 
-def _rtcp(description: SessionDescription, section: MediaSection) -> tuple[str, int] | None:
-    stated = section.rtcp
-    return stated and (stated[0] or description.address_of(section), stated[1])
-
-
 def _wants_metrics(description: SessionDescription, section: MediaSection) -> bool:
     wanted = section.attribute("rtcp-xr") or first_attribute(description.attributes, "rtcp-xr") or ""
     return "voip-metrics" in wanted.split()
-
-
-def _refuse(section: MediaSection) -> MediaSection:
-    mid = tuple([each for each in section.attributes if each[0] == "mid"])
-    return MediaSection(section.media, 0, section.protocol, section.payloads or ("0",), "", mid)
-
-
-def _in_place(offered: MediaSection, previous: SessionDescription | None) -> tuple[MediaSection, ...]:
-    if previous is None or not previous.media:
-        return (offered,)
-    index = next((at for at, each in enumerate(previous.media) if each.port and each.media == offered.media), None)
-    if index is None:
-        return (*map(_refuse, previous.media), offered)
-    return tuple([offered if at == index else _refuse(each) for at, each in enumerate(previous.media)])
 
 
 def _describe(
@@ -291,37 +257,13 @@ def _section(
     rtcp_mux: bool,
     rtcp_xr: bool,
 ) -> MediaSection:
-    payloads, codecs = _codecs(tuple(formats))
+    payloads, codecs = rtp_codecs(tuple(formats))
     attributes = (
         *codecs,
         ("ptime", str(ptime_ms)),
-        *_rtcp_attributes(local, rtcp_mux),
+        *rtcp_attributes(local, rtcp_mux),
         *(_METRICS if rtcp_xr else ()),
         (_NAMES[direction], ""),
         *terms.attributes,
     )
     return MediaSection("audio", local.port, protocol, payloads, "", attributes)
-
-
-@lru_cache(maxsize=1024)
-def _codecs(formats: tuple[RtpFormat, ...]) -> tuple[tuple[str, ...], Attributes]:
-    """Payload types, and the attributes that say what they are."""
-    attributes: list[tuple[str, str]] = []
-    for each in formats:
-        attributes.append(("rtpmap", _rtpmap(each)))
-        if each.fmtp:
-            attributes.append(("fmtp", f"{each.number} {each.fmtp}"))
-    return tuple([str(each.number) for each in formats]), tuple(attributes)
-
-
-def _rtpmap(each: RtpFormat) -> str:
-    channels = f"/{each.channels}" if each.channels != 1 else ""
-    return f"{each.number} {each.name}/{each.clock_rate}{channels}"
-
-
-def _rtcp_attributes(local: LocalMedia, rtcp_mux: bool) -> Attributes:
-    if rtcp_mux:
-        return (("rtcp-mux", ""),)
-    if local.rtcp_port is not None and local.rtcp_port != local.port + 1:
-        return (("rtcp", str(local.rtcp_port)),)
-    return ()

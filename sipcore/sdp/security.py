@@ -31,7 +31,8 @@ class Offering(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Security:
     """What we are ready for. `keys`: ours, one a suite, tags from 1 in order of preference. `is_client`: our role in
-    the handshake that has been; `mid`: the name of the section (RFC 5888) when we offer."""
+    the handshake that has been; `mid`: the name of the section (RFC 5888) when we offer; `track`: of the stream in the
+    page that gets it."""
 
     offering: Offering = Offering.PLAIN
     takes_plain: bool = True
@@ -42,6 +43,7 @@ class Security:
     ice: Ice | None = None
     is_client: bool | None = None
     mid: str = "0"
+    track: str = "audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ def _read_handshake(security: Security, answer: SessionDescription, section: Med
 def _handshake_attributes(security: Security, setup: Setup) -> Attributes:
     assert security.fingerprint is not None
     own = (("fingerprint", str(security.fingerprint)), ("setup", setup.value))
-    stream = (("msid", "zvon audio"),)  # a page finds the sound in this MediaStream (RFC 8830)
+    stream = (("msid", f"zvon {security.track}"),)  # a page finds the sound in this MediaStream (RFC 8830)
     return (*own, *stream, *(ice_attributes(security.ice) if security.ice is not None else ()))
 
 

@@ -38,8 +38,9 @@ from sipcore.sdp.crypto import SUITES, Crypto, read_crypto
 from sipcore.sdp.dtls import Fingerprint, read_fingerprint
 from sipcore.sdp.ice import Ice, read_candidate, read_fragment
 from sipcore.sdp.model import Direction
-from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer, revise
+from sipcore.sdp.negotiate import make_answer, make_offer, read_answer, revise
 from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.sections import LocalMedia
 from sipcore.sdp.security import Offering, Security
 from sipcore.sdp.write import write_sdp
 from sipcore.stun import binding_response

@@ -23,8 +23,9 @@ from sipcore.message import Message
 from sipcore.params import Params
 from sipcore.parse import parse_any, parse_message
 from sipcore.presence.pidf_read import parse_pidf
-from sipcore.sdp.negotiate import LocalMedia, make_answer
+from sipcore.sdp.negotiate import make_answer
 from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.sections import LocalMedia
 from sipcore.stun import binding_response
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
 from sipcore.uri import parse_uri

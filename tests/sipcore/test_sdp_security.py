@@ -13,8 +13,9 @@ from sipcore.sdp.crypto import SUITES, Crypto, read_crypto, write_crypto
 from sipcore.sdp.dtls import read_fingerprint
 from sipcore.sdp.ice import Candidate, Ice, read_candidate, read_fragment, write_candidate
 from sipcore.sdp.model import RtpFormat, SessionDescription
-from sipcore.sdp.negotiate import LocalMedia, make_answer, make_offer, read_answer
+from sipcore.sdp.negotiate import make_answer, make_offer, read_answer
 from sipcore.sdp.parse import parse_sdp
+from sipcore.sdp.sections import LocalMedia
 from sipcore.sdp.security import Offering, Security
 from sipcore.sdp.write import write_sdp
 
