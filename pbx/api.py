@@ -59,7 +59,7 @@ from pbx.leg import Leg
 from pbx.mailbox_settings import TRIES as PIN_TRIES
 from pbx.mailbox_settings import is_weak
 from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted

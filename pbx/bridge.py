@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from media.api import JoinRoom, LeaveRoom, SetGain
+from media.api import JoinRoom, LeaveRoom, PassOn, SetGain
 from pbx.events import BridgeEnded, BridgeFormed, BridgeId
 from pbx.recording import Recording, Wanted
 from pbx.services import Services
@@ -44,11 +44,24 @@ class Bridge:
         self._services.submit(JoinRoom(self.id, a.media.endpoint), JoinRoom(self.id, b.media.endpoint))
         a.show(b.party)
         b.show(a.party)
+        self.pass_on()
         self.fit()
         for leg in (a, b):
             leg.tell_shown()
             if leg.held:
                 self.hold_changed(leg)
+
+    def pass_on(self) -> None:
+        """Streams besides sound that both sides take part in reach the other side as they are."""
+        if len(self.members) < 2:
+            return
+        a, b = self.members.values()
+        theirs = {each.key: each for each in b.media.passing if each.agreed is not None}
+        for each in a.media.passing:
+            other = theirs.get(each.key)
+            if each.agreed is None or other is None or each.passes is not other.passes or each.worker != other.worker:
+                continue
+            self._services.submit(PassOn(each.endpoint, other.endpoint))
 
     def fit(self) -> None:
         """Ask the first side to change when the engine cannot transcode between both; tried again when it may."""
@@ -101,6 +114,7 @@ class Bridge:
         self.members[new.id] = new
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, tuple(self.members)))
         self._services.submit(LeaveRoom(leg.media.endpoint), JoinRoom(self.id, new.media.endpoint))
+        self.pass_on()
         self._seat_guests()
         self.hold_changed(new)
 

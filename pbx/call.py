@@ -16,7 +16,7 @@ from pbx.carried import NOTHING
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
 from pbx.diversion import Diverted, Way
 from pbx.events import CallEnded, CallId, CallLinked, CallStarted, LegMoved
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from pbx.party import Party
 from pbx.services import Services
 from sipcore.register.gruu import Addressee

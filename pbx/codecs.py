@@ -60,7 +60,7 @@ class Codecs:
         companions = [each for each in usable if not each.is_audio]
         if any(map(self.can_convert, audio)):
             audio += self._further(audio)
-        digits = any(each.name.lower() == "telephone-event" for each in companions)
+        digits = any(map(is_event, companions))
         return _numbered([*audio, *companions, *(_events(audio) if digits else ())])
 
     def _like(self, codec: RtpFormat | None) -> Formats:
@@ -118,3 +118,13 @@ def _numbered(formats: Iterable[RtpFormat]) -> Formats:
 
 def _renumbered(each: RtpFormat, number: int) -> RtpFormat:
     return RtpFormat(number, each.name, each.clock_rate, each.channels, each.fmtp)
+
+
+def is_event(each: RtpFormat) -> bool:
+    """Digits by RFC 4733."""
+    return each.name.lower() == "telephone-event"
+
+
+def codec_of(formats: Iterable[RtpFormat]) -> RtpFormat | None:
+    """The first that is sound."""
+    return next((each for each in formats if each.is_audio), None)

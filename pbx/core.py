@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import structlog
 
 from conf.schema import CalendarSettings
-from media.api import EndpointCreated, Refused
 from pbx.accounts import MessageAccounts
 from pbx.addressing import contact, dialled, focus
 from pbx.admission import Admission, Admitted, Denied
@@ -44,7 +43,9 @@ from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
-from pbx.media_session import MediaAddress, MediaRefused, MediaSession
+from pbx.media_endpoint import MediaAddress, MediaRefused
+from pbx.media_ports import make_ports
+from pbx.media_session import MediaSession
 from pbx.notifier import Notifier
 from pbx.office_sound import OfficeSound
 from pbx.originate import Originator
@@ -468,22 +469,14 @@ class Pbx(AppSurface):
     async def create_media(self, call: Call, *others: MediaSession) -> None:
         """Ports for the caller and the others in one exchange with the engine; raises `MediaRefused`."""
         callers = (call.caller.media,) if call.has_caller else ()
-        sessions = [media for media in (*callers, *others) if not media.is_created]
+        if others and callers:
+            call.caller.others.expect()
         try:
-            replies = await self.services.engine.execute(*(media.creating() for media in sessions))
-        except asyncio.CancelledError:  # the caller gave up; commands are carried out in order, so none is left
-            self.services.submit(*(media.destroying() for media in sessions))
+            await make_ports(self.services, *callers, *others)
+        except MediaRefused as refusal:
+            self.services.submit(*(command for media in others for command in media.destroying()))
+            call.log.error("no media ports for the call", why=str(refusal))
             raise
-        refused = ""
-        for media, reply in zip(sessions, replies, strict=True):
-            if isinstance(reply, EndpointCreated):
-                media.created(reply)
-            elif isinstance(reply, Refused):
-                refused = reply.why
-        if refused:
-            self.services.submit(*(media.destroying() for media in others if media.is_created))
-            call.log.error("no media ports for the call", why=refused)
-            raise MediaRefused(refused, 503)
 
     # --- life -------------------------------------------------------------------------------------------------
 

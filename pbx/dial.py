@@ -154,8 +154,8 @@ class Attempt:
                 self._play(self._how.hears)
         elif leg.has_early_media and self._early is None:
             self._early = leg
-            caller.ring(like=leg.media.codec, early_media=True)
             self._call.connect(caller, leg)
+            caller.ring(like=leg.media.codec, early_media=True)
         elif caller.is_answered and self._early is None:
             self._play(())
         else:

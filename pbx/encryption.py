@@ -13,7 +13,7 @@ from media.api import DtlsPeer, EndpointCreated, HostPort, IceSpec, SrtpKeys
 from sipcore.sdp.crypto import SUITES, Crypto
 from sipcore.sdp.dtls import read_fingerprint
 from sipcore.sdp.ice import Candidate, Ice
-from sipcore.sdp.model import SessionDescription, first_attribute
+from sipcore.sdp.model import MediaSection, SessionDescription, first_attribute
 from sipcore.sdp.sections import Negotiated
 from sipcore.sdp.security import Offering, Secured, Security, is_acceptable, is_for_handshake
 
@@ -54,11 +54,12 @@ def _fresh_keys() -> tuple[Crypto, ...]:
     return tuple([Crypto(tag, suite, secrets.token_bytes(length)) for tag, (suite, length) in rows])
 
 
-def needs_handshake(security: Security, offer: SessionDescription | None) -> bool:
-    """Whether the endpoint must be one that can shake hands: before anything is agreed on."""
+def needs_handshake(security: Security, offer: SessionDescription | None, section: MediaSection | None = None) -> bool:
+    """Whether the endpoint must be one that can shake hands: before anything is agreed on. `section`: the m= line that
+    is meant, else the first of audio that can be."""
     if offer is None or security.offering is Offering.DTLS:
         return security.offering is Offering.DTLS
-    chosen = (each for each in offer.media if each.media == "audio" and each.port)
+    chosen = [section] if section is not None else [each for each in offer.media if each.media == "audio" and each.port]
     return any(is_for_handshake(offer, each) and is_acceptable(security, offer, each) for each in chosen)
 
 

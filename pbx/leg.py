@@ -13,11 +13,15 @@ from media.api import EndpointId, Play, PlayId, PlaySource, SendDigits, SetEcho,
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
 from pbx.digits import Digits, Way, reaches
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
-from pbx.media_session import MediaRefused, MediaSession
+from pbx.media_endpoint import MediaRefused
+from pbx.media_session import NOTHING, MediaSession
+from pbx.other_streams import OtherStreams
 from pbx.party import Party
+from pbx.passed_stream import AllPassed
 from pbx.quality import Measured, quality_of
 from pbx.recording import Recording, Wanted
 from pbx.relocation import Relocation
+from pbx.renegotiation import renegotiate
 from pbx.services import Services
 from sipcore.message import Response
 from sipcore.sdp.model import RtpFormat
@@ -121,7 +125,10 @@ class Leg:
         self._asked_by: Leg | None = None
         self._relocation: Relocation | None = None
         self._earlier: list[StreamReport] = []
+        self._last_report: StreamReport | None = None
+        self._asking: asyncio.Future[None] | None = None
         services.legs[media.endpoint] = self
+        self.others = OtherStreams(self, services)
         at = services.clock.wall()
         services.publish(
             LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller, attempt)
@@ -223,13 +230,15 @@ class Leg:
         """Send back to the party what it sends."""
         self._services.submit(SetEcho(self.media.endpoint))
 
-    def offer(self, formats: Sequence[RtpFormat], asked_by: "Leg | None" = None) -> bool:
+    def offer(
+        self, formats: Sequence[RtpFormat], asked_by: "Leg | None" = None, passing: AllPassed | None = None
+    ) -> bool:
         """Offer the party a changed session; False when that is not possible now. `asked_by`: the leg whose own offer
-        waits for the outcome."""
+        waits for the outcome. `passing`: the streams besides sound, as they are without."""
         if not self.may_change:
             return False
         self._asked_by, self._is_told = asked_by, True
-        self.side.modify(self.media.offer(formats))
+        self.side.modify(self.media.offer(formats, passing))
         return True
 
     def show(self, party: Party) -> None:
@@ -273,7 +282,7 @@ class Leg:
     def move_to(self, media: MediaSession) -> None:
         """The party talks to the endpoint of `media` from now on."""
         left, self.media = self.media, media
-        self._services.submit(media.configuring(), left.destroying())
+        self._services.submit(*media.configuring(), *left.destroying())
 
     # --- what the party does ----------------------------------------------------------------------------------
 
@@ -332,10 +341,22 @@ class Leg:
         except MediaRefused as refusal:
             self.side.refuse_offer(refusal.status)
             return
-        if not self._accept_offer(self._services.codecs.like(self._wanted_codec())):
-            peer = self.bridge.peer_of(self) if self.bridge is not None else None
-            if peer is None or not peer.offer(theirs, asked_by=self):
-                self.side.refuse_offer(488 if peer is None else 491)
+        peer = self._peer
+        if peer is not None and self.others.concern(peer, with_sound=bool(theirs)):
+            self._asking = asyncio.ensure_future(renegotiate(self, peer, theirs, self._services))
+        elif not self._accept_offer(self._services.codecs.like(self._wanted_codec())) and (
+            peer is None or not peer.offer(theirs, asked_by=self)
+        ):
+            self.side.refuse_offer(488 if peer is None else 491)
+
+    def decide(self, peer: "Leg", status: int) -> None:
+        """The peer was asked about our party's offer, with that outcome."""
+        self.others.note_outcome(peer)
+        codec = peer.media.codec if status == 200 else self._wanted_codec()
+        is_answerable = status == 200 or self.media.offered_formats
+        if not is_answerable or not self._accept_offer(self._services.codecs.like(codec)):
+            self.others.forget()
+            self.side.refuse_offer(491 if status == 491 else 488)
 
     def modified(self, status: int, sdp: bytes) -> None:
         """The outcome of `offer`."""
@@ -350,10 +371,10 @@ class Leg:
             except MediaRefused:
                 agreed = False
             self._held_changed()
+        if not agreed:
+            self.others.forget()
         if asked_by is not None and not asked_by.is_ended:
-            codec = self.media.codec
-            if not agreed or codec is None or not asked_by._accept_offer(self._services.codecs.like(codec)):
-                asked_by.side.refuse_offer(491 if status == 491 else 488)
+            asked_by.decide(self, status if agreed or status != 200 else 488)
         self.tell_shown()
 
     def refreshed(self, sdp: bytes) -> None:
@@ -362,7 +383,7 @@ class Leg:
             self.media.take_refresh(sdp)
         except MediaRefused:
             return
-        self._services.submit(self.media.configuring())
+        self._services.submit(*self.media.configuring())
         self._held_changed()
 
     def hung_up(self, cause: Cause) -> None:
@@ -378,7 +399,7 @@ class Leg:
         self.call.digits += digit
         self.call.stage_digits += digit
         self.digits.give(digit)
-        peer = self.bridge.peer_of(self) if self.bridge is not None else None
+        peer = self._peer
         if peer is not None and not reaches(self.media.digit_way, peer.media.digit_way, by_info=by_info):
             peer.tell_digit(digit)
 
@@ -407,28 +428,38 @@ class Leg:
     def media_lost(self, endpoint: EndpointId) -> None:
         """The engine lost the endpoint: there is nothing to destroy and no report to come."""
         if endpoint != self.media.endpoint:
+            self.media.lost(endpoint)
             if self._relocation is not None:
                 self._relocation.lost(endpoint)
             self._services.legs.pop(endpoint, None)
             return
-        self.media.lost()
+        self.media.lost(endpoint)
         self.hangup(MEDIA_FAILED)
         self.give_up_report()
 
     def give_up_report(self) -> None:
         """No last report will come."""
+        self.media.ending.clear()
         self.reported(StreamReport(self.media.endpoint))
 
     def reported(self, report: StreamReport) -> None:
-        """The endpoint's last words: the leg is closed, unless its media have moved meanwhile."""
-        if report.endpoint != self.media.endpoint:
+        """An endpoint's last words. The leg is closed with those of the sound, when the other streams have spoken too,
+        unless its media have moved meanwhile."""
+        if report.endpoint == self.media.endpoint:
+            self._last_report = report if self.is_ended else None
+        else:
             self._services.legs.pop(report.endpoint, None)
-            self._earlier.append(report)
-            return
-        if not self.is_ended or self._services.legs.pop(self.media.endpoint, None) is None:
+            if not self.others.reported(report):
+                self._earlier.append(report)
+        if self._last_report is not None and not self.media.ending:
+            self._close(self._last_report)
+
+    def _close(self, report: StreamReport) -> None:
+        if self._services.legs.pop(self.media.endpoint, None) is None:
             return
         assert self.cause is not None
         assert self.ended_at is not None
+        self.others.close()
         found = self.measured(report) if self.answered_at is not None else Measured()
         self._services.publish(LegEnded(self.ended_at, self.call.id, self.id, self.cause, found))
         self.call.leg_closed(self)
@@ -436,18 +467,32 @@ class Leg:
     def measured(self, report: StreamReport) -> Measured:
         """That report of the endpoint, with those of endpoints that the leg had earlier."""
         reports = (*self._earlier, report)
-        return Measured(quality_of(*reports), b"".join(each.intervals for each in reports), self.audio_from)
+        quality = quality_of(*reports)
+        self.others.add_to(quality)
+        return Measured(quality, b"".join(each.intervals for each in reports), self.audio_from)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
+    @property
+    def _peer(self) -> "Leg | None":
+        """Whom this leg talks to."""
+        return self.bridge.peer_of(self) if self.bridge is not None else None
+
     def _describe(self, formats: Sequence[RtpFormat]) -> bytes:
-        sdp = self.media.answer(formats)
-        self._services.submit(self.media.configuring())
+        peer = self._peer
+        sdp = self.media.answer(formats, peer.media.accepted if peer is not None else NOTHING)
+        self._settled()
         return sdp
 
     def _agree(self, sdp: bytes) -> None:
         self.media.take_answer(sdp)
-        self._services.submit(self.media.configuring())
+        self._settled()
+
+    def _settled(self) -> None:
+        """The engine does what was agreed on."""
+        self._services.submit(*self.media.configuring())
+        if self.bridge is not None:
+            self.bridge.pass_on()
 
     def _accept_offer(self, formats: Sequence[RtpFormat]) -> bool:
         try:
@@ -460,8 +505,7 @@ class Leg:
 
     def _wanted_codec(self) -> RtpFormat | None:
         """The codec that suits whom this leg talks to."""
-        peer = self.bridge.peer_of(self) if self.bridge is not None else None
-        return (peer or self).media.codec
+        return (self._peer or self).media.codec
 
     def _held_changed(self) -> None:
         if self.held != self.media.is_held:
@@ -483,7 +527,7 @@ class Leg:
         if self._relocation is not None:
             self._relocation.answered(487, b"")
         if self.media.is_created:
-            self._services.submit(self.media.destroying())
+            self._services.submit(*self.media.destroying())
         else:
             self.give_up_report()
         for done in self._plays.values():

@@ -1,74 +1,29 @@
-"""One leg's media: its endpoint in the engine and the session descriptions that lead there (RFC 3264).
+"""One leg's media: its endpoints in the engine and the session descriptions that lead there (RFC 3264).
 
-Nothing here waits or talks to the engine: descriptions come in and go out, commands are handed back to be carried out
+Sound is negotiated here. Other streams (`passed_stream.py`) are offered and answered as the other party wants them.
+Nothing waits or talks to the engine: descriptions come in and go out, commands are handed back to be carried out
 together with others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from ipaddress import ip_address
 
-from media.api import (
-    ConfigureEndpoint,
-    CreateEndpoint,
-    DestroyEndpoint,
-    Direction,
-    EndpointCreated,
-    EndpointId,
-    HostPort,
-    Payload,
-    StreamSpec,
-)
-from pbx.codecs import EVENTS, Codecs
+from media.api import Command, ConfigureEndpoint, CreateEndpoint, DestroyEndpoint, EndpointCreated, EndpointId
+from pbx.codecs import EVENTS, Codecs, codec_of, is_event
 from pbx.digits import Way, offers_events, way_of
-from pbx.encryption import (
-    Encryption,
-    after_agreement,
-    before_answer,
-    handshake_of,
-    ice_of,
-    keys_of,
-    moved,
-    needs_handshake,
-    with_endpoint,
-)
+from pbx.encryption import Encryption, before_answer, moved, needs_handshake
+from pbx.media_endpoint import MediaAddress, MediaEndpoint, MediaRefused, Surroundings
+from pbx.passed_stream import AllPassed, Key, PassedStream
 from sipcore.errors import ParseError, RemoteProtocolError
-from sipcore.sdp.model import Direction as SdpDirection
-from sipcore.sdp.model import RtpFormat, SessionDescription
-from sipcore.sdp.negotiate import make_answer, make_offer, read_answer, revise
+from sipcore.sdp.model import Direction, MediaSection, RtpFormat, SessionDescription
+from sipcore.sdp.negotiate import answer_nothing, make_answer, make_offer, read_answer, revise, with_others
 from sipcore.sdp.parse import parse_sdp
-from sipcore.sdp.sections import LocalMedia, Negotiated
+from sipcore.sdp.passing import Passed, passed_in
+from sipcore.sdp.sections import Negotiated, refused
 from sipcore.sdp.security import PROFILES, is_acceptable
 from sipcore.sdp.write import write_sdp
 
-_DIRECTIONS = {each: Direction(each.value) for each in SdpDirection}
-
-
-@lru_cache(maxsize=4096)
-def _ip_version(host: str) -> int:
-    """4 or 6, 0 for what is no IP address."""
-    try:
-        return ip_address(host).version
-    except ValueError:
-        return 0
-
-
-class MediaRefused(Exception):
-    """The description cannot be agreed on; `status` is the response that says so, `is_unencrypted` that a codec would
-    have been found but not the encryption that is needed."""
-
-    def __init__(self, why: str, status: int = 488, *, is_unencrypted: bool = False) -> None:
-        super().__init__(why)
-        self.status, self.is_unencrypted = status, is_unencrypted
-
-
-@dataclass(frozen=True, slots=True)
-class MediaAddress:
-    """`bind` is the local address of the endpoint's ports, `advertised` the one to write into descriptions."""
-
-    bind: str
-    advertised: str
+NOTHING: AllPassed = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +34,9 @@ class SilenceLimits:
     held_s: float = 600.0
 
 
-class MediaSession:
-    """`sources` are addresses besides that of the SDP from which RTP may come: the peer's signalling address.
-    Endpoints of one `group` can meet in a room; 0 is none. `dtmf` is the setting of that name of the terminal."""
+class MediaSession(MediaEndpoint):
+    """The endpoint is that of sound. `passing`: the other streams; `offered`: what the peer's last offer has of them.
+    `is_silent`: there is no sound now, as while a fax is sent. `dtmf` is the setting of that name of the terminal."""
 
     def __init__(
         self,
@@ -95,93 +50,138 @@ class MediaSession:
         silence: SilenceLimits = SilenceLimits(),
         dtmf: str = "auto",
     ) -> None:
-        self.endpoint, self._address, self._sources, self.group = endpoint, address, sources, group
+        super().__init__(endpoint, Surroundings(address, sources, group, encryption))
         self._codecs, self._silence, self._dtmf = codecs, silence, dtmf
-        self._encryption, self._security = encryption, encryption.security()
-        self.worker = 0
-        self._local: LocalMedia | None = None
         self._sent: SessionDescription | None = None
         self._offer: SessionDescription | None = None
         self.peer_offer: SessionDescription | None = None
-        self.agreed: Negotiated | None = None
+        self.is_silent = False
+        self.passing: list[PassedStream] = []
+        self.offered: AllPassed = NOTHING
+        self._places: Mapping[Key, int] = {}
+        self._dropped: list[PassedStream] = []
+        self.ending: set[EndpointId] = set()  # of other streams, whose last report is still to come
 
-    # --- the endpoint -----------------------------------------------------------------------------------------
+    @property
+    def group(self) -> int:
+        return self.around.group
 
-    def creating(self) -> CreateEndpoint:
-        handshake = needs_handshake(self._security, self.peer_offer)
-        return CreateEndpoint(self.endpoint, self._address.bind, group=self.group, handshake=handshake)
+    # --- endpoints --------------------------------------------------------------------------------------------
 
-    def created(self, reply: EndpointCreated) -> None:
-        self._local = LocalMedia(self._address.advertised, reply.rtp.port, reply.rtcp_port)
-        self._security = with_endpoint(self._security, self._address.advertised, self._sources, reply)
-        self.worker = reply.worker
+    def creating(self) -> tuple[CreateEndpoint, ...]:
+        """Commands for all endpoints that are not there yet."""
+        sound = () if self.is_created else (self.wish(handshake=needs_handshake(self.security, self.peer_offer)),)
+        return (*sound, *(each.creating(self.endpoint) for each in self.passing if not each.is_created))
+
+    def created(self, *replies: EndpointCreated) -> None:
+        endpoints = {each.endpoint: each for each in (self, *self.passing)}
+        for reply in replies:
+            endpoints[reply.endpoint].made(reply)
 
     def elsewhere(self, endpoint: EndpointId, group: int) -> "MediaSession":
-        """The same session of descriptions with another endpoint, not created yet."""
+        """The same session of descriptions with another endpoint for sound, not created yet; other streams end."""
+        around = self.around
         found = MediaSession(
-            *(endpoint, self._address, self._sources, self._codecs),
+            *(endpoint, around.address, around.sources, self._codecs),
             group=group,
-            encryption=self._encryption,
+            encryption=around.encryption,
             silence=self._silence,
             dtmf=self._dtmf,
         )
         found._sent, found.peer_offer, found.agreed = self._sent, self.peer_offer, self.agreed
         if self.agreed is not None:
-            found._security = moved(self._security, found._security, self.agreed)
+            found.security = moved(self.security, found.security, self.agreed)
         return found
 
-    @property
-    def is_created(self) -> bool:
-        return self._local is not None
+    def destroying(self) -> tuple[DestroyEndpoint, ...]:
+        """Commands that end all endpoints."""
+        others = self._endings([*self.passing, *self._dropped])
+        self._dropped.clear()
+        return (*others, self.end()) if self.is_created else others
 
-    def destroying(self) -> DestroyEndpoint:
-        self._local = None
-        return DestroyEndpoint(self.endpoint)
+    def _endings(self, streams: Iterable[PassedStream]) -> tuple[DestroyEndpoint, ...]:
+        commands = tuple([each.end() for each in streams if each.is_created])
+        self.ending |= {command.endpoint for command in commands}
+        return commands
 
-    def lost(self) -> None:
-        """The endpoint is gone, and its ports with it."""
-        self._local = None
+    def lost(self, endpoint: EndpointId) -> None:
+        """That endpoint does not exist any more."""
+        self.ending.discard(endpoint)
+        for each in (self, *self.passing):
+            if each.endpoint == endpoint:
+                each.gone()
 
-    def configuring(self) -> ConfigureEndpoint:
+    def configuring(self) -> tuple[Command, ...]:
         """The engine's view of what was agreed on."""
-        agreed = self.agreed
-        assert agreed is not None
-        rtcp = self._reachable(*agreed.rtcp) if agreed.rtcp is not None else None
-        ice = ice_of(agreed.secured)
-        anywhere = "::" if ":" in self._address.bind else "0.0.0.0"
-        spec = StreamSpec(
-            remote=self._reachable(*agreed.remote) if ice is None else HostPort(anywhere, 0),
-            payloads=_payloads(agreed.send),
-            sources=self._sources,
-            ptime_ms=agreed.ptime_ms,
-            direction=_DIRECTIONS[agreed.direction],
-            rtcp=rtcp if ice is None else None,
-            rtcp_mux=agreed.rtcp_mux,
-            crypto=keys_of(agreed.secured),
-            dtls=handshake_of(agreed.secured),
-            ice=ice,
-            rtcp_xr=agreed.rtcp_xr,
-            silence_s=self.silence_s,
-            tones=self.digit_way is Way.TONES,
-        )
-        return ConfigureEndpoint(self.endpoint, spec)
+        streams = [each.configuring() for each in self.passing if each.agreed is not None]
+        ended = self._endings(self._dropped)
+        self._dropped.clear()
+        return (*self._sound(), *streams, *ended)
 
-    def _reachable(self, host: str, port: int) -> HostPort:
-        """Where a description says; where the peer signals from when it names no address of our kind (a host name, the
-        other IP version): audio is likely to be there, and latching finds the rest."""
-        is_ours = _ip_version(host) == _ip_version(self._address.bind)
-        return HostPort(host if is_ours else self._sources[0], port)
+    def _sound(self) -> tuple[ConfigureEndpoint, ...]:
+        if self.agreed is None:
+            return ()
+        return (self.configured(silence_s=self.silence_s, tones=self.digit_way is Way.TONES),)
+
+    # --- streams that are passed on ---------------------------------------------------------------------------
+
+    def expect(self, new_id: Callable[[], EndpointId]) -> None:
+        """Streams for all that the peer's last offer has besides sound; those that are new are to be created."""
+        known = {each.index: each for each in self.passing}
+        for key, passed in self.offered.items():
+            stream = known.get(self._places[key])
+            if stream is not None:
+                stream.key = key
+            else:
+                self.passing.append(self._stream(new_id(), key, self._places[key], passed, asked=self.peer_offer))
+
+    def want(self, passing: AllPassed, new_id: Callable[[], EndpointId], *, with_sound: bool = True) -> None:
+        """Streams for our next offer; those that are new are to be created."""
+        known = {(each.key, each.is_rtp) for each in self.passing}
+        for key, passed in passing.items():
+            if (key, passed.is_rtp) not in known:
+                place = self._free_place(key[0], with_sound=with_sound)
+                self.passing.append(self._stream(new_id(), key, place, passed))
+
+    def keep_agreed(self) -> None:
+        """Streams that were never agreed on are over."""
+        self._keep([each for each in self.passing if each.agreed is not None])
+
+    def _stream(
+        self, endpoint: EndpointId, key: Key, place: int, passed: Passed, asked: SessionDescription | None = None
+    ) -> PassedStream:
+        return PassedStream(endpoint, self.around, key, place, is_rtp=passed.is_rtp, asked=asked)
+
+    def _free_place(self, media: str, *, with_sound: bool) -> int:
+        """An m= line of that kind that is off, else the next."""
+        taken = {each.index for each in self.passing}
+        before = self._sent.media if self._sent is not None else ()
+        off = (at for at, each in enumerate(before) if each.media == media and not each.port and at not in taken)
+        beyond = max(len(before), 1 if with_sound else 0, *(at + 1 for at in taken), 0)
+        return next(off, beyond)
+
+    @property
+    def accepted(self) -> AllPassed:
+        """What the peer takes part in, besides sound, for the answer to the other party."""
+        return {each.key: found for each in self.passing if (found := each.accepted) is not None}
 
     # --- descriptions -----------------------------------------------------------------------------------------
 
-    def offer(self, formats: Sequence[RtpFormat]) -> bytes:
-        """An offer of ours."""
+    def offer(self, formats: Sequence[RtpFormat], passing: AllPassed | None = None) -> bytes:
+        """An offer of ours. `passing`: the other streams, made by `want`; None: as they are."""
+        others = {}
+        for each in self.passing:
+            wanted = passing.get(each.key) if passing is not None else None
+            section = each.offer(wanted) if each.is_created and (passing is None or wanted is not None) else None
+            if section is not None:
+                others[each.index] = section
         offered = make_offer(
-            self._ready(),
+            self.ready(),
             self._usable(formats),
             session_id=self.endpoint,
             previous=self._sent,
-            direction=SdpDirection.SENDRECV,
+            direction=Direction.SENDRECV,
+            others=others,
         )
         self._offer = self._revised(offered)
         return write_sdp(self._offer)
@@ -190,13 +190,17 @@ class MediaSession:
         """The peer's answer to our offer; raises `MediaRefused`."""
         if self._offer is None:
             raise MediaRefused("an answer without an offer", 400)
+        answer = _completed(_parse(sdp), self._offer)
         try:
-            agreed = read_answer(self._offer, _parse(sdp), self._security)
+            agreed = read_answer(self._offer, answer, self.security)
+            is_wanted = any(each.media == "audio" and each.port for each in self._offer.media)
+            if agreed is None and is_wanted:
+                raise MediaRefused("the answer refuses the stream")
+            kept = [each for each in self.passing if each.take_answer(self._offer, answer)]
         except RemoteProtocolError as error:
             raise MediaRefused(error.reason) from None
-        if agreed is None:
-            raise MediaRefused("the answer refuses the stream")
-        self._has_agreed(agreed, None)
+        self._keep(kept)
+        self._settle(agreed, None)
         self._sent = self._offer
 
     def take_refresh(self, sdp: bytes) -> None:
@@ -205,31 +209,64 @@ class MediaSession:
         self.take_answer(sdp)
 
     def take_offer(self, sdp: bytes) -> tuple[RtpFormat, ...]:
-        """The peer's offer: the formats of its first audio stream; raises `MediaRefused`."""
+        """The peer's offer: the formats of its first audio stream, none when it offers other streams only; raises
+        `MediaRefused`."""
         self.peer_offer = _parse(sdp)
+        self._read_passed(self.peer_offer)
         is_unencrypted = False
         for section in self.peer_offer.media:
-            if section.media != "audio" or not section.port or _codec_of(section.formats) is None:
+            if section.media != "audio" or not section.port or codec_of(section.formats) is None:
                 continue
-            if is_acceptable(self._security, self.peer_offer, section):
+            if is_acceptable(self.security, self.peer_offer, section):
                 return section.formats
             is_unencrypted |= section.protocol.upper() in PROFILES
+        if self.offered and not is_unencrypted:
+            return ()
         why = "no stream with the encryption that is needed" if is_unencrypted else "no audio stream"
         raise MediaRefused(f"{why} in the offer", is_unencrypted=is_unencrypted)
 
-    def answer(self, formats: Sequence[RtpFormat]) -> bytes:
-        """The answer to the offer taken last: one codec out of `formats`, in our order; raises `MediaRefused`."""
-        if self.peer_offer is None:
+    def _read_passed(self, offer: SessionDescription) -> None:
+        offered: dict[Key, Passed] = {}
+        self._places = {}
+        for place, section in enumerate(offer.media):
+            found = passed_in(offer, section, self.security)
+            if found is not None:
+                key = (found.media, sum(1 for each in offered if each[0] == found.media))
+                offered[key], self._places[key] = found, place
+        self.offered = offered
+
+    def answer(self, formats: Sequence[RtpFormat], accepted: AllPassed = NOTHING) -> bytes:
+        """The answer to the offer taken last: one codec out of `formats`, in our order, and of the other streams what
+        the other party has accepted; raises `MediaRefused`."""
+        offer = self.peer_offer
+        if offer is None:
             raise MediaRefused("no offer to answer", 400)
-        self._security = before_answer(self._security, self.agreed, self.peer_offer)
-        found = make_answer(
-            self.peer_offer, self._ready(), self._usable(formats), session_id=self.endpoint, only_first=True
-        )
-        if found is None:
+        self.security = before_answer(self.security, self.agreed, offer)
+        local = self.ready()
+        found = make_answer(offer, local, self._usable(formats), session_id=self.endpoint, only_first=True)
+        if found is None and not (accepted.keys() & self.offered.keys() and not self.offered_formats):
             raise MediaRefused("no codec in common")
-        self._has_agreed(found.media, self.peer_offer.media[found.media.index].attribute("mid"))
-        self._sent = self._revised(found.description)
+        others = self._answers(offer, accepted)
+        if found is None and not others:
+            raise MediaRefused("nothing in common")
+        whole = found.description if found is not None else answer_nothing(offer, local, session_id=self.endpoint)
+        self._keep([each for each in self.passing if each.index in others])
+        agreed = found.media if found is not None else None
+        self._settle(agreed, offer.media[agreed.index].attribute("mid") if agreed is not None else None)
+        self._sent = self._revised(with_others(whole, others))
         return write_sdp(self._sent)
+
+    def _answers(self, offer: SessionDescription, accepted: AllPassed) -> dict[int, MediaSection]:
+        """The m= lines of other streams that both parties take part in."""
+        answers = {}
+        for each in self.passing:
+            wanted = accepted.get(each.key)
+            if wanted is None or not each.is_created or self._places.get(each.key) != each.index:
+                continue
+            section = each.answer(offer, wanted)
+            if section is not None:
+                answers[each.index] = section
+        return answers
 
     def repeat(self) -> bytes:
         """Our description in force, for a message that has to carry it again."""
@@ -240,12 +277,12 @@ class MediaSession:
     @property
     def codec(self) -> RtpFormat | None:
         """The codec we send."""
-        return _codec_of(self.agreed.send) if self.agreed is not None else None
+        return codec_of(self.agreed.send) if self.agreed is not None and not self.is_silent else None
 
     @property
     def digit_way(self) -> Way:
         """How the peer sends and takes digits."""
-        return way_of(self._dtmf, has_events=self.agreed is not None and any(map(_is_event, self.agreed.send)))
+        return way_of(self._dtmf, has_events=self.agreed is not None and any(map(is_event, self.agreed.send)))
 
     @property
     def offered_formats(self) -> tuple[RtpFormat, ...]:
@@ -263,7 +300,7 @@ class MediaSession:
     @property
     def is_held(self) -> bool:
         """The peer does not want to hear us."""
-        return self.agreed is not None and self.agreed.is_held
+        return self.agreed is not None and self.agreed.is_held and not self.is_silent
 
     @property
     def silence_s(self) -> float:
@@ -275,17 +312,22 @@ class MediaSession:
     def _usable(self, formats: Sequence[RtpFormat]) -> Sequence[RtpFormat]:
         """Without RFC 4733 for a party whose digits come another way, with it for one whose digits come in no other."""
         if not offers_events(self._dtmf):
-            return [each for each in formats if not _is_event(each)]
-        return [*formats, EVENTS[8000]] if self._dtmf == "rfc4733" and not any(map(_is_event, formats)) else formats
+            return [each for each in formats if not is_event(each)]
+        return [*formats, EVENTS[8000]] if self._dtmf == "rfc4733" and not any(map(is_event, formats)) else formats
 
-    def _ready(self) -> LocalMedia:
-        if self._local is None:
-            raise MediaRefused("no media ports", 500)
-        return replace(self._local, security=self._security)
+    def _settle(self, agreed: Negotiated | None, mid: str | None) -> None:
+        """Sound as agreed on; without it, the stream of before is off."""
+        self.is_silent = agreed is None
+        if agreed is not None:
+            self.has_agreed(agreed, mid)
+        elif self.agreed is not None:
+            self.agreed = replace(self.agreed, direction=Direction.INACTIVE)
 
-    def _has_agreed(self, agreed: Negotiated, mid: str | None) -> None:
-        self.agreed = agreed
-        self._security = after_agreement(self._security, agreed, mid)
+    def _keep(self, streams: Iterable[PassedStream]) -> None:
+        """Other streams than these are over."""
+        kept = list(streams)
+        self._dropped += [each for each in self.passing if each not in kept]
+        self.passing = kept
 
     def _revised(self, new: SessionDescription) -> SessionDescription:
         return revise(self._sent, new) if self._sent is not None else new
@@ -298,17 +340,7 @@ def _parse(sdp: bytes) -> SessionDescription:
         raise MediaRefused(error.reason, error.status) from None
 
 
-@lru_cache(maxsize=256)
-def _payloads(formats: tuple[RtpFormat, ...]) -> tuple[Payload, ...]:
-    return tuple([Payload(each.number, each.name, each.clock_rate, each.channels, each.fmtp) for each in formats])
-
-
-def _is_event(each: RtpFormat) -> bool:
-    return each.name.lower() == "telephone-event"
-
-
-def _codec_of(formats: Sequence[RtpFormat]) -> RtpFormat | None:
-    for each in formats:
-        if each.is_audio:
-            return each
-    return None
+def _completed(answer: SessionDescription, offer: SessionDescription) -> SessionDescription:
+    """Phones that know nothing but sound sometimes leave out what they refuse (RFC 3264 §6 wants it with port 0)."""
+    missing = tuple(map(refused, offer.media[len(answer.media) :]))
+    return replace(answer, media=answer.media + missing) if missing else answer

@@ -49,6 +49,12 @@ def quality_of(*reports: StreamReport) -> dict[str, float]:
     return {name: round(value, 2) for name, value in found.items()}
 
 
+def add_other(quality: dict[str, float], kind: str, report: StreamReport) -> None:
+    """Packets of a stream besides sound, under the name of its kind."""
+    for name, count in (("received", report.received), ("sent", report.sent), ("lost", report.lost)):
+        quality[f"{kind}_{name}"] = quality.get(f"{kind}_{name}", 0.0) + count
+
+
 async def measure(engine: MediaEngine, legs: Sequence["Leg"], intervals: int) -> dict[int, Measured]:
     """What is known now of legs that have an endpoint, by the id of the leg."""
     living = [leg for leg in legs if leg.media.is_created]

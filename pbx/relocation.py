@@ -7,8 +7,9 @@ where it was. Calls of one phone are placed together from the start (`Pbx.near`)
 import asyncio
 from typing import TYPE_CHECKING
 
-from media.api import EndpointCreated, EndpointId
-from pbx.media_session import MediaRefused
+from media.api import EndpointId
+from pbx.media_endpoint import MediaRefused
+from pbx.media_ports import make_ports
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
@@ -30,10 +31,9 @@ class Relocation:
         media, services = self._media, self._services
         services.legs[media.endpoint] = self._leg
         try:
-            (reply,) = await services.engine.execute(media.creating())
-            if isinstance(reply, EndpointCreated):
-                media.created(reply)
-                return await self._ask()
+            await make_ports(services, media)
+            return await self._ask()
+        except MediaRefused:
             return False
         finally:
             if self._leg.media is not media:
@@ -59,8 +59,7 @@ class Relocation:
         return True
 
     def _take_back(self) -> None:
-        if self._media.is_created:
-            self._services.submit(self._media.destroying())
+        self._services.submit(*self._media.destroying())
         self._services.legs.pop(self._media.endpoint, None)
 
     def answered(self, status: int, sdp: bytes) -> None:
@@ -71,7 +70,7 @@ class Relocation:
     def lost(self, endpoint: EndpointId) -> None:
         """The worker there died."""
         if endpoint == self._media.endpoint:
-            self._media.lost()
+            self._media.lost(endpoint)
             self.answered(503, b"")
 
 

@@ -14,7 +14,7 @@ from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg, LegState
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from pbx.sip_leg import SipSide
 from sipcore.body import session_of
 from sipcore.errors import ParseError
@@ -85,7 +85,7 @@ class Replacements:
                 new.media.take_offer(sdp)
             await self._pbx.create_media(new.call, new.media)
             if new.is_ended:  # given up meanwhile, by either side
-                self._pbx.services.submit(new.media.destroying())
+                self._pbx.services.submit(*new.media.destroying())
             else:
                 self._swap(leg, new)
         except MediaRefused as refusal:

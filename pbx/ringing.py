@@ -17,7 +17,7 @@ from pbx.events import Direction
 from pbx.flows import FlowFailover
 from pbx.identity import Fields, asserting, from_value, shown_number
 from pbx.leg import Leg
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from pbx.push import prid_of
 from pbx.sip_leg import SipSide
 from sipcore.build import new_request
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pbx.location import Target
     from pbx.media_session import MediaSession
     from pbx.party import Party
+    from pbx.passed_stream import AllPassed
     from sipcore.events import SessionEnded
     from sipcore.sdp.model import RtpFormat
     from storage.records import Terminal
@@ -171,13 +172,22 @@ class Ringer:
         with ExitStack() as taken:
             for number in {each.terminal.number for each in phones}:
                 taken.enter_context(pbx.services.active.reserved(number, call.id))
+            passing, has_sound = self._passing(call, invites), bool(self._formats(call, is_caller=invites.is_caller))
+            for each in media:
+                each.want(passing, pbx.services.new_id, with_sound=has_sound)
             await pbx.create_media(call, *media)
             return [self._invite(call, phone, each, invites) for phone, each in zip(phones, media, strict=True)]
+
+    @staticmethod
+    def _passing(call: "Call", invites: _Invites) -> "AllPassed":
+        """What the caller offers besides sound, while that can be agreed on."""
+        is_open = not invites.is_caller and not call.caller.is_answered and not call.caller.has_early_media
+        return call.caller.media.offered if is_open else {}
 
     def _invite(self, call: "Call", phone: _Phone, media: "MediaSession", invites: _Invites) -> Leg:
         terminal, is_caller = phone.terminal, invites.is_caller
         party, other = self._pbx.directory.party(terminal), call.to if is_caller else call.caller.party
-        offer = media.offer(self._formats(call, is_caller=is_caller))
+        offer = media.offer(self._formats(call, is_caller=is_caller), self._passing(call, invites))
         shown = other.labelled(invites.label)
         side = self._send(call, party, shown, phone.target, offer, invites.extra, is_trusted=bool(terminal.trust))
         leg = Leg(

@@ -109,7 +109,7 @@ class Services:
             case TalkStarted() | TalkStopped():
                 talks = isinstance(event, TalkStarted)
                 self.publish(LegTalking(self.clock.wall(), leg.call.id, leg.id, talks))
-            case SourceLearned():
+            case SourceLearned() if event.endpoint == leg.media.endpoint:
                 leg.audio_from = str(event.source)
 
     def _recording_event(self, event: RecordingStarted | RecordingEnded) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbx.cause import NORMAL, Cause
 from pbx.dial import DialOutcome, Ringing
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 
 if TYPE_CHECKING:
     from pbx.call import Call

@@ -7,7 +7,7 @@ from media.api import LeaveRoom
 from pbx.apps import RING_PEOPLE, run_stages
 from pbx.cause import CANCELLED, NOT_FOUND, Cause
 from pbx.events import BusEvent, LegAnswered, LegRinging, StageEntered
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from pbx.transfer_app import Reports, Transfer
 
 if TYPE_CHECKING:

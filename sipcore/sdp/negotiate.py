@@ -80,13 +80,11 @@ def make_answer(
     version: int = 1,
     direction: Direction = Direction.SENDRECV,
     only_first: bool = False,
-    others: Mapping[int, MediaSection] = NO_OTHERS,
 ) -> Answer | None:
     """The answer to an offer in our order of preference; None when nothing fits (488).
 
     `direction` is what we want; the answer never exceeds what the offer allows. `only_first` accepts one codec with
-    its companions (telephone-event, comfort noise of the same clock rate) instead of all common ones. `others`: answers
-    to m= lines of other kinds.
+    its companions (telephone-event, comfort noise of the same clock rate) instead of all common ones.
     """
     index, common = _choose_section(offer, ours, only_first, local.security)
     if index is None:
@@ -99,7 +97,7 @@ def make_answer(
     receive = tuple([_renumber(mine, theirs) for mine, theirs in common])
     metrics = _wants_metrics(offer, section)
     accepted = _section(section.protocol, local, receive, agreed, ptime_ms, terms, rtcp_mux=mux, rtcp_xr=metrics)
-    media = _answered(offer, {**others, index: accepted})
+    media = tuple([accepted if at == index else refused(each) for at, each in enumerate(offer.media)])
     negotiated = Negotiated(
         index,
         (offer.address_of(section), section.port),
@@ -115,20 +113,17 @@ def make_answer(
     return Answer(_describe(local, session_id, version, media, terms), negotiated)
 
 
-def answer_without_sound(
-    offer: SessionDescription,
-    local: LocalMedia,
-    others: Mapping[int, MediaSection],
-    *,
-    session_id: int | str,
-    version: int = 1,
+def answer_nothing(
+    offer: SessionDescription, local: LocalMedia, *, session_id: int | str, version: int = 1
 ) -> SessionDescription:
-    """The answer that refuses all sound and accepts other m= lines."""
-    return _describe(local, session_id, version, _answered(offer, others), Terms())
+    """The answer that refuses everything."""
+    return _describe(local, session_id, version, tuple(map(refused, offer.media)), Terms())
 
 
-def _answered(offer: SessionDescription, accepted: Mapping[int, MediaSection]) -> tuple[MediaSection, ...]:
-    return tuple([accepted[at] if at in accepted else refused(each) for at, each in enumerate(offer.media)])
+def with_others(description: SessionDescription, others: Mapping[int, MediaSection]) -> SessionDescription:
+    """The same with m= lines of other kinds in their places."""
+    media = tuple([others.get(at, each) for at, each in enumerate(description.media)])
+    return replace(description, media=media)
 
 
 def read_answer(

@@ -65,6 +65,7 @@ class Softphone:
         publishes: bool = False,
         host: str = "",
         encryption: str = "",
+        sees: bool = False,
     ) -> None:
         self.folder, self.number = folder, number
         self._events: list[dict[str, Any]] = []
@@ -88,6 +89,9 @@ class Softphone:
             config += "module_app presence.so\n"
         if encryption:  # a module of baresip and how it is used: "srtp", "srtp-mand", "dtls_srtp"
             config += f"module {'dtls_srtp' if encryption == 'dtls_srtp' else 'srtp'}.so\n"
+        if sees:  # a camera that shows a moving pattern
+            config += "module fakevideo.so\nmodule vp8.so\nvideo_source fakevideo,nil\nvideo_display fakevideo,nil\n"
+            config += "video_size 320x240\nvideo_bitrate 300000\nvideo_fps 15\n"
         if mwi:
             config += "module_app mwi.so\n"
         (folder / "config").write_text(config)
@@ -204,8 +208,11 @@ def softphone(
     publishes: bool = False,
     host: str = "",
     encryption: str = "",
+    sees: bool = False,
 ) -> Iterator[Softphone]:
-    phone = Softphone(folder, server, number, password, says, transport, watches, mwi, publishes, host, encryption)
+    phone = Softphone(
+        folder, server, number, password, says, transport, watches, mwi, publishes, host, encryption, sees
+    )
     try:
         yield phone
     finally:

@@ -10,7 +10,7 @@ from pbx import cause
 from pbx.call import REPORT_TIMEOUT_S, Call
 from pbx.cause import Cause
 from pbx.events import CallEnded, LegEnded
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from tests.support.fakepbx import FakePbx
 
 Body = Callable[[Call], Awaitable[Cause]]

@@ -167,7 +167,7 @@ async def test_the_callee_is_told_the_callers_number_by_us_whatever_the_caller_c
 
 
 def test_a_payload_is_written_for_the_engine_with_all_it_needs() -> None:
-    from pbx.media_session import _payloads
+    from pbx.media_endpoint import payloads_of
     from tests.support.builders import FORMATS
 
-    assert _payloads((FORMATS["opus"],)) == (Payload(111, "opus", 48000, 2),)
+    assert payloads_of((FORMATS["opus"],)) == (Payload(111, "opus", 48000, 2),)

@@ -5,11 +5,12 @@ import pytest
 from media.api import EndpointCreated, HostPort, SrtpKeys
 from pbx.codecs import Codecs
 from pbx.encryption import Encryption
-from pbx.media_session import MediaAddress, MediaRefused, MediaSession
+from pbx.media_endpoint import MediaAddress, MediaRefused
+from pbx.media_session import MediaSession
 from sipcore.message import Response
 from sipcore.sdp.crypto import SUITES, Crypto, cryptos_in, write_crypto
 from sipcore.sdp.security import Offering
-from tests.support.builders import described, sdp, terminal
+from tests.support.builders import described, sdp, spec_of, terminal
 from tests.support.office import open_office
 
 CM = "AES_CM_128_HMAC_SHA1_80"
@@ -58,7 +59,7 @@ def encrypted(description: bytes, protocol: str, tag: int = 1, fill: int = 9) ->
 def test_a_server_that_its_peer_cannot_reach_looks_for_the_way_itself(own: str, peer: str, is_lite: bool) -> None:
     media = MediaSession(7, MediaAddress(own, own), (peer,), Codecs(), encryption=Encryption("auto", "WSS"))
     fingerprint = f"sha-256 {':'.join(['AB'] * 32)}"
-    assert media.creating().handshake
+    assert media.creating()[0].handshake
     media.created(EndpointCreated(7, HostPort(own, 10000), 10001, 1, fingerprint=fingerprint))
     offer = media.offer(Codecs().basic)
     assert (b"a=ice-lite" in offer) is is_lite
@@ -68,14 +69,14 @@ def test_a_server_that_its_peer_cannot_reach_looks_for_the_way_itself(own: str, 
         f"a=candidate:1 1 udp 2130706431 {peer} 5000 typ host\r\na=candidate:2 1 udp 99 x.local 5000 typ host\r\n"
     )
     media.take_answer(answer.encode())
-    spec = media.configuring().spec
+    spec = spec_of(media)
     assert spec.ice is not None
     assert (spec.ice.is_full, spec.ice.is_controlling) == (not is_lite, not is_lite)
     assert spec.ice.candidates == (HostPort(peer, 5000),)
     assert spec.dtls is not None
     assert not spec.dtls.is_client
     media.take_answer(answer.replace("t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n").encode())
-    again = media.configuring().spec.ice
+    again = spec_of(media).ice
     assert again is not None
     assert again.is_full  # of two lite agents nobody would find anything
     assert again.is_controlling
@@ -139,12 +140,12 @@ def test_a_changed_session_goes_on_with_the_same_keys_and_new_ones_of_the_peer_a
     media = session(Encryption("required"))
     offer = media.offer(Codecs().basic)
     media.take_answer(encrypted(offer.partition(b"a=crypto")[0].replace(b"RTP/SAVP", b"RTP/AVP"), "RTP/SAVP"))
-    first = media.configuring().spec.crypto
+    first = spec_of(media).crypto
     again = media.offer(Codecs().basic)
     assert cryptos_in(described(again).media[0].attributes) == cryptos_in(described(offer).media[0].attributes)[:1]
     media.take_offer(encrypted(sdp("10.0.5.5", 40000), "RTP/SAVP", tag=4, fill=8))
     answer = media.answer(Codecs().basic)
-    second = media.configuring().spec.crypto
+    second = spec_of(media).crypto
     assert first is not None
     assert second is not None
     assert second.send == first.send

@@ -8,7 +8,7 @@ from media.api import DestroyEndpoint, Play, StopPlay, ToneSource
 from pbx import cause
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegRinging
 from pbx.leg import Leg, LegState
-from pbx.media_session import MediaRefused
+from pbx.media_endpoint import MediaRefused
 from pbx.quality import Measured
 from tests.support.builders import answer_sdp, sdp
 from tests.support.fakepbx import PHONE_HOST, FakePbx, ScriptedSide

@@ -6,7 +6,7 @@ import pytest
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.model import Direction, MediaSection, RtpFormat, SessionDescription
-from sipcore.sdp.negotiate import answer_without_sound, make_answer, make_offer
+from sipcore.sdp.negotiate import answer_nothing, make_answer, make_offer, with_others
 from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.passing import Passed, accepted_by, answer_passed, match, offer_passed, passed_in, read_passed
 from sipcore.sdp.sections import LocalMedia, Negotiated
@@ -144,7 +144,7 @@ def test_fax_is_passed_with_everything_that_is_said_of_it() -> None:
     back = answer_passed(first, 1, accepted_by(agreed, theirs), replace(ZVON, port=13000))
     assert back is not None
     assert lines_of(back[0]) == ["m=image 13000 udptl t38", "a=T38FaxVersion:0"]
-    whole = answer_without_sound(first, ZVON, {1: back[0]}, session_id=1)
+    whole = with_others(answer_nothing(first, ZVON, session_id=1), {1: back[0]})
     assert [section.port for section in whole.media] == [0, 13000]
     with pytest.raises(RemoteProtocolError, match="another transport"):
         read_passed(offer, said("m=image 8000 RTP/AVP 98"), 1, Security())

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from media.api import ConfigureEndpoint, StreamSpec
+from pbx.media_session import MediaSession
 from sipcore.sdp.model import Direction, RtpFormat, SessionDescription
 from sipcore.sdp.parse import parse_sdp
 from storage.records import Terminal
@@ -15,6 +17,13 @@ FORMATS = {
     "opus": RtpFormat(111, "opus", 48000, 2),
 }
 BASIC = ("PCMA", "PCMU", "telephone-event")
+
+
+def spec_of(media: MediaSession) -> StreamSpec:
+    """What the engine is told of the sound of a leg."""
+    commands = [each for each in media.configuring() if isinstance(each, ConfigureEndpoint)]
+    (spec,) = [each.spec for each in commands if each.endpoint == media.endpoint]
+    return spec
 
 
 def terminal(number: str, **settings: object) -> Terminal:
@@ -60,7 +69,9 @@ def answer_sdp(offer: bytes, host: str, port: int, codecs: Sequence[str], *, ver
         return None
     companions = [each for each in common if not each.is_audio and each.clock_rate == audio[0].clock_rate]
     direction = mirrored(described.effective_direction(described.media[0]))
-    return sdp(host, port, [*audio, *companions], direction=direction.value, version=version)
+    others = [f"m={each.media} 0 {each.protocol} {' '.join(each.payloads)}\r\n" for each in described.media[1:]]
+    answer = sdp(host, port, [*audio, *companions], direction=direction.value, version=version)
+    return answer + "".join(others).encode()
 
 
 def mirrored(direction: Direction) -> Direction:

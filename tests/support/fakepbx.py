@@ -36,7 +36,9 @@ from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
-from pbx.media_session import MediaAddress, MediaSession
+from pbx.media_endpoint import MediaAddress
+from pbx.media_ports import make_ports
+from pbx.media_session import MediaSession
 from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
 from pbx.room import Room
@@ -166,13 +168,7 @@ class FakePbx:
         return leg
 
     async def _create(self, *sessions: MediaSession) -> None:
-        from media.api import EndpointCreated
-
-        fresh = [session for session in sessions if not session.is_created]
-        replies = await self.engine.execute(*(session.creating() for session in fresh))
-        for session, reply in zip(fresh, replies, strict=True):
-            assert isinstance(reply, EndpointCreated)
-            session.created(reply)
+        await make_ports(self.services, *sessions)
 
     # --- the app --------------------------------------------------------------------------------------------------
 

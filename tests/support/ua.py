@@ -147,6 +147,13 @@ class PhoneCall:
     async def until_confirmed(self) -> SessionConfirmed:
         return await self.next(SessionConfirmed)
 
+    async def next_offer(self) -> OfferReceived:
+        """What the other side wants to change; for who has `answers_offers` off."""
+        return await self.next(OfferReceived)
+
+    def accept(self, description: bytes) -> None:
+        self._do(lambda now: self.on.accept_offer(description, now))
+
     async def until_modified(self) -> SessionModified:
         return await self.next(SessionModified)
 

@@ -1,0 +1,79 @@
+"""The streams of a leg besides sound: what the engine tells of them, and who was asked about them."""
+
+from typing import TYPE_CHECKING
+
+from media.api import EndpointId, StreamReport
+from pbx.passed_stream import AllPassed, Key
+from pbx.quality import add_other
+
+if TYPE_CHECKING:
+    from pbx.leg import Leg
+    from pbx.services import Services
+
+Asked = tuple[int, frozenset[Key], bool]  # which leg, for which streams, with sound or without
+
+
+class OtherStreams:
+    """One per leg; `leg.media` may change."""
+
+    def __init__(self, leg: "Leg", services: "Services") -> None:
+        self._leg, self._services = leg, services
+        self._kinds: dict[EndpointId, str] = {}
+        self._reports: list[StreamReport] = []
+        self._declined: Asked | None = None
+        self.register()
+
+    def register(self) -> None:
+        """What the engine tells of them is for this leg."""
+        for each in self._leg.media.passing:
+            self._services.legs[each.endpoint], self._kinds[each.endpoint] = self._leg, each.key[0]
+
+    def expect(self) -> None:
+        """Make room for those that the party offers and that can still be agreed on; to be created."""
+        if self._leg.is_answered or not self._leg.has_early_media:
+            self._leg.media.expect(self._services.new_id)
+            self.register()
+
+    def want(self, passing: AllPassed, *, with_sound: bool) -> None:
+        """Make room for those that another party wants; to be created, then offered."""
+        self._leg.media.want(passing, self._services.new_id, with_sound=with_sound)
+        self.register()
+
+    def forget(self) -> None:
+        """Those that were never agreed on are not wanted any more."""
+        self._leg.media.keep_agreed()
+        if not self._leg.is_ended:
+            self._services.submit(*self._leg.media.configuring())
+
+    # --- who was asked ------------------------------------------------------------------------------------------
+
+    def concern(self, peer: "Leg", *, with_sound: bool) -> bool:
+        """Whether the party offers others than the peer takes part in, and the peer has not declined them before."""
+        wanted = self._leg.media.offered.keys()
+        is_other = wanted != peer.media.accepted.keys() or with_sound == peer.media.is_silent
+        return is_other and self._declined != (peer.id, frozenset(wanted), with_sound)
+
+    def note_outcome(self, peer: "Leg") -> None:
+        """The peer was asked."""
+        media = self._leg.media
+        if peer.media.accepted.keys() != media.offered.keys():
+            self._declined = (peer.id, frozenset(media.offered), bool(media.offered_formats))
+
+    # --- what was measured --------------------------------------------------------------------------------------
+
+    def reported(self, report: StreamReport) -> bool:
+        """Whether the last words of an endpoint are of one of these."""
+        if report.endpoint not in self._kinds:
+            return False
+        self._leg.media.ending.discard(report.endpoint)
+        self._reports.append(report)
+        return True
+
+    def add_to(self, quality: dict[str, float]) -> None:
+        for report in self._reports:
+            add_other(quality, self._kinds[report.endpoint], report)
+
+    def close(self) -> None:
+        """Nothing more is expected of them."""
+        for endpoint in self._kinds:
+            self._services.legs.pop(endpoint, None)
