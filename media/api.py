@@ -36,6 +36,15 @@ class HostPort:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Passes(StrEnum):
+    """What of an endpoint goes over to another as it comes: NOTHING is that of sound. RTP: pictures and text, in our
+    numbering, with what their receiver asks of their sender. DATAGRAMS: any, as UDPTL."""
+
+    NOTHING = "nothing"
+    RTP = "rtp"
+    DATAGRAMS = "datagrams"
+
+
 class Direction(StrEnum):
     """Media direction seen from Zvon (RFC 3264 §5.1)."""
 
@@ -105,8 +114,9 @@ class StreamSpec:
     the only IP addresses from which a source may be learned: the address of the SDP and that of the signalling.
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
-    `rtcp_xr`: the peer wants VoIP Metrics (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
     `tones`: its digits are pairs of tones in the audio, both ways; others with tones hear them, nobody else does.
+    `feedback`: what a sender of pictures can be asked for: "pli", "fir", "nack". `rtcp_xr`: the peer wants VoIP Metrics
+    (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
     With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
     """
 
@@ -123,6 +133,7 @@ class StreamSpec:
     rtcp_xr: bool = False
     silence_s: float = 0.0
     tones: bool = False
+    feedback: tuple[str, ...] = ()
 
 
 # --- what a Play command plays -------------------------------------------------------------------------------------
@@ -178,7 +189,8 @@ class CreateEndpoint:
     """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`.
 
     Endpoints that shall meet in a room need one media worker: those made by one `execute` are on one, and so are
-    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one.
+    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one. `beside`: an endpoint
+    of the same party, whose sound and pictures go together.
     """
 
     endpoint: EndpointId
@@ -187,6 +199,8 @@ class CreateEndpoint:
     group: int = 0
     handshake: bool = False
     port: int = 0
+    passes: Passes = Passes.NOTHING
+    beside: EndpointId = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +240,15 @@ class JoinRoom:
     talks: bool = True
     hears: bool = True
     tells: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """What arrives at either of two endpoints leaves at the other, until one of them is destroyed. Both pass the same,
+    and are on one worker."""
+
+    endpoint: EndpointId
+    other: EndpointId
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +385,7 @@ EndpointCommand = (
     | ConfigureEndpoint
     | MeasureEndpoint
     | DestroyEndpoint
+    | PassOn
     | JoinRoom
     | LeaveRoom
     | SetEcho

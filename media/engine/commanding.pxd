@@ -15,9 +15,9 @@ from media.engine.speaking cimport begin_feed, end_player
 from media.engine.posix cimport EPOLL_CTL_ADD, EPOLLIN, Address, clock_ns, close, epoll_ctl, epoll_event
 from media.engine.reporting cimport send_report
 from media.engine.slots cimport (
-    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DIGITS, ECHO, FREED, GAIN, HEAR, LINK, OPENER, OPEN_ROOM, PLAY, PLAY_TO_ROOM,
-    REMOVE, ROLE, SEALER, SPEAK, STOP, STOP_IN_ROOM, STOPPED, TAP, TAP_ROOM, UNLINK, VOICE, Adjustment, Command, Config,
-    Ear, Event, Player, Room, Route, Shard, Slot, Speaker, Voice,
+    ADD, ADJUST, AIM, CLOSE_ROOM, CONFIGURE, DATAGRAMS, DIGITS, ECHO, FREED, GAIN, HEAR, LINK, OPENER, OPEN_ROOM, PLAY,
+    PLAY_TO_ROOM, REMOVE, ROLE, SEALER, SPEAK, STOP, STOP_IN_ROOM, STOPPED, TAP, TAP_ROOM, UNLINK, VOICE, Adjustment,
+    Command, Config, Ear, Event, Player, Room, Route, Shard, Slot, Speaker, Voice,
 )
 from media.rtp.address cimport same_address
 from media.rtp.latching cimport latch_aim, latch_configure
@@ -136,7 +136,7 @@ cdef inline void remove_slot(Shard *shard, Slot *slot, int64_t now_ns) noexcept 
     cdef Slot *last
     cdef Event *freed
     end_measures(slot)
-    if slot.configured and (slot.out.packets or slot.rtcp_sent):
+    if slot.configured and slot.passes != DATAGRAMS and (slot.out.packets or slot.rtcp_sent):
         send_report(shard, slot, True, now_ns)
     if slot.player != NULL:
         end_player(shard, slot, STOPPED)

@@ -8,6 +8,7 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from media.api import (
@@ -26,6 +27,8 @@ from media.api import (
     LeaveRoom,
     MeasureEndpoint,
     MediaEvent,
+    Passes,
+    PassOn,
     PauseRecording,
     Play,
     PlayEnded,
@@ -55,12 +58,23 @@ from media.engine.recordings import Recordings, endpoints_of
 from media.engine.rooms import Rooms
 from media.engine.shard import Handle, ShardThread
 from media.engine.speaking import adapt_speaker
-from media.engine.strategy import Profile
-from media.engine.streams import Refusal, Stream, check_address, check_digits, check_spec, flags, permitted, rtcp_target
+from media.engine.strategy import Profile, passed_table
+from media.engine.streams import (
+    Refusal,
+    Stream,
+    check_address,
+    check_digits,
+    check_spec,
+    flags,
+    permitted,
+    rtcp_target,
+    takes,
+)
 from media.files.sounds import SoundCache
 from media.rtp.ports import PortQueue
 
 DONE = Done()
+PASSES = tuple(Passes)  # as the engine thread counts them
 
 
 class Control:
@@ -149,9 +163,16 @@ class Control:
         if command.endpoint in self._streams:
             raise Refusal(f"Endpoint {command.endpoint} exists already.")
         check_address(command.host)
-        profile = check_spec(command.spec, command.host) if command.spec else None
-        handle = self._open(command.host, command.port, demux=command.handshake)
-        stream = Stream(command.endpoint, command.host, handle)
+        profile = check_spec(command.spec, command.host, command.passes) if command.spec else None
+        beside = self._streams.get(command.beside)
+        opener = partial(
+            self._shard.open,
+            demux=command.handshake,
+            passes=PASSES.index(command.passes),
+            beside=beside.handle if beside is not None else None,
+        )
+        handle = self._open(command.host, command.port, opener)
+        stream = Stream(command.endpoint, command.host, handle, passes=command.passes)
         self._streams[command.endpoint] = stream
         self._notices.streams[handle.serial] = stream
         fingerprint = self._handshakes.add(stream) if command.handshake else ""
@@ -160,7 +181,7 @@ class Control:
         rtp = HostPort(command.host, handle.port)
         return EndpointCreated(command.endpoint, rtp, handle.port + 1, handle.ssrc, fingerprint=fingerprint)
 
-    def _open(self, host: str, wanted: int, *, demux: bool) -> Handle:
+    def _open(self, host: str, wanted: int, opener: Callable[[str, int], Handle]) -> Handle:
         """The first pair of the queue that nobody else has, or the one that is wanted."""
         queue = self._ports.get(host)
         if queue is None:
@@ -172,7 +193,7 @@ class Control:
             raise Refusal(f"RTP port {wanted} of {host} is in use or not of our range.")
         while (port := wanted or queue.take(now)) is not None:
             try:
-                return self._shard.open(host, port, demux)
+                return opener(host, port)
             except OSError as error:
                 queue.give_back(port, now)
                 if wanted or error.errno != errno.EADDRINUSE:
@@ -186,7 +207,7 @@ class Control:
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
-        self._apply_spec(stream, command.spec, check_spec(command.spec, stream.host))
+        self._apply_spec(stream, command.spec, check_spec(command.spec, stream.host, stream.passes))
         return DONE
 
     def _apply_spec(self, stream: Stream, spec: StreamSpec, profile: Profile) -> None:
@@ -206,12 +227,14 @@ class Control:
             flags(spec),
             spec.ptime_ms,
             spec.silence_s,
+            takes(spec),
         )
         self._handshakes.configure(stream, spec)
         adapt_ear(self._shard, stream)
         if before is not profile or was is None or (was.ptime_ms, was.tones) != (spec.ptime_ms, spec.tones):
             self._rooms.configured(stream)
         if before is not profile:
+            self._link_partner(stream)
             self._recordings.configured(stream)
 
     def _sends(self, stream: Stream, number: int) -> None:
@@ -227,6 +250,29 @@ class Control:
         self._dialling.ended(stream, is_finished=event.reason == "finished")
         return None
 
+    def _pass_on(self, command: PassOn) -> Reply:
+        stream, other = self._stream(command.endpoint), self._stream(command.other)
+        if stream.passes is not other.passes or stream.passes is Passes.NOTHING or stream is other:
+            raise Refusal(f"Endpoints {command.endpoint} and {command.other} cannot be passed on to each other.")
+        for each in (stream, other):
+            self._part(each)
+        stream.partner, other.partner = other, stream
+        self._link_partner(stream)
+        return DONE
+
+    def _link_partner(self, stream: Stream) -> None:
+        """Choose how payload types go over, once both know what they speak."""
+        other = stream.partner
+        if other is not None and stream.profile and other.profile:
+            there, back = passed_table(stream.profile, other.profile), passed_table(other.profile, stream.profile)
+            self._shard.link(stream.handle, other.handle, there, back)
+
+    def _part(self, stream: Stream) -> None:
+        if stream.partner is not None:
+            stream.partner.partner = None
+            stream.partner = None
+            self._shard.unlink(stream.handle)
+
     def _measure(self, command: MeasureEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
         return report_of(stream, self._shard.measure(stream.handle, command.intervals))
@@ -234,6 +280,7 @@ class Control:
     def _destroy(self, command: DestroyEndpoint) -> Reply:
         stream = self._stream(command.endpoint)
         self._rooms.leave(stream)
+        self._part(stream)
         self._plays.forget_loading(stream)
         self._recordings.gone(stream)
         stream.is_gone = True
@@ -322,6 +369,7 @@ HANDLERS: dict[type, Callable[[Control, Any], Reply]] = {
     ConfigureEndpoint: Control._configure,
     MeasureEndpoint: Control._measure,
     DestroyEndpoint: Control._destroy,
+    PassOn: Control._pass_on,
     JoinRoom: Control._join,
     LeaveRoom: Control._leave,
     SetGain: Control._gain,

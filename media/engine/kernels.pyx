@@ -8,6 +8,7 @@ from libc.string cimport memset
 from media.engine.posix cimport Address
 from media.engine.reasons cimport KEPT
 from media.rtp.address cimport host_text, make_address
+from media.rtp.asking cimport MAX_ASKED, MAX_LOST, Asked, write_lost, write_picture_lost, write_whole_picture
 from media.rtp.bursts cimport Bursts, bursts_packet, bursts_restart
 from media.rtp.control cimport Block, Received, SenderInfo, read_compound, round_trip, write_description, write_goodbye
 from media.rtp.control cimport write_report
@@ -194,6 +195,29 @@ def read_xr(const uint8_t[::1] data not None, uint32_t own):
         "receiver": m.receiver, "buffer_ms": m.buffer_ms, "buffer_most_ms": m.buffer_most_ms,
         "buffer_limit_ms": m.buffer_limit_ms,
     }
+
+
+def read_asked(const uint8_t[::1] data not None, uint32_t own):
+    """What a compound packet asks of `own`: (a whole picture, [(first lost, others)]); None when it is none."""
+    cdef Received r
+    if not read_compound(&data[0] if data.shape[0] else NULL, <int>data.shape[0], own, &r):
+        return None
+    return bool(r.asked.picture), [(r.asked.first[i], r.asked.others[i]) for i in range(r.asked.count)]
+
+
+def write_asked(uint32_t ssrc, uint32_t of, int sequence, lost):
+    """Lost packets, else a FIR with `sequence`, else a PLI when that is negative."""
+    cdef uint8_t packet[MAX_ASKED]
+    cdef Asked asked
+    asked.count = 0
+    for first, others in lost[:MAX_LOST]:
+        asked.first[asked.count], asked.others[asked.count] = first, others
+        asked.count += 1
+    if asked.count:
+        return packet[: write_lost(packet, ssrc, of, &asked)]
+    if sequence < 0:
+        return packet[: write_picture_lost(packet, ssrc, of)]
+    return packet[: write_whole_picture(packet, ssrc, of, <uint8_t>sequence)]
 
 
 def read_rtcp(const uint8_t[::1] data not None, uint32_t own):

@@ -9,6 +9,7 @@ from media.engine.hearing cimport tick_ear
 from media.engine.measuring cimport visit_measures
 from media.engine.mixed cimport tick_rooms
 from media.engine.outbox cimport drop, notify, post_freed
+from media.engine.passing cimport pass_asked, pass_datagram, pass_rtp
 from media.engine.posix cimport (
     CLOCK_MONOTONIC, MSG_DONTWAIT, MSG_TRUNC, Address, clock_nanosleep, clock_ns, epoll_event, epoll_wait,
     pthread_mutex_lock, pthread_mutex_unlock, read, recvfrom, socklen_t, timespec,
@@ -21,15 +22,25 @@ from media.engine.reporting cimport receive_rtcp, visit_report
 from media.engine.quiet cimport visit_idle, visit_silence
 from media.engine.sealing cimport is_handshake, open_packet, tell_handshake
 from media.engine.slots cimport (
-    BUFFER_SIZE, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, TICK_NS, TICKS_A_SECOND, TICKS_TO_VISIT, Command, Shard, Slot,
+    BUFFER_SIZE, DATAGRAMS, LATE_BUCKETS, MAX_CATCH_UP, REMOVE, RTP_AS_IT_IS, TICK_NS, TICKS_A_SECOND, TICKS_TO_VISIT,
+    Command, Shard, Slot,
 )
 from media.engine.speaking cimport tick_player
+from media.rtp.control cimport Received
 
 cdef enum:
     TIMER = 2             # epoll data that is no slot
     BATCH = 128           # packets between two looks at commands and the clock
     REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
     PACE_NS = 150000      # the least between two turns while packets come fast
+
+
+cdef inline void receive_control(
+    Shard *shard, Slot *slot, const Address *source, int size, int64_t now_ns
+) noexcept nogil:
+    cdef Received r
+    if receive_rtcp(shard, slot, source, size, &r, now_ns) and slot.passes and (r.asked.picture or r.asked.count):
+        pass_asked(shard, slot, &r.asked, now_ns)
 
 
 cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
@@ -48,6 +59,10 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
     if size > BUFFER_SIZE:
         drop(shard, slot, OVERSIZED)
         return
+    if slot.passes == DATAGRAMS:
+        if not control:
+            pass_datagram(shard, slot, &source, <int>size, now_ns)
+        return
     if slot.demux and not control and is_handshake(shard.buffer, <int>size):
         tell_handshake(shard, slot, &source, <int>size)
         return
@@ -57,7 +72,9 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
         if size < 0:
             return
     if control:
-        receive_rtcp(shard, slot, &source, <int>size, now_ns)
+        receive_control(shard, slot, &source, <int>size, now_ns)
+    elif slot.passes == RTP_AS_IT_IS:
+        pass_rtp(shard, slot, &source, <int>size, now_ns)
     else:
         receive_rtp(shard, slot, &source, <int>size, now_ns)
 
@@ -98,6 +115,17 @@ cdef inline void tick_busy(Shard *shard, Slot *slot, int64_t now_ns) noexcept no
         leave_busy(shard, slot)
 
 
+cdef inline void visit(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
+    slot.handshakes = slot.asked = 0
+    if not slot.configured:
+        return
+    visit_silence(shard, slot, now_ns)
+    if slot.passes != DATAGRAMS:
+        visit_report(shard, slot, now_ns)
+        visit_measures(slot, now_ns)
+        visit_idle(shard, slot, now_ns)
+
+
 cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
     """20 ms of work: what is generated, and a tenth of the slots for reports and silence."""
     cdef int i
@@ -106,12 +134,7 @@ cdef inline void tick(Shard *shard, int64_t now_ns) noexcept nogil:
     tick_rooms(shard, now_ns)
     i = <int>(shard.ticks % TICKS_TO_VISIT)
     while i < shard.count:
-        shard.slots[i].handshakes = 0
-        if shard.slots[i].configured:
-            visit_report(shard, shard.slots[i], now_ns)
-            visit_measures(shard.slots[i], now_ns)
-            visit_silence(shard, shard.slots[i], now_ns)
-            visit_idle(shard, shard.slots[i], now_ns)
+        visit(shard, shard.slots[i], now_ns)
         i += TICKS_TO_VISIT
     shard.ticks += 1
 

@@ -32,4 +32,5 @@ NAMES = (
     "recorder_behind",
     "undecodable",
     "ssrc_collision",
+    "feedback_flood",
 )

@@ -77,10 +77,8 @@ cdef inline int write_compound(Slot *slot, uint8_t *p, bint goodbye, int64_t now
     return size
 
 
-cdef inline void send_report(Shard *shard, Slot *slot, bint goodbye, int64_t now_ns) noexcept nogil:
-    cdef uint8_t compound[MAX_COMPOUND]
+cdef inline void send_control(Shard *shard, Slot *slot, const uint8_t *compound, int size) noexcept nogil:
     cdef const uint8_t *data = compound
-    cdef int size = write_compound(slot, compound, goodbye, now_ns)
     cdef int fd = slot.rtp_fd if slot.config.mux else slot.rtcp_fd
     cdef const Address *to = &slot.config.rtcp
     if slot.config.mux:
@@ -89,14 +87,19 @@ cdef inline void send_report(Shard *shard, Slot *slot, bint goodbye, int64_t now
         to = &slot.rtcp_source
     if to.v4.sin_port == 0:
         return
-    slot.rtcp_packets_before = slot.rtcp_packets
-    slot.rtcp_packets = slot.out.packets
     slot.rtcp_sent = True
     if slot.config.secured:
         data = seal_packet(shard, slot, compound, &size, True)
         if data == NULL:
             return
     send_datagram(shard, slot, fd, data, size, to)
+
+
+cdef inline void send_report(Shard *shard, Slot *slot, bint goodbye, int64_t now_ns) noexcept nogil:
+    cdef uint8_t compound[MAX_COMPOUND]
+    send_control(shard, slot, compound, write_compound(slot, compound, goodbye, now_ns))
+    slot.rtcp_packets_before = slot.rtcp_packets
+    slot.rtcp_packets = slot.out.packets
 
 
 cdef inline void visit_report(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
@@ -147,17 +150,19 @@ cdef inline void apply_received(Slot *slot, const Received *r, int64_t now_ns) n
         slot.source_gone = True
 
 
-cdef inline void receive_rtcp(
-    Shard *shard, Slot *slot, const Address *source, int size, int64_t now_ns
+cdef inline bint receive_rtcp(
+    Shard *shard, Slot *slot, const Address *source, int size, Received *r, int64_t now_ns
 ) noexcept nogil:
-    cdef Received r
+    """Whether it was a report that counts; `r` is what it said."""
     if not slot.configured:
         drop(shard, slot, UNCONFIGURED)
     elif not is_allowed(&slot.latch, source):
         drop(shard, slot, RTCP_STRANGER)
-    elif not read_compound(shard.buffer, size, slot.out.ssrc, &r):
+    elif not read_compound(shard.buffer, size, slot.out.ssrc, r):
         drop(shard, slot, RTCP_MALFORMED)
     elif not rtcp_source_accepted(slot, source, now_ns):
         drop(shard, slot, RTCP_STRANGER)
     else:
-        apply_received(slot, &r, now_ns)
+        apply_received(slot, r, now_ns)
+        return True
+    return False

@@ -40,7 +40,7 @@ from media.engine.slots cimport (
     ToneStep,
 )
 from media.engine.playing cimport TONE_RATE
-from media.engine.sockets cimport open_socket, read_address
+from media.engine.sockets cimport PICTURE_BUFFER, PICTURE_DSCP, RECEIVE_BUFFER, open_socket, read_address
 from media.engine.speakers cimport BroadcastBox, SpeakerBox
 from media.engine.tables cimport PayloadTable, RouteTable
 from media.engine.voices cimport EarBox, RoomBox, VoiceBox
@@ -199,21 +199,27 @@ cdef class ShardThread:
         """How many pieces of memory the engine may use."""
         return len(self.held)
 
-    def open(self, str host, int port, bint demux=False):
-        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events."""
+    def open(self, str host, int port, bint demux=False, int passes=0, Handle beside=None):
+        """Bind `port` and the next one; raises OSError or ValueError. `demux`: STUN and DTLS become events. `passes`: 1
+        RTP, 2 any datagrams go over to another endpoint as they come. `beside`: an endpoint of the same party."""
         cdef Address address
         cdef Handle handle = Handle.__new__(Handle)
-        cdef int rtp, rtcp
+        cdef int rtp, rtcp, dscp = self.dscp, size = RECEIVE_BUFFER
+        if passes:
+            dscp, size = min(dscp, <int>PICTURE_DSCP), PICTURE_BUFFER
         read_address(host, port, &address)
-        rtp = open_socket(&address, self.dscp)
+        rtp = open_socket(&address, dscp, size)
         address.v4.sin_port = htons(<uint16_t>(port + 1))
         try:
-            rtcp = open_socket(&address, self.dscp)
+            rtcp = open_socket(&address, dscp, size)
         except OSError:
             close(rtp)
             raise
         self._make_slot(handle, rtp, rtcp)
         handle.slot.demux = demux
+        handle.slot.passes = passes
+        if beside is not None:
+            memcpy(handle.slot.cname, beside.slot.cname, CNAME_SIZE)   # sound and picture go together by it
         handle.port = port
         self._push(ADD, handle)
         # Only after the command, so that whoever is woken by the first packet finds it.
@@ -247,10 +253,11 @@ cdef class ShardThread:
         return 0
 
     def configure(
-        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s
+        self, Handle handle, PayloadTable table, remote, rtcp, allowed, int flags, int ptime_ms, double silence_s,
+        int takes=0,
     ):
         """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
-        pinned by ICE, 32 reachable, 64 wants VoIP Metrics."""
+        pinned by ICE, 32 reachable, 64 wants VoIP Metrics. `takes`: 1 PLI, 2 FIR, 4 NACK."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
         if config == NULL:
             raise MemoryError()
@@ -272,6 +279,7 @@ cdef class ShardThread:
         config.reachable = flags >> 5 & 1
         config.extended = flags >> 6 & 1
         config.ptime_ms = ptime_ms
+        config.takes = takes
         config.silence_ns = <int64_t>(silence_s * 1e9)
         self._push(CONFIGURE, handle, config)
 

@@ -59,6 +59,20 @@ cdef enum Action:
     TO_ULAW
 
 
+cdef enum Passes:
+    # What of an endpoint goes over to another as it comes.
+    SOUND_ONLY = 0
+    RTP_AS_IT_IS
+    DATAGRAMS
+
+
+cdef enum Takes:
+    # What a sender of pictures can be asked for (RFC 4585, RFC 5104).
+    TAKES_PICTURE_LOST = 1
+    TAKES_WHOLE_PICTURE = 2
+    TAKES_LOST = 4
+
+
 cdef enum PlayerKind:
     PCM
     TONES
@@ -162,6 +176,7 @@ cdef struct Config:
     bint pinned                     # by ICE
     bint reachable                  # there is an address to send to
     bint extended                   # the peer wants VoIP Metrics (RFC 3611)
+    int takes                       # of `Takes`
     int ptime_ms
     int64_t silence_ns              # what is told as silence, 0 never
     float ie                        # of the E-model: what the codec costs
@@ -229,6 +244,10 @@ cdef struct Slot:
     bint demux                      # STUN and DTLS come here too (RFC 7983)
     int handshakes                  # packets of these since the slot was visited last
     uint64_t turn                   # of the shard, when a packet came
+    int passes                      # of `Passes`
+    int asked                       # feedback packets since the slot was visited last
+    int64_t picture_asked_ns        # of the peer
+    uint8_t pictures_asked
     Slot *peer                      # whose packets and ours go over as they come
     Voice *voice                    # in a room that is mixed
     Ear *ear                        # NULL: its digits are no tones, or nothing that it sends can be decoded

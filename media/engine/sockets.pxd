@@ -10,11 +10,13 @@ from media.rtp.address cimport address_size, make_address
 
 cdef enum:
     RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
+    PICTURE_BUFFER = 524288  # a whole picture comes at once
+    PICTURE_DSCP = 34        # AF41 (RFC 4594 §4.3)
 
 
-cdef inline int open_socket(const Address *address, int dscp) except -1:
+cdef inline int open_socket(const Address *address, int dscp, int size) except -1:
     """A bound UDP socket; OSError says why not."""
-    cdef int one = 1, tos = dscp << 2, size = RECEIVE_BUFFER
+    cdef int one = 1, tos = dscp << 2
     cdef int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     cdef int why
     if fd < 0:

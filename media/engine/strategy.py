@@ -100,6 +100,26 @@ def profile_of(payloads: Payloads) -> Profile:
     return Profile(payloads, table, event, spoken)
 
 
+NO_PAYLOADS = Profile((), PayloadTable((), -1, -1, 0, (0, 0), (0.0, 1.0)), None, None)  # of what is no RTP
+
+
+def passed_routes(source: Payloads, sink: Payloads) -> Routes:
+    """The same for what is passed on as it is: of several payload types of one encoding that with the same parameters,
+    else the first."""
+    routes = []
+    for payload in source:
+        alike = [each for each in sink if encoding_of(each) == encoding_of(payload)]
+        same = next((each for each in alike if each.fmtp == payload.fmtp), alike[0] if alike else None)
+        if same is not None:
+            routes.append((payload.number, RELAY, same.number))
+    return tuple(routes)
+
+
+@lru_cache(maxsize=1024)
+def passed_table(source: Profile, sink: Profile) -> RouteTable:
+    return RouteTable(passed_routes(source.payloads, sink.payloads))
+
+
 @lru_cache(maxsize=4096)
 def route_table(source: Profile, sink: Profile) -> RouteTable:
     return RouteTable(choose_routes(source.payloads, sink.payloads))

@@ -6,10 +6,10 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from media.api import EndpointId, Payload, PlayId, RoomId, SendDigits, SrtpKeys, StreamSpec
+from media.api import EndpointId, Passes, Payload, PlayId, RoomId, SendDigits, SrtpKeys, StreamSpec
 from media.engine.ciphers import Ciphers
 from media.engine.shard import Handle
-from media.engine.strategy import Profile, profile_of
+from media.engine.strategy import NO_PAYLOADS, Profile, profile_of
 from media.rtp.telephone_event import SYMBOLS
 from media.srtp.suites import SUITES
 
@@ -53,6 +53,8 @@ class Stream:
     hearing: "Hearing | None" = None
     dialled: deque[tuple[bytes, int, int]] = field(default_factory=deque)
     is_gone: bool = False
+    passes: Passes = Passes.NOTHING
+    partner: "Stream | None" = None
     keys: Ciphers = field(default_factory=Ciphers)
 
     @property
@@ -96,7 +98,7 @@ def check_address(host: str) -> None:
         raise Refusal(f"{host} is not an IP address.")
 
 
-def check_spec(spec: StreamSpec, host: str) -> Profile:
+def check_spec(spec: StreamSpec, host: str, passes: Passes = Passes.NOTHING) -> Profile:
     """What follows from the payloads; raises `Refusal` for what the engine cannot do."""
     rtcp = spec.rtcp or spec.remote
     check_addresses(host, spec.remote.host, rtcp.host, spec.sources)
@@ -109,6 +111,8 @@ def check_spec(spec: StreamSpec, host: str) -> Profile:
         check_keys(spec.crypto)
     for candidate in spec.ice.candidates if spec.ice else ():
         check_address(candidate.host)
+    if passes is Passes.DATAGRAMS and not spec.payloads:
+        return NO_PAYLOADS
     return check_payloads(spec.payloads)
 
 
@@ -160,6 +164,11 @@ def flags(spec: StreamSpec) -> int:
         (EXTENDED, spec.rtcp_xr),
     )
     return sum(flag for flag, is_set in found if is_set)
+
+
+def takes(spec: StreamSpec) -> int:
+    """What the peer can be asked for, as the engine thread has it."""
+    return sum(flag for flag, name in ((1, "pli"), (2, "fir"), (4, "nack")) if name in spec.feedback)
 
 
 def check_digits(command: SendDigits, waiting: int) -> bytes:

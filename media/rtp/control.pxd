@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from media.rtp.asking cimport PAYLOAD_FEEDBACK, TRANSPORT_FEEDBACK, Asked, read_asked
 from media.rtp.extended cimport EXTENDED_REPORT, Metrics, read_extended
 from media.rtp.header cimport get16, get32, put16, put32
 
@@ -40,6 +41,7 @@ cdef struct Received:
     Block block
     bint has_metrics
     Metrics metrics
+    Asked asked
     bint goodbye
 
 
@@ -131,6 +133,8 @@ cdef inline bint read_one(const uint8_t *p, int size, uint32_t own, Received *re
             return False
         result.ssrc = get32(p + 4)
         return read_blocks(p, size, 8, own, result)
+    if p[1] == TRANSPORT_FEEDBACK or p[1] == PAYLOAD_FEEDBACK:
+        return read_asked(p, size, own, &result.asked)
     if p[1] == EXTENDED_REPORT:
         return read_extended(p, size, own, &result.metrics, &result.has_metrics)
     if p[1] == GOODBYE:
@@ -148,6 +152,8 @@ cdef inline bint read_compound(const uint8_t *p, int size, uint32_t own, Receive
     result.has_sender = False
     result.has_block = False
     result.has_metrics = False
+    result.asked.picture = False
+    result.asked.count = 0
     result.goodbye = False
     result.ssrc = 0
     if size < 8 or p[0] & 0x20 or p[1] not in (SENDER_REPORT, RECEIVER_REPORT):

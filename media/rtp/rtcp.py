@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass
 
+from media.rtp.feedback import Feedback, parse_feedback
 from media.rtp.xr import ExtendedReport, parse_extended
 
 SENDER_REPORT, RECEIVER_REPORT, DESCRIPTION, GOODBYE = 200, 201, 202, 203
@@ -68,7 +69,7 @@ class Goodbye:
         return _packet(GOODBYE, len(self.ssrcs), b"".join(struct.pack("!I", ssrc) for ssrc in self.ssrcs))
 
 
-RtcpPacket = Report | Description | Goodbye | ExtendedReport
+RtcpPacket = Report | Description | Goodbye | Feedback | ExtendedReport
 
 
 def parse_compound(data: bytes) -> list[RtcpPacket]:
@@ -96,6 +97,8 @@ def _parse_one(data: bytes) -> list[RtcpPacket]:
                 return [_parse_description(data)] if data[0] & 0x1F and len(data) >= 12 else []
             case 203:
                 return [Goodbye(struct.unpack_from(f"!{data[0] & 0x1F}I", data, 4))]
+            case 205 | 206:
+                return list(parse_feedback(data))
             case 207:
                 return [parse_extended(data)]
     except (struct.error, IndexError) as error:

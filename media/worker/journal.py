@@ -18,6 +18,7 @@ from media.api import (
     JoinRoom,
     LeaveRoom,
     MediaEvent,
+    PassOn,
     Play,
     PlayEnded,
     PlayId,
@@ -38,7 +39,7 @@ from media.api import (
 )
 
 Purpose = type[Command]
-LASTING: frozenset[Purpose] = frozenset({ConfigureEndpoint, JoinRoom, SetEcho, Play, StartRecording})
+LASTING: frozenset[Purpose] = frozenset({ConfigureEndpoint, PassOn, JoinRoom, SetEcho, Play, StartRecording})
 
 
 class Journal:

@@ -28,6 +28,7 @@ from media.api import (
     MeasureEndpoint,
     MediaEvent,
     MediaSilent,
+    PassOn,
     PauseRecording,
     Play,
     PlayEnded,
@@ -127,6 +128,7 @@ _COMMANDS: _Tagged[Any] = _Tagged(
     PauseRecording,
     StopRecording,
     MeasureEndpoint,
+    PassOn,
 )
 _REPLIES: _Tagged[Reply] = _Tagged(EndpointCreated, Done, Refused, StreamReport)
 _EVENTS: _Tagged[MediaEvent] = _Tagged(

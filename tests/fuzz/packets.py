@@ -1,6 +1,7 @@
 """Packets of the media path: the engine's readers and their plain references are of one opinion about any octets."""
 
 from media.engine import kernels
+from media.rtp.feedback import Feedback
 from media.rtp.packet import NotRtp, RtpPacket, parse_packet
 from media.rtp.rtcp import Description, Goodbye, NotRtcp, Report, ReportBlock, SenderInfo, parse_compound
 from media.rtp.xr import ExtendedReport, VoipMetrics
@@ -37,6 +38,11 @@ def rtcp(data: bytes) -> object:
         assert metrics is None
         return None
     assert found is not None
+    asked = [packet for packet in wanted if isinstance(packet, Feedback) and packet.of == OWN]
+    assert kernels.read_asked(data, OWN) == (
+        any(packet.wants_picture for packet in asked),
+        [pair for packet in asked for pair in packet.lost][:16],
+    )
     blocks = [block for packet in wanted if isinstance(packet, Report) for block in packet.blocks if block.ssrc == OWN]
     assert found[2] == (blocks[-1].lost if blocks else None)
     told = [
@@ -60,6 +66,11 @@ def rtcp_seeds() -> list[bytes]:
     sender = Report(1, SenderInfo(2, 3, 4, 5), (ReportBlock(9), block)).encode()
     return [
         sender + Description(1, "someone").encode() + Goodbye((1, 2)).encode(),
+        sender
+        + b"".join(
+            Feedback(1, OWN, wants_picture=not lost, sequence=sequence, lost=lost).encode()
+            for sequence, lost in ((None, ()), (3, ()), (None, ((65535, 3), (7, 0))))
+        ),
         sender + ExtendedReport(1, (VoipMetrics(OWN, 20, mos_cq=41), VoipMetrics(7))).encode(),
         Report(1).encode() + bytes((0x81, 202, 0, 1)) + bytes(4) + bytes((0x80, 204, 0, 0)),
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from media.api import HostPort
 from media.engine import kernels
 from media.engine.reasons import NAMES
-from media.rtp import emodel, rtcp, xr
+from media.rtp import emodel, feedback, rtcp, xr
 from media.rtp.continuity import Outgoing
 from media.rtp.latch import Latch
 from media.rtp.losses import Losses
@@ -287,3 +287,21 @@ def test_an_extended_report_is_refused_as_the_reference_refuses_it(body: bytes, 
     except rtcp.NotRtcp:
         is_read = False
     assert (kernels.read_rtcp(data, 1) is not None) == is_read
+
+
+PAIRS = st.lists(st.tuples(U16, U16), max_size=16)
+
+
+@given(U32, U32, st.integers(-1, 255), PAIRS)
+def test_what_is_asked_of_a_sender_is_written_and_read_as_the_reference_does(
+    ssrc: int, of: int, sequence: int, lost: list[tuple[int, int]]
+) -> None:
+    written = kernels.write_asked(ssrc, of, sequence, lost)
+    asked = feedback.Feedback(
+        ssrc, of, wants_picture=not lost, sequence=sequence if sequence >= 0 and not lost else None, lost=tuple(lost)
+    )
+    assert written == asked.encode()
+    compound = rtcp.Report(1).encode() + written
+    assert rtcp.parse_compound(compound)[1] == asked
+    assert kernels.read_asked(compound, of) == (not lost, lost)
+    assert kernels.read_asked(compound, of ^ 1) == (False, [])

@@ -29,6 +29,8 @@ from media.api import (
     Listener,
     MeasureEndpoint,
     MediaEvent,
+    Passes,
+    PassOn,
     PauseRecording,
     Payload,
     Play,
@@ -77,6 +79,8 @@ class FakeEndpoint:
     hears: bool = True
     play: PlayId | None = None
     echo: bool = False
+    passes: Passes = Passes.NOTHING
+    partner: EndpointId | None = None
 
 
 class FakeMedia:
@@ -197,15 +201,24 @@ class FakeMedia:
             _check_spec(command.spec, command.host)
         port = FIRST_PORT + 2 * self._made
         self._made += 1
-        self.endpoints[command.endpoint] = FakeEndpoint(command.endpoint, port, command.host, command.spec)
+        self.endpoints[command.endpoint] = FakeEndpoint(
+            command.endpoint, port, command.host, command.spec, passes=command.passes
+        )
         worker, ssrc = self.placement.create(command, (), range(self.workers)), 0x5A000000 + self._made
         fingerprint = f"sha-256 {':'.join(['0A'] * 32)}" if command.handshake else ""
         return EndpointCreated(command.endpoint, HostPort(command.host, port), port + 1, ssrc, worker, fingerprint)
 
     def _configure(self, command: ConfigureEndpoint) -> Reply:
         found = self._find(command.endpoint)
-        _check_spec(command.spec, found.host)
+        _check_spec(command.spec, found.host, found.passes)
         found.spec = command.spec
+        return Done()
+
+    def _pass_on(self, command: PassOn) -> Reply:
+        one, other = self._find(command.endpoint), self._find(command.other)
+        if one.passes is not other.passes or one.passes is Passes.NOTHING:
+            raise _Refusal(f"Endpoints {one.endpoint} and {other.endpoint} cannot be passed on to each other.")
+        one.partner, other.partner = other.endpoint, one.endpoint
         return Done()
 
     def _measure(self, command: MeasureEndpoint) -> Reply:
@@ -359,6 +372,7 @@ _HANDLERS: dict[type, Callable[[FakeMedia, Any], Reply]] = {
     ConfigureEndpoint: FakeMedia._configure,
     MeasureEndpoint: FakeMedia._measure,
     DestroyEndpoint: FakeMedia._destroy,
+    PassOn: FakeMedia._pass_on,
     JoinRoom: FakeMedia._join,
     LeaveRoom: FakeMedia._leave,
     SetGain: FakeMedia._gain,
@@ -391,9 +405,9 @@ def _check_host(host: str) -> int:
         raise _Refusal(f"{host} is not an IP address.") from None
 
 
-def _check_spec(spec: StreamSpec, host: str) -> None:
+def _check_spec(spec: StreamSpec, host: str, passes: Passes = Passes.NOTHING) -> None:
     for address in (spec.remote.host, *spec.sources):
         if _check_host(address) != _check_host(host):
             raise _Refusal(f"{address} and the local address {host} are of different IP versions.")
-    if not spec.payloads:
+    if not spec.payloads and passes is not Passes.DATAGRAMS:
         raise _Refusal("A stream has between 1 and 16 payload types, not 0.")
