@@ -470,7 +470,7 @@ class Pbx(AppSurface):
         """Ports for the caller and the others in one exchange with the engine; raises `MediaRefused`."""
         callers = (call.caller.media,) if call.has_caller else ()
         if others and callers:
-            call.caller.others.expect()
+            call.caller.others.expect(call.caller)
         try:
             await make_ports(self.services, *callers, *others)
         except MediaRefused as refusal:

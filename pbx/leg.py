@@ -128,7 +128,8 @@ class Leg:
         self._last_report: StreamReport | None = None
         self._asking: asyncio.Future[None] | None = None
         services.legs[media.endpoint] = self
-        self.others = OtherStreams(self, services)
+        self.others = OtherStreams(services)
+        self.others.register(self)
         at = services.clock.wall()
         services.publish(
             LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller, attempt)
@@ -342,7 +343,7 @@ class Leg:
             self.side.refuse_offer(refusal.status)
             return
         peer = self._peer
-        if peer is not None and self.others.concern(peer, with_sound=bool(theirs)):
+        if peer is not None and self.others.concern(self, peer, with_sound=bool(theirs)):
             self._asking = asyncio.ensure_future(renegotiate(self, peer, theirs, self._services))
         elif not self._accept_offer(self._services.codecs.like(self._wanted_codec())) and (
             peer is None or not peer.offer(theirs, asked_by=self)
@@ -351,11 +352,11 @@ class Leg:
 
     def decide(self, peer: "Leg", status: int) -> None:
         """The peer was asked about our party's offer, with that outcome."""
-        self.others.note_outcome(peer)
+        self.others.note_outcome(self, peer)
         codec = peer.media.codec if status == 200 else self._wanted_codec()
         is_answerable = status == 200 or self.media.offered_formats
         if not is_answerable or not self._accept_offer(self._services.codecs.like(codec)):
-            self.others.forget()
+            self.others.forget(self)
             self.side.refuse_offer(491 if status == 491 else 488)
 
     def modified(self, status: int, sdp: bytes) -> None:
@@ -372,7 +373,7 @@ class Leg:
                 agreed = False
             self._held_changed()
         if not agreed:
-            self.others.forget()
+            self.others.forget(self)
         if asked_by is not None and not asked_by.is_ended:
             asked_by.decide(self, status if agreed or status != 200 else 488)
         self.tell_shown()
@@ -449,7 +450,7 @@ class Leg:
             self._last_report = report if self.is_ended else None
         else:
             self._services.legs.pop(report.endpoint, None)
-            if not self.others.reported(report):
+            if not self.others.reported(self, report):
                 self._earlier.append(report)
         if self._last_report is not None and not self.media.ending:
             self._close(self._last_report)

@@ -14,58 +14,57 @@ Asked = tuple[int, frozenset[Key], bool]  # which leg, for which streams, with s
 
 
 class OtherStreams:
-    """One per leg; `leg.media` may change."""
+    """One per leg, which is given to each method: an object that knows its owner outlives it."""
 
-    def __init__(self, leg: "Leg", services: "Services") -> None:
-        self._leg, self._services = leg, services
+    def __init__(self, services: "Services") -> None:
+        self._services = services
         self._kinds: dict[EndpointId, str] = {}
         self._reports: list[StreamReport] = []
         self._declined: Asked | None = None
-        self.register()
 
-    def register(self) -> None:
+    def register(self, leg: "Leg") -> None:
         """What the engine tells of them is for this leg."""
-        for each in self._leg.media.passing:
-            self._services.legs[each.endpoint], self._kinds[each.endpoint] = self._leg, each.key[0]
+        for each in leg.media.passing:
+            self._services.legs[each.endpoint], self._kinds[each.endpoint] = leg, each.key[0]
 
-    def expect(self) -> None:
+    def expect(self, leg: "Leg") -> None:
         """Make room for those that the party offers and that can still be agreed on; to be created."""
-        if self._leg.is_answered or not self._leg.has_early_media:
-            self._leg.media.expect(self._services.new_id)
-            self.register()
+        if leg.is_answered or not leg.has_early_media:
+            leg.media.expect(self._services.new_id)
+            self.register(leg)
 
-    def want(self, passing: AllPassed, *, with_sound: bool) -> None:
+    def want(self, leg: "Leg", passing: AllPassed, *, with_sound: bool) -> None:
         """Make room for those that another party wants; to be created, then offered."""
-        self._leg.media.want(passing, self._services.new_id, with_sound=with_sound)
-        self.register()
+        leg.media.want(passing, self._services.new_id, with_sound=with_sound)
+        self.register(leg)
 
-    def forget(self) -> None:
+    def forget(self, leg: "Leg") -> None:
         """Those that were never agreed on are not wanted any more."""
-        self._leg.media.keep_agreed()
-        if not self._leg.is_ended:
-            self._services.submit(*self._leg.media.configuring())
+        leg.media.keep_agreed()
+        if not leg.is_ended:
+            self._services.submit(*leg.media.configuring())
 
     # --- who was asked ------------------------------------------------------------------------------------------
 
-    def concern(self, peer: "Leg", *, with_sound: bool) -> bool:
+    def concern(self, leg: "Leg", peer: "Leg", *, with_sound: bool) -> bool:
         """Whether the party offers others than the peer takes part in, and the peer has not declined them before."""
-        wanted = self._leg.media.offered.keys()
+        wanted = leg.media.offered.keys()
         is_other = wanted != peer.media.accepted.keys() or with_sound == peer.media.is_silent
         return is_other and self._declined != (peer.id, frozenset(wanted), with_sound)
 
-    def note_outcome(self, peer: "Leg") -> None:
+    def note_outcome(self, leg: "Leg", peer: "Leg") -> None:
         """The peer was asked."""
-        media = self._leg.media
+        media = leg.media
         if peer.media.accepted.keys() != media.offered.keys():
             self._declined = (peer.id, frozenset(media.offered), bool(media.offered_formats))
 
     # --- what was measured --------------------------------------------------------------------------------------
 
-    def reported(self, report: StreamReport) -> bool:
+    def reported(self, leg: "Leg", report: StreamReport) -> bool:
         """Whether the last words of an endpoint are of one of these."""
         if report.endpoint not in self._kinds:
             return False
-        self._leg.media.ending.discard(report.endpoint)
+        leg.media.ending.discard(report.endpoint)
         self._reports.append(report)
         return True
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 async def renegotiate(leg: "Leg", peer: "Leg", formats: "tuple[RtpFormat, ...]", services: "Services") -> None:
     """`formats`: of the sound that the party of `leg` offers, none when it offers no sound."""
     wanted = leg.media.offered
-    leg.others.expect()
-    peer.others.want(wanted, with_sound=bool(formats))
+    leg.others.expect(leg)
+    peer.others.want(peer, wanted, with_sound=bool(formats))
     try:
         await make_ports(services, leg.media, peer.media)
     except MediaRefused as refusal:
@@ -28,7 +28,7 @@ async def renegotiate(leg: "Leg", peer: "Leg", formats: "tuple[RtpFormat, ...]",
         if each.is_ended:  # meanwhile
             services.submit(*each.media.destroying())
     if leg.is_ended:
-        peer.others.forget()
+        peer.others.forget(peer)
     elif peer.is_ended or not peer.offer(services.codecs.for_peer(formats), asked_by=leg, passing=wanted):
-        peer.others.forget()
+        peer.others.forget(peer)
         leg.decide(peer, 491)

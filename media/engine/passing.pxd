@@ -66,7 +66,7 @@ cdef inline void pass_on(Shard *shard, Slot *slot, const Header *h, uint32_t rat
     if slot.route.action[h.payload_type] == NOT_CARRIED:
         slot.not_carried[h.payload_type] += 1
         drop(shard, slot, NO_CODEC)
-    elif outgoing_stamp(&sink.out, relay_feed(h.ssrc), h.sequence, h.timestamp, rate, now_ns, &stamp):
+    elif outgoing_stamp(&sink.out, relay_feed(slot, h.ssrc), h.sequence, h.timestamp, rate, now_ns, &stamp):
         stamp.marker = h.marker     # the end of a picture, whatever else has changed
         send_packet(
             shard, sink, shard.buffer + h.offset - HEADER_SIZE, h.length, slot.route.payload_type[h.payload_type],
@@ -122,7 +122,7 @@ cdef inline int write_missing(const Slot *slot, const Slot *to, uint8_t *p, cons
     cdef Asked theirs
     cdef int i
     theirs.count = 0
-    if not to.config.takes & TAKES_LOST or slot.out.feed != relay_feed(to.reception.ssrc):
+    if not to.config.takes & TAKES_LOST or slot.out.feed != relay_feed(to, to.reception.ssrc):
         return 0
     for i in range(asked.count):
         theirs.first[theirs.count] = <uint16_t>(asked.first[i] - slot.out.sequence_shift)
