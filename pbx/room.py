@@ -69,6 +69,9 @@ class Room(Bridge):
     def fit(self) -> None:
         """Whatever a member speaks, the engine mixes."""
 
+    def pass_on(self) -> None:
+        """Sound only."""
+
     def peer_of(self, leg: "Leg") -> "Leg | None":
         """There is no other one."""
         return None

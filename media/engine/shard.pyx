@@ -204,9 +204,8 @@ cdef class ShardThread:
         RTP, 2 any datagrams go over to another endpoint as they come. `beside`: an endpoint of the same party."""
         cdef Address address
         cdef Handle handle = Handle.__new__(Handle)
-        cdef int rtp, rtcp, dscp = self.dscp, size = RECEIVE_BUFFER
-        if passes:
-            dscp, size = min(dscp, <int>PICTURE_DSCP), PICTURE_BUFFER
+        cdef int rtp, rtcp, size = PICTURE_BUFFER if passes else RECEIVE_BUFFER
+        cdef int dscp = min(self.dscp, <int>PICTURE_DSCP) if passes else self.dscp
         read_address(host, port, &address)
         rtp = open_socket(&address, dscp, size)
         address.v4.sin_port = htons(<uint16_t>(port + 1))

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from media.rtp.feedback import Feedback
 
 from bench.wire import Address, sdp
+from media.rtp.feedback import Feedback
 from media.rtp.packet import RtpPacket, parse_packet
 from media.rtp.rtcp import Report, parse_compound
 from sipcore.sdp.parse import parse_sdp
