@@ -25,7 +25,7 @@ from conf.office_numbers import (
     SoundSection,
     VoicemailBoxSection,
 )
-from conf.office_outside import ProviderSection
+from conf.office_outside import OutboundRouteSection, OutboundSection, ProviderSection
 from conf.office_people import EmployeeGroupSection, LocationGroupSection, TerminalSection, UserSection
 from conf.office_policies import (
     FeaturesSection,
@@ -70,7 +70,7 @@ class OfficeSection(Section):
 class OfficeDocument(Section):
     """The whole of `office.toml`."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"external_numbers", "outbound_routes"})
+    later: ClassVar[frozenset[str]] = frozenset({"external_numbers"})
 
     office: OfficeSection = OfficeSection()
     location_groups: Annotated[tuple[LocationGroupSection, ...], Field(strict=False)] = ()
@@ -89,8 +89,10 @@ class OfficeDocument(Section):
     lamp_lists: Annotated[tuple[LampListSection, ...], Field(strict=False)] = ()
     calendars: Annotated[tuple[CalendarSection, ...], Field(strict=False)] = ()
     off_hours: Annotated[tuple[OffHoursSection, ...], Field(strict=False)] = ()
+    outbound_routes: Annotated[tuple[OutboundRouteSection, ...], Field(strict=False)] = ()
     features: FeaturesSection = FeaturesSection()
     forwarding: ForwardingSection = ForwardingSection()
     recording: RecordingSection = RecordingSection()
     voicemail: VoicemailSection = VoicemailSection()
     missed_calls: MissedCallsSection = MissedCallsSection()
+    outbound: OutboundSection = OutboundSection()

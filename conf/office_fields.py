@@ -19,6 +19,7 @@ T = TypeVar("T")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TARGET = re.compile(r"\+?[0-9]{2,15}")
 _KEYS = re.compile(r"[0-9*#]{1,10}")
+_OUTSIDE = re.compile(r"\+?[0-9]{1,20}")
 _PATTERN = re.compile(r"[0-9X]{1,15}")
 
 
@@ -80,6 +81,14 @@ def pattern(value: object) -> str:
     return found
 
 
+def outside_number(value: object) -> str:
+    """Nothing, or the number that is shown to others outside."""
+    found = text(value)
+    if found and not _OUTSIDE.fullmatch(found):
+        raise ValueError(f'must be 1 to 20 digits, with or without a + before them, not "{found}"')
+    return found
+
+
 def lines_up_to(limit: int) -> Check[str]:
     """Text of several lines."""
 
@@ -106,6 +115,9 @@ Email = Annotated[str, PlainValidator(email_or_empty)]
 Pin = Annotated[str | None, PlainValidator(pin), Field(repr=False)]  # None: the key is absent, what is stored stays
 Name = Annotated[str, PlainValidator(text_up_to(100))]
 Note = Annotated[str, PlainValidator(text_up_to(500))]
+OutsideNumber = Annotated[str, PlainValidator(outside_number)]
+RouteName = Annotated[str, PlainValidator(text_up_to(100, at_least=1))]
+RouteNames = Annotated[tuple[RouteName, ...], Field(strict=False)]
 Ids = Annotated[tuple[Id, ...], Field(strict=False)]
 Numbers = Annotated[tuple[Number, ...], Field(strict=False)]
 Agent = Annotated[str, PlainValidator(agent)]

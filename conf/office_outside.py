@@ -1,14 +1,18 @@
-"""Providers in `office.toml`."""
+"""Providers and the ways to numbers outside in `office.toml`."""
 
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, field_validator
 
-from conf.fields import choice, host, host_or_empty, text, text_up_to, whole_number
+from conf.dial_template import DialTemplate
+from conf.fields import choice, host, host_or_empty, network, text, text_up_to, whole_number
 from conf.model import Section
-from conf.office_fields import Id, Name, Note
+from conf.office_fields import Id, Ids, Name, Note, OutsideNumber, RouteName
+from storage.records import OutboundPolicy
 
+_PREPEND = re.compile(r"[0-9*#+]{0,20}")
+_EMERGENCY = re.compile(r"[0-9X]{2,6}")
 _LOGIN = re.compile(r"[A-Za-z0-9+._@-]{1,128}")
 
 
@@ -40,10 +44,32 @@ def _qualify(value: object) -> int:
     return found
 
 
+def _address(value: object) -> str:
+    """PRV-5. All of the Internet is refused: whoever calls from there would be the provider."""
+    found = network(value)
+    if found.prefixlen == 0:
+        raise ValueError(f'"{text(value)}" would let everybody call as this provider')
+    return text(value)
+
+
+def _prepend(value: object) -> str:
+    found = text(value)
+    if not _PREPEND.fullmatch(found):
+        raise ValueError(f'must be at most 20 of the keys 0-9 * # +, not "{found}"')
+    return found
+
+
+def _emergency(value: object) -> str:
+    found = text(value)
+    if not _EMERGENCY.fullmatch(found):
+        raise ValueError(f'must be 2 to 6 digits, with X for any digit, not "{found}"')
+    return found
+
+
 class ProviderSection(Section):
     """One of `[[providers]]` (PRV-*). `password` None: the key is absent, what is stored stays."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"template", "addresses", "dtmf", "from_user", "from_domain"})
+    later: ClassVar[frozenset[str]] = frozenset({"template"})
 
     id: Id
     host: Annotated[str, PlainValidator(host)]
@@ -60,3 +86,47 @@ class ProviderSection(Section):
     qualify: Annotated[int, PlainValidator(_qualify)] = 60
     note: Note = ""
     disabled: bool = False
+    addresses: Annotated[tuple[Annotated[str, PlainValidator(_address)], ...], Field(strict=False)] = ()
+    dtmf: Annotated[str, PlainValidator(choice("auto", "auto_info", "rfc4733", "info", "inband"))] = "auto"
+    srtp: Annotated[str, PlainValidator(choice("auto", "off", "optional", "required"))] = "auto"
+    from_user: Annotated[str, PlainValidator(_login)] = ""
+    from_domain: Annotated[str, PlainValidator(host_or_empty)] = ""
+    # PRV-9: operators refuse calls from numbers that are not theirs, so the account is named unless they allow others.
+    show_caller: bool = False
+    identity: Annotated[str, PlainValidator(choice("none", "asserted", "preferred", "remote_party"))] = "none"
+    max_calls: Annotated[int, PlainValidator(whole_number(0, 10_000))] = 0
+    only: bool = False
+
+
+class OutboundRouteSection(Section):
+    """One of `[[outbound_routes]]` (OUT-*), tried in their order."""
+
+    name: RouteName
+    provider: Id
+    providers: Ids = ()
+    order: Annotated[str, PlainValidator(choice("listed", "least_used"))] = "listed"
+    prefix: Annotated[str, PlainValidator(text_up_to(64))] = ""
+    rest: Annotated[int, PlainValidator(whole_number(-1, 20))] = -1
+    rest_to: Annotated[int, PlainValidator(whole_number(0, 30))] = 0
+    strip: Annotated[int, PlainValidator(whole_number(0, 30))] = 0
+    prepend: Annotated[str, PlainValidator(_prepend)] = ""
+    keep_plus: bool = False
+    caller_id: OutsideNumber = ""
+    only: bool = False
+    note: Annotated[str, PlainValidator(text_up_to(1024))] = ""
+    disabled: bool = False
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_template(cls, value: str) -> str:
+        DialTemplate.of(value)
+        return value
+
+
+class OutboundSection(Section):
+    """`[outbound]`."""
+
+    # OUT-10: of Europe and Russia, and that of America, which many know from films.
+    emergency: Annotated[tuple[Annotated[str, PlainValidator(_emergency)], ...], Field(strict=False)] = (
+        OutboundPolicy().emergency
+    )

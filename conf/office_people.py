@@ -16,7 +16,10 @@ from conf.office_fields import (
     Name,
     Note,
     Number,
+    OutsideNumber,
     Patterns,
+    RouteName,
+    RouteNames,
     Target,
     TargetOrNone,
 )
@@ -109,8 +112,6 @@ class LocationGroupSection(Section):
 class EmployeeGroupSection(Section):
     """One of `[[employee_groups]]` (GRP-7…9)."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"routes", "caller_id"})
-
     id: Id
     name: Name = ""
     members: Ids = ()
@@ -119,6 +120,10 @@ class EmployeeGroupSection(Section):
     isolate_pickup: bool = False
     patterns: Patterns = ()
     note: Note = ""
+    # GRP-5: nothing that was not ticked.
+    routes: RouteNames = ()
+    caller_id: OutsideNumber = ""
+    caller_ids: dict[RouteName, OutsideNumber] = Field(default_factory=dict)
 
 
 class ForwardSection(Section):

@@ -1,5 +1,5 @@
-"""Rules of `office.toml` that hold between entries: unique ids, owners who exist, passwords; with those of numbers and
-of codes, which have modules of their own.
+"""Rules of `office.toml` that hold between entries: unique ids, owners who exist, passwords; with those of numbers, of
+codes and of ways outside, which have modules of their own.
 
 They read the raw values, so that they speak even where some other key of the same entry is wrong.
 """
@@ -11,6 +11,7 @@ from conf.office_calendar_rules import problems_of_calendars
 from conf.office_codes import problems_of_codes
 from conf.office_namespace import problems_of_numbers
 from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
+from conf.office_ways import problems_of_ways
 from conf.passwords import weakness
 
 _WITH_ID = (
@@ -31,8 +32,10 @@ def problems_between(values: Values, stored_passwords: Mapping[str, str] | None)
     for section in _WITH_ID:
         yield from _used_twice(values, section, "id")
     yield from _used_twice(values, "voicemail_boxes", "number")
+    yield from _used_twice(values, "outbound_routes", "name")
     yield from problems_of_numbers(values)
     yield from problems_of_codes(values)
+    yield from problems_of_ways(values)
     yield from _owners(values)
     yield from _scopes(values)
     yield from _places(values)

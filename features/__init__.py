@@ -9,6 +9,7 @@ from features.do_not_disturb import SetDoNotDisturb
 from features.forward_codes import ForwardAll, ForwardNoMore
 from features.ivr import Menu
 from features.joined import Join
+from features.outside_call import OutsideCall
 from features.page import Announcer
 from features.parking import ParkingLot
 from features.pickup import Pickup
@@ -84,6 +85,7 @@ def make_apps() -> Apps:
             "voicemail": ListenToMessages,
         },
         claims=(lot.claim, claim_switch),
+        outside=OutsideCall,
         observers=(codes, recording, queues),
         queues=queues.views,
     )

@@ -114,10 +114,11 @@ def _for_all(call: Call | Inquiry, ctx: AppContext, terminal: Terminal) -> Seque
 
 def _for_caller(calling: Party, terminal: Terminal) -> str:
     number = calling.shown_number
-    return next((target for caller, target in terminal.forward.callers.items() if _is_same(caller, number)), "")
+    return next((target for caller, target in terminal.forward.callers.items() if is_same(caller, number)), "")
 
 
-def _is_same(one: str, other: str) -> bool:
+def is_same(one: str, other: str) -> bool:
+    """Whether two ways to write a number mean the same one (USR-16)."""
     one, other = one.lstrip("+"), other.lstrip("+")
     is_outside = min(len(one), len(other)) >= SAME_DIGITS
     return one[-SAME_DIGITS:] == other[-SAME_DIGITS:] if is_outside else one == other

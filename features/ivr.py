@@ -19,6 +19,7 @@ from pbx.api import (
     Ivr,
     Leg,
     Next,
+    PartyKind,
     PlaySource,
     Why,
     collect,
@@ -113,4 +114,6 @@ class Choices:
 def may_be_dialled(call: Call, ctx: AppContext, number: str) -> bool:
     """Terminals that outside callers may not reach directly are not there for them (EXT-24)."""
     terminal = ctx.terminal(number)
-    return terminal is None or terminal.public_access or not call.caller.party.presented
+    caller = call.caller.party
+    is_outside = bool(caller.presented) or caller.kind is PartyKind.OUTSIDE
+    return terminal is None or terminal.public_access or not is_outside

@@ -64,6 +64,7 @@ from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.room import Room
+from pbx.routing import Considered, WayOut
 from pbx.states import States
 from pbx.tones import CountryTones
 from storage.records import (
@@ -122,6 +123,15 @@ class AppContext(Protocol):
 
     async def ring(self, call: Call, *terminals: Terminal, how: Ringing = ...) -> DialOutcome:
         """Ring every contact of the terminals for the caller of `call`; the first answer wins."""
+
+    def consider_outside(self, asked: Call | Inquiry, number: str) -> Sequence[Considered]:
+        """What each rule for numbers outside makes of the number for this call, in their order."""
+
+    def obstacle(self, way: WayOut) -> str:
+        """Why a way outside cannot be used now, as a part of a sentence; empty when it can."""
+
+    async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:
+        """Dial the number for the caller of `call` by one way. Raises `MediaRefused`."""
 
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number."""
@@ -260,6 +270,7 @@ __all__ = [
     "Collect",
     "Collected",
     "Conference",
+    "Considered",
     "Detach",
     "DialOutcome",
     "Disposition",
@@ -302,6 +313,7 @@ __all__ = [
     "VoicemailBox",
     "WaitingView",
     "Wanted",
+    "WayOut",
     "Why",
     "box_for",
     "collect",

@@ -14,14 +14,17 @@ from pbx.dial import PLAINLY, DialOutcome, Ringing
 from pbx.directory import Directory
 from pbx.events import BridgeId
 from pbx.hearing import Listening
+from pbx.inquiry import Inquiry
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.originate import Originator
+from pbx.outside import OutsideDialler
 from pbx.party import Party
 from pbx.prompts import Prompts
 from pbx.ringing import Ringer
 from pbx.room import Room
+from pbx.routing import Considered, WayOut
 from pbx.services import Services
 from pbx.states import States
 from pbx.supervision import may_supervise
@@ -53,6 +56,11 @@ class AppSurface:
 
     async def create_media(self, call: Call) -> None:
         """Ports for the caller; raises `MediaRefused`."""
+        raise NotImplementedError
+
+    @property
+    def outside(self) -> OutsideDialler:
+        """Dials numbers outside."""
         raise NotImplementedError
 
     @property
@@ -167,6 +175,16 @@ class AppSurface:
 
     def recording_path(self, call: Call, name: str) -> Path:
         return self.services.recording_path(call.id, name)
+
+    def consider_outside(self, asked: Call | Inquiry, number: str) -> Sequence[Considered]:
+        return self.outside.consider(asked, number)
+
+    def obstacle(self, way: WayOut) -> str:
+        return self.outside.obstacle(way)
+
+    async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:
+        party = self.directory.outside(number) or Party.outside(number)
+        return await self.outside.dial(call, party, way)
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)

@@ -54,8 +54,9 @@ class Apps:
     """`of_entry` makes the app behind an entry of the office, by the kind of its record; `numbers` are built in;
     `services` are targets that nobody can dial (FEAT-35). `codes` make the app of a code of `[features]`, by its name
     there, out of what was dialled after it (FEAT-1). `joining` makes that of who comes in where a leg talks (RFC 3911).
-    `claims` each look at a number that is nothing else. `incoming` makes the app of a call that a provider brings.
-    `observers` live as long as the server; `queues` are what `zvon queues` shows."""
+    `claims` each look at a number that is nothing else. `outside` makes the app of calls to a number outside,
+    `incoming` that of a call that a provider brings. `observers` live as long as the server; `queues` are what
+    `zvon queues` shows."""
 
     of_entry: Mapping[type[Any], Callable[[Any], App]]
     numbers: Mapping[str, App]
@@ -63,6 +64,7 @@ class Apps:
     joining: Callable[["Leg"], App | None] = lambda _: None
     codes: Mapping[str, Callable[[str], App]] = field(default_factory=dict)
     claims: Sequence[Callable[[Office, str], App | None]] = ()
+    outside: Callable[[str], App] | None = None
     incoming: "Callable[[AppContext, Arrival], App | None]" = lambda _, __: None
     observers: Sequence["Observer"] = ()
     queues: Callable[["AppContext"], Sequence[QueueView]] = lambda _: ()
@@ -76,7 +78,12 @@ class Apps:
         app = self.numbers.get(number) or self._of_code(directory, number) or self._claimed(directory.office, number)
         if app is not None:
             return Party.of_application(number, app.name), app
-        return Party.unknown(number), None
+        party = directory.outside(number)
+        return (
+            (Party.unknown(number), None)
+            if party is None
+            else (party, self.outside(number) if self.outside is not None else None)
+        )
 
     def find_incoming(self, ctx: "AppContext", arrival: "Arrival") -> tuple[Party, App | None]:
         """The number that was called over a provider, and the app that handles the call."""
@@ -93,8 +100,7 @@ class Apps:
         app = self.services.get(target)
         if app is not None:
             return Party.of_application(target, app.name), app
-        party, app = self.find(directory, target)
-        return (party, app) if app is not None else (directory.outside(target) or party, None)
+        return self.find(directory, target)
 
     def _of_code(self, directory: Directory, number: str) -> App | None:
         """The document knows no code that is the beginning of another one, or of a number."""

@@ -44,7 +44,7 @@ class Call:
         self.referred_by: Party | None = None
         self.way, self.carried = Way(), NOTHING
         self.transferred = ""  # "blind", "attended": a transfer's call
-        self.arrival: Arrival | None = None  # how a provider brought it
+        self.arrival: Arrival | None = origin.arrival if origin is not None else None  # how a provider brought it
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""
@@ -117,8 +117,9 @@ class Call:
         services, left = self.services, leg.call
         left.legs.remove(leg)
         left.leg_closed(leg)
-        services.active.enter(leg.party.number, self.id, leg.id)
-        services.active.leave(leg.party.number, left.id, leg.id)
+        services.active.move(leg.party.number, left.id, self.id, leg.id)
+        if leg.line.provider:
+            services.channels.move(leg.line.provider, left.id, self.id, leg.id)
         leg.call = self
         self.adopt(leg)
         if not silently:

@@ -61,6 +61,8 @@ class _Attempt:
     answered_leg: LegId | None = None
     ended_at: float | None = None
     cause: Cause | None = None
+    provider: str = ""
+    external_number: str = ""
 
 
 class CallStory:
@@ -120,6 +122,7 @@ class CallStory:
         self._of_leg[event.leg] = attempt
         if event.is_callee:
             self._replacing.add(event.leg)
+        attempt.provider, attempt.external_number = event.provider, event.external_number
         attempt.sip_call_ids.append(event.sip_call_id)
 
     def leg_moved(self, event: LegMoved) -> None:
@@ -205,8 +208,9 @@ class CallStory:
             talk_seconds=_talk_seconds(attempt, ended_at),
             from_number=started.caller.number,
             from_name=started.caller.name,
-            external_number=started.external_number or started.caller.presented,
+            external_number=started.external_number or attempt.external_number or started.caller.presented,
             provider_in=started.provider,
+            provider_out=attempt.provider,
             to_number=attempt.to.number,
             to_name=attempt.to.name,
             disposition=_disposition(attempt, cause),

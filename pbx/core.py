@@ -5,40 +5,28 @@ It owns every live call and answers every request that no session owns.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from conf.schema import CalendarSettings
 from pbx.accounts import MessageAccounts
-from pbx.addressing import contact, dialled, focus
 from pbx.admission import Admission, Admitted, Denied
 from pbx.app_surface import AppSurface
-from pbx.apps import BARRED, App, Apps, run_stages
-from pbx.arrival import Arrival
+from pbx.apps import BARRED, App, Apps
 from pbx.calendars.keeper import Calendars
 from pbx.call import Call
-from pbx.carried import Carried
 from pbx.cause import (
-    BAD_REQUEST,
-    NOT_ENCRYPTED,
-    NOT_FOUND,
     OPERATOR,
     SHUTDOWN,
-    UNSUPPORTED_BODY,
-    UNWANTED_ANSWER,
     Cause,
 )
 from pbx.clock import Clock
 from pbx.control.messages import QueueView
 from pbx.directory import Directory
-from pbx.diversion import Way
 from pbx.encryption import Encryption
-from pbx.events import Direction
 from pbx.flows import FlowFailover
-from pbx.identity import PrivacyUnavailable, calling
+from pbx.intake import Intake
 from pbx.isolation import may_call
-from pbx.join import judge_join, who_is_joined
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailbox_settings import MailboxSettings
@@ -49,12 +37,13 @@ from pbx.media_session import MediaSession
 from pbx.notifier import Notifier
 from pbx.office_sound import OfficeSound
 from pbx.originate import Originator
+from pbx.outside import OutsideDialler
 from pbx.party import Party
+from pbx.providers import Providers
 from pbx.publisher import Publisher
 from pbx.push import Waker
-from pbx.redirect import Redirection, Redirector
+from pbx.redirect import Redirector
 from pbx.registrar import Registrar
-from pbx.replace import Replacements
 from pbx.ringing import Ringer
 from pbx.services import Services
 from pbx.sip_leg import SipSide, tell
@@ -63,10 +52,8 @@ from pbx.summaries import UnaskedSummaries
 from pbx.textbox import TextPolicy
 from pbx.texts import TextRelay
 from pbx.transfer import Transfers
-from sipcore.body import read_session
 from sipcore.build import response_to
 from sipcore.dialog.profile import ALLOW
-from sipcore.errors import ParseError
 from sipcore.events import (
     InviteArrived,
     InviteWithdrawn,
@@ -79,31 +66,18 @@ from sipcore.events import (
     SubscriptionEvent,
 )
 from sipcore.flow import Flow
-from sipcore.headers import Accept, Via
 from sipcore.headers.session import NamedDialog
-from sipcore.message import Request
 from sipcore.presence.mwi import MessageContext
 from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
 from storage.ports import Storage
-from storage.records import Conference, Provider, Terminal
+from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
 CALLS_OF_A_PHONE = 4
 GREETINGS, CALENDARS = "greetings", "calendars"  # folders below the data folder
 _ALLOW = f"{ALLOW}, SUBSCRIBE, MESSAGE, PUBLISH"  # outside sessions
-
-
-@dataclass(frozen=True, slots=True)
-class _Peer:
-    """What is behind an INVITE: a terminal, or (`is_outside`) an account at a provider."""
-
-    number: str
-    srtp: str = "auto"
-    dtmf: str = "auto"
-    is_trusted: bool = False
-    is_outside: bool = False
 
 
 class Pbx(AppSurface):
@@ -125,15 +99,15 @@ class Pbx(AppSurface):
     ) -> None:
         self.directory, self.admission, self.location = directory, admission, location
         self.services, self._addresses, self._clock = services, addresses, clock
-        self._apps = apps
+        self.apps = apps
         self._system, self._log = system, log.bind()
         services.sound = OfficeSound.of(directory.office)
         services.prompts.office_changed(directory.office.language)
         self._started = int(clock.wall())
         self._count = 0
         self.calls: dict[str, Call] = {}
-        self.transfers, self._replacements = Transfers(self), Replacements(self)
-        self._redirector = redirector
+        self.transfers = Transfers(self)
+        self._intake = Intake(self, redirector)
         self.waker = waker or Waker(None, services.bus, 0.0)
         self.ringer, self.originator = Ringer(self, FlowFailover(location.lost)), Originator(self)
         self.draining = False
@@ -146,6 +120,7 @@ class Pbx(AppSurface):
         self._states: States | None = None
         self._mailboxes: Mailboxes | None = None
         self._calendars: Calendars | None = None
+        self._outside: OutsideDialler | None = None
 
     def attach(
         self,
@@ -176,11 +151,20 @@ class Pbx(AppSurface):
             storage.subscriptions,
             bus,
             clock,
-            self._apps.numbers,
+            self.apps.numbers,
         )
         self._summaries = UnaskedSummaries(
             driver, self.location, lambda: admission.directory, accounts, self._notifier.summarises, bus
         )
+
+    def attach_lines(self, lines: Providers) -> None:
+        """Calls come and go over these lines."""
+        self.admission.lines, self._outside = lines, OutsideDialler(self, lines)
+
+    @property
+    def outside(self) -> OutsideDialler:
+        assert self._outside is not None
+        return self._outside
 
     @property
     def driver(self) -> SipDriver:
@@ -218,7 +202,7 @@ class Pbx(AppSurface):
         """Act on one event; never waits."""
         match event:
             case InviteArrived():
-                self._invite(event)
+                self._intake.invite(event)
             case RequestArrived():
                 self._request(event)
             case ResponseArrived() if callable(event.user):
@@ -264,7 +248,7 @@ class Pbx(AppSurface):
             elif isinstance(verdict, Admitted):
                 self.answer(event, 405, [("Allow", _ALLOW)])
             else:
-                self._deny(event, verdict)
+                self.deny(event, verdict)
 
     def answer(
         self, event: RequestArrived | InviteArrived, status: int, extra: list[tuple[str, str]] | None = None
@@ -273,7 +257,8 @@ class Pbx(AppSurface):
         response = response_to(event.request, status, to_tag=stack.stateless_tag(event.request), extra=extra or ())
         stack.respond(event.key, response, self.driver.now())
 
-    def _deny(self, event: RequestArrived | InviteArrived, verdict: Denied) -> None:
+    def deny(self, event: RequestArrived | InviteArrived, verdict: Denied) -> None:
+        """Refuse a request of who is not admitted."""
         stack = self.driver.stack
         response = response_to(
             event.request, verdict.status, to_tag=stack.stateless_tag(event.request), extra=verdict.extra
@@ -281,106 +266,6 @@ class Pbx(AppSurface):
         stack.respond(event.key, response, self.driver.now(), keep=not verdict.challenge)
 
     # --- a new call -------------------------------------------------------------------------------------------
-
-    def _invite(self, event: InviteArrived) -> None:
-        accounts = self.admission.accounts_of(event.request, event.flow)
-        if accounts:
-            self._start_incoming(event, accounts)
-            return
-        verdict = self.admission.check(event.request, event.flow)
-        if isinstance(verdict, Denied):
-            self._deny(event, verdict)
-        elif self.draining:
-            self.answer(event, 503, [("Retry-After", "10")])
-        elif self._comes_back(event.request):
-            self.answer(event, 482)
-        elif "replaces" in event.request.headers:
-            self._replacements.invite(event, verdict.terminal)
-        elif "join" in event.request.headers:
-            self._join(event, verdict)
-        elif (found := self._redirection(event.request)) is not None:
-            self.answer(event, *found)
-        else:
-            self._start_call(event, verdict)
-
-    def _redirection(self, request: Request) -> Redirection | None:
-        return self._redirector.answer(request, self.directory) if self._redirector is not None else None
-
-    def _join(self, event: InviteArrived, admitted: Admitted) -> None:
-        leg, status = judge_join(self, event.request, admitted.terminal)
-        if leg is None:
-            self.answer(event, status)
-        else:
-            self._start_call(event, admitted, joined=leg)
-
-    def _comes_back(self, request: Request) -> bool:
-        """An INVITE of ours that others have sent in a circle (RFC 3261 §16.3 item 4, RFC 5393 §4)."""
-        try:
-            return any(self.driver.stack.is_waiting_for(via.branch or "") for via in request.headers.all(Via))
-        except ParseError:
-            return False
-
-    def _start_call(self, event: InviteArrived, admitted: Admitted, joined: Leg | None = None) -> None:
-        """`joined`: the call comes in where that leg talks."""
-        request, terminal, is_trusted = event.request, admitted.terminal, admitted.by_address
-        length = self.directory.office.number_length
-        try:
-            caller = calling(request, self.directory.party(terminal), is_trusted=is_trusted, number_length=length)
-        except PrivacyUnavailable:
-            self.answer(event, 500)
-            return
-        only = self.location.addressee(request.uri)
-        to, app = self.dialled_app(terminal, dialled(request) if only is None else only.number)
-        if joined is not None:
-            to, app = who_is_joined(joined, terminal), self._apps.joining(joined)
-        near = self.near(terminal.number, to.number) if joined is None else joined.call
-        call = self.new_call(to, near=near)
-        call.wanted_leg, call.only = request.headers.get("x-chan-id") or "", only
-        peer = _Peer(terminal.number, terminal.srtp, terminal.dtmf, is_trusted=is_trusted)
-        self._take_in(event, call, caller, app, peer)
-
-    def _start_incoming(self, event: InviteArrived, accounts: tuple[Provider, ...]) -> None:
-        """A call that a provider brings. Others' calls are not picked up over it, and nothing is refused for what a
-        phone may not do."""
-        if self.draining:
-            self.answer(event, 503, [("Retry-After", "10")])
-            return
-        if self._comes_back(event.request):
-            self.answer(event, 482)
-            return
-        try:
-            arrival = Arrival.of(event.request, accounts, self.directory.numbers)
-        except PrivacyUnavailable:
-            self.answer(event, 500)
-            return
-        to, app = self._apps.find_incoming(self, arrival)
-        call = self.new_call(to)
-        call.arrival = arrival
-        peer = _Peer(arrival.called, is_trusted=True, is_outside=True)
-        self._take_in(event, call, arrival.caller, app, peer)
-
-    def _take_in(self, event: InviteArrived, call: Call, caller: Party, app: App | None, peer: "_Peer") -> None:
-        """The caller gets a leg, `app` the call."""
-        request, flow = event.request, event.flow
-        is_focus = isinstance(self.directory.entry(call.to.number), Conference)
-        where = focus(call.to.number, flow) if is_focus else contact(peer.number, flow)
-        session = self.driver.stack.accept_session(event.key, where)
-        if session is None:
-            self.calls.pop(call.id)
-            return
-        call.way = Way.of(request, is_trusted=peer.is_trusted)
-        call.carried = Carried.of(request, is_trusted=peer.is_trusted)
-        call.begin(caller)
-        path = self.admission.sources.of(request, flow)
-        media = self.media_for(call, flow, path.remote[0], Encryption(peer.srtp, path.transport), peer.dtmf)
-        side = SipSide(self.driver, session, is_trusted=peer.is_trusted, is_outside=peer.is_outside)
-        leg = Leg(call, caller, Direction.INCOMING, side, media, self.services)
-        session.user = leg
-        refusal = NOT_FOUND if app is None else _take_first_offer(media, request)
-        if app is None or refusal is not None:
-            call.run(_refusing(refusal or NOT_FOUND), self._call_done)
-        else:
-            call.run(lambda each: run_stages(each, call.to, app, self), self._call_done)
 
     def new_call(self, to: Party, origin: Call | None = None, near: Call | None = None) -> Call:
         """A call that is ours to run and to end; with `origin` one that goes on from there, with `near` one whose
@@ -412,23 +297,24 @@ class Pbx(AppSurface):
 
         def done(ended: Call) -> None:
             then()
-            self._call_done(ended)
+            self.call_done(ended)
 
         call.run(app, done)
 
     def dialled_app(self, caller: Terminal, number: str) -> tuple[Party, App | None]:
         """Who is behind a number that a terminal dials, and the app that handles the call: that of barred calls where
         the terminal may not call the number."""
-        to, app = self._apps.find(self.directory, number)
+        to, app = self.apps.find(self.directory, number)
         if not may_call(self.directory, caller.number, to.number):
-            app = self._apps.services.get(BARRED)
+            app = self.apps.services.get(BARRED)
         return to, app
 
     def route(self, target: str) -> tuple[Party, App | None]:
         """Who is behind a target of the office, and the app that handles calls to it."""
-        return self._apps.find_target(self.directory, target)
+        return self.apps.find_target(self.directory, target)
 
-    def _call_done(self, call: Call) -> None:
+    def call_done(self, call: Call) -> None:
+        """Nothing of a call is left."""
         self.calls.pop(call.id, None)
         self._log.debug(
             "call ended",
@@ -446,7 +332,7 @@ class Pbx(AppSurface):
 
     def queues(self) -> Sequence[QueueView]:
         """Who waits where, and what the agents do."""
-        return self._apps.queues(self)
+        return self.apps.queues(self)
 
     # --- media ------------------------------------------------------------------------------------------------
 
@@ -504,12 +390,12 @@ class Pbx(AppSurface):
         """Let features know of the server, before the first call."""
         await self.states.restore()
         self.calendars.announce()
-        for observer in self._apps.observers:
+        for observer in self.apps.observers:
             await observer.begin(self)
 
     async def finish(self) -> None:
         """Calls have ended, and the server does."""
-        for observer in self._apps.observers:
+        for observer in self.apps.observers:
             await observer.end()
 
     async def sweep(self) -> None:
@@ -549,38 +435,3 @@ class Pbx(AppSurface):
 
     def describe(self) -> dict[str, object]:
         return {"calls": len(self.calls), "legs": len(self.services.legs), "draining": self.draining}
-
-
-def _take_first_offer(media: MediaSession, request: Request) -> Cause | None:
-    """Read the offer of an INVITE, if it has one; the cause to refuse it with."""
-    if not _takes_sdp(request):
-        return UNWANTED_ANSWER
-    try:
-        sdp = read_session(request)
-    except ParseError as error:
-        return UNSUPPORTED_BODY if error.status == 415 else BAD_REQUEST
-    if not sdp:
-        return None
-    try:
-        media.take_offer(sdp)
-    except MediaRefused as refusal:
-        return NOT_ENCRYPTED if refusal.is_unencrypted else Cause.of_refusal(refusal.status)
-    return None
-
-
-def _takes_sdp(request: Request) -> bool:
-    """Whether the Accept of an INVITE lets us answer it (RFC 3261 §20.1); nobody means a malformed or empty one."""
-    try:
-        accepts = [each for each in request.headers.all(Accept) if each.tokens]
-    except ParseError:
-        return True
-    return not accepts or any(each.allows(kind) for each in accepts for kind in ("application/sdp", "multipart/mixed"))
-
-
-def _refusing(cause: Cause) -> Callable[[Call], Awaitable[Cause]]:
-    """An app that only says why not."""
-
-    async def refuse(_: Call) -> Cause:
-        return cause
-
-    return refuse

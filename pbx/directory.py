@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from conf.office_namespace import is_outside
 from pbx.party import Party
+from pbx.routing import WaysOut
 from sipcore.auth.digest import Ha1, ha1
 from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, Office, Terminal, User, VoicemailBox
 
@@ -86,11 +87,26 @@ class Directory:
         return self._users.get(terminal.owner)
 
     def outside(self, number: str) -> Party | None:
-        """Who is at a number that can only be one outside: the mobile of a person (USR-4), or none of an office."""
+        """Who is at a number that is one outside: the mobile of a person (USR-4), one that a rule leads to, or one that
+        no office could have."""
         person = self._mobiles.get(number.lstrip("+"))
-        if person is None and not is_outside(number):
+        if person is None and not is_outside(number) and not self.ways.leads(number):
             return None
         return Party.outside(number, person.name if person is not None else "")
+
+    @cached_property
+    def ways(self) -> WaysOut:
+        """The rules for numbers outside."""
+        return WaysOut(self.office)
+
+    def is_mobile(self, number: str) -> bool:
+        """Whether it is that of a person of the office."""
+        return number.lstrip("+") in self._mobiles
+
+    def dial_string(self, number: str) -> str:
+        """What is dialled for a number outside: that of a person may be another one (USR-5)."""
+        person = self._mobiles.get(number.lstrip("+"))
+        return (person.mobile_dial if person is not None else "") or number
 
     @cached_property
     def _mobiles(self) -> dict[str, User]:

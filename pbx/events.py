@@ -72,7 +72,8 @@ class StageLeft:
 @dataclass(frozen=True, slots=True)
 class LegCreated:
     """`is_callee`: an incoming leg that takes the place of who was called (RFC 3891); `is_caller`: an outgoing one to
-    who wants to call (RFC 3725). Legs of one `attempt` ring one number at the same time; 0: there is only one."""
+    who wants to call (RFC 3725). Legs of one `attempt` ring one number at the same time; 0: there is only one.
+    `provider`: over whose line it leads outside, where the caller is known as `external_number`."""
 
     at: float
     call: CallId
@@ -83,6 +84,8 @@ class LegCreated:
     is_callee: bool = False
     is_caller: bool = False
     attempt: int = 0
+    provider: str = ""
+    external_number: str = ""
 
     @property
     def is_of_caller(self) -> bool:

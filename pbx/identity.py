@@ -16,11 +16,17 @@ from sipcore.grammar import quote
 from sipcore.headers import NameAddr, PAssertedIdentity, Privacy, RemotePartyId
 from sipcore.message import Request
 from sipcore.uri import SipUri, TelUri
+from storage.records import Provider
 
 Fields = list[tuple[str, str]]
 
 ANONYMOUS_NUMBER = "anonymous"
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+_ASSERTED_BY = {  # what names the caller beside From: the field, and what follows the address
+    "asserted": ("P-Asserted-Identity", ""),
+    "preferred": ("P-Preferred-Identity", ""),
+    "remote_party": ("Remote-Party-ID", ";party=calling;screen=yes;privacy={}"),
+}
 _PROVIDED = frozenset(("none", "critical", "header", "session", "user", "id", "history"))
 _HIDING = frozenset(("header", "user", "id"))
 _SHOWABLE = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
@@ -104,6 +110,23 @@ def from_value(party: Party, host: str) -> str:
     return ANONYMOUS if party.is_private else _name_addr(party, host)
 
 
+def on_line(provider: Provider, caller: Party, caller_id: str) -> tuple[str, Fields]:
+    """Who calls, as a provider is told it: From without a tag, and what says it beside. It is the account, or
+    `caller_id`, or the caller with its own number, as the settings of the provider want it (PRV-9, OUT-11)."""
+    domain = bracketed(provider.from_domain or provider.host)
+    account = provider.from_user or provider.login
+    shows_caller = provider.show_caller or not account
+    number = caller_id or (caller.shown_number if shows_caller else account)
+    name = caller.name if shows_caller and not caller_id else ""
+    shown = _address(name, number, domain)
+    field, tail = _ASSERTED_BY.get(provider.identity, ("", ""))
+    if caller.is_private:  # the provider still has to know who pays
+        hidden = [(field or "P-Asserted-Identity", f"{shown}{tail.format('full')}"), ("Privacy", "id")]
+        return ANONYMOUS, hidden
+    said = [(field, f"{shown}{tail.format('off')}")] if field else []
+    return (shown if shows_caller else _address("", account, domain)), said
+
+
 def shown_number(party: Party) -> str:
     return ANONYMOUS_NUMBER if party.is_private else party.shown_number
 
@@ -130,5 +153,9 @@ def answering(party: Party, host: str, *, is_trusted: bool) -> Fields:
 
 
 def _name_addr(party: Party, host: str) -> str:
-    address = f"<sip:{party.shown_number}@{bracketed(host)}>"
-    return f"{quote(party.name)} {address}" if party.name else address
+    return _address(party.name, party.shown_number, bracketed(host))
+
+
+def _address(name: str, number: str, host: str) -> str:
+    address = f"<sip:{number}@{host}>"
+    return f"{quote(name)} {address}" if name else address

@@ -26,18 +26,20 @@ class Inquiry:
     `at` is whose rules are tried now, `moment` when the call comes, in UTC seconds."""
 
     transferred = ""
+    referred_by: Party | None = None
+    arrival = None
 
     def __init__(self, calling: Party, to: Party, moment: float) -> None:
         self.calling, self.to, self.at, self.moment = calling, to, to, moment
         self.app = ""
         self.rules: list[RuleView] = []
-        self._way = Way()
+        self.way = Way()
 
     def send_on(self, party: Party, to: str, status: int, *, most: int, had_rung: bool = False) -> Cause | None:
         """As `Call.send_on`."""
-        refusal = self._way.refusal(to, self.to.number, most)
+        refusal = self.way.refusal(to, self.to.number, most)
         if refusal is None:
-            self._way = self._way.further(Diverted(party, to, status, had_rung))
+            self.way = self.way.further(Diverted(party, to, status, had_rung))
         return refusal
 
     def tried(self, rule: str, *, matched: bool, why: str) -> None:

@@ -7,7 +7,7 @@ closed when the engine has given its last report. Whoever controls it learns of 
 import asyncio
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from media.api import EndpointId, Play, PlayId, PlaySource, SendDigits, SetEcho, StopPlay, StreamReport
 from pbx.cause import MEDIA_FAILED, NORMAL, Cause
@@ -81,6 +81,14 @@ class Side(Protocol):
         """Tell the party of a digit beside the audio."""
 
 
+class LineUse(NamedTuple):
+    """The account at a provider over which a leg leads outside, and the number by which the caller is known there."""
+
+    provider: str = ""
+    external_number: str = ""
+
+
+NO_LINE = LineUse()
 Watcher = Callable[["Leg"], None]
 
 
@@ -101,11 +109,12 @@ class Leg:
         is_caller: bool = False,
         attempt: int = 0,
         label: str = "",
+        line: LineUse = NO_LINE,
     ) -> None:
         self.id: LegId = services.new_id()
         self.call, self.party, self.direction = call, party, direction
         self.side, self.media, self._services = side, media, services
-        self.is_caller = is_caller
+        self.is_caller, self.line = is_caller, line
         self._label = label
         self.redirect: Response | None = None
         self.has_rung = False
@@ -132,9 +141,11 @@ class Leg:
         self.others.register(self)
         at = services.clock.wall()
         services.publish(
-            LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller, attempt)
+            LegCreated(at, call.id, self.id, party, direction, side.sip_call_id, is_callee, is_caller, attempt, *line)
         )
         services.active.enter(party.number, call.id, self.id)
+        if line.provider:
+            services.channels.enter(line.provider, call.id, self.id)
         call.adopt(self)
         shown = call.to if not call.has_caller or call.caller is self else call.caller.party
         self.shown = shown.labelled(label)
@@ -524,6 +535,8 @@ class Leg:
         self.state, self.cause = LegState.ENDED, cause
         self.ended_at = self._services.clock.wall()
         self._services.active.leave(self.party.number, self.call.id, self.id)
+        if self.line.provider:
+            self._services.channels.leave(self.line.provider, self.call.id, self.id)
         bridge = self.bridge
         if self._relocation is not None:
             self._relocation.answered(487, b"")

@@ -1,4 +1,4 @@
-"""How many calls each terminal takes part in now (EXT-7)."""
+"""How many calls each terminal takes part in now (EXT-7), and each line to a provider carries (OUT-15)."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,6 +26,11 @@ class ActiveCalls:
             del calls[call]
         if not calls:
             del self._calls[number]
+
+    def move(self, number: str, left: CallId, call: CallId, leg: LegId) -> None:
+        """A leg belongs to another call from now on."""
+        self.enter(number, call, leg)
+        self.leave(number, left, leg)
 
     @contextmanager
     def reserved(self, number: str, call: CallId) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 import structlog
 
@@ -13,7 +14,7 @@ from sipcore.build import new_request
 from sipcore.exchange import Exchange
 from sipcore.flow import Flow
 from sipcore.ids import IdSource
-from sipcore.locate import NextHop
+from sipcore.locate import DEAD_S, NextHop
 from sipcore.message import Request, Response
 from sipcore.register.client import (
     TRY_S,
@@ -31,6 +32,7 @@ from storage.records import Provider
 log = structlog.get_logger("line")
 PATIENCE_S = 3.0  # PRV-7
 LOOK_S = 300.0
+HEARD_S = 4.0
 TRANSPORTS = {"any": ("UDP", "TCP"), "udp": ("UDP",), "tcp": ("TCP",), "tls": ("TLS",)}
 
 
@@ -59,6 +61,8 @@ class Line:
         self.health = Health()
         self._transports = TRANSPORTS[provider.transport]
         self._uri = SipUri("sip", None, provider.host, provider.port or None)
+        self._networks = tuple(ip_network(each, strict=False) for each in provider.addresses)
+        self._heard_at: dict[tuple[str, int], float] = {}
         self._proxy = SipUri.parse(f"sip:{provider.outbound_proxy};lr") if provider.outbound_proxy else None
         self._error = ""
         self._flow: Flow | None = None
@@ -114,13 +118,57 @@ class Line:
         if flow is not None and not self._outward.is_open(flow):
             self.renew()
 
+    # --- outgoing calls ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_usable(self) -> bool:
+        """Nothing is known that would keep a call from going out here."""
+        is_down = self.health.is_reachable is False or self.state in ("off", "rejected", "failed")
+        return not is_down
+
+    async def ways(self) -> list[Flow]:
+        """The paths to the provider's servers, in the order to try them: first where the registration is."""
+        registered = self.registration.flow if self.registration is not None else None
+        flows = (await self._flows())[0]
+        return flows if registered is None else [registered, *(each for each in flows if each != registered)]
+
+    def uri(self, user: str) -> SipUri:
+        """Somebody at the provider."""
+        return SipUri("sip", user, self._uri.host, self._uri.port)
+
+    @property
+    def routes(self) -> list[str]:
+        """The Route fields of requests that are no part of the registration (RFC 3608, RFC 3261 §8.1.2)."""
+        given = self.registration.service_route if self.registration is not None else ()
+        return [str(each) for each in given] or ([f"<{self._proxy}>"] if self._proxy is not None else [])
+
+    async def answers(self, flow: Flow) -> bool:
+        """Whether somebody is there: asked now, unless an answer came within the last seconds."""
+        now = self._outward.now()
+        if now - self._heard_at.get(flow.remote, -HEARD_S) < HEARD_S:
+            return True
+        outcome = await self._outward.carry_out(Exchange(self._options, [flow], self.digest), PATIENCE_S)
+        if outcome.response is not None:
+            self._heard_at = {flow.remote: self._outward.now()}
+        return outcome.response is not None
+
+    def is_silent(self, flow: Flow) -> None:
+        """Nobody answers there: others are tried before it for a while."""
+        self._outward.shun(flow, DEAD_S)
+
     # --- incoming calls ---------------------------------------------------------------------------------------------
 
     def knows(self, source: str) -> bool:
         """Whether what comes from that address comes from the provider: from one of its servers, or where our
         registration is."""
+        if self.provider.disabled:
+            return False
         flow = self.flow
-        return not self.provider.disabled and (source in self._hosts or (flow is not None and flow.remote[0] == source))
+        return source in self._hosts or (flow is not None and flow.remote[0] == source) or self._is_further(source)
+
+    def _is_further(self, source: str) -> bool:
+        """PRV-5."""
+        return bool(self._networks) and any(ip_address(source) in network for network in self._networks)
 
     def _learn(self, flows: Sequence[Flow]) -> None:
         if flows:

@@ -183,7 +183,8 @@ class Server:
         self._resolver = Resolver(LazyDns([(each.host, each.port) for each in sip.dns]), self.stack.ids.fraction)
         outward = Outward(self.driver, self._resolver, self._listeners.flow_to, self._listeners.bound)
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
-        self.providers = self.admission.lines = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
+        self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
+        self.pbx.attach_lines(self.providers)
         self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress)
 
     def _stand_before_the_stack(self, sip: SipSettings) -> Gate:

@@ -60,7 +60,7 @@ class Services:
         self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
         self.legs: dict[EndpointId, Leg] = {}
         self.bridges: dict[BridgeId, Bridge] = {}
-        self.active = ActiveCalls()
+        self.active, self.channels = ActiveCalls(), ActiveCalls()  # by number, by account at a provider
         self.sound = OfficeSound.of(Office())  # of the office in force
         self.prompts = prompts or Prompts()
         self.codecs = codecs or Codecs()

@@ -48,6 +48,11 @@ class SipSide:
         self._session.user = leg
 
     @property
+    def is_heard(self) -> bool:
+        """The party's side has answered our INVITE, at least provisionally."""
+        return self._session.is_heard
+
+    @property
     def sip_call_id(self) -> str:
         return self._session.request.call_id
 

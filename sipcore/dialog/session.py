@@ -89,6 +89,11 @@ class InviteSession(InformingSession):
             session.offers.on(offer_answer.On.OFFER_RECEIVED)
         return session
 
+    @property
+    def is_heard(self) -> bool:
+        """The peer has answered our INVITE, at least provisionally."""
+        return self._proceeding or self.state is not State.CALLING
+
     # --- what the user asks -----------------------------------------------------------------------------------
 
     def progress(self, status: int, now: float, *, sdp: bytes = b"", extra: Extra = ()) -> Actions:

@@ -40,7 +40,7 @@ from storage.records.office import (
     record_of,
     secret_of,
 )
-from storage.records.outside import Provider
+from storage.records.outside import OutboundPolicy, OutboundRoute, Provider
 from storage.records.people import EmployeeGroup, Forward, LocationGroup, Terminal, User
 from storage.records.policies import (
     CALL_CODES,
@@ -81,6 +81,8 @@ __all__ = [
     "Office",
     "OfficeList",
     "OfficeVersion",
+    "OutboundPolicy",
+    "OutboundRoute",
     "Paging",
     "Parking",
     "Provider",

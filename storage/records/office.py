@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from storage.records.calendars import Calendar, OffHours
 from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox
-from storage.records.outside import Provider
+from storage.records.outside import OutboundPolicy, OutboundRoute, Provider
 from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
 from storage.records.policies import (
     Features,
@@ -45,16 +45,18 @@ class Office:
     lamp_lists: tuple[LampList, ...] = ()
     calendars: tuple[Calendar, ...] = ()
     off_hours: tuple[OffHours, ...] = ()
+    outbound_routes: tuple[OutboundRoute, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
     voicemail: VoicemailPolicy = field(default_factory=VoicemailPolicy)
     missed_calls: MissedCallsPolicy = field(default_factory=MissedCallsPolicy)
+    outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
 
 
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
-    | Application | VoicemailBox | LampList | Calendar | OffHours
+    | Application | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
 )  # fmt: skip
 
 
@@ -94,6 +96,7 @@ OFFICE_LISTS = (
     OfficeList("lamp_lists", LampList, "lamp list", "id"),
     OfficeList("calendars", Calendar, "calendar", "id"),
     OfficeList("off_hours", OffHours, "off-hours rule", "id"),
+    OfficeList("outbound_routes", OutboundRoute, "outbound route", "name"),
 )
 # Sections of the document beside `[office]`, one record each.
 OFFICE_SECTIONS: Mapping[str, type[Any]] = {
@@ -102,6 +105,7 @@ OFFICE_SECTIONS: Mapping[str, type[Any]] = {
     "recording": RecordingPolicy,
     "voicemail": VoicemailPolicy,
     "missed_calls": MissedCallsPolicy,
+    "outbound": OutboundPolicy,
 }
 # Shown and exported on request only; an entry has at most one of them.
 SECRETS = ("password", "pin")

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A server of an operator, or a gateway (PRV-*). `port` 0: found by DNS, else the default; `qualify` in seconds.
-    The password stays out of `repr`, so it cannot reach a log by accident."""
+    `addresses`: others from which its calls come (PRV-5). `from_user`, `from_domain` "": the login, the host;
+    `show_caller`: From names the caller instead (PRV-9); `identity`: the header field that names the caller as well
+    (OUT-11). `max_calls` 0: any number (OUT-15). `only`: no other provider is tried after this one (OUT-9). The
+    password stays out of `repr`, so it cannot reach a log by accident."""
 
     id: str
     host: str
@@ -20,3 +23,44 @@ class Provider:
     qualify: int = 60
     note: str = ""
     disabled: bool = False
+    addresses: tuple[str, ...] = ()
+    dtmf: str = "auto"
+    srtp: str = "auto"
+    from_user: str = ""
+    from_domain: str = ""
+    show_caller: bool = False
+    identity: str = "none"
+    max_calls: int = 0
+    only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRoute:
+    """Numbers outside and the way to them (OUT-1): those that begin as the template `prefix` and have `rest` digits
+    more (to `rest_to`, where that is more; -1: anything), sent as `prepend` and what is left without the first `strip`
+    characters. `provider` is asked first, then the other `providers`; with `order` "least_used" the one with the
+    fewest calls. `keep_plus`: a + before the number is part of it. `only`: no route after this one is tried (OUT-9).
+    """
+
+    name: str
+    provider: str
+    providers: tuple[str, ...] = ()
+    order: str = "listed"
+    prefix: str = ""
+    rest: int = -1
+    rest_to: int = 0
+    strip: int = 0
+    prepend: str = ""
+    keep_plus: bool = False
+    caller_id: str = ""
+    only: bool = False
+    note: str = ""
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundPolicy:
+    """What holds for all calls outside. `emergency`: numbers (X is any digit) that everybody may call over any provider
+    (OUT-10), where the office has no such number itself."""
+
+    emergency: tuple[str, ...] = ("101", "102", "103", "104", "112", "911")

@@ -76,8 +76,10 @@ class LocationGroup:
 
 @dataclass(frozen=True, slots=True)
 class EmployeeGroup:
-    """People with the same rights (GRP-7…9): `isolate` keeps calls, `isolate_pickup` pick-ups among `members` (ids of
-    users) and the numbers of `patterns` (digits, X for any digit)."""
+    """People with the same rights (GRP-5…9): `isolate` keeps calls, `isolate_pickup` pick-ups among `members` (ids of
+    users) and the numbers of `patterns` (digits, X for any digit). They may call outside by the outbound `routes`
+    (names; "*" is all, none: not at all, GRP-5) and are shown there as `caller_id`, or as `caller_ids` says for a route
+    (GRP-6)."""
 
     id: str
     name: str = ""
@@ -87,3 +89,6 @@ class EmployeeGroup:
     isolate_pickup: bool = False
     patterns: tuple[str, ...] = ()
     note: str = ""
+    routes: tuple[str, ...] = ()
+    caller_id: str = ""
+    caller_ids: dict[str, str] = field(default_factory=dict, hash=False)

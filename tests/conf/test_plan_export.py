@@ -25,6 +25,8 @@ from storage.records import (
     LocationGroup,
     MissedCallsPolicy,
     Office,
+    OutboundPolicy,
+    OutboundRoute,
     Paging,
     Parking,
     Provider,
@@ -70,10 +72,42 @@ providers = st.builds(
     qualify=st.sampled_from([0, 10, 60]),
     note=st.just("") | names,
     disabled=st.booleans(),
+    addresses=st.sampled_from([(), ("192.0.2.16/28", "2001:db8::1")]),
+    dtmf=st.sampled_from(["auto", "info"]),
+    srtp=st.sampled_from(["auto", "required"]),
+    from_user=st.sampled_from(["", "7495"]),
+    from_domain=st.sampled_from(["", "example.net"]),
+    show_caller=st.booleans(),
+    identity=st.sampled_from(["none", "asserted"]),
+    max_calls=st.integers(0, 10),
+    only=st.booleans(),
 )
 
-TAKEN = {*RESERVED_NUMBERS, "890", *(str(slot) for slot in range(891, 900))}
+
 texts = st.just("") | names
+
+
+def routes_over(providers: list[Provider]) -> st.SearchStrategy[OutboundRoute]:
+    known = st.sampled_from([each.id for each in providers])
+    return st.builds(
+        OutboundRoute,
+        name=names,
+        provider=known,
+        providers=st.lists(known, max_size=2).map(tuple),
+        order=st.sampled_from(["listed", "least_used"]),
+        prefix=st.sampled_from(["", "7XX", "[7-8]{1}"]),
+        rest=st.integers(-1, 20),
+        strip=st.integers(0, 30),
+        prepend=st.sampled_from(["", "+7", "8"]),
+        keep_plus=st.booleans(),
+        caller_id=st.sampled_from(["", "+74951234567"]),
+        only=st.booleans(),
+        note=texts,
+        disabled=st.booleans(),
+    )
+
+
+TAKEN = {*RESERVED_NUMBERS, "890", *(str(slot) for slot in range(891, 900))}
 sound_ids = st.sampled_from(["", "hello", "tune"])
 SOUNDS = (Sound("hello", "/s/hello.wav", name="Hello", note="said first"), Sound("tune", "/s/tune.mp3", music=True))
 
@@ -164,6 +198,9 @@ def offices(draw: st.DrawFn) -> Office:
     )
     chosen = draw(st.lists(numbers, max_size=4, unique=True))
     members = tuple(user.id for user in people)
+    operators = draw(st.lists(providers, max_size=3, unique_by=lambda provider: provider.id))
+    routes = draw(st.lists(routes_over(operators), max_size=2, unique_by=lambda route: route.name)) if operators else []
+    shown = {route.name: "7495" for route in routes[1:]}
     return Office(
         name=draw(st.just("") | names),
         language=draw(st.sampled_from(["en", "ru"])),
@@ -171,12 +208,18 @@ def offices(draw: st.DrawFn) -> Office:
         number_length=length,
         users=tuple(people),
         terminals=tuple(_terminal(draw, number, people, chosen) for number in chosen),
-        providers=tuple(draw(st.lists(providers, max_size=3, unique_by=lambda provider: provider.id))),
+        providers=tuple(operators),
+        outbound_routes=tuple(routes),
+        outbound=OutboundPolicy(draw(st.sampled_from([(), ("9999", "99X1XX")]))),
         sounds=SOUNDS,
         location_groups=tuple(
             LocationGroup(name, name, note=name) for name in sorted({u.location for u in people} - {""})
         ),
-        employee_groups=(EmployeeGroup("all", draw(texts), members, *draw(flags), ("1XX", "7"), draw(texts)),),
+        employee_groups=(
+            EmployeeGroup(
+                "all", draw(texts), members, *draw(flags), ("1XX", "7"), draw(texts), routes=("*",), caller_ids=shown
+            ),
+        ),
         groups=tuple(draw(st.lists(groups_of(chosen), max_size=1))),
         queues=tuple(draw(st.lists(queues_of(chosen), max_size=1))),
         ivrs=tuple(draw(st.lists(ivrs_of(chosen), max_size=1))),

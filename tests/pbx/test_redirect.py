@@ -9,7 +9,7 @@ from tests.support.ua import PhoneCall
 
 
 def redirecting(office: VirtualOffice) -> None:
-    office.pbx._redirector = Redirector(office.location, office.clock)
+    office.pbx._intake._redirector = Redirector(office.location, office.clock)
 
 
 def told(call: PhoneCall) -> Response:

@@ -16,6 +16,8 @@ from storage.records import (
     LocationGroup,
     OffHours,
     Office,
+    OutboundPolicy,
+    OutboundRoute,
     Paging,
     Parking,
     Provider,
@@ -167,12 +169,25 @@ OFFICE = Office(
             password="se cret",
             qualify=30,
             note="contract 7",
+            addresses=("192.0.2.16/28",),
+            dtmf="info",
+            srtp="required",
+            from_user="7495",
+            from_domain="example.net",
+            show_caller=True,
+            identity="asserted",
+            max_calls=4,
+            only=True,
         ),
         Provider(id="gate", host="192.0.2.9", kind="ip", qualify=0, disabled=True),
     ),
     sounds=(Sound("hello", "/s/hello.wav", name="Привет", note="said first"),),
     location_groups=(LocationGroup("house"), LocationGroup("room", "Room 12", "house", "a note")),
-    employee_groups=(EmployeeGroup("sales", "Sales", ("zoe",), True, True, True, ("2XX",), "a note"),),
+    employee_groups=(
+        EmployeeGroup(
+            "sales", "Sales", ("zoe",), True, True, True, ("2XX",), "a note", ("City",), "7495", {"City": "7499"}
+        ),
+    ),
     groups=(Group("600", "Sales", "a note", ("202",), "linear", 20, True, "101"),),
     queues=(
         Queue("500"),
@@ -250,6 +265,13 @@ OFFICE = Office(
             True,
         ),
     ),
+    outbound_routes=(
+        OutboundRoute("Country", "telco"),
+        OutboundRoute(
+            "City", "telco", ("gate",), "least_used", "9", 7, 9, 1, "7495", True, "7495", True, "a note", True
+        ),
+    ),
+    outbound=OutboundPolicy(("112",)),
     features=Features(park="", pickup="*7", transfer_outside=("8",), parking=Parking("700", "701-720", 60)),
     forwarding=ForwardingPolicy(True, True, True, True, 3),
     recording=RecordingPolicy(False, False, False, "mp3", "hello", "hello", 30, 100),

@@ -32,6 +32,7 @@ from pbx.events import (
     StageLeft,
 )
 from pbx.hearing import Deaf, Listening
+from pbx.inquiry import Inquiry
 from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.mailbox_settings import MailboxSettings
@@ -42,6 +43,7 @@ from pbx.media_session import MediaSession
 from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
 from pbx.room import Room
+from pbx.routing import Considered, WayOut
 from pbx.services import Services
 from pbx.states import States
 from pbx.supervision import may_supervise
@@ -238,6 +240,15 @@ class FakePbx:
 
     def play_hold(self, leg: Leg) -> None:
         self.services.sound.play_hold(leg)
+
+    def consider_outside(self, asked: Call | Inquiry, number: str) -> list[Considered]:
+        return []
+
+    def obstacle(self, way: WayOut) -> str:
+        return ""
+
+    async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:
+        return self.outcomes.popleft()
 
     async def ring(self, call: Call, *terminals: Terminal, how: Ringing = PLAINLY) -> DialOutcome:
         self.rung += [terminal.number for terminal in terminals]

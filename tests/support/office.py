@@ -178,7 +178,8 @@ class VirtualOffice:
         self.udp = Datagrams(self.wire, self.driver, SERVER)
         self.wire.listening[SERVER] = self._accept
         self.driver.set_opener("TCP", self._open)
-        self.lines = self.admission.lines = self._providers()
+        self.lines = self._providers()
+        self.pbx.attach_lines(self.lines)
         self.phones: list[Phone] = []
         self.raw_phones: list[RawPhone] = []
         self.logs: list[MutableMapping[str, Any]] = []

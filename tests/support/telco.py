@@ -10,7 +10,7 @@ from tests.support.wire import Address, Wire
 
 
 class Telco(Phone):
-    """`statuses` are its answers to requests outside calls, by method; 0 is silence."""
+    """`statuses` are its answers to requests outside calls, by method."""
 
     def __init__(
         self, wire: Wire, host: str, server: Address, *, port: int = 5060, codecs: tuple[str, ...] = BASIC
@@ -22,8 +22,6 @@ class Telco(Phone):
     def _asked(self, event: RequestArrived) -> None:
         request = event.request
         status = self.statuses.get(request.method, 405)
-        if not status:
-            return
         extra = []
         if request.method == "REGISTER":
             extra = [("Contact", f"{request.headers.first(Contact)};expires=3600")]

@@ -1,0 +1,109 @@
+"""A call to a number outside: the ways that rules give are tried in their order until somebody answers (OUT-8)."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from features.announcement import announce
+from features.conversation import talk
+from features.forwarding import is_same
+from pbx.api import (
+    BUSY,
+    DECLINED,
+    FORBIDDEN,
+    LOOP,
+    NOT_FOUND,
+    UNAVAILABLE,
+    AppContext,
+    Arrived,
+    Call,
+    Cause,
+    Considered,
+    Inquiry,
+    Next,
+    WayOut,
+)
+
+SAID = {  # FEAT-34
+    NOT_FOUND.name: "call-cannot-complete",
+    FORBIDDEN.name: "call-cannot-complete",
+    UNAVAILABLE.name: "call-lines-busy",
+}
+SORRY = "call-sorry"
+BY_TONE = (BUSY, DECLINED)  # what a person out there says is heard as from colleagues
+
+
+class OutsideCall:
+    """The app behind every number outside."""
+
+    name: ClassVar[str] = "outside"
+    stage: ClassVar[str] = "dial"
+
+    def __init__(self, number: str) -> None:
+        self._number = number
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        if self._comes_back(call):
+            return LOOP
+        considered = ctx.consider_outside(call, self._number)
+        cause = self._cause_of_none(call, considered)
+        for way in ways_of(considered):
+            obstacle = ctx.obstacle(way)
+            if obstacle:
+                call.log.info("a way outside is passed over", route=way.route, why=obstacle)
+            else:
+                outcome = await ctx.dial_outside(call, self._number, way)
+                if outcome.answered is not None:
+                    return await talk(call, outcome.answered)
+                cause = outcome.cause
+                if not (cause.may_retry or way.is_emergency):
+                    break
+            if way.is_last:
+                break
+        await self._tell(call, ctx, cause)
+        return cause
+
+    @staticmethod
+    async def _tell(call: Call, ctx: AppContext, cause: Cause) -> None:
+        """Why nothing comes of the call."""
+        if call.transferred:  # a transfer returns
+            return
+        if cause in BY_TONE:
+            await ctx.play_failure(call, cause)
+        else:
+            said = ctx.prompts.say(SAID.get(cause.name, SORRY), language=call.caller.party.language)
+            await announce(call, ctx, said)
+
+    def _cause_of_none(self, call: Call | Inquiry, considered: Sequence[Considered]) -> Cause:
+        """Why the call ends when no way is tried. What is wrong with the number is told to who has dialled it."""
+        if any(each.ways for each in considered) or call.to.number != self._number:
+            return UNAVAILABLE
+        return FORBIDDEN if any(each.is_barred for each in considered) else NOT_FOUND
+
+    def _comes_back(self, call: Call) -> bool:
+        """A call from outside would come in once more where it came in."""
+        return call.arrival is not None and is_same(call.arrival.called, self._number)
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        considered = ctx.consider_outside(asked, self._number)
+        for each in considered:
+            asked.tried(each.rule, matched=bool(each.ways), why=each.why)
+        usable: list[WayOut] = []
+        for way in ways_of(considered):
+            obstacle = ctx.obstacle(way)
+            if obstacle:
+                asked.tried("provider", matched=False, why=obstacle)
+            else:
+                usable.append(way)
+            if way.is_last:
+                break
+        if not usable:
+            return self._cause_of_none(asked, considered)
+        first, *others = usable
+        then = "".join(f", else {each.number} {each}" for each in others)
+        return Arrived((self._number,), f"is dialled as {first.number} {first}{then}")
+
+
+def ways_of(considered: Sequence[Considered]) -> Sequence[WayOut]:
+    """All ways in their order, the same attempt once."""
+    ways = [way for each in considered for way in each.ways]
+    return list({(way.provider.id, way.number): way for way in reversed(ways)}.values())[::-1]

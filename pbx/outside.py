@@ -1,0 +1,171 @@
+"""Calls to numbers outside: for whom they are made, over which account, and when the next one is tried (OUT-8).
+
+A server of a provider that stays silent is given up after `SILENT_S` for the next one of the same provider, and one
+that dies while the phone out there rings within a few seconds more: it is asked by OPTIONS until somebody answers.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pbx.addressing import contact
+from pbx.cause import PEER_BUSY, TIMEOUT, TOO_MANY_HOPS, UNAVAILABLE, Cause
+from pbx.dial import Attempt, DialOutcome
+from pbx.encryption import Encryption
+from pbx.events import Direction
+from pbx.identity import on_line
+from pbx.leg import Leg, LineUse
+from pbx.party import Party, PartyKind
+from pbx.routing import Considered, WayOut
+from pbx.sip_leg import SipSide
+from sipcore.build import new_request
+from storage.records import EmployeeGroup
+
+if TYPE_CHECKING:
+    from pbx.call import Call
+    from pbx.core import Pbx
+    from pbx.inquiry import Inquiry
+    from pbx.line import Line
+    from pbx.media_session import MediaSession
+    from pbx.providers import Providers
+    from sipcore.flow import Flow
+
+SILENT_S = 4.0  # an INVITE is answered by a 100 at once, and sent four times within this
+MOST_SERVERS = 3  # of one provider: all of them have been silent for 12 s then
+PAUSE_S = 1.0
+NOBODY = EmployeeGroup("")  # may use no route
+
+
+class OutsideDialler:
+    """Dials numbers outside for calls, over the `lines` to providers."""
+
+    def __init__(self, pbx: "Pbx", lines: "Providers") -> None:
+        self._pbx, self._lines = pbx, lines
+
+    def consider(self, asked: "Call | Inquiry", number: str) -> Sequence[Considered]:
+        """What each rule of the office makes of the number for this call, in their order."""
+        directory = self._pbx.directory
+        group = self._group(asked)
+        return list(directory.ways.consider(directory.dial_string(number), group, self._pbx.services.channels.count))
+
+    def obstacle(self, way: WayOut) -> str:
+        """Why this way cannot be used now, as a part of a sentence; empty when it can."""
+        line, most = self._lines.line(way.provider.id), way.provider.max_calls
+        state = line.state if line is not None else "off"
+        if line is None or not (line.is_usable or (way.is_emergency and state != "off")):
+            return f"{way.provider.id} is {state}"
+        carried = self._pbx.services.channels.count(way.provider.id)
+        if most and carried >= most and not way.is_emergency:
+            return f"{way.provider.id} carries {carried} of {most} calls"
+        return ""
+
+    async def dial(self, call: "Call", party: Party, way: WayOut) -> DialOutcome:
+        """One way to `party`: every server of the provider until one speaks."""
+        if call.way.hops < 0:
+            return DialOutcome(None, TOO_MANY_HOPS)
+        line = self._lines.line(way.provider.id)
+        if line is None or self.obstacle(way):
+            return DialOutcome(None, UNAVAILABLE)
+        number, outcome = self._pbx.services.new_id(), DialOutcome(None, UNAVAILABLE)
+        with ExitStack() as taken:
+            taken.enter_context(self._pbx.services.channels.reserved(way.provider.id, call.id))
+            for flow in (await line.ways())[:MOST_SERVERS]:
+                leg = await self._invite(call, party, way, line, flow, number)
+                outcome = await self._outcome(call, leg, line, flow)
+                if outcome.answered is not None or not _is_no_word(leg):
+                    return outcome
+                line.is_silent(flow)
+        return outcome
+
+    async def _outcome(self, call: "Call", leg: Leg, line: "Line", flow: "Flow") -> DialOutcome:
+        vigil = asyncio.ensure_future(_watch(leg, line, flow))
+        try:
+            return await Attempt(call, [leg]).outcome()
+        finally:
+            vigil.cancel()
+
+    async def _invite(self, call: "Call", party: Party, way: WayOut, line: "Line", flow: "Flow", attempt: int) -> Leg:
+        pbx, provider = self._pbx, way.provider
+        media = pbx.media_for(call, flow, flow.remote[0], Encryption(provider.srtp, flow.transport), provider.dtmf)
+        await pbx.create_media(call, media)
+        side = self._send(call, way, line, flow, media)
+        leg = Leg(
+            call,
+            party,
+            Direction.OUTGOING,
+            side,
+            media,
+            pbx.services,
+            attempt=attempt,
+            line=LineUse(provider.id, way.shown),
+        )
+        side.owned_by(leg)
+        return leg
+
+    def _send(self, call: "Call", way: WayOut, line: "Line", flow: "Flow", media: "MediaSession") -> SipSide:
+        pbx, provider = self._pbx, way.provider
+        driver, stack = pbx.driver, pbx.driver.stack
+        from_value, said = on_line(provider, self._shown(call), way.caller_id)
+        uri = line.uri(way.number)
+        request = new_request(
+            "INVITE",
+            uri,
+            from_=f"{from_value};tag={stack.ids.tag()}",
+            to=f"<{uri}>",
+            call_id=stack.ids.call_id(),
+            cseq=1,
+            extra=[*(("Route", each) for each in line.routes), *said],
+            body=media.offer(pbx.formats_for(call.caller)),
+        )
+        for name, value in call.way.limits():
+            request.headers.set(name.lower(), value)
+        account = provider.login or provider.from_user or "zvon"
+        session = stack.invite(request, flow, contact(account, flow), driver.now(), digest=line.digest)
+        driver.kick()
+        return SipSide(driver, session, is_trusted=True, is_outside=True)
+
+    # --- for whom -------------------------------------------------------------------------------------------------
+
+    def _group(self, asked: "Call | Inquiry") -> EmployeeGroup | None:
+        """Whose rights hold: those of the employee who sends the call outside; None where nothing is barred, as for the
+        office itself, whose menus and queues send callers on."""
+        employee = _employee(asked)
+        if employee is None:
+            return None
+        terminal = self._pbx.directory.terminal(employee.number)
+        return self._pbx.directory.employee_group(terminal) if terminal is not None else NOBODY
+
+    @staticmethod
+    def _shown(call: "Call") -> Party:
+        """Who is shown: the employee who sends the call outside (FWD-13), else the caller."""
+        return _employee(call) or call.calling
+
+
+def _employee(asked: "Call | Inquiry") -> Party | None:
+    """Who forwards, transfers or makes the call: of several the last."""
+    sent_on = [step.party for step in reversed(asked.way.steps)]
+    parties = [*sent_on, *([asked.referred_by] if asked.referred_by is not None else []), asked.calling]
+    return next((each for each in parties if each.kind is PartyKind.TERMINAL), None)
+
+
+async def _watch(leg: Leg, line: "Line", flow: "Flow") -> None:
+    """End a leg whose server is silent, or does not answer any longer."""
+    await asyncio.sleep(SILENT_S)
+    if isinstance(leg.side, SipSide) and not leg.side.is_heard:
+        leg.hangup(TIMEOUT)
+    if not line.health.is_reachable:
+        return  # it does not speak OPTIONS, or is not to be asked
+    misses = 0
+    while not leg.is_ended and not leg.is_answered:
+        misses = 0 if await line.answers(flow) else misses + 1
+        if misses > 1:
+            leg.hangup(TIMEOUT)
+        await asyncio.sleep(PAUSE_S)
+
+
+def _is_no_word(leg: Leg) -> bool:
+    """Whether another server of the provider may do better (RFC 3263 §4.3): this one has not said that anybody rings,
+    and is silent or overloaded."""
+    cause: Cause | None = leg.cause
+    return not leg.has_rung and cause is not None and cause.name in (TIMEOUT.name, PEER_BUSY.name)

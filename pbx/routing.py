@@ -1,0 +1,134 @@
+"""Which ways lead to a number outside: rules of the office in their order, who may use them, what is sent, who is shown
+(OUT-*, GRP-5, GRP-6). Pure: what of it works now is looked at by who dials."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from conf.dial_template import DialTemplate, dialled_only
+from conf.office_namespace import fits
+from conf.office_ways import ALL_ROUTES
+from storage.records import EmployeeGroup, Office, OutboundRoute, Provider
+
+Load = Callable[[str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One attempt to reach a number outside: by the rule `route` over an account, where `number` is dialled for the
+    caller `caller_id` ("": as the account and its settings say). `is_last`: no other one is tried after it."""
+
+    route: str
+    provider: Provider
+    number: str
+    caller_id: str = ""
+    is_last: bool = False
+    is_emergency: bool = False
+
+    @property
+    def shown(self) -> str:
+        """By which number the caller is known there: the account's where nothing else may be shown; "" its own."""
+        provider = self.provider
+        account = provider.from_user or provider.login
+        if provider.show_caller or not account:
+            return self.caller_id
+        return (self.caller_id if provider.identity != "none" else "") or account
+
+    def __str__(self) -> str:
+        return f"over {self.provider.id} as {self.shown or 'who calls'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A rule that was looked at for a number, why it holds or not, and the ways that it gives. `is_barred`: it would,
+    for somebody else."""
+
+    rule: str
+    why: str
+    ways: tuple[WayOut, ...] = ()
+    is_barred: bool = False
+
+
+@dataclass(frozen=True)
+class WaysOut:
+    """The rules of one office."""
+
+    office: Office
+
+    @cached_property
+    def _providers(self) -> dict[str, Provider]:
+        return {each.id: each for each in self.office.providers if not each.disabled}
+
+    @cached_property
+    def _routes(self) -> Sequence[tuple[OutboundRoute, DialTemplate]]:
+        routes = (each for each in self.office.outbound_routes if not each.disabled)
+        return [(each, DialTemplate.of(each.prefix, each.rest, each.rest_to)) for each in routes]
+
+    def is_emergency(self, number: str) -> bool:
+        """Everybody may call it (OUT-10)."""
+        return any(fits(number, pattern) for pattern in self.office.outbound.emergency)
+
+    def leads(self, number: str) -> bool:
+        """Whether some rule is for the number, whoever may use it."""
+        if self.is_emergency(number):
+            return bool(self._providers)
+        return any(template.fits(_matched(number, route)) for route, template in self._routes)
+
+    def consider(self, number: str, group: EmployeeGroup | None, load: Load) -> Iterator[Considered]:
+        """Each rule in its order. `group`: of the employee for whom the call goes out, None where nothing is barred;
+        `load`: how many calls an account carries now."""
+        is_emergency = self.is_emergency(number)
+        for route, template in self._routes:
+            rule, matched = f"outbound {route.name}", _matched(number, route)
+            if not template.fits(matched):
+                yield Considered(rule, f"its template does not fit {matched}")
+            elif not is_emergency and group is not None and not may_use(group, route):
+                yield Considered(rule, f"the group {group.id} may not use it", is_barred=True)
+            else:
+                yield self._considered(route, matched, _caller_id(group, route), load, is_emergency=is_emergency)
+        if is_emergency:
+            ways = [WayOut("", each, number, is_emergency=True) for each in self._providers.values()]
+            yield Considered("emergency", "everybody may call it over any provider", tuple(ways))
+
+    def _considered(
+        self, route: OutboundRoute, matched: str, caller_id: str, load: Load, *, is_emergency: bool
+    ) -> Considered:
+        rule = f"outbound {route.name}"
+        named = dict.fromkeys((route.provider, *route.providers))
+        accounts = [self._providers[id] for id in named if id in self._providers]
+        if not accounts:
+            return Considered(rule, "its provider is disabled")
+        if route.order == "least_used":
+            accounts.sort(key=lambda each: load(each.id))
+        sent = dialled_only(route.prepend + matched[route.strip :])
+        if not sent:
+            return Considered(rule, f"nothing is left of {matched} to dial")
+        ways = [
+            WayOut(
+                route.name,
+                each,
+                sent,
+                caller_id,
+                is_last=not is_emergency and (each.only or (route.only and each is accounts[-1])),
+                is_emergency=is_emergency,
+            )
+            for each in accounts
+        ]
+        return Considered(rule, f"{sent} is dialled {', '.join(map(str, ways))}", tuple(ways))
+
+
+def _matched(number: str, route: OutboundRoute) -> str:
+    """What the template sees: without the + before it, unless the rule wants it (OUT-7)."""
+    number = dialled_only(number)
+    return number if route.keep_plus else number.removeprefix("+")
+
+
+def may_use(group: EmployeeGroup, route: OutboundRoute) -> bool:
+    """GRP-5."""
+    return ALL_ROUTES in group.routes or route.name in group.routes
+
+
+def _caller_id(group: EmployeeGroup | None, route: OutboundRoute) -> str:
+    if group is None:
+        return route.caller_id
+    return group.caller_ids.get(route.name) or group.caller_id or route.caller_id

@@ -1,0 +1,368 @@
+"""Calls to numbers outside: which rule leads where, what is sent, what becomes of it when a provider does not do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from pbx.explain import explain
+from storage.records import (
+    EmployeeGroup,
+    Forward,
+    Office,
+    OutboundPolicy,
+    OutboundRoute,
+    Provider,
+    Terminal,
+    User,
+)
+from tests.support.builders import terminal
+from tests.support.office import VirtualOffice, open_office
+from tests.support.telco import Telco
+from tests.support.ua import Phone, PhoneCall
+
+HOSTS = {"first": "192.0.2.10", "second": "192.0.2.20", "third": "192.0.2.30"}
+CLIENT = "79161234567"
+ANY = OutboundRoute("All", "first", ("second",))
+
+
+def account(id: str, **settings: object) -> Provider:
+    values: dict[str, object] = {"id": id, "host": HOSTS[id], "login": f"login-{id}", "password": "Secret_1"}
+    return Provider(**(values | settings))  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def company(
+    *routes: OutboundRoute,
+    providers: tuple[Provider, ...] = (account("first"), account("second")),
+    terminals: tuple[Terminal, ...] = (terminal("201", max_calls=9), terminal("202", owner="ann")),
+    users: tuple[User, ...] = (User("ann", "Ann"),),
+    office: Office = Office("Test"),  # noqa: B008 - frozen
+) -> AsyncIterator[tuple[VirtualOffice, Phone, dict[str, Telco]]]:
+    """An office with these ways outside, the phone of 201, and the providers' servers."""
+    office = replace(office, providers=providers, outbound_routes=routes)
+    async with open_office(*terminals, users=users, office=office) as opened:
+        telcos = {each.id: opened.telco(HOSTS[each.id]) for each in providers}
+        phone = await opened.registered("201")
+        await asyncio.sleep(1)
+        yield opened, phone, telcos
+        await asyncio.sleep(1)
+
+
+def user_of(call: PhoneCall) -> str:
+    assert call.invite is not None
+    return str(call.invite.uri).partition("@")[0].removeprefix("sip:")
+
+
+async def talk(call: PhoneCall, ring: PhoneCall) -> None:
+    ring.answer()
+    await call.until_answered()
+    await asyncio.sleep(1)
+    call.hangup()
+    assert await ring.until_over() == 200
+
+
+@pytest.mark.row("OUT-1")
+@pytest.mark.row("OUT-5")
+@pytest.mark.row("OUT-6")
+@pytest.mark.parametrize(
+    ("dialled", "sent", "provider"),
+    [
+        ("+79161234567", "89161234567", "first"),  # +7 becomes 8
+        ("89161234567", "+79161234567", "second"),  # 8 becomes +7
+        ("2345678", "82345678", "second"),  # 8 goes before
+        ("74952345678", "2345678", "first"),  # the area code goes
+        ("5550", "5550", "first"),
+    ],
+)
+async def test_the_first_rule_that_fits_says_what_is_dialled_and_where(dialled: str, sent: str, provider: str) -> None:
+    routes = (
+        OutboundRoute("Disabled", "third", disabled=True),
+        OutboundRoute("Nobody", "third"),  # its provider is disabled
+        OutboundRoute("Plus", "first", prefix="+7", rest=10, keep_plus=True, strip=2, prepend="8"),
+        OutboundRoute("City", "first", prefix="7495", rest=7, strip=4),
+        OutboundRoute("Eight", "second", prefix="(7|8)", rest=10, strip=1, prepend="+7"),
+        OutboundRoute("Short", "second", prefix="", rest=7, prepend="8"),
+        OutboundRoute("More of the same", "first", prefix="555", rest=1),
+        OutboundRoute("Rest", "second", prefix="5", rest=-1),
+    )
+    third = account("third", disabled=True)
+    async with company(*routes, providers=(account("first"), account("second"), third)) as (office, phone, telcos):
+        call = phone.dial(dialled)
+        ring = await telcos[provider].rung()
+        assert user_of(ring) == sent
+        await talk(call, ring)
+    assert (office.row.to_number, office.row.provider_out, office.row.disposition) == (dialled, provider, "ANSWERED")
+    assert not office.row.provider_in
+
+
+@pytest.mark.row("OUT-7")
+async def test_a_plus_is_no_part_of_the_number_unless_the_rule_wants_it() -> None:
+    plus = OutboundRoute("Plus", "second", prefix="+7", keep_plus=True)
+    async with company(OutboundRoute("Seven", "first", prefix="7", rest=10), plus) as (_, phone, telcos):
+        for dialled in ("+79161234567", "79161234567"):
+            call = phone.dial(dialled)
+            ring = await telcos["first"].rung()
+            assert user_of(ring) == CLIENT
+            await talk(call, ring)
+        call = phone.dial("+7916123456789")
+        ring = await telcos["second"].rung()
+        assert user_of(ring) == "+7916123456789"
+        await talk(call, ring)
+
+
+async def test_nothing_that_was_dialled_is_sent_but_keys() -> None:
+    async with company(replace(ANY, prefix="8")) as (_, phone, telcos):
+        call = phone.dial_uri("sip:8(916)123-45-67;phone-context=x@10.0.0.1")
+        ring = await telcos["first"].rung()
+        assert user_of(ring) == "89161234567"
+        await talk(call, ring)
+
+
+@pytest.mark.row("OUT-8")
+@pytest.mark.parametrize(
+    ("status", "goes_on"),
+    [
+        *((408, True), (480, True), (500, True), (502, True), (503, True), (504, True), (404, True), (403, True)),
+        *((486, False), (600, False), (603, False), (484, False)),
+    ],
+)
+async def test_what_a_provider_answers_says_whether_the_next_one_is_asked(status: int, goes_on: bool) -> None:
+    async with company(ANY) as (office, phone, telcos):
+        call = phone.dial(CLIENT)
+        (await telcos["first"].rung()).reject(status)
+        if goes_on:
+            await talk(call, await telcos["second"].rung(8))
+            assert [(row.provider_out, row.disposition) for row in office.rows][1:] == [("second", "ANSWERED")]
+        else:
+            assert await call.until_over() == {600: 486}.get(status, status)
+            assert not telcos["second"].calls
+    assert [row.provider_out for row in office.rows] == ["first", "second"][: 1 + goes_on]
+    assert {row.to_number for row in office.rows} == {CLIENT}
+
+
+async def test_who_rings_for_ten_minutes_is_left_for_the_next_provider() -> None:
+    async with company(ANY) as (office, phone, telcos):
+        began = office.clock.now()
+        call = phone.dial(CLIENT)
+        ring = await telcos["first"].rung()
+        ring.ring()
+        second = await telcos["second"].rung()
+        assert office.clock.now() - began == pytest.approx(600, abs=1)
+        assert await ring.until_over() == 487
+        await talk(call, second)
+
+
+async def test_a_silent_provider_is_given_up_within_a_few_seconds() -> None:
+    async with company(ANY) as (office, phone, telcos):
+        telcos["first"].wire.detach(telcos["first"].address)
+        telcos["first"].is_gone = True
+        began = office.clock.now()
+        call = phone.dial(CLIENT)
+        ring = await telcos["second"].rung()
+        assert office.clock.now() - began < 14
+        await talk(call, ring)
+    assert [(row.provider_out, row.cause) for row in office.rows] == [("first", "timeout"), ("second", "normal")]
+
+
+async def test_a_provider_that_dies_while_it_rings_is_left_for_the_next_one() -> None:
+    async with company(ANY) as (office, phone, telcos):
+        call = phone.dial(CLIENT)
+        (await telcos["first"].rung()).ring()
+        await call.until_ringing()
+        await asyncio.sleep(3)
+        telcos["first"].wire.detach(telcos["first"].address)
+        telcos["first"].is_gone = True
+        died = office.clock.now()
+        ring = await telcos["second"].rung()
+        assert office.clock.now() - died < 14
+        await talk(call, ring)
+    assert [row.provider_out for row in office.rows] == ["first", "second"]
+
+
+async def test_a_provider_that_is_known_to_be_down_is_not_asked_at_all() -> None:
+    async with company(ANY) as (office, phone, telcos):
+        telcos["first"].wire.detach(telcos["first"].address)
+        telcos["first"].is_gone = True
+        await asyncio.sleep(90)
+        began = office.clock.now()
+        call = phone.dial(CLIENT)
+        ring = await telcos["second"].rung()
+        assert office.clock.now() - began < 0.5
+        await talk(call, ring)
+    assert [row.provider_out for row in office.rows] == ["second"]
+
+
+@pytest.mark.row("OUT-9")
+@pytest.mark.parametrize("where", ["route", "provider"])
+async def test_a_rule_or_a_provider_may_be_the_last_word(where: str) -> None:
+    first = OutboundRoute("Only", "first", only=where == "route")
+    providers = (account("first", only=where == "provider"), account("second"))
+    async with company(first, OutboundRoute("Next", "second"), providers=providers) as (_, phone, telcos):
+        call = phone.dial(CLIENT)
+        (await telcos["first"].rung()).reject(503)
+        assert await call.until_over() == 480
+        assert not telcos["second"].calls
+
+
+@pytest.mark.row("OUT-15")
+async def test_a_provider_that_carries_as_many_calls_as_it_may_is_passed_over() -> None:
+    providers = (account("first", max_calls=1), account("second"))
+    async with company(OutboundRoute("A", "first"), OutboundRoute("B", "second"), providers=providers) as (
+        office,
+        phone,
+        telcos,
+    ):
+        call = phone.dial(CLIENT)
+        ring = await telcos["first"].rung()
+        second = phone.dial("79160000000")
+        await talk(second, await telcos["second"].rung())
+        assert office.services.channels.count("first") == 1
+        await talk(call, ring)
+        await asyncio.sleep(1)
+        assert office.services.channels.numbers() == []
+        third = phone.dial(CLIENT)
+        await talk(third, await telcos["first"].rung())
+
+
+@pytest.mark.row("OUT-13")
+async def test_a_rule_may_use_the_provider_with_the_fewest_calls() -> None:
+    providers = (account("first", max_calls=2), account("second", max_calls=2))
+    async with company(replace(ANY, order="least_used"), providers=providers) as (_, phone, telcos):
+        calls = []
+        for provider in ("first", "second", "first", "second"):
+            call = phone.dial(CLIENT)
+            calls.append((call, await telcos[provider].rung(5)))
+        assert await phone.dial(CLIENT).until_over() == 480  # both carry as many as they may
+        for call, ring in calls:
+            await talk(call, ring)
+
+
+@pytest.mark.row("GRP-5")
+@pytest.mark.row("OUT-12")
+@pytest.mark.parametrize(
+    ("routes", "leads"), [(("*",), "first"), (("City", "World"), "first"), (("World",), "second"), ((), "")]
+)
+async def test_a_group_of_employees_uses_the_rules_that_it_has(routes: tuple[str, ...], leads: str) -> None:
+    group = EmployeeGroup("sales", members=("ann",), routes=routes)
+    rules = (OutboundRoute("City", "first"), OutboundRoute("World", "second"))
+    office = Office("Test", employee_groups=(group,))
+    async with company(*rules, office=office) as (opened, free, telcos):
+        phone = await opened.registered("202")
+        call = phone.dial(CLIENT)
+        if leads:
+            await talk(call, await telcos[leads].rung())
+        else:
+            assert await call.until_over() == 403
+        await talk(free.dial(CLIENT), await telcos["first"].rung())  # who is in no group may all
+        await free.dial("202").until_over()
+
+
+@pytest.mark.row("OUT-10")
+async def test_an_emergency_number_passes_whoever_dials_it_and_whatever_is_broken() -> None:
+    group = EmployeeGroup("nobody", is_default=True)
+    office = Office("Test", employee_groups=(group,), outbound=OutboundPolicy(("112", "10X")))
+    only = OutboundRoute("Only", "first", prefix="1", rest=-1, only=True, prepend="0")
+    providers = (account("first", max_calls=1), account("second", kind="ip", login=""))
+    async with company(only, office=office, providers=providers) as (_, phone, telcos):
+        assert await phone.dial("1234").until_over() == 403
+        calls = [phone.dial("112"), phone.dial("102")]  # no limit of calls holds
+        rings = [await telcos["first"].rung() for _ in calls]
+        assert [user_of(each) for each in rings] == ["0112", "0102"]
+        rings[1].reject(603)  # and no answer is the last word
+        again = await telcos["first"].rung()
+        assert user_of(again) == "102"
+        again.reject(404)
+        last = await telcos["second"].rung()
+        assert user_of(last) == "102"
+        await talk(calls[1], last)
+        await talk(calls[0], rings[0])
+
+
+async def test_an_emergency_number_is_tried_where_nobody_seems_to_be() -> None:
+    async with company(providers=(account("first"),)) as (_, phone, telcos):
+        telcos["first"].statuses["REGISTER"] = 403
+        await asyncio.sleep(3700)
+        assert await phone.dial(CLIENT).until_over() == 404
+        call = phone.dial("112")
+        await talk(call, await telcos["first"].rung())
+
+
+async def test_a_number_without_a_rule_goes_nowhere() -> None:
+    async with company(OutboundRoute("City", "first", prefix="7495")) as (office, phone, telcos):
+        for number in (CLIENT, "+" + CLIENT, "74", "299"):
+            assert await phone.dial(number).until_over() == 404
+        assert not telcos["first"].calls
+    assert {row.disposition for row in office.rows} == {"FAILED"}
+
+
+@pytest.mark.row("FWD-13")
+@pytest.mark.parametrize(("routes", "shown"), [(("*",), "74950000202"), ((), "")])
+async def test_a_forwarded_call_has_the_rights_and_the_number_of_who_forwards_it(
+    routes: tuple[str, ...], shown: str
+) -> None:
+    group = EmployeeGroup("ann", members=("ann",), routes=routes, caller_id=shown)
+    terminals = (terminal("201"), terminal("202", owner="ann", forward=Forward(always=f"+{CLIENT}")))
+    office = Office("Test", employee_groups=(group,))
+    providers = (account("first", show_caller=True),)
+    async with company(OutboundRoute("All", "first"), terminals=terminals, office=office, providers=providers) as (
+        opened,
+        phone,
+        telcos,
+    ):
+        call = phone.dial("202")
+        if not routes:
+            assert await call.until_over() == 480
+            return
+        ring = await telcos["first"].rung()
+        assert ring.invite is not None
+        assert shown in str(ring.invite.from_)
+        await talk(call, ring)
+    assert [(row.to_number, row.provider_out, row.external_number) for row in opened.rows] == [
+        ("202", "", ""),
+        (f"+{CLIENT}", "first", shown),
+    ]
+
+
+@pytest.mark.row("USR-5")
+async def test_a_mobile_is_dialled_as_its_person_wants_and_shown_as_it_is() -> None:
+    ann = User("ann", "Ann", mobile="89164577878", mobile_dial="79164577878")
+    async with company(OutboundRoute("Seven", "first", prefix="7", rest=10), users=(ann,)) as (office, phone, telcos):
+        call = phone.dial("89164577878")
+        ring = await telcos["first"].rung()
+        assert user_of(ring) == "79164577878"
+        await talk(call, ring)
+    assert (office.row.to_number, office.row.to_name) == ("89164577878", "Ann")
+
+
+@pytest.mark.row("OUT-16")
+async def test_explain_tells_every_rule_what_is_dialled_and_as_whom() -> None:
+    group = EmployeeGroup("sales", is_default=True, routes=("Plus", "All", "Full"), caller_id="74950000000")
+    providers = (account("first", show_caller=True), account("second"), account("third", max_calls=1))
+    routes = (
+        OutboundRoute("City", "first", prefix="7495"),
+        OutboundRoute("World", "first"),
+        OutboundRoute("Full", "third", strip=1),
+        OutboundRoute("All", "first", ("second",), strip=1, prepend="8"),
+    )
+    office = Office("Test", employee_groups=(group,))
+    async with company(*routes, providers=providers, office=office) as (opened, phone, telcos):
+        call = phone.dial("70000000")
+        ring = await telcos["third"].rung()
+        found = explain(opened.pbx, "201", CLIENT)
+        ring.reject(486)
+        await call.until_over()
+    assert [(each.rule, each.matched, each.why) for each in found.rules[2:]] == [
+        ("outbound City", False, "its template does not fit 79161234567"),
+        ("outbound World", False, "the group sales may not use it"),
+        ("outbound Full", True, "9161234567 is dialled over third as login-third"),
+        ("outbound All", True, "89161234567 is dialled over first as 74950000000, over second as login-second"),
+        ("provider", False, "third carries 1 of 1 calls"),
+    ]
+    assert found.targets == (CLIENT,)
+    assert found.result == (
+        "final target: 79161234567 is dialled as 89161234567 over first as 74950000000,"
+        " else 89161234567 over second as login-second"
+    )
