@@ -8,6 +8,7 @@ from conf.errors import ConfError, ConfInvalid
 from conf.model import Section, validated
 from conf.office import OfficeDocument
 from conf.office_rules import problems_between
+from conf.office_scripts import problems_of_scripts
 from conf.read import Document, parse_document, read_text
 from conf.schema import Settings
 from storage.records import (
@@ -52,7 +53,10 @@ def load_office(path: Path, stored: Office | None = NO_OFFICE) -> Office:
 def parse_office(text: str, file: str = "office.toml", stored: Office | None = NO_OFFICE) -> Office:
     """The same from text; `file` is the name that errors carry."""
     document = parse_document(text, file)
-    return _office(_with_whole_paths(_checked(document, stored), Path(file)), stored or NO_OFFICE)
+    whole = _with_whole_paths(_checked(document, stored), Path(file))
+    if problems := problems_of_scripts(each.file for each in whole.applications):
+        raise document.invalid(problems)
+    return _office(whole, stored or NO_OFFICE)
 
 
 def _checked(document: Document, stored: Office | None) -> OfficeDocument:

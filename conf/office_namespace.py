@@ -1,7 +1,6 @@
 """Rules of `office.toml` about numbers: all kinds of them live in one namespace, and whatever names one names one that
 exists."""
 
-import re
 from collections.abc import Iterator
 from itertools import chain
 
@@ -9,7 +8,7 @@ from conf.errors import KeyPath, Problem, path_text
 from conf.office_fields import MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, SERVICES
 from conf.office_policies import MAX_SLOTS
 from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
-from storage.records import Parking
+from storage.records import Parking, fits
 
 # FEAT-32: numbers of the test applications; nothing else could be called there.
 RESERVED_NUMBERS = {
@@ -138,8 +137,3 @@ def _lamps(values: Values) -> Iterator[Problem]:
 def is_outside(number: str) -> bool:
     """Whether a number can be none of the office."""
     return number.startswith("+") or len(number) > MAX_NUMBER_LENGTH
-
-
-def fits(number: str, pattern: str) -> bool:
-    """Whether a number fits a pattern in which X is any digit."""
-    return re.fullmatch(re.escape(pattern).replace("X", "[0-9]"), number) is not None

@@ -6,6 +6,7 @@ from features.call_codes import CallCodes, abort
 from features.call_recording import CallRecording
 from features.conference import Conferences
 from features.do_not_disturb import SetDoNotDisturb
+from features.external import External, claim
 from features.forward_codes import ForwardAll, ForwardNoMore
 from features.ivr import Menu
 from features.joined import Join
@@ -32,7 +33,7 @@ from features.transfer_codes import attended_transfer, blind_transfer
 from features.voicemail import Voicemail
 from features.voicemail_visit import ListenToMessages
 from features.working_hours import claim_switch
-from pbx.api import BARRED, COMMON, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
+from pbx.api import BARRED, COMMON, Application, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
 
 
 def make_apps() -> Apps:
@@ -49,6 +50,7 @@ def make_apps() -> Apps:
     )
     return Apps(
         of_entry={
+            Application: External,
             Terminal: TerminalCall,
             Group: RingGroup,
             Ivr: Menu,
@@ -84,7 +86,7 @@ def make_apps() -> Apps:
             "barge": lambda rest: Supervision(rest, Mode.BARGE),
             "voicemail": ListenToMessages,
         },
-        claims=(lot.claim, claim_switch),
+        claims=(lot.claim, claim, claim_switch),
         outside=OutsideCall,
         observers=(codes, recording, queues),
         queues=queues.views,

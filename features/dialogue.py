@@ -1,7 +1,7 @@
 """Saying something to one party in its language, and hearing which keys it presses."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 
 from pbx.api import AppContext, Collect, Leg, Playlist, PlaySource, Why, collect
 
@@ -9,7 +9,7 @@ DIGITS_S, KEY_S = 10.0, 7.0  # for the first digit after a prompt
 NEXT_S = 5.0
 TRIES = 3
 
-Value = int | float | str | tuple[datetime, datetime]
+Value = int | float | str | date | time | tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,12 @@ from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
+from pbx.script.hosts import ScriptFailed, ScriptHost
 from pbx.states import States
 from pbx.tones import CountryTones
 from storage.records import (
     CALL_CODES,
+    Application,
     Calendar,
     Conference,
     Features,
@@ -102,6 +104,10 @@ class AppContext(Protocol):
     @property
     def bus(self) -> Bus:
         """Tells what happens; what a feature has to tell is published there too."""
+
+    @property
+    def scripts(self) -> ScriptHost:
+        """Where the scripts of applications run."""
 
     @property
     def mailboxes(self) -> Mailboxes:
@@ -255,6 +261,7 @@ __all__ = [
     "AgentView",
     "App",
     "AppContext",
+    "Application",
     "Apps",
     "Arrival",
     "Arrived",
@@ -304,6 +311,8 @@ __all__ = [
     "Room",
     "RoomMember",
     "RosterChanged",
+    "ScriptFailed",
+    "ScriptHost",
     "SharedSource",
     "States",
     "Terminal",

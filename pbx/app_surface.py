@@ -25,6 +25,7 @@ from pbx.prompts import Prompts
 from pbx.ringing import Ringer
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
+from pbx.script.hosts import ScriptHost
 from pbx.services import Services
 from pbx.states import States
 from pbx.supervision import may_supervise
@@ -74,6 +75,10 @@ class AppSurface:
     @property
     def prompts(self) -> Prompts:
         return self.services.prompts
+
+    @property
+    def scripts(self) -> ScriptHost:
+        return self.services.scripts
 
     @property
     def states(self) -> States:

@@ -48,6 +48,8 @@ class Call:
         self.only: Addressee | None = None  # the one phone of the number that is called
         self.legs: list[Leg] = []
         self.digits = ""
+        # What scripts keep for the conversation.
+        self.variables: dict[str, str] = {} if origin is None else origin.variables
         self.previous: Party | None = None  # whose stage it was before
         self.stage = "dial"
         self.stage_digits = ""  # dialled in this stage, as its row of history tells it

@@ -1,8 +1,7 @@
 """Groups of employees that keep to themselves (GRP-7, GRP-8): who may call whom, who may pick up whose calls."""
 
-from conf.office_namespace import fits
 from pbx.directory import Directory
-from storage.records import Terminal
+from storage.records import Terminal, fits
 
 
 def may_call(directory: Directory, caller: str, number: str) -> bool:

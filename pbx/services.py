@@ -33,6 +33,7 @@ from pbx.limits import ActiveCalls
 from pbx.media_session import SilenceLimits
 from pbx.office_sound import OfficeSound
 from pbx.prompts import Prompts
+from pbx.script.hosts import Processes, ScriptHost
 from storage.records import Office
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Services:
         self.prompts = prompts or Prompts()
         self.codecs = codecs or Codecs()
         self.hearing = hearing or Deaf()
+        self.scripts: ScriptHost = Processes()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

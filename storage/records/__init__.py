@@ -27,6 +27,7 @@ from storage.records.numbers import (
     Queue,
     Sound,
     VoicemailBox,
+    fits,
 )
 from storage.records.office import (
     OFFICE_LISTS,
@@ -100,6 +101,7 @@ __all__ = [
     "VoiceMessage",
     "VoicemailBox",
     "VoicemailPolicy",
+    "fits",
     "office_of",
     "record_of",
     "secret_of",

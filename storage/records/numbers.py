@@ -4,6 +4,7 @@ Times are seconds. Targets are numbers of the office or outside, or service numb
 `did2user`); "" is none. Names of sounds are their ids.
 """
 
+import re
 from dataclasses import dataclass, field
 
 
@@ -109,6 +110,11 @@ class Paging:
     members: tuple[str, ...] = ()
 
 
+def fits(number: str, pattern: str) -> bool:
+    """Whether a number fits a pattern in which X is any digit."""
+    return re.fullmatch(re.escape(pattern).replace("X", "[0-9]"), number) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """A call script behind a number or a pattern (FEAT-36; X is any digit); `file` is an absolute path."""
@@ -117,6 +123,10 @@ class Application:
     file: str
     name: str = ""
     note: str = ""
+
+    def fits(self, number: str) -> bool:
+        """Whether it is meant by what was dialled."""
+        return fits(number, self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
+from pbx.script.hosts import ScriptHost
 from pbx.services import Services
 from pbx.states import States
 from pbx.supervision import may_supervise
@@ -145,6 +146,10 @@ class FakePbx:
             media.take_offer(sdp(PHONE_HOST, 40000, codecs))
         self.caller = self._leg("101", Direction.INCOMING, self.caller_side, media)
         self.ended: asyncio.Future[Call] = loop.create_future()
+
+    @property
+    def scripts(self) -> ScriptHost:
+        return self.services.scripts
 
     def listen(self, leg: Leg, phrases: Mapping[str, Sequence[str]]) -> Listening:
         return Deaf()
