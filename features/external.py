@@ -139,8 +139,11 @@ class Verbs:
 
     async def do_say(self, what: str, value: Any) -> None:
         await self.do_answer()
-        parsed = {"date": date.fromisoformat, "time": time.fromisoformat}.get(what)
-        await Dialogue(self._leg, self._ctx).say(f"say-{what}", value=value if parsed is None else parsed(value))
+        if what == "date":
+            value = date.fromisoformat(value)
+        elif what == "time":
+            value = time.fromisoformat(value)
+        await Dialogue(self._leg, self._ctx).say(f"say-{what}", value=value)
 
     async def do_digits(self, most: int, sound: str, first: float, next: float, end: str) -> str:
         file = self._ctx.sound(sound)
