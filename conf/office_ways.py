@@ -4,8 +4,9 @@ exist, and no number of the office is that of an emergency."""
 from collections.abc import Iterator
 
 from conf.errors import Problem
-from conf.office_namespace import claims, fits
+from conf.office_namespace import claims
 from conf.office_values import Values, entries, items_of, table_of, texts
+from storage.records import fits
 
 ALL_ROUTES = "*"
 

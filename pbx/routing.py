@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from conf.dial_template import DialTemplate, dialled_only
-from conf.office_namespace import fits
 from conf.office_ways import ALL_ROUTES
-from storage.records import EmployeeGroup, Office, OutboundRoute, Provider
+from storage.records import EmployeeGroup, Office, OutboundRoute, Provider, fits
 
 Load = Callable[[str], int]
 
