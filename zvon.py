@@ -61,6 +61,7 @@ def make_prompts(language: str, texts: "Mapping[str, str]", folder: Path) -> "Ma
 async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:
     from media import open_engine
     from pbx.collector import Collector
+    from pbx.web_process import WebProcess
     from storage.sql import open_storage
 
     _complete_recordings(lock.data / "recordings")
@@ -69,13 +70,20 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
         office, demo = await _office(storage, lock.data, office_file)
         engine = await open_engine(_engine_config(settings))
         try:
-            server = _server(settings, lock, storage, engine, office)
+            server, web = _server(settings, lock, storage, engine, office), WebProcess(settings, lock.data)
             listeners = await server.start()
-            Collector.begin()
-            if demo is not None:
-                print(_welcome(office, demo, listeners))
-            print(f"zvon ready sip={listeners} web=", flush=True)
-            await _serve(server, settings.drain_timeout)
+            try:
+                await web.start()
+                Collector.begin()
+                if demo is not None:
+                    print(_welcome(office, demo, listeners))
+                if web.password:
+                    print(_first_sign_in(web.url, web.password))
+                print(f"zvon ready sip={listeners} web={web.url}", flush=True)
+                await _until_stopped(server, settings.drain_timeout)
+            finally:
+                await web.stop()
+                await server.stop()
         finally:
             await engine.close()
     finally:
@@ -102,7 +110,10 @@ async def _run_edge(settings: "Settings", lock: "DataFolderLock") -> int:
     listeners = await server.start()
     Collector.begin()
     print(f"zvon ready sip={listeners} web=", flush=True)
-    await _serve(server, settings.drain_timeout)
+    try:
+        await _until_stopped(server, settings.drain_timeout)
+    finally:
+        await server.stop()
     return 0
 
 
@@ -142,7 +153,7 @@ def _server(
     return Server(settings, lock, storage, engine, office, apps=make_apps())
 
 
-async def _serve(server: "Server | EdgeServer", drain_s: float) -> None:
+async def _until_stopped(server: "Server | EdgeServer", drain_s: float) -> None:
     """Until a signal: SIGTERM drains, SIGINT or a second signal stops now."""
     import asyncio
     import signal
@@ -171,7 +182,6 @@ async def _serve(server: "Server | EdgeServer", drain_s: float) -> None:
     await stopped
     for task in (*draining, collecting):
         task.cancel()
-    await server.stop()
 
 
 def _welcome(office: "Office", document: Path, listeners: str) -> str:
@@ -185,6 +195,10 @@ def _welcome(office: "Office", document: Path, listeners: str) -> str:
             "000063 (says your number), 10003246 (echo), 000064 (1000 Hz tone) or 000065 (records and plays back).",
         ]
     )
+
+
+def _first_sign_in(url: str, password: str) -> str:
+    return f"Web and API: {url}, first sign-in: admin, one-time password {password}"
 
 
 if __name__ == "__main__":

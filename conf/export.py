@@ -25,6 +25,29 @@ def export_office(office: Office, *, with_secrets: bool = False) -> str:
     return "\n".join(blocks)
 
 
+def document_values(office: Office) -> dict[str, Any]:
+    """The same document as plain values: every key of every section, secrets where there are some."""
+    return {
+        "office": {name: getattr(office, name) for name in OFFICE_VALUES},
+        **{of.name: [entry_values(entry) for entry in of.of(office)] for of in OFFICE_LISTS},
+        **{name: entry_values(getattr(office, name)) for name in OFFICE_SECTIONS},
+    }
+
+
+def entry_values(record: Any) -> dict[str, Any]:
+    """One entry or section as it stands in a document; a secret that it does not have is left out."""
+    found = {each.name: _plain(getattr(record, each.name)) for each in fields(record)}
+    return {name: value for name, value in found.items() if value or name not in SECRETS}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return entry_values(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return {name: _plain(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
 def toml_value(value: object) -> str:
     """A value of a record in TOML."""
     if isinstance(value, bool):

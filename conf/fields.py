@@ -120,18 +120,6 @@ def choice(*available: str, later: tuple[str, ...] = ()) -> Check[str]:
     return Check(check, {"type": "string", "enum": list(available)})
 
 
-def only(default: T) -> Check[T]:
-    """A key of the public contract whose function does not exist yet: nothing but its empty value is accepted."""
-    empty = "empty list []" if isinstance(default, tuple) else 'empty text ""'
-
-    def check(value: object) -> T:
-        if (tuple(value) if isinstance(value, list) else value) != default:
-            raise ValueError(f"{NOT_AVAILABLE}; leave the key out, or give the {empty}")
-        return default
-
-    return Check(check, {"const": list(default) if isinstance(default, tuple) else default})
-
-
 def listen_address(value: object) -> Listen:
     """`0.0.0.0:5060` or `[::]:5060`."""
     found = text(value)
@@ -151,6 +139,11 @@ def listen_address(value: object) -> Listen:
 
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def listen_or_none(value: object) -> Listen | None:
+    """Nothing, or where to listen."""
+    return None if value == "" else listen_address(value)
 
 
 def origin(value: object) -> str:

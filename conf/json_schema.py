@@ -44,6 +44,8 @@ class _Generator(GenerateJsonSchema):
         """As it would stand in the file."""
         if isinstance(dft, Section):
             return {name: self.encode_default(value) for name, value in dft}
+        if isinstance(dft, dict):
+            return {name: self.encode_default(value) for name, value in dft.items()}
         if isinstance(dft, tuple):
             return [self.encode_default(each) for each in dft]
         return "" if dft is None else dft if isinstance(dft, bool | int | str) else str(dft)

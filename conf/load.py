@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conf.errors import ConfError, ConfInvalid
+from conf.errors import ConfError, ConfInvalid, Problem
 from conf.model import Section, validated
 from conf.office import OfficeDocument
 from conf.office_rules import problems_between
@@ -22,7 +22,7 @@ from storage.records import (
     secret_of,
 )
 
-__all__ = ["ConfError", "ConfInvalid", "load_office", "load_settings", "parse_office", "parse_settings"]
+__all__ = ["ConfError", "ConfInvalid", "check_office", "load_office", "load_settings", "parse_office", "parse_settings"]
 
 NO_OFFICE = Office()
 
@@ -59,14 +59,26 @@ def parse_office(text: str, file: str = "office.toml", stored: Office | None = N
     return _office(whole, stored or NO_OFFICE)
 
 
+def check_office(values: dict[str, object], stored: Office, folder: Path) -> Office | list[Problem]:
+    """The office of a document that never was text, or everything that is wrong with it. Files are relative to
+    `folder`, passwords that are not given are those of `stored`."""
+    found = _found(values, stored)
+    return found if isinstance(found, list) else _office(_with_whole_paths(found, folder / "office.toml"), stored)
+
+
 def _checked(document: Document, stored: Office | None) -> OfficeDocument:
-    passwords = None if stored is None else {terminal.number: terminal.password for terminal in stored.terminals}
-    found = validated(OfficeDocument, document.values)
-    problems = found if isinstance(found, list) else []
-    problems += problems_between(document.values, passwords)
-    if problems or isinstance(found, list):
-        raise document.invalid(problems)
+    found = _found(document.values, stored)
+    if isinstance(found, list):
+        raise document.invalid(found)
     return found
+
+
+def _found(values: dict[str, object], stored: Office | None) -> OfficeDocument | list[Problem]:
+    passwords = None if stored is None else {terminal.number: terminal.password for terminal in stored.terminals}
+    found = validated(OfficeDocument, values)
+    problems = found if isinstance(found, list) else []
+    problems += problems_between(values, passwords)
+    return problems if problems or isinstance(found, list) else found
 
 
 def _with_whole_paths(document: OfficeDocument, file: Path) -> OfficeDocument:

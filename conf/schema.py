@@ -17,8 +17,8 @@ from conf.fields import (
     email_or_empty,
     host_or_empty,
     listen_address,
+    listen_or_none,
     network,
-    only,
     origin,
     port_range,
     route,
@@ -58,7 +58,6 @@ CodecNames = Annotated[tuple[CodecName, ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
-NoText = Annotated[str, PlainValidator(only(""))]
 
 
 # What the tools of attackers call themselves in User-Agent, From or To; sipsak and SIPp are tools of administrators.
@@ -285,9 +284,27 @@ class SpeechSettings(Section):
 
 
 class WebSettings(Section):
-    """`[web]`: the key is part of the public contract; there is no web page yet."""
+    """`[web]`: the REST API."""
 
-    listen: NoText = ""
+    # This machine only: what opens the office to the network is decided by a person. "" is no web.
+    listen: Annotated[Listen | None, PlainValidator(listen_or_none)] = Listen("127.0.0.1", 8080)
+    tls: bool = False
+    # PEM files, relative to the data folder. Empty: those of [sip].
+    certificate: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    key: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    # Behind a proxy that speaks TLS on another machine, plain HTTP is right; anywhere else passwords could be read.
+    plain: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("certificate and key belong together: give both files or none")
+        if self.listen is None or self.tls or self.plain or ipaddress.ip_address(self.listen.host).is_loopback:
+            return self
+        raise ValueError(
+            f"passwords would go over the network in the clear at {self.listen}: set tls = true, "
+            "or plain = true behind a proxy that encrypts"
+        )
 
 
 class LogSettings(Section):

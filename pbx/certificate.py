@@ -61,6 +61,11 @@ class ServerCertificate:
             log.info("a self-signed certificate was made", file=str(certificate))
         return cls(certificate, key, more, client_ca)
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The first certificate and its key."""
+        return self._files
+
     def poll(self) -> bool:
         """True when a changed pair is in force now; of a broken one the log tells, and the old one stays."""
         state = self._stamps()

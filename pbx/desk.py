@@ -51,8 +51,9 @@ class WebDesk:
                 return await storage.versions.newest()
             case GetVersion(id):
                 return await storage.versions.get(id)
-            case GetStates(area):
-                return dict(self._states.of(AREA_PREFIX + area))
+            case GetStates(area, key):
+                found = self._states.of(AREA_PREFIX + area)
+                return dict(found) if not key else {key: found[key]} if key in found else {}
             case PutState(area, key, value):
                 self._states.put(AREA_PREFIX + area, key, value)
                 return True

@@ -85,9 +85,10 @@ class GetVersion:
 
 @dataclass(frozen=True, slots=True)
 class GetStates:
-    """→ dict: what is remembered in an area of the web process, by key."""
+    """→ dict: what is remembered in an area of the web process, by key; with `key` that alone, if it is there."""
 
     area: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

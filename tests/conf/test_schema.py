@@ -17,6 +17,7 @@ from conf.schema import (
     Settings,
     SipSettings,
     TextSettings,
+    WebSettings,
 )
 
 FULL = """
@@ -105,7 +106,11 @@ refresh_token = "refresh-secret"
 models = { ru = "/srv/speech/ru" }
 
 [web]
-listen = ""
+listen = "192.0.2.1:8443"
+tls = true
+certificate = "web.pem"
+key = "web-key.pem"
+plain = false
 
 [log]
 level = "debug"
@@ -159,6 +164,8 @@ def test_every_key_is_read() -> None:
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
     assert settings.mail.oauth.client_id == "zvon"
     assert settings.speech.models == {"ru": "/srv/speech/ru"}
+    assert (settings.web.listen, settings.web.tls) == (Listen("192.0.2.1", 8443), True)
+    assert (settings.web.certificate, settings.web.key) == ("web.pem", "web-key.pem")
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
 
@@ -166,12 +173,13 @@ def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     text = Path("conf/default.toml").read_text()
     assert parse_settings(text) == Settings()
     written = tomllib.loads(text)
-    assert set(Settings.model_fields) - set(written) == {"web"}
+    assert set(Settings.model_fields) == set(written)
     assert set(SipSettings.model_fields) == set(written["sip"])
     assert set(MediaSettings.model_fields) == set(written["media"])
     assert set(CalendarSettings.model_fields) == set(written["calendars"])
     assert set(MailSettings.model_fields) == set(written["mail"])
     assert set(OAuthSettings.model_fields) == set(written["mail"]["oauth"])
+    assert set(WebSettings.model_fields) == set(written["web"])
     assert set(LogSettings.model_fields) == set(written["log"])
 
 

@@ -72,6 +72,7 @@ class Site:
     folder: Path
     sip: Address
     rtp_ports: tuple[int, int]
+    web: str = ""
 
     @classmethod
     def write(
@@ -83,11 +84,12 @@ class Site:
         extra: str = "",
         sip: str = "",
         ipv6: bool = False,
+        web: bool = False,
     ) -> "Site":
         """Files for a server that listens on a free port of 127.0.0.1, with `ipv6` of ::1 as well, UDP and TCP; `sip`
-        goes into that section."""
+        goes into that section. With `web` there is the API, too."""
         folder.mkdir(parents=True, exist_ok=True)
-        site = cls(folder, ("127.0.0.1", free_port()), rtp_ports)
+        site = cls(folder, ("127.0.0.1", free_port()), rtp_ports, f"127.0.0.1:{free_port()}" if web else "")
         site.write_config(extra, sip, ipv6=ipv6)
         site.office.write_text(f'[office]\nname = "Test"\n\n{office}', encoding="utf-8")
         return site
@@ -97,7 +99,8 @@ class Site:
         listen = json.dumps([f"{host}:{self.sip[1]}" for host in hosts])
         sip = f"[sip]\nudp = {listen}\ntcp = {listen}\n{sip}\n"
         media = f'[media]\nports = "{self.rtp_ports[0]}-{self.rtp_ports[1]}"\n'
-        self.config.write_text(f"drain_timeout = 2\n\n{sip}\n{media}\n{extra}", encoding="utf-8")
+        web = f'[web]\nlisten = "{self.web}"\n'
+        self.config.write_text(f"drain_timeout = 2\n\n{sip}\n{media}\n{web}\n{extra}", encoding="utf-8")
 
     @property
     def config(self) -> Path:

@@ -1,0 +1,200 @@
+"""Signing in: passwords, sessions, second factor, API keys, limits, roles."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pyotp
+import pytest
+
+from storage.records import EmployeeGroup, Office, User
+from tests.support.api import PASSWORD, Api, api, bare_api, data_of, errors_of
+from tests.support.builders import terminal
+from web import accounts, door
+from web.rights import principal_of
+
+OFFICE = Office(
+    "Test",
+    users=(
+        User("anna", "Anna", mobile="79160000001"),
+        User("boris", "Boris", role="supervisor", scope=("group:sales",)),
+        User("olga", "Olga", role="administrator"),
+    ),
+    terminals=(terminal("201", owner="anna"), terminal("202", owner="boris"), terminal("203")),
+    employee_groups=(EmployeeGroup("sales", members=("anna",)),),
+)
+
+
+async def test_the_first_administrator_has_a_one_time_password_that_must_be_changed(tmp_path: Path) -> None:
+    async with bare_api(tmp_path, OFFICE) as found:
+        assert found.one_time_password
+        errors_of(await found.sign_in(password="wrong"), 401)
+        await found.become(password=found.one_time_password)
+        assert data_of(await found.client.get("/me"))["must_change_password"] is True
+        errors_of(await found.client.get("/terminals"), 403)
+        weak = {"old": found.one_time_password, "new": "password"}
+        assert "too short" in errors_of(await found.client.post("/auth:changePassword", json=weak), 422)["new"]
+        await found.take_office()
+        data_of(await found.client.get("/terminals"))
+        assert await found.door.accounts.first() == ""
+
+
+async def test_the_cookie_brings_the_next_token_once_and_a_stolen_one_ends_the_session(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        first = found.client.cookies["zvon_refresh"]
+        data_of(await found.client.post("/auth:refresh"))
+        second = found.client.cookies["zvon_refresh"]
+        assert first != second
+        signed_in = await found.sign_in(remember=True)
+        assert "Max-Age=2592000" in signed_in.headers["set-cookie"]
+        assert "HttpOnly" in signed_in.headers["set-cookie"]
+        found.client.cookies.clear()
+        errors_of(await found.client.post("/auth:refresh"), 401)
+        found.client.cookies.set("zvon_refresh", first)
+        errors_of(await found.client.post("/auth:refresh"), 401)  # used before
+        found.client.cookies.clear()
+        found.client.cookies.set("zvon_refresh", second)
+        errors_of(await found.client.post("/auth:refresh"), 401)  # the session is over
+        errors_of(await found.client.get("/me"), 401)
+
+
+async def test_signing_out_ends_the_token_at_once(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        data_of(await found.client.post("/auth:logout"))
+        errors_of(await found.client.get("/me"), 401)
+
+
+async def test_a_token_lives_a_quarter_of_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        assert data_of(await found.sign_in())["expires_in"] == 900
+        monkeypatch.setattr(door, "TOKEN_S", -1)
+        await found.become()
+        errors_of(await found.client.get("/me"), 401)
+        monkeypatch.undo()
+        data_of(await found.client.post("/auth:refresh"))
+
+
+async def test_ten_wrong_passwords_from_one_address_are_enough(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        for _ in range(10):
+            errors_of(await found.sign_in(password="wrong"), 401)
+        refusal = await found.sign_in()
+        assert "too many attempts" in errors_of(refusal, 429)[""]
+        assert 0 < int(refusal.headers["Retry-After"]) <= 301
+        found.door.logins.forget("127.0.0.1")
+        data_of(await found.sign_in())
+
+
+async def test_a_second_factor_counts_from_its_first_code_and_each_code_once(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        begun = data_of(await found.client.post("/auth/totp:begin"))
+        assert begun["uri"].startswith("otpauth://totp/Test:admin?secret=")
+        totp = pyotp.TOTP(begun["secret"])
+        code = totp.now()
+        errors_of(await found.client.post("/auth/totp:confirm", json={"code": "000000x"}), 422)
+        data_of(await found.client.post("/auth/totp:confirm", json={"code": code}))
+        assert "missing" in errors_of(await found.sign_in(), 401)["code"]
+        assert "wrong" in errors_of(await found.sign_in(code=code), 401)["code"]  # used already
+        data_of(await found.sign_in(code=totp.at(int(time.time()) + 30)))
+        errors_of(await found.client.post("/auth/totp:remove", json={"password": "wrong"}), 403)
+        data_of(await found.client.post("/auth/totp:remove", json={"password": PASSWORD}))
+        data_of(await found.sign_in())
+
+
+@pytest.mark.row("API-4")
+async def test_an_api_key_does_what_its_rights_and_its_network_let_it_do(tmp_path: Path) -> None:
+    async def use(found: Api, key: str) -> None:
+        found.client.headers["Authorization"] = f"Bearer {key}"
+
+    async with api(tmp_path, OFFICE) as found:
+        full = await found.create("api_keys", name="all")
+        part = await found.create("api_keys", name="part", rights={"terminals": "read", "users": "write"})
+        far = await found.create("api_keys", name="far", network="192.0.2.0/24")
+        near = await found.create("api_keys", name="near", network="127.0.0.0/8")
+        listed = data_of(await found.client.get("/api_keys"))
+        assert [each["suffix"] for each in listed if each["name"] == "all"] == [full["key"][-4:]]
+        assert len(full["key"]) >= 32
+        assert full["key"] not in str(listed)
+        await use(found, part["key"])
+        data_of(await found.client.get("/terminals"))
+        errors_of(await found.client.patch("/terminals/201", json={}), 403)
+        data_of(await found.client.patch("/users/anna", json={"position": "chief"}))
+        errors_of(await found.client.get("/queues"), 403)
+        await use(found, far["key"])
+        assert "127.0.0.1" in errors_of(await found.client.get("/terminals"), 403)[""]
+        await use(found, near["key"])
+        data_of(await found.client.patch("/terminals/201", json={}))
+        await use(found, full["key"])
+        used = {each["name"]: each["used_at"] for each in data_of(await found.client.get("/api_keys"))}
+        assert (used["near"] > 0, used["all"] > 0) == (True, True)
+        data_of(await found.client.delete(f"/api_keys/{near['id']}"))
+        await use(found, near["key"])
+        errors_of(await found.client.get("/terminals"), 401)
+
+
+async def test_what_is_kept_of_passwords_keys_and_tokens_gives_none_of_them_away(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        key = (await found.create("api_keys", name="all"))["key"]
+        kept = str([(await found.core.remembered(area, dict)) for area in ("accounts", "api keys", "sessions")])
+        assert PASSWORD not in kept
+        assert key.rpartition("_")[2] not in kept
+        assert found.client.cookies["zvon_refresh"].partition(".")[2] not in kept
+        assert "$argon2id$" in kept
+
+
+async def test_accounts_are_made_reset_switched_off_and_removed(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        made = await found.create("accounts", login="anna", user="anna")
+        errors_of(await found.client.post("/accounts", json={"login": "anna"}), 409)
+        assert (
+            "nobody"
+            in errors_of(await found.client.post("/accounts", json={"login": "x", "user": "nobody"}), 422)["user"]
+        )
+        data_of(await found.sign_in("anna", made["password"]))
+        reset = data_of(await found.client.patch("/accounts/anna", json={"reset_password": True}))
+        errors_of(await found.sign_in("anna", made["password"]), 401)
+        data_of(await found.sign_in("anna", reset["password"]))
+        data_of(await found.client.patch("/accounts/anna", json={"disabled": True}))
+        errors_of(await found.sign_in("anna", reset["password"]), 401)
+        data_of(await found.client.delete("/accounts/anna"))
+        assert [each["login"] for each in data_of(await found.client.get("/accounts"))] == ["admin"]
+        errors_of(await found.client.delete("/accounts/admin"), 409)
+
+
+async def test_people_get_the_rights_of_their_role_and_none_without_their_card(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        await found.create("accounts", login="gone", user="olga")
+        await found.account_of("anna")
+        assert data_of(await found.client.get("/me"))["numbers"] == ["201", "79160000001"]
+        for path in ("/terminals", "/accounts", "/audit", "/versions", "/features"):
+            errors_of(await found.client.get(path), 403)
+        await found.become()
+        data_of(await found.client.delete("/users/olga"))
+        errors_of(await found.sign_in("gone", "x"), 401)
+
+
+def test_a_scope_is_people_groups_or_all() -> None:
+    def sees(user: User) -> set[str] | None:
+        found = principal_of("x", user, OFFICE).numbers
+        return None if found is None else set(found)
+
+    anna, boris, olga = OFFICE.users
+    assert sees(anna) == {"201", "79160000001"}
+    assert sees(boris) == {"201", "79160000001", "202"}
+    assert sees(replace(boris, scope=("user:olga",))) == {"202"}
+    assert sees(replace(boris, scope=("all",))) is None
+    assert sees(olga) is None
+
+
+async def test_sessions_are_listed_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        other = data_of(await found.sign_in())["access_token"]
+        mine = data_of(await found.client.get("/auth/sessions"))
+        (ended,) = [each["id"] for each in mine if not each["is_this"]][-1:]
+        data_of(await found.client.delete(f"/auth/sessions/{ended}"))
+        found.client.headers["Authorization"] = f"Bearer {other}"
+        errors_of(await found.client.get("/me"), 401)
+        monkeypatch.setattr(accounts, "SESSION_S", -1.0)
+        expired = data_of(await found.sign_in())["access_token"]
+        found.client.headers["Authorization"] = f"Bearer {expired}"
+        errors_of(await found.client.get("/me"), 401)

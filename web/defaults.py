@@ -1,0 +1,38 @@
+"""Templates of new entries (API-1, USR-12): defaults, a free number, a password."""
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from conf.export import entry_values
+from conf.office_namespace import RESERVED_NUMBERS, claims
+from conf.passwords import generate_password
+from storage.records import OfficeList, Terminal, record_of
+from web.core import Snapshot
+from web.draft import Values
+
+FIRST_NUMBER = 200
+
+
+def template(of: OfficeList, snapshot: Snapshot) -> Values:
+    """What a form for a new entry begins with."""
+    required: dict[str, Any] = {of.key: ""}
+    if of.key == "number":
+        required["number"] = free_number(snapshot)
+    if of.record is Terminal:
+        required["password"] = generate_password()
+    blank = {name: "" for name in required_fields(of.record) if name not in required}
+    return entry_values(record_of(of.record, blank | required))
+
+
+def required_fields(record: Any) -> list[str]:
+    """The fields without a default."""
+    return [each.name for each in fields(record) if each.default is MISSING and each.default_factory is MISSING]
+
+
+def free_number(snapshot: Snapshot) -> str:
+    """The lowest gap at or above the smallest number of a terminal, 200 where there is none yet."""
+    taken = {number for _, number in claims(snapshot.values)} | set(RESERVED_NUMBERS)
+    length = snapshot.office.number_length
+    own = [int(each.number) for each in snapshot.office.terminals if len(each.number) == length]
+    numbers = range(min(own, default=FIRST_NUMBER), 10**length)
+    return next((found for each in numbers if (found := str(each).zfill(length)) not in taken), "")

@@ -1,0 +1,131 @@
+"""Who is at the door: access tokens, API keys, and the limits of trying."""
+
+import ipaddress
+import secrets
+import time
+from typing import Annotated
+
+import jwt
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from storage.records import Office, User
+from web.accounts import KEY_MARK, Account, Accounts, ApiKey, Session
+from web.answers import Refused, refused
+from web.core import Core
+from web.limits import LOGINS, REFRESHES, Attempts
+from web.rights import Principal, principal_of
+
+TOKEN_S = 900  # API-3: a quarter of an hour
+ALGORITHM = "HS256"
+COOKIE = "zvon_refresh"
+_SIGNING = ("signing", "tokens")
+
+
+class Door:
+    """Lets in whoever shows a token or a key that counts now."""
+
+    def __init__(self, core: Core, accounts: Accounts, signing_key: str) -> None:
+        self._core, self.accounts, self._key = core, accounts, signing_key
+        self.logins, self.refreshes = Attempts(LOGINS), Attempts(REFRESHES)
+
+    @classmethod
+    async def open(cls, core: Core, accounts: Accounts) -> "Door":
+        """With the signing key that all web processes of this server share."""
+        found = await core.recall(*_SIGNING, str)
+        if found is None:
+            found = secrets.token_hex(32)
+            await core.remember(*_SIGNING, found)
+        return cls(core, accounts, found)
+
+    def token_for(self, session: Session) -> str:
+        now = int(time.time())
+        claims = {"sub": session.login, "sid": session.id, "iat": now, "exp": now + TOKEN_S}
+        return jwt.encode(claims, self._key, ALGORITHM)
+
+    async def enter(self, authorization: str, address: str) -> Principal:
+        """Who shows these credentials; raises `Refused` (401)."""
+        kind, _, shown = authorization.partition(" ")
+        if kind.casefold() != "bearer" or not shown:
+            raise _stranger("sign in first, or show an API key: Authorization: Bearer …")
+        if shown.startswith(KEY_MARK):
+            self.logins.check(address)
+            key = await self.accounts.key_of(shown)
+            if key is None:
+                self.logins.count(address)
+                raise _stranger("there is no such API key")
+            return await self._by_key(key, address)
+        return await self._by_token(shown, address)
+
+    async def _by_key(self, key: ApiKey, address: str) -> Principal:
+        if key.network and not _is_in(address, key.network):
+            raise refused(403, f"this API key may not be used from {address}")
+        office = (await self._core.snapshot()).office
+        user = _user(key.user, office)
+        return principal_of(f"key {key.name}", user, office, rights=key.rights, address=address)
+
+    async def _by_token(self, token: str, address: str) -> Principal:
+        try:
+            claims = jwt.decode(token, self._key, [ALGORITHM], options={"require": ["exp", "sub", "sid"]})
+        except jwt.InvalidTokenError:
+            raise _stranger("the token does not count (any more): sign in again") from None
+        session = await self.accounts.session(str(claims["sid"]))
+        account = await self.accounts.find(str(claims["sub"])) if session is not None else None
+        if session is None or account is None or account.disabled:
+            raise _stranger("the session is over: sign in again")
+        return await self.principal(account, session.id, address)
+
+    async def principal(self, account: Account, session: str, address: str) -> Principal:
+        office = (await self._core.snapshot()).office
+        user = _user(account.user, office)
+        return principal_of(
+            account.login, user, office, address=address, session=session, must_change=account.must_change
+        )
+
+
+def _user(id: str, office: Office) -> User | None:
+    """The person of the office; an account of somebody who has left it is nobody's."""
+    if not id:
+        return None
+    user = next((each for each in office.users if each.id == id), None)
+    if user is None:
+        raise _stranger(f'there is no user "{id}" in the office any more')
+    return user
+
+
+def address_of(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client is not None else ""
+
+
+async def door_of(connection: HTTPConnection) -> Door:  # a plain function would be called in a thread
+    door: Door = connection.app.state.door
+    return door
+
+
+async def core_of(connection: HTTPConnection) -> Core:
+    core: Core = connection.app.state.core
+    return core
+
+
+async def entered(connection: HTTPConnection) -> Principal:
+    """Who asks; the rights are a matter of the endpoint."""
+    door = await door_of(connection)
+    found = await door.enter(connection.headers.get("authorization", ""), address_of(connection))
+    connection.state.principal = found
+    return found
+
+
+Caller = Annotated[Principal, Depends(entered)]
+TheCore = Annotated[Core, Depends(core_of)]
+TheDoor = Annotated[Door, Depends(door_of)]
+
+
+def _stranger(text: str) -> Refused:
+    return Refused(401, ("", text), headers={"WWW-Authenticate": "Bearer"})
+
+
+def _is_in(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
