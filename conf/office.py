@@ -5,7 +5,7 @@ What needs more than one section (a number used twice, an owner who does not exi
 
 import difflib
 import zoneinfo
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PlainValidator
 
@@ -14,6 +14,13 @@ from conf.fields import choice, text, whole_number
 from conf.model import Section
 from conf.office_calendars import CalendarSection, OffHoursSection
 from conf.office_fields import LANGUAGES, MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, Name
+from conf.office_inbound import (
+    CallerListSection,
+    ExternalNumberSection,
+    InboundRuleSection,
+    InboundSection,
+    NumberRuleSection,
+)
 from conf.office_numbers import (
     ApplicationSection,
     ConferenceSection,
@@ -70,8 +77,6 @@ class OfficeSection(Section):
 class OfficeDocument(Section):
     """The whole of `office.toml`."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"external_numbers"})
-
     office: OfficeSection = OfficeSection()
     location_groups: Annotated[tuple[LocationGroupSection, ...], Field(strict=False)] = ()
     users: Annotated[tuple[UserSection, ...], Field(strict=False)] = ()
@@ -90,9 +95,14 @@ class OfficeDocument(Section):
     calendars: Annotated[tuple[CalendarSection, ...], Field(strict=False)] = ()
     off_hours: Annotated[tuple[OffHoursSection, ...], Field(strict=False)] = ()
     outbound_routes: Annotated[tuple[OutboundRouteSection, ...], Field(strict=False)] = ()
+    external_numbers: Annotated[tuple[ExternalNumberSection, ...], Field(strict=False)] = ()
+    inbound_rules: Annotated[tuple[InboundRuleSection, ...], Field(strict=False)] = ()
+    number_rules: Annotated[tuple[NumberRuleSection, ...], Field(strict=False)] = ()
+    caller_lists: Annotated[tuple[CallerListSection, ...], Field(strict=False)] = ()
     features: FeaturesSection = FeaturesSection()
     forwarding: ForwardingSection = ForwardingSection()
     recording: RecordingSection = RecordingSection()
     voicemail: VoicemailSection = VoicemailSection()
     missed_calls: MissedCallsSection = MissedCallsSection()
     outbound: OutboundSection = OutboundSection()
+    inbound: InboundSection = InboundSection()

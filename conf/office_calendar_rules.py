@@ -9,9 +9,10 @@ from conf.office_values import Values, entries, table_of, texts
 
 def problems_of_calendars(values: Values) -> Iterator[Problem]:
     known = {calendar for _, calendar in texts(values, "calendars", "id")}
-    for path, calendar in texts(values, "terminals", "calendar"):
-        if calendar not in known:
-            yield Problem(path, f'there is no calendar "{calendar}"')
+    for section in ("terminals", "external_numbers"):
+        for path, calendar in texts(values, section, "calendar"):
+            if calendar not in known:
+                yield Problem(path, f'there is no calendar "{calendar}"')
     for path, entry in entries(values, "calendars"):
         yield from _named_twice(path, entry)
         if not any(entry.get(key) for key in ("weekly", "open", "url")) and entry.get("base") != "ru":

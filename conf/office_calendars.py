@@ -71,7 +71,7 @@ def _external(value: object) -> str:
     found = text(value)
     if not re.fullmatch(r"[A-Za-z0-9+._*#-]{1,50}", found):
         raise ValueError(f'must be an external number of the office, not "{found}"')
-    return found
+    return found.removeprefix("+")  # as providers send it
 
 
 Hours = Annotated[tuple[Annotated[str, PlainValidator(_hours)], ...], Field(strict=False)]

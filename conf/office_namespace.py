@@ -23,6 +23,8 @@ _TARGETS = {
     "queues": ("timeout_target", "empty_target", "attempts_target", "announcements_target"),
     "ivrs": ("default",),
     "off_hours": ("target",),
+    "external_numbers": ("target", "closed_target"),
+    "inbound_rules": ("target",),
 }
 _FORWARD = ("no_answer", "busy", "unavailable", "always", "closed")
 
@@ -86,6 +88,7 @@ def _targets(values: Values) -> Iterator[tuple[KeyPath, str]]:
     for section, key in (("ivrs", "keys"), ("queues", "exit_keys")):
         for path, entry in entries(values, section):
             yield from items_of(entry, path, key)
+    yield from texts_of(table_of(values, "inbound"), ("inbound",), "default")
     for path, terminal in entries(values, "terminals"):
         forward = table_of(terminal, "forward")
         yield from texts_of(forward, (*path, "forward"), *_FORWARD)
@@ -101,6 +104,7 @@ def _dangling(values: Values) -> Iterator[Problem]:
             continue
         if not is_outside(target) and not any(fits(target, pattern) for pattern in patterns):
             yield Problem(path, f'there is no number "{target}"')
+    known |= {number for _, number in texts(values, "external_numbers", "number")}  # VM-8
     for path, number in texts(values, "voicemail_boxes", "number"):
         if number != "voicemail" and number not in known:
             yield Problem(path, f'there is no number "{number}"')

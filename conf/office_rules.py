@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from conf.errors import KeyPath, Problem, path_text
 from conf.office_calendar_rules import problems_of_calendars
 from conf.office_codes import problems_of_codes
+from conf.office_inbound_rules import problems_of_inbound
 from conf.office_namespace import problems_of_numbers
 from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
 from conf.office_ways import problems_of_ways
@@ -16,7 +17,7 @@ from conf.passwords import weakness
 
 _WITH_ID = (
     *("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"),
-    *("calendars", "off_hours"),
+    *("calendars", "off_hours", "inbound_rules", "number_rules", "caller_lists"),
 )
 _SOUNDS = {
     "terminals": ("ringback",),
@@ -24,6 +25,8 @@ _SOUNDS = {
     "ivrs": ("greeting",),
     "voicemail_boxes": ("greeting",),
     "off_hours": ("sound",),
+    "external_numbers": ("greeting", "closed_sound"),
+    "inbound_rules": ("sound",),
 }
 
 
@@ -44,6 +47,7 @@ def problems_between(values: Values, stored_passwords: Mapping[str, str] | None)
     yield from _menus(values)
     yield from _penalties(values)
     yield from problems_of_calendars(values)
+    yield from problems_of_inbound(values)
     yield from _passwords(values, stored_passwords)
     yield from _logins(values)
 
@@ -126,6 +130,7 @@ def _sounds(values: Values) -> Iterator[Problem]:
     known = {sound for _, sound in texts(values, "sounds", "id")}
     uses = [use for section, keys in _SOUNDS.items() for use in texts(values, section, *keys)]
     uses += texts_of(table_of(values, "recording"), ("recording",), "notice_in", "notice_out")
+    uses += texts_of(table_of(values, "inbound"), ("inbound",), "sound")
     for path, sound in uses:
         if sound not in known:
             others = [path_text(place) for place, used in uses if used == sound and place != path]

@@ -8,8 +8,10 @@ from features.conference import Conferences
 from features.do_not_disturb import SetDoNotDisturb
 from features.external import External, claim
 from features.forward_codes import ForwardAll, ForwardNoMore
+from features.incoming import Incoming
 from features.ivr import Menu
 from features.joined import Join
+from features.off_hours import OFF_HOURS, OutOfHours
 from features.outside_call import OutsideCall
 from features.page import Announcer
 from features.parking import ParkingLot
@@ -70,6 +72,7 @@ def make_apps() -> Apps:
             "busy": Busy(),
             "did2user": DidToUser(),
             COMMON: Voicemail(),
+            OFF_HOURS: OutOfHours(),
         },
         joining=Join,
         codes={
@@ -88,6 +91,7 @@ def make_apps() -> Apps:
         },
         claims=(lot.claim, claim, claim_switch),
         outside=OutsideCall,
+        incoming=lambda _, arrival: Incoming(arrival),
         observers=(codes, recording, queues),
         queues=queues.views,
     )

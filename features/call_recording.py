@@ -8,6 +8,7 @@ conversation has a file of its own (REC-5).
 import asyncio
 from collections.abc import Sequence
 
+from features._cascade import external_number
 from features.call_codes import Talk
 from features.dialogue import Dialogue
 from pbx.api import (
@@ -16,6 +17,7 @@ from pbx.api import (
     BridgeEnded,
     BridgeFormed,
     BusEvent,
+    Call,
     Leg,
     LegAnswered,
     PartyKind,
@@ -132,11 +134,22 @@ class CallRecording:
 
 
 def is_wanted(ctx: AppContext, legs: Sequence[Leg]) -> bool:
-    """REC-4: who is left out decides, then whether internal conversations are recorded, then whether any are."""
+    """REC-4: who is left out decides, then the external number, then whether internal conversations are recorded, then
+    whether any are."""
     policy = ctx.office.recording
-    if not policy.enabled or any(is_left_out(ctx, leg) for leg in legs):
+    if any(is_left_out(ctx, leg) for leg in legs):
         return False
-    return policy.internal or any(_is_outside(leg) for leg in legs)
+    of_number = _by_number(ctx, legs[0].call)
+    if of_number is not None:
+        return of_number
+    return policy.enabled and (policy.internal or any(_is_outside(leg) for leg in legs))
+
+
+def _by_number(ctx: AppContext, call: Call) -> bool | None:
+    """What the external number wants that the call came to (INB-8), None when it says nothing."""
+    arrival = call.arrival
+    number = external_number(ctx.office, arrival) if arrival is not None else None
+    return number.record_in if number is not None else None
 
 
 def is_left_out(ctx: AppContext, leg: Leg) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
-from pbx.apps import BARRED, App, Apps, GoTo, Next
+from pbx.apps import BARRED, App, Apps, GoTo, Next, Tried, try_target
 from pbx.arrival import Arrival
 from pbx.bridge import Bridge
 from pbx.bus import Bus, Detach
@@ -60,6 +60,8 @@ from pbx.mailbox_settings import TRIES as PIN_TRIES
 from pbx.mailbox_settings import is_weak
 from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
 from pbx.media_endpoint import MediaRefused
+from pbx.number_rules import breadth
+from pbx.number_rules import fits as fits_number
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
@@ -72,10 +74,14 @@ from storage.records import (
     CALL_CODES,
     Application,
     Calendar,
+    CdrRow,
     Conference,
+    ExternalNumber,
     Features,
     Group,
+    InboundRule,
     Ivr,
+    OffHours,
     Office,
     Paging,
     Queue,
@@ -138,6 +144,10 @@ class AppContext(Protocol):
 
     async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:
         """Dial the number for the caller of `call` by one way. Raises `MediaRefused`."""
+
+    async def talks_with(self, number: str, since_at: float, most: int) -> Sequence[CdrRow]:
+        """Rows of the history in which somebody talked with that number, the newest first; none when it cannot be
+        read."""
 
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number."""
@@ -274,6 +284,7 @@ __all__ = [
     "Call",
     "CallEnded",
     "Cause",
+    "CdrRow",
     "Collect",
     "Collected",
     "Conference",
@@ -281,10 +292,12 @@ __all__ = [
     "Detach",
     "DialOutcome",
     "Disposition",
+    "ExternalNumber",
     "Features",
     "FileSource",
     "GoTo",
     "Group",
+    "InboundRule",
     "Inquiry",
     "Ivr",
     "Leg",
@@ -296,6 +309,7 @@ __all__ = [
     "MediaRefused",
     "Next",
     "Observer",
+    "OffHours",
     "Office",
     "Paging",
     "Party",
@@ -317,6 +331,7 @@ __all__ = [
     "States",
     "Terminal",
     "ToneSource",
+    "Tried",
     "User",
     "VoiceMessage",
     "VoicemailBox",
@@ -325,7 +340,10 @@ __all__ = [
     "WayOut",
     "Why",
     "box_for",
+    "breadth",
     "collect",
+    "fits_number",
     "is_weak",
     "own_box",
+    "try_target",
 ]

@@ -32,7 +32,8 @@ from pbx.supervision import may_supervise
 from pbx.tones import CountryTones
 from pbx.transfer import Transfers
 from sipcore.sdp.model import RtpFormat
-from storage.records import Office, Terminal, User
+from storage.ports import CdrStore, HistoryQuery, StorageUnavailable
+from storage.records import CdrRow, Office, Terminal, User
 
 
 class AppSurface:
@@ -46,6 +47,7 @@ class AppSurface:
     originator: Originator
     _clock: Clock
     _states: States | None
+    _cdrs: CdrStore | None
 
     def route(self, target: str) -> tuple[Party, App | None]:
         """Who is behind a target of the office, and the app that handles calls to it."""
@@ -192,7 +194,17 @@ class AppSurface:
         return await self.outside.dial(call, party, way)
 
     async def play_failure(self, call: Call, cause: Cause) -> None:
-        await self.services.sound.play_failure(call.caller, cause)
+        if not call.goes_on:
+            await self.services.sound.play_failure(call.caller, cause)
+
+    async def talks_with(self, number: str, since_at: float, most: int) -> Sequence[CdrRow]:
+        assert self._cdrs is not None
+        query = HistoryQuery(number, from_at=since_at, limit=most, number_length=self.office.number_length)
+        try:
+            rows = await self._cdrs.query(query)
+        except StorageUnavailable:
+            return []
+        return [row for row in rows if row.talk_seconds > 0]
 
     async def ring(self, call: Call, *terminals: Terminal, how: Ringing = PLAINLY) -> DialOutcome:
         return await self.ringer.ring(call, terminals, how)

@@ -5,11 +5,12 @@ the same caller, the same call, another stage. History has a row for each stage.
 stopped (IVR-14, FWD-17).
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pbx.cause import LOOP, NORMAL, NOT_FOUND, UNAVAILABLE, Cause
+from pbx.cause import LOOP, NO_ANSWER, NORMAL, NOT_FOUND, UNAVAILABLE, Cause
 from pbx.control.messages import QueueView
 from pbx.directory import Directory
 from pbx.events import StageEntered, StageLeft
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DIAL = "dial"  # the stage in which people are rung
 RING_PEOPLE = frozenset((DIAL, "group"))
+ANSWER_AS_PEOPLE = frozenset(("conference", "voicemail"))
 BARRED = "barred"  # the service that callers hear who may not dial a number (GRP-7)
 MOST_STAGES = 50  # a caller who is lost in menus for so long is lost
 
@@ -115,25 +117,76 @@ class Apps:
         return Party.of_application(number, str(getattr(entry, "name", "")))
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of a target: `cause`, and whose stage it ended in. `is_reached`: somebody has answered there, so the
+    call is over."""
+
+    cause: Cause
+    at: Party
+    is_reached: bool = False
+
+
 async def run_stages(call: "Call", party: Party, app: App, ctx: "AppContext") -> Cause:
     """Let `app`, and whatever it hands on to, control the call until it ends."""
+    return (await _run(call, party, app, ctx, lambda: None)).cause
+
+
+async def try_target(call: "Call", target: str, ctx: "AppContext", timeout_s: float = 0.0) -> Tried:
+    """Let a target, and whatever it hands on to, have the call for so long (0: as long as it takes), as a part of the
+    stage of an app. A human answer stops the time (INB-13); nothing else does."""
+    is_reached = False
+    deadline = asyncio.timeout(timeout_s or None)
+
+    def reached() -> None:
+        nonlocal is_reached
+        is_reached = True
+        if not deadline.expired():
+            deadline.reschedule(None)
+
+    party, app = ctx.route(target)
+    _leave(call, NORMAL)  # the row of who asks for this
+    call.on_reached = reached
+    try:
+        async with deadline:
+            if app is None:
+                return Tried(_nowhere(call, party), party)
+            found = await _run(call, party, app, ctx, lambda: NO_ANSWER if deadline.expired() else None)
+            return replace(found, is_reached=is_reached)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        call.caller.stop_plays()
+        call.caller.digits.listen(None)
+        return Tried(NO_ANSWER, party)
+    finally:
+        call.on_reached = None
+
+
+async def _run(
+    call: "Call", party: Party, app: App, ctx: "AppContext", taken_away: "Callable[[], Cause | None]"
+) -> Tried:
+    """`taken_away`: why an app is interrupted, None when the caller is gone."""
     for _ in range(MOST_STAGES):
         _enter(call, party, app.stage)
         left: Cause | None = None
         try:
             step = await app.run(call, ctx)
             left = step if isinstance(step, Cause) else step.cause
+        except asyncio.CancelledError:
+            left = taken_away()
+            raise
         finally:
             _leave(call, left)
         if isinstance(step, Cause):
-            return step
+            return Tried(step, party)
         call.previous = party
         party, found = ctx.route(step.target)
         if found is None:
-            return _nowhere(call, party)
+            return Tried(_nowhere(call, party), party)
         app = found
     call.log.warning("the call was handed on too often", stages=MOST_STAGES)
-    return LOOP
+    return Tried(LOOP, party)
 
 
 def _nowhere(call: "Call", party: Party) -> Cause:
@@ -147,6 +200,8 @@ def _nowhere(call: "Call", party: Party) -> Cause:
 
 def _enter(call: "Call", party: Party, stage: str) -> None:
     call.stage, call.stage_digits = stage, ""
+    if stage in ANSWER_AS_PEOPLE:
+        call.reached()
     call.services.publish(StageEntered(call.services.clock.wall(), call.id, party, stage))
 
 

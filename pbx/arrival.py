@@ -1,13 +1,14 @@
 """A call that a provider brings: over which account, which number was called there, who calls (INB-21)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pbx.addressing import dialled
 from pbx.identity import calling_outside
+from pbx.number_rules import normalised
 from pbx.party import Party
 from sipcore.message import Request
-from storage.records import Provider
+from storage.records import NumberRule, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,18 @@ class Arrival:
     siblings: tuple[Provider, ...] = ()
 
     @classmethod
-    def of(cls, request: Request, providers: tuple[Provider, ...], office_numbers: Collection[str]) -> "Arrival":
-        """What an INVITE of one of these accounts says; raises `PrivacyUnavailable`. Who calls with a number that
-        somebody of the office has is never taken for that one."""
+    def of(
+        cls,
+        request: Request,
+        providers: tuple[Provider, ...],
+        office_numbers: Collection[str],
+        rules: Sequence[NumberRule] = (),
+    ) -> "Arrival":
+        """What an INVITE of one of these accounts says; raises `PrivacyUnavailable`. The caller's number is written as
+        `rules` have it. Who calls with a number that somebody of the office has is never taken for that one."""
         provider, *siblings = providers
         caller = calling_outside(request)
+        caller = replace(caller, number=normalised(caller.number, provider.id, rules))
         if caller.number in office_numbers:
             caller = replace(caller, number=f"+{caller.number}", presented=caller.number)
         return cls(provider, dialled(request).removeprefix("+"), caller, tuple(siblings))

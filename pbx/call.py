@@ -65,6 +65,9 @@ class Call:
         self.talked_s = 0.0  # how long they had both been there, when the call has ended
         self.wanted_leg = ""  # Call-ID of the ringing phone whose call is wanted (FEAT-21)
         self._app_runs = False
+        self.on_reached: Callable[[], None] | None = None
+        self.label = ""  # stands before the caller's name on all phones that ring
+        self.goes_on = False  # when nobody answers here, another target is tried
 
     @property
     def caller(self) -> "Leg":
@@ -129,6 +132,8 @@ class Call:
 
     def announce(self, leg: "Leg", *, is_callee: bool = False) -> None:
         """Tell history of a leg that was taken: on the caller's side, or (`is_callee`) as who was wanted."""
+        if is_callee:
+            self.reached()
         now = self.services.clock.wall()
         self.services.publish(LegMoved(now, self.id, leg.id, leg.party, leg.side.sip_call_id, is_callee))
 
@@ -188,7 +193,16 @@ class Call:
             None if others else self.caller.answered_at
         )
 
+    def reached(self) -> None:
+        """The caller has come to a human answer: a person, a conference or a mailbox has taken the call."""
+        if self.on_reached is not None:
+            self.on_reached()
+
     # --- told by the legs -------------------------------------------------------------------------------------
+
+    def leg_answered(self, leg: "Leg") -> None:
+        if leg is not self._caller and not leg.is_caller:
+            self.reached()
 
     def leg_ended(self, leg: "Leg") -> None:
         """The caller's end is the app's end."""

@@ -71,7 +71,7 @@ from sipcore.presence.mwi import MessageContext
 from sipcore.sdp.model import RtpFormat
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.driver import SipDriver
-from storage.ports import Storage
+from storage.ports import CdrStore, Storage
 from storage.records import Terminal
 
 log = structlog.get_logger("pbx")
@@ -118,6 +118,7 @@ class Pbx(AppSurface):
         self._summaries: UnaskedSummaries | None = None
         self._publisher: Publisher | None = None
         self._states: States | None = None
+        self._cdrs: CdrStore | None = None
         self._mailboxes: Mailboxes | None = None
         self._calendars: Calendars | None = None
         self._outside: OutsideDialler | None = None
@@ -131,6 +132,7 @@ class Pbx(AppSurface):
         calendars: CalendarSettings | None = None,
     ) -> None:
         self._driver, self._registrar, self._states = driver, registrar, States(storage.states)
+        self._cdrs = storage.cdrs
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
         self._publisher = Publisher(driver, clock, bus)

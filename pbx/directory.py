@@ -9,9 +9,10 @@ from conf.office_namespace import is_outside
 from pbx.party import Party
 from pbx.routing import WaysOut
 from sipcore.auth.digest import Ha1, ha1
-from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, Office, Terminal, User, VoicemailBox
+from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, ExternalNumber, Office, Terminal, User, VoicemailBox
 
 _SOURCES_KEPT = 10_000
+_OF_OTHERS = (VoicemailBox, ExternalNumber)  # their numbers are dialled for something else, or outside
 Network = IPv4Network | IPv6Network
 
 
@@ -31,7 +32,7 @@ class Directory:
 
     @cached_property
     def _numbered(self) -> dict[str, Entry]:
-        lists = (each for each in OFFICE_LISTS if each.key == "number" and each.record is not VoicemailBox)
+        lists = (each for each in OFFICE_LISTS if each.key == "number" and each.record not in _OF_OTHERS)
         return {each.key_of(entry): entry for each in lists for entry in each.of(self.office)}
 
     @cached_property

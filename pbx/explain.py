@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from pbx.apps import MOST_STAGES, App, GoTo, Next
+from pbx.arrival import Arrival
 from pbx.cause import LOOP, NOT_FOUND, UNAVAILABLE, Cause
 from pbx.control.messages import ControlError, ExplanationView
 from pbx.inquiry import Arrived, Explains, Inquiry
 from pbx.isolation import may_call
+from pbx.number_rules import normalised
 from pbx.party import Party, PartyKind
 
 if TYPE_CHECKING:
@@ -18,10 +20,14 @@ def explain(pbx: "Pbx", from_number: str, to_number: str, at: float | None = Non
     call comes, in UTC seconds, for what depends on the time. Raises `ControlError` with a sentence when the caller is
     none."""
     terminal = pbx.terminal(from_number)
+    if terminal is None and (arrival := _arrival(pbx, from_number, to_number)) is not None:
+        return _explain_incoming(pbx, arrival, from_number, pbx.wall() if at is None else at)
     if terminal is None:
         is_there = from_number in pbx.directory.numbers
         what = "is disabled or no terminal: nobody calls from it" if is_there else "is none of this office"
-        raise ControlError(f"{from_number} {what}; FROM is the number of a terminal")
+        raise ControlError(
+            f"{from_number} {what}; FROM is the number of a terminal, or one outside that calls an external number"
+        )
     to, app = pbx.dialled_app(terminal, to_number)
     asked = Inquiry(pbx.party(terminal), to, pbx.wall() if at is None else at)
     with pbx.services.active.reserved(from_number, "an explained call"):
@@ -30,9 +36,31 @@ def explain(pbx: "Pbx", from_number: str, to_number: str, at: float | None = Non
         why = "a group of employees keeps its calls to itself" if barred else f"{from_number} may call {to_number}"
         asked.tried("isolation", matched=barred, why=why)
         end = _follow(pbx, asked, app)
+    return _view(pbx, asked, from_number, end)
+
+
+def _arrival(pbx: "Pbx", from_number: str, to_number: str) -> Arrival | None:
+    """Such a call of somebody outside, where TO is an external number of the office."""
+    office, called = pbx.office, to_number.removeprefix("+")
+    number = next((each for each in office.external_numbers if each.number == called), None)
+    provider = next((each for each in office.providers if number is not None and each.id == number.provider), None)
+    if provider is None or from_number in pbx.directory.numbers:
+        return None
+    caller = normalised(from_number.removeprefix("+"), provider.id, office.number_rules)
+    return Arrival(provider, called, Party.outside(caller))
+
+
+def _explain_incoming(pbx: "Pbx", arrival: Arrival, from_number: str, moment: float) -> ExplanationView:
+    to, app = pbx.apps.find_incoming(pbx, arrival)
+    asked = Inquiry(arrival.caller, to, moment)
+    _explain_number(pbx, asked, app)
+    return _view(pbx, asked, from_number, _follow(pbx, asked, app))
+
+
+def _view(pbx: "Pbx", asked: Inquiry, from_number: str, end: Arrived | Cause) -> ExplanationView:
     numbers = end.numbers if isinstance(end, Arrived) else ()
     cause = end.name if isinstance(end, Cause) else ""
-    return ExplanationView(from_number, to_number, tuple(asked.rules), numbers, _result(pbx, asked, end), cause)
+    return ExplanationView(from_number, asked.to.number, tuple(asked.rules), numbers, _result(pbx, asked, end), cause)
 
 
 def _follow(pbx: "Pbx", asked: Inquiry, app: App | None) -> Arrived | Cause:

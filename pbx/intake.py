@@ -121,7 +121,8 @@ class Intake:
             self._pbx.answer(event, 482)
             return
         try:
-            arrival = Arrival.of(event.request, accounts, self._pbx.directory.numbers)
+            directory = self._pbx.directory
+            arrival = Arrival.of(event.request, accounts, directory.numbers, directory.office.number_rules)
         except PrivacyUnavailable:
             self._pbx.answer(event, 500)
             return

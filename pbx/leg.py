@@ -530,6 +530,7 @@ class Leg:
         self.state = LegState.ANSWERED
         self.answered_at = self._services.clock.wall()
         self._services.publish(LegAnswered(self.answered_at, self.call.id, self.id, self.side.tags))
+        self.call.leg_answered(self)
 
     def _end(self, cause: Cause) -> None:
         self.state, self.cause = LegState.ENDED, cause

@@ -88,7 +88,7 @@ class Ringer:
         if way is None:
             return DialOutcome(None, TOO_BROAD)
         call.way = way
-        invites = _Invites(self._pbx.services.new_id(), how.label)
+        invites = _Invites(self._pbx.services.new_id(), f"{call.label}{how.label}")
         is_shared = len(terminals) > 1 or not how.follows
         outcome = await self._attempt(call, phones, invites, how, is_shared=is_shared)
         return replace(outcome, refusals={**refusals, **outcome.refusals})

@@ -4,6 +4,7 @@ Times named `…_at` are wall clock, UTC, seconds since the epoch as float; enco
 """
 
 from storage.records.calendars import Calendar, OffHours
+from storage.records.inbound import CallerList, ExternalNumber, InboundPolicy, InboundRule, NumberRule
 from storage.records.journal import AuditEntry, OfficeVersion
 from storage.records.live import (
     CdrRow,
@@ -65,19 +66,24 @@ __all__ = [
     "AuditEntry",
     "Calendar",
     "Callback",
+    "CallerList",
     "CdrRow",
     "Conference",
     "EmployeeGroup",
     "Entry",
+    "ExternalNumber",
     "Features",
     "Forward",
     "ForwardingPolicy",
     "Group",
+    "InboundPolicy",
+    "InboundRule",
     "Ivr",
     "LampList",
     "LocationGroup",
     "Mailbox",
     "MissedCallsPolicy",
+    "NumberRule",
     "OffHours",
     "Office",
     "OfficeList",

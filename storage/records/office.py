@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from storage.records.calendars import Calendar, OffHours
+from storage.records.inbound import CallerList, ExternalNumber, InboundPolicy, InboundRule, NumberRule
 from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox
 from storage.records.outside import OutboundPolicy, OutboundRoute, Provider
 from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
@@ -46,17 +47,23 @@ class Office:
     calendars: tuple[Calendar, ...] = ()
     off_hours: tuple[OffHours, ...] = ()
     outbound_routes: tuple[OutboundRoute, ...] = ()
+    external_numbers: tuple[ExternalNumber, ...] = ()
+    inbound_rules: tuple[InboundRule, ...] = ()
+    number_rules: tuple[NumberRule, ...] = ()
+    caller_lists: tuple[CallerList, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
     voicemail: VoicemailPolicy = field(default_factory=VoicemailPolicy)
     missed_calls: MissedCallsPolicy = field(default_factory=MissedCallsPolicy)
     outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
+    inbound: InboundPolicy = field(default_factory=InboundPolicy)
 
 
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
     | Application | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
+    | ExternalNumber | InboundRule | NumberRule | CallerList
 )  # fmt: skip
 
 
@@ -97,6 +104,10 @@ OFFICE_LISTS = (
     OfficeList("calendars", Calendar, "calendar", "id"),
     OfficeList("off_hours", OffHours, "off-hours rule", "id"),
     OfficeList("outbound_routes", OutboundRoute, "outbound route", "name"),
+    OfficeList("external_numbers", ExternalNumber, "external number"),
+    OfficeList("inbound_rules", InboundRule, "inbound rule", "id"),
+    OfficeList("number_rules", NumberRule, "number rule", "id"),
+    OfficeList("caller_lists", CallerList, "caller list", "id"),
 )
 # Sections of the document beside `[office]`, one record each.
 OFFICE_SECTIONS: Mapping[str, type[Any]] = {
@@ -106,6 +117,7 @@ OFFICE_SECTIONS: Mapping[str, type[Any]] = {
     "voicemail": VoicemailPolicy,
     "missed_calls": MissedCallsPolicy,
     "outbound": OutboundPolicy,
+    "inbound": InboundPolicy,
 }
 # Shown and exported on request only; an entry has at most one of them.
 SECRETS = ("password", "pin")

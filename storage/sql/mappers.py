@@ -164,5 +164,7 @@ def entry_values(table: Table, entries: Iterable[Entry]) -> list[RowValues]:
 
 def entry(record: type[Entry], columns: RowMapping) -> Entry:
     """One entry of a list of the office."""
+    texts = {each.name for each in fields(record) if each.type is str}
     values = {each.name: columns[each.name] for each in fields(record)}
-    return msgspec.convert({name: "" if value is None else value for name, value in values.items()}, record)
+    filled = {name: "" if value is None and name in texts else value for name, value in values.items()}
+    return msgspec.convert(filled, record)

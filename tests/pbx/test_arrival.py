@@ -124,7 +124,8 @@ async def test_the_provider_hears_nothing_of_who_answers() -> None:
 
 
 async def test_without_an_app_for_it_the_number_does_not_exist() -> None:
-    async with open_office(terminal("201"), office=Office(providers=(BY_LOGIN,))) as office:
+    apps = replace(make_apps(), incoming=lambda _, __: None)
+    async with open_office(terminal("201"), office=Office(providers=(BY_LOGIN,)), apps=apps) as office:
         telco = office.telco(TELCO)
         await asyncio.sleep(1)
         assert await telco.call("74951234567", "79161234567").until_over() == 404

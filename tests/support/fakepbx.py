@@ -50,7 +50,7 @@ from pbx.states import States
 from pbx.supervision import may_supervise
 from pbx.tones import CountryTones
 from storage.memory import MemoryKept
-from storage.records import Office, Terminal, User
+from storage.records import CdrRow, Office, Terminal, User
 from tests.support.builders import BASIC, answer_sdp, sdp
 from tests.support.fakemedia import FakeMedia
 from tests.support.office import WALL_AT_START
@@ -193,6 +193,9 @@ class FakePbx:
     @property
     def calls(self) -> dict[str, Call]:
         return {self.call.id: self.call}
+
+    async def talks_with(self, number: str, since_at: float, most: int) -> list[CdrRow]:
+        return []
 
     def now(self) -> float:
         return self.services.clock.now()

@@ -1,0 +1,33 @@
+"""Rules of `office.toml` about calls from outside: numbers and accounts that exist, and each external number once."""
+
+from collections.abc import Iterator
+
+from conf.errors import KeyPath, Problem, path_text
+from conf.office_values import Values, entries, items_of, table_of, texts
+
+
+def problems_of_inbound(values: Values) -> Iterator[Problem]:
+    providers = {provider for _, provider in texts(values, "providers", "id")}
+    named = [
+        use
+        for section in ("external_numbers", "inbound_rules", "number_rules", "caller_lists")
+        for use in texts(values, section, "provider")
+    ]
+    named += items_of(table_of(values, "inbound"), ("inbound",), "always_open_providers")
+    for path, provider in named:
+        if provider not in providers:
+            yield Problem(path, f'there is no provider "{provider}"')
+    yield from _numbers(values)
+
+
+def _numbers(values: Values) -> Iterator[Problem]:
+    first: dict[str, KeyPath] = {}
+    for path, number in texts(values, "external_numbers", "number"):
+        same = number.lstrip("+")
+        if same in first:
+            yield Problem(path, f'"{number}" is already used by {path_text(first[same][:2])}')
+        first.setdefault(same, path)
+    for path, rule in entries(values, "off_hours"):
+        for place, number in items_of(rule, path, "numbers"):
+            if number.lstrip("+") not in first:
+                yield Problem(place, f'there is no external number "{number}"')
