@@ -89,13 +89,14 @@ class FeaturesSection(Section):
 
 
 class ForwardingSection(Section):
-    """`[forwarding]` (FWD-12, FWD-17, GRP-10)."""
+    """`[forwarding]` (FWD-12, FWD-14, FWD-17, GRP-10)."""
 
     skip_internal: bool = False
     skip_blind_transfer: bool = False
     skip_attended_transfer: bool = False
     skip_groups: bool = False
     max_forwards: Annotated[int, PlainValidator(whole_number(1, 50))] = 10
+    same_provider: bool = False
 
 
 class RecordingSection(Section):

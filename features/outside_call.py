@@ -46,7 +46,7 @@ class OutsideCall:
             return LOOP
         considered = ctx.consider_outside(call, self._number)
         cause = self._cause_of_none(call, considered)
-        for way in ways_of(considered):
+        for way in self._ways(call, ctx, considered):
             obstacle = ctx.obstacle(way)
             if obstacle:
                 call.log.info("a way outside is passed over", route=way.route, why=obstacle)
@@ -73,6 +73,17 @@ class OutsideCall:
             said = ctx.prompts.say(SAID.get(cause.name, SORRY), language=call.caller.party.language)
             await announce(call, ctx, said)
 
+    @staticmethod
+    def _ways(call: Call | Inquiry, ctx: AppContext, considered: Sequence[Considered]) -> Sequence[WayOut]:
+        """All ways in their order, the same attempt once; first that by which the call came, where the office wants it
+        so (FWD-14)."""
+        ways: dict[tuple[str, str], WayOut] = {}
+        for way in (way for each in considered for way in each.ways):
+            ways.setdefault((way.provider.id, way.number), way)
+        came_by = call.arrival.provider.id if call.arrival is not None else ""
+        prefers = came_by if ctx.office.forwarding.same_provider else ""
+        return sorted(ways.values(), key=lambda way: bool(prefers) and way.provider.id != prefers)
+
     def _cause_of_none(self, call: Call | Inquiry, considered: Sequence[Considered]) -> Cause:
         """Why the call ends when no way is tried. What is wrong with the number is told to who has dialled it."""
         if any(each.ways for each in considered) or call.to.number != self._number:
@@ -88,7 +99,7 @@ class OutsideCall:
         for each in considered:
             asked.tried(each.rule, matched=bool(each.ways), why=each.why)
         usable: list[WayOut] = []
-        for way in ways_of(considered):
+        for way in self._ways(asked, ctx, considered):
             obstacle = ctx.obstacle(way)
             if obstacle:
                 asked.tried("provider", matched=False, why=obstacle)
@@ -101,9 +112,3 @@ class OutsideCall:
         first, *others = usable
         then = "".join(f", else {each.number} {each}" for each in others)
         return Arrived((self._number,), f"is dialled as {first.number} {first}{then}")
-
-
-def ways_of(considered: Sequence[Considered]) -> Sequence[WayOut]:
-    """All ways in their order, the same attempt once."""
-    ways = [way for each in considered for way in each.ways]
-    return list({(way.provider.id, way.number): way for way in reversed(ways)}.values())[::-1]

@@ -11,6 +11,7 @@ from pbx.party import Party
 
 if TYPE_CHECKING:
     from pbx.api import AppContext
+    from pbx.arrival import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Inquiry:
 
     transferred = ""
     referred_by: Party | None = None
-    arrival = None
+    arrival: "Arrival | None" = None
 
     def __init__(self, calling: Party, to: Party, moment: float) -> None:
         self.calling, self.to, self.at, self.moment = calling, to, to, moment

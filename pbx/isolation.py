@@ -1,4 +1,4 @@
-"""Groups of employees that keep to themselves (GRP-7, GRP-8): who may call whom, who may pick up whose calls."""
+"""Who may reach whom: groups of employees that keep to themselves (GRP-7, GRP-8), transfers outside (FEAT-10)."""
 
 from pbx.directory import Directory
 from storage.records import Terminal, fits
@@ -16,6 +16,15 @@ def may_call(directory: Directory, caller: str, number: str) -> bool:
     if ours is not None and ours.isolate:
         return any(fits(number, pattern) for pattern in ours.patterns)
     return theirs is None or not theirs.isolate
+
+
+def may_transfer_to(directory: Directory, number: str) -> bool:
+    """Whether anybody may be transferred to a number: to all but those outside, of these to the mobiles of the office
+    and to those that it allows (FEAT-10)."""
+    party = directory.outside(number) if directory.entry(number) is None else None
+    if party is None or directory.is_mobile(number):
+        return True
+    return any(fits(number.lstrip("+"), pattern) for pattern in directory.office.features.transfer_outside)
 
 
 def may_pick_up(directory: Directory, picker: str, number: str) -> bool:

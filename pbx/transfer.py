@@ -3,8 +3,8 @@
 The party to be transferred becomes the caller of a new call that goes on from the old one. Without consultation the
 bridge with the transferor stays until the target answers; after consultation (Replaces, RFC 3891) both parties are
 there already and talk at once. Whatever goes wrong, whoever is there talks to somebody again: it stays with the
-transferor, or rings there once more when the transferor has hung up meanwhile (FEAT-8). Nobody is transferred to
-numbers outside the office (FEAT-10).
+transferor, or rings there once more when the transferor has hung up meanwhile (FEAT-8). Outside the office
+people are transferred to mobiles of employees, and to numbers that the office allows (FEAT-10).
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from media.api import LeaveRoom
 from pbx.apps import run_stages
 from pbx.consult import Consultation
-from pbx.isolation import may_call
+from pbx.isolation import may_call, may_transfer_to
 from pbx.numbering import number_of
-from pbx.party import Party
+from pbx.party import Party, PartyKind
 from pbx.transfer_app import Reports, Transfer
 from pbx.transfer_attended import AttendedTransfer, Conversation
 from pbx.transfer_blind import BlindTransfer
@@ -109,7 +109,7 @@ class Transfers:
         marks = {transferor.id, transferee.id}
         if referral.replaces is not None:
             consulting = self._consulting(transferor, referral)
-            if consulting is None:
+            if consulting is None or self._joins_outside(transferee, consulting):
                 return 403  # a 481 would end the dialog of the REFER (RFC 5057 §5.1)
             marks |= {leg.id for leg in (consulting, who_talks_to(consulting)) if leg is not None}
         elif not isinstance(referral.uri, SipUri | TelUri):
@@ -119,8 +119,19 @@ class Transfers:
         return 491 if self._busy & marks else 0
 
     def may_call(self, transferor: "Leg", number: str) -> bool:
-        """Nobody reaches by a transfer whom it may not call (GRP-7)."""
-        return may_call(self._pbx.directory, transferor.party.number, number)
+        """Nobody reaches by a transfer whom it may not call (GRP-7), nor a number outside that is not allowed
+        (FEAT-10); whoever is outside reaches nobody (FEAT-9)."""
+        party, directory = transferor.party, self._pbx.directory
+        if party.kind is not PartyKind.TERMINAL or party.presented or not may_transfer_to(directory, number):
+            return False
+        return may_call(directory, party.number, number)
+
+    def _joins_outside(self, transferee: "Leg", consulting: "Leg") -> bool:
+        """Whether two outside would talk at our expense (SEC-17), where that is not allowed."""
+        target = who_talks_to(consulting)
+        to = consulting.call.to if target is None else target.party
+        is_outside = {transferee.party.kind, to.kind} == {PartyKind.OUTSIDE}
+        return is_outside and not may_transfer_to(self._pbx.directory, to.number)
 
     def _consulting(self, transferor: "Leg", referral: Referral) -> "Leg | None":
         """The other leg of the same phone that the REFER names; nobody else's (RFC 3891 §5)."""

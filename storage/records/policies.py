@@ -88,10 +88,12 @@ class MissedCallsPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ForwardingPolicy:
-    """When the rules of terminals are left aside (FWD-12, GRP-10), and how often one call is sent on (FWD-17)."""
+    """When the rules of terminals are left aside (FWD-12, GRP-10), and how often one call is sent on (FWD-17).
+    `same_provider`: what is sent on outside goes first over the provider that brought it (FWD-14)."""
 
     skip_internal: bool = False
     skip_blind_transfer: bool = False
     skip_attended_transfer: bool = False
     skip_groups: bool = False
     max_forwards: int = 10
+    same_provider: bool = False

@@ -308,7 +308,7 @@ OFFICE = Office(
     ),
     outbound=OutboundPolicy(("112",)),
     features=Features(park="", pickup="*7", transfer_outside=("8",), parking=Parking("700", "701-720", 60)),
-    forwarding=ForwardingPolicy(True, True, True, True, 3),
+    forwarding=ForwardingPolicy(True, True, True, True, 3, True),
     recording=RecordingPolicy(False, False, False, "mp3", "hello", "hello", 30, 100),
     voicemail=VoicemailPolicy("box@example.com", 60, 5, "Voice", "Hello,\nthere is one", "Bye"),
 )
