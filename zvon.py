@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from pbx.cli import RunOptions, build_app
 from pbx.cli_prompts import add_prompts_command
+from pbx.cli_rehearsal import add_test_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from conf.schema import Settings
     from media.api import MediaEngine
@@ -24,6 +25,7 @@ def main() -> None:
     """The `zvon` command."""
     app = build_app(run_server)
     add_prompts_command(app, make_prompts)
+    add_test_command(app, rehearse)
     app()
 
 
@@ -56,6 +58,13 @@ def make_prompts(language: str, texts: "Mapping[str, str]", folder: Path) -> "Ma
     from media.synthesis import make
 
     return make.make_prompts(language, texts, folder)
+
+
+def rehearse(files: "Sequence[Path]", office: "Office", tell: "Callable[[str], None]") -> int:
+    """`zvon test`: how many tests of the files failed."""
+    from tests.support import rehearsal
+
+    return rehearsal.rehearse(files, office, tell)
 
 
 async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:

@@ -37,6 +37,15 @@ def main(call: Call) -> None:
     call.set_caller(name="Door " + call.number[-1])
     call.transfer("401" if typed == "42" else "hangup")
 """
+TESTS = """
+async def test_the_code_leads_to_401(office):
+    door, desk = await office.phone("301"), await office.phone("401")
+    call = door.dial("*770")
+    await call.answered()
+    call.press("42")
+    (await desk.rings()).refuse(486)
+    await call.ended()
+"""
 
 
 @pytest.mark.row("FEAT-36")
@@ -76,3 +85,12 @@ def test_a_script_asks_for_a_code_and_connects_while_another_one_loops(tmp_path:
         refused = zvon("apply", str(site.office), data=site.data)
         assert refused.returncode == 1
         assert "door.py, line 1" in refused.stderr
+
+
+def test_an_office_is_tried_out_from_the_command_line(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, OFFICE)
+    (tmp_path / "door.py").write_text(DOOR)
+    (tmp_path / "loop.py").write_text(DOOR)
+    (tmp_path / "office_tests.py").write_text(TESTS)
+    done = zvon("test", str(tmp_path / "office_tests.py"), "--office", str(site.office), data=site.data)
+    assert done.stdout.splitlines()[-1] == "1 passed, 0 failed", done.stdout + done.stderr

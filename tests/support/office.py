@@ -13,7 +13,18 @@ from typing import Any, TypeVar
 from structlog.testing import capture_logs
 
 from features import make_apps
-from media.api import Command, MediaEvent, Play, Playlist, Refused, Reply, StreamReport, ToneSource
+from media.api import (
+    Command,
+    FileSource,
+    MediaEvent,
+    Play,
+    Playlist,
+    PlaySource,
+    Refused,
+    Reply,
+    StreamReport,
+    ToneSource,
+)
 from pbx.admission import Admission
 from pbx.api import Apps
 from pbx.bus import Bus
@@ -94,11 +105,14 @@ class OfficeMedia(FakeMedia):
         self.report = StreamReport(0)
         self.ports_left: int | None = None
         self.prompt_s = 2.0  # how long a list of prompts takes
+        self.sound_s: float | None = None  # how long a sound file takes; None: until the test ends it
 
     def _apply(self, command: Command) -> Reply:
         reply = super()._apply(command)
         if isinstance(command, Play) and isinstance(command.source, Playlist | ToneSource) and not command.source.loop:
             asyncio.get_running_loop().call_later(self.prompt_s, self._prompt_is_over, command)
+        elif self.sound_s is not None and isinstance(command, Play) and _is_sound(command.source):
+            asyncio.get_running_loop().call_later(self.sound_s, self._prompt_is_over, command)
         return reply
 
     def _prompt_is_over(self, command: Play) -> None:
@@ -119,6 +133,10 @@ class OfficeMedia(FakeMedia):
                 return
             event = replace(self.report, endpoint=event.endpoint)
         super().emit(event)
+
+
+def _is_sound(source: PlaySource) -> bool:
+    return isinstance(source, FileSource) and not source.loop
 
 
 class VirtualOffice:
