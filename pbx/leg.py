@@ -363,7 +363,8 @@ class Leg:
 
     def decide(self, peer: "Leg", status: int) -> None:
         """The peer was asked about our party's offer, with that outcome."""
-        self.others.note_outcome(self, peer)
+        if status != 491:
+            self.others.note_outcome(self, peer)
         codec = peer.media.codec if status == 200 else self._wanted_codec()
         is_answerable = status == 200 or self.media.offered_formats
         if not is_answerable or not self._accept_offer(self._services.codecs.like(codec)):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pbx.leg import Leg
     from pbx.services import Services
 
-Asked = tuple[int, frozenset[Key], bool]  # which leg, for which streams, with sound or without
+Asked = tuple[int, frozenset[Key]]  # which leg, for which streams
 
 
 class OtherStreams:
@@ -47,16 +47,17 @@ class OtherStreams:
     # --- who was asked ------------------------------------------------------------------------------------------
 
     def concern(self, leg: "Leg", peer: "Leg", *, with_sound: bool) -> bool:
-        """Whether the party offers others than the peer takes part in, and the peer has not declined them before."""
+        """Whether the peer is to be asked: the party offers others than the peer takes part in. What the peer has
+        declined before goes without saying, unless there is nothing else to agree on."""
         wanted = leg.media.offered.keys()
         is_other = wanted != peer.media.accepted.keys() or with_sound == peer.media.is_silent
-        return is_other and self._declined != (peer.id, frozenset(wanted), with_sound)
+        return is_other and not (with_sound and self._declined == (peer.id, frozenset(wanted)))
 
     def note_outcome(self, leg: "Leg", peer: "Leg") -> None:
         """The peer was asked."""
         media = leg.media
         if peer.media.accepted.keys() != media.offered.keys():
-            self._declined = (peer.id, frozenset(media.offered), bool(media.offered_formats))
+            self._declined = (peer.id, frozenset(media.offered))
 
     # --- what was measured --------------------------------------------------------------------------------------
 
