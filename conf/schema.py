@@ -198,6 +198,9 @@ class MediaSettings(Section):
     silence: Annotated[int, PlainValidator(whole_number(0, 86400))] = 120
     # The same for a party that has put the other one on hold, and may send nothing meanwhile.
     silence_hold: Annotated[int, PlainValidator(whole_number(0, 86400))] = 600
+    # The same for who is at the other end of a provider, where a call that is left over costs money.
+    silence_outside: Annotated[int, PlainValidator(whole_number(0, 86400))] = 60
+    silence_outside_hold: Annotated[int, PlainValidator(whole_number(0, 86400))] = 300
 
 
 class StorageSettings(Section):

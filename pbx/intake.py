@@ -146,7 +146,8 @@ class Intake:
         call.carried = Carried.of(request, is_trusted=peer.is_trusted)
         call.begin(caller)
         path = self._pbx.admission.sources.of(request, flow)
-        media = self._pbx.media_for(call, flow, path.remote[0], Encryption(peer.srtp, path.transport), peer.dtmf)
+        encryption = Encryption(peer.srtp, path.transport)
+        media = self._pbx.media_for(call, flow, path.remote[0], encryption, peer.dtmf, is_outside=peer.is_outside)
         side = SipSide(self._pbx.driver, session, is_trusted=peer.is_trusted, is_outside=peer.is_outside)
         line = LineUse(call.arrival.provider.id) if call.arrival is not None else NO_LINE
         leg = Leg(call, caller, Direction.INCOMING, side, media, self._pbx.services, line=line)

@@ -34,6 +34,9 @@ class SilenceLimits:
     held_s: float = 600.0
 
 
+OUTSIDE_SILENCE = SilenceLimits(60.0, 300.0)  # of a provider
+
+
 class MediaSession(MediaEndpoint):
     """The endpoint is that of sound. `passing`: the other streams; `offered`: what the peer's last offer has of them.
     `is_silent`: there is no sound now, as while a fax is sent. `dtmf` is the setting of that name of the terminal."""

@@ -87,7 +87,8 @@ class OutsideDialler:
 
     async def _invite(self, call: "Call", party: Party, way: WayOut, line: "Line", flow: "Flow", attempt: int) -> Leg:
         pbx, provider = self._pbx, way.provider
-        media = pbx.media_for(call, flow, flow.remote[0], Encryption(provider.srtp, flow.transport), provider.dtmf)
+        encryption = Encryption(provider.srtp, flow.transport)
+        media = pbx.media_for(call, flow, flow.remote[0], encryption, provider.dtmf, is_outside=True)
         await pbx.create_media(call, media)
         side = self._send(call, way, line, flow, media)
         leg = Leg(

@@ -171,6 +171,7 @@ class Server:
             *(self._engine, self.clock, self.bus, data / "recordings", silence, prompts),
             codecs=codecs,
             hearing=self._recogniser,
+            outside_silence=SilenceLimits(float(media.silence_outside), float(media.silence_outside_hold)),
         )
 
     def _append(self, row: CdrRow) -> None:

@@ -30,7 +30,7 @@ from pbx.codecs import Codecs
 from pbx.events import BridgeId, BusEvent, LegTalking
 from pbx.hearing import Deaf, Hearing
 from pbx.limits import ActiveCalls
-from pbx.media_session import SilenceLimits
+from pbx.media_session import OUTSIDE_SILENCE, SilenceLimits
 from pbx.office_sound import OfficeSound
 from pbx.prompts import Prompts
 from pbx.script.hosts import Processes, ScriptHost
@@ -57,8 +57,10 @@ class Services:
         prompts: Prompts | None = None,
         codecs: Codecs | None = None,
         hearing: Hearing | None = None,
+        outside_silence: SilenceLimits = OUTSIDE_SILENCE,
     ) -> None:
-        self.engine, self.clock, self.bus, self.silence = engine, clock, bus, silence
+        self.engine, self.clock, self.bus = engine, clock, bus
+        self.silence, self.outside_silence = silence, outside_silence
         self.legs: dict[EndpointId, Leg] = {}
         self.bridges: dict[BridgeId, Bridge] = {}
         self.active, self.channels = ActiveCalls(), ActiveCalls()  # by number, by account at a provider

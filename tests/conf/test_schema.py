@@ -67,6 +67,8 @@ ports = "20000-20003"
 workers = "embedded"
 silence = 0
 silence_hold = 60
+silence_outside = 20
+silence_outside_hold = 30
 codecs = ["G722", "PCMA"]
 
 [storage]
@@ -130,6 +132,7 @@ def test_an_empty_file_gives_the_documented_defaults() -> None:
     ]  # fmt: skip
     assert (str(settings.media.ports), settings.media.workers, settings.media.silence) == ("10000-19999", 0, 120)
     assert settings.media.silence_hold == 600
+    assert (settings.media.silence_outside, settings.media.silence_outside_hold) == (60, 300)
     assert (settings.sip.session_expires, settings.sip.min_se, settings.sip.prack) == (1800, 90, True)
     assert settings.storage.url == "sqlite:///zvon.db"
     assert (settings.log.level, settings.log.format) == ("info", "text")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from media.api import MediaSilent
 from pbx.explain import explain
 from storage.records import (
     EmployeeGroup,
@@ -320,3 +321,24 @@ async def test_explain_tells_every_rule_what_is_dialled_and_as_whom() -> None:
         "final target: 79161234567 is dialled as 89161234567 over first as 74950000000,"
         " else 89161234567 over second as login-second"
     )
+
+
+@pytest.mark.row("REG-10")
+async def test_a_provider_may_be_silent_for_a_minute_and_for_five_while_its_side_holds() -> None:
+    async with company(ANY) as (office, phone, telcos):
+        call = phone.dial(CLIENT)
+        ring = await telcos["first"].rung()
+        ring.answer()
+        await call.until_answered()
+        await asyncio.sleep(1)
+        outside = office.endpoint_of(CLIENT)
+        assert outside.spec is not None
+        assert outside.spec.silence_s == 60.0
+        ring.hold()
+        await ring.until_modified()
+        assert outside.spec.silence_s == 300.0
+        assert office.endpoint_of("201").spec.silence_s == 120.0  # type: ignore[union-attr]
+        office.engine.emit(MediaSilent(outside.endpoint, 300.0))
+        assert await call.until_over() == 200
+        assert await ring.until_over() == 200
+    assert office.row.cause == "media_failed"

@@ -56,6 +56,9 @@ async def test_a_call_over_a_provider_reaches_the_app_with_both_numbers(provider
     async with reached(provider) as (office, telco, desk):
         call = telco.call("+7(495)123-45-67", "+79161234567", name="Client")
         await call.until_answered()
+        (endpoint,) = office.engine.endpoints.values()
+        assert endpoint.spec is not None
+        assert endpoint.spec.silence_s == 60.0, "of a provider"
         call.hangup()
         (arrival,) = desk.arrivals
         assert (arrival.provider, arrival.siblings) == (provider, ())

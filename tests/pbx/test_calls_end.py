@@ -70,6 +70,7 @@ def silence_limits(office: VirtualOffice, *numbers: str) -> list[float]:
     return [spec.silence_s for spec in specs if spec is not None]
 
 
+@pytest.mark.row("REG-10")
 async def test_a_party_may_be_silent_for_two_minutes_and_for_ten_while_it_holds() -> None:
     """REG-10 for legs of extensions; the engine tells of silence after the time that it was given."""
     async with open_office(terminal("101"), terminal("102")) as office:
