@@ -48,6 +48,20 @@ def _workers(value: object) -> Workers:
 NUMBER_OF_WORKERS = whole_number(0, 64)
 WORKERS = Check(_workers, {"anyOf": [NUMBER_OF_WORKERS.schema, {"const": "embedded"}]})
 
+SourceRate = int | Literal["preset"]
+
+
+def _source_rate(value: object) -> SourceRate:
+    if value == "preset":
+        return "preset"
+    if isinstance(value, str):
+        raise ValueError(f'must be a whole number or "preset", not "{value}"')
+    return RATE(value)
+
+
+RATE = whole_number(0, 100_000)
+SOURCE_RATE = Check(_source_rate, {"anyOf": [RATE.schema, {"const": "preset"}]})
+
 Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
@@ -151,7 +165,8 @@ class SipSettings(Section):
     # SEC-8: names that attackers' tools write into what they send; such requests are dropped without an answer.
     scanners: Scanners = SCANNERS
     # SEC-9: requests a second that begin something, from an address that has not authenticated yet; 0 = any number.
-    source_rate: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 300
+    # SEC-11: by the preset of [security]; where many terminals may stand behind one address, any number.
+    source_rate: Annotated[SourceRate, PlainValidator(SOURCE_RATE)] = "preset"
 
     @model_validator(mode="after")
     def _in_its_role(self) -> Self:
@@ -310,6 +325,34 @@ class WebSettings(Section):
         )
 
 
+class NetworkSettings(Section):
+    """One of `[[security.networks]]` (SEC-1): who is there, and what may be done from there."""
+
+    network: Annotated[Network, PlainValidator(network)]
+    name: Annotated[str, PlainValidator(text_up_to(255))] = ""
+    # SEC-2: phones there may reach the SIP ports.
+    sip: bool = True
+    # SEC-5: nobody there is banned.
+    never_block: bool = False
+
+
+class SecuritySettings(Section):
+    """`[security]` (SEC-*): who is heard at all, and who is not heard any longer."""
+
+    # SEC-6, SEC-11: a preset of the next three and of sip.source_rate; "off": nobody is banned.
+    protection: Annotated[str, PlainValidator(choice("off", "weak", "normal", "enhanced", "paranoid"))] = "weak"
+    # SEC-10: so many failures within so many seconds, and the address is not heard for so many; 0 = as the preset says.
+    attempts: Annotated[int, PlainValidator(whole_number(0, 1000))] = 0
+    within: Annotated[int, PlainValidator(whole_number(0, 31_536_000))] = 0
+    ban: Annotated[int, PlainValidator(whole_number(0, 31_536_000))] = 0
+    # SEC-13: addresses and networks where nobody is banned.
+    allow: Networks = ()
+    # SEC-3: none: everybody is heard. With some, whoever none of them names is not, but for providers and this machine.
+    networks: Annotated[tuple[NetworkSettings, ...], Field(strict=False)] = ()
+    # Bans in the kernel too (nftables), where the server may change them.
+    firewall: bool = False
+
+
 class LogSettings(Section):
     """`[log]`: what is told on standard error."""
 
@@ -334,4 +377,5 @@ class Settings(Section):
     calendars: CalendarSettings = CalendarSettings()
     speech: SpeechSettings = SpeechSettings()
     web: WebSettings = WebSettings()
+    security: SecuritySettings = SecuritySettings()
     log: LogSettings = LogSettings()

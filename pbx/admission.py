@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
+from pbx.border import NOT_FROM_THERE, UNKNOWN_ACCOUNT, WRONG_PASSWORD, Border
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.guard import GuessingGuard
@@ -53,6 +54,7 @@ class Denied:
     challenge: bool = False
 
 
+_NOT_HEARD = Denied(403)
 _SLOW_DOWN = Denied(503, (("Retry-After", "1"),))
 
 
@@ -89,6 +91,7 @@ class Admission:
         self._counts = NonceCounts()
         self.guard = GuessingGuard()
         self.rate = SourceRate(source_rate)
+        self.border: Border | None = None
         self._nobody = {algorithm: ha1(secrets.token_hex(8), "", "", algorithm) for algorithm in ALGORITHMS}
 
     def check(self, request: Request, flow: Flow) -> Admitted | Denied:
@@ -97,6 +100,8 @@ class Admission:
         source = flow.remote[0]
         if flow is not edge:
             self.rate.proved(edge.remote[0])  # it speaks for many
+            if self.border is not None and self.border.refuses(source):
+                return _NOT_HEARD
         trusted = self._trusted(source, request) if self.directory.trusts(source) else None
         if trusted is not None and self._reachable(trusted, flow):
             self.rate.proved(source)
@@ -110,12 +115,20 @@ class Admission:
         terminal = self._proven(credentials, request)
         if terminal is None or not self._reachable(terminal, flow):
             self.guard.failed(guesser, now, credentials.username)
+            self._failed(source, terminal, credentials.username)
             return self._challenge()
         self.guard.succeeded(guesser, now, credentials.username)
         self.rate.proved(source)
         if not self._is_fresh(credentials):
             return self._challenge(stale=True)
         return Admitted(terminal)
+
+    def _failed(self, source: str, proven: Terminal | None, account: str) -> None:
+        """What is counted against the source (SEC-12)."""
+        if self.border is None:
+            return
+        is_known = self.directory.terminal(account) is not None
+        self.border.failed(source, NOT_FROM_THERE if proven else WRONG_PASSWORD if is_known else UNKNOWN_ACCOUNT)
 
     def accounts_of(self, request: Request, flow: Flow) -> tuple[Provider, ...]:
         """The accounts at providers that an INVITE is for, the likely one first: none when it comes from elsewhere, or

@@ -100,7 +100,37 @@ def _switch(calendar: str, to: "SwitchTo", data: Path) -> None:
         print_calendars([server.switch_calendar(calendar, to)])
 
 
+def bans_list(
+    search: Annotated[str, typer.Argument(metavar="[TEXT]", help="Those with this text in address or reasons.")] = "",
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """List the addresses that are banned, and those that were in the last 90 days."""
+    from pbx.cli_output import json_text, print_bans, view_object
+
+    with server_of(data) as server:
+        found = server.bans(search)
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_bans(found)
+
+
+def bans_remove(
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="As `zvon bans list` shows them.")],
+    data: Data = VAR,
+) -> None:
+    """Let addresses in again at once."""
+    with server_of(data) as server:
+        for address in addresses:
+            server.remove_ban(address)
+
+
 GROUPS: dict[str, tuple[str, Commands]] = {
+    "bans": (
+        "Addresses that attacked and are not heard for a while.",
+        {
+            "list": (bans_list, "zvon bans list 203.0.113. --json"),
+            "remove": (bans_remove, "zvon bans remove 203.0.113.7"),
+        },
+    ),
     "calendar": (
         "Calendars of the office, and their switch.",
         {

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.control.clerk import CalendarView
+from pbx.control.clerk import BanView, CalendarView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from storage.records import CdrRow, StoredRecording
 
-View = CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView
+View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -111,6 +111,16 @@ def print_queues(queues: Sequence[QueueView]) -> None:
         rows += [("", _who(each.number, each.name), "waits", _clock(each.waited_s)) for each in queue.waiting]
         rows += [("", _who(each.number, each.name), each.state, f"{each.answered} answered") for each in queue.agents]
     _print_table(("queue", "who", "state", ""), rows, "no queues")
+
+
+def print_bans(bans: Sequence[BanView]) -> None:
+    rows = [
+        (each.source, "banned" if each.is_active else "over", _local(each.since_at), _local(each.until_at),
+         ", ".join(f"{why} ({count})" for why, count in each.reasons.items()))
+        for each in bans
+    ]  # fmt: skip
+    headings = ("address", "state", "since", "until", "reasons")
+    _print_table(headings, rows, "no address is banned", lambda row: "red" if row[1] == "banned" else "")
 
 
 def print_calendars(calendars: Sequence[CalendarView]) -> None:

@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable
 
+from pbx.border import SCANNER, Border
 from pbx.overload import Level, OverloadControl
 from pbx.refusal import sketch, top_of, unavailable
 from pbx.source_rate import SourceRate
@@ -32,8 +33,8 @@ Challenger = Callable[[Glance, bytes, Flow], bytes | None]
 class Gate:
     """`judge` is for `SipDriver.gate`. `waiting`: messages in the receive queues; `is_known`: the transaction exists,
     so that a retransmission of what was taken is never refused; `rate`: what strangers may bring; `lag`: how late the
-    event loop runs its timers; `challenge`: the answer to a request whose sender has to say who it is, None when the
-    stack has to look."""
+    event loop runs its timers; `border`: who is heard at all; `challenge`: the answer to a request whose sender has to
+    say who it is, None when the stack has to look."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Gate:
         scanners: Iterable[str] = (),
         *,
         rate: SourceRate | None = None,
+        border: Border | None = None,
         challenge: Challenger | None = None,
         lag: Callable[[], float] = lambda: 0.0,
         now: Callable[[], float] = time.monotonic,
@@ -50,12 +52,15 @@ class Gate:
         self._scanners = tuple(each.lower().encode() for each in scanners)
         self._challenge = challenge
         self._rate = rate or SourceRate(0)
+        self._border = border
         self._measure_at = 0.0
         self.control = OverloadControl()
         self.scans = 0
 
     def judge(self, data: bytes, flow: Flow) -> bytes | None:
         """None: the stack may have it. Bytes: the answer, empty for none."""
+        if self._border is not None and self._border.refuses(flow.remote[0]):
+            return SILENCE
         control = self.control
         self._measure()
         answer = self._new_work(data, flow) if data.startswith(NEW_WORK) else None
@@ -67,6 +72,8 @@ class Gate:
         look = glance(data)
         if look.names(self._scanners) if look is not None else _names(data, self._scanners):
             self.scans += 1
+            if self._border is not None:
+                self._border.failed(flow.remote[0], SCANNER)
             return SILENCE
         if self._rate.exceeds(flow.remote[0], self._now()):
             return self._too_many(look, data, flow)

@@ -24,10 +24,18 @@ Opener = Callable[[str, int], Awaitable[Listener]]
 
 
 class Listeners:
-    """The listeners of `[sip]`, and the certificate they show."""
+    """The listeners of `[sip]`, and the certificate they show. `refuses`: addresses that may not connect."""
 
-    def __init__(self, sip: SipSettings, data: Path, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
+    def __init__(
+        self,
+        sip: SipSettings,
+        data: Path,
+        driver: LayerDriver,
+        addresses: AdvertisedAddress,
+        refuses: Callable[[str], bool] | None = None,
+    ) -> None:
         self._sip, self._data, self._driver, self._addresses = sip, data, driver, addresses
+        self._refuses = refuses
         self._open: dict[str, list[Listener]] = {}
         self._certificate: ServerCertificate | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -53,7 +61,7 @@ class Listeners:
     async def _streams(self, transport: str, wanted: Sequence[Listen], make: Callable[[], TcpListener]) -> None:
         async def opener(host: str, port: int) -> TcpListener:
             listener = make()
-            listener.per_source = self._sip.connections_per_source
+            listener.per_source, listener.refuses = self._sip.connections_per_source, self._refuses
             return await listener.listen(host, port)
 
         await self._each(transport, wanted, opener)
@@ -95,6 +103,9 @@ class Listeners:
     def bound(self) -> list[tuple[str, str]]:
         """Transport and host of every listener."""
         return [(transport, each.bound[0]) for transport, listeners in self._open.items() for each in listeners]
+
+    def ports(self) -> set[int]:
+        return {each.bound[1] for listeners in self._open.values() for each in listeners}
 
     def has_port(self, port: int) -> bool:
         """Whether one of the listeners has that port."""

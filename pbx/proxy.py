@@ -33,6 +33,7 @@ from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
 from pbx.listeners import Listeners
 from pbx.nodes import Nodes
+from pbx.protection import rate_of
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source_rate import SourceRate
 from pbx.trace_query import TraceQuery
@@ -60,7 +61,7 @@ class EdgeServer:
         self.clock = Clock(asyncio.get_running_loop())
         self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
         tokens = FlowTokens(ServerKeys.load(lock.data).derived("flow tokens"), secrets.token_hex(4))
-        self._rate = SourceRate(sip.source_rate)
+        self._rate = SourceRate(rate_of(sip, settings.security))
         self.nodes = Nodes(sip.nodes, lambda *peer: self._listeners.flow_to(*peer))
         self.router = EdgeRouter(
             self.nodes,

@@ -36,6 +36,7 @@ from pbx.core import Pbx
 from pbx.desk import WebDesk
 from pbx.directory import Directory
 from pbx.explain import explain
+from pbx.firewall import Firewall
 from pbx.gate import Gate
 from pbx.hearing import Recogniser
 from pbx.hep import HepExporter
@@ -53,6 +54,7 @@ from pbx.office_desk import OfficeDesk
 from pbx.outward import Outward
 from pbx.own_address import OwnAddress
 from pbx.prompts import PromptFolders, Prompts
+from pbx.protection import border_of, rate_of
 from pbx.providers import Providers
 from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
@@ -99,12 +101,12 @@ class Server:
     ) -> None:
         self._settings, self._storage, self._engine = settings, storage, engine
         sip = settings.sip
-        self.clock = Clock(asyncio.get_running_loop())
-        self.bus = Bus()
+        self.clock, self.bus = Clock(asyncio.get_running_loop()), Bus()
         keys = ServerKeys.load(lock.data)
         self._realm = sip.realm or keys.realm
         directory = Directory(office, self._realm)
-        self.admission = _admission(sip, directory, keys, self.clock)
+        self.admission = _admission(settings, directory, keys, self.clock)
+        self.border = border_of(settings.security, self.admission, self.clock)
         external = sip.external if is_address(sip.external) else ""
         self._addresses = AdvertisedAddress(external, [str(network) for network in sip.local_networks])
         self.location = Location(
@@ -131,7 +133,7 @@ class Server:
             waker=_waker(sip, self.bus),
         )
         self.driver = SipDriver(self.stack, self.pbx.handle)
-        self._listeners = Listeners(sip, lock.data, self.driver, self._addresses)
+        self._listeners = Listeners(sip, lock.data, self.driver, self._addresses, self.border.refuses)
         policy = RegisterPolicy(sip.min_expires, sip.default_expires, sip.max_expires)
         self.gate = self._stand_before_the_stack(sip)
         self.driver.on_closed = self.location.flow_closed
@@ -150,7 +152,7 @@ class Server:
 
     def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
         """What is kept of calls, and the mail about it."""
-        self.clerk = Clerk(self.pbx.calendars)
+        self.clerk = Clerk(self.pbx.calendars, self.border.bans, self.clock)
         folders = (data / "recordings", data / EXPORTS)
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
@@ -194,6 +196,7 @@ class Server:
             self.stack.holds,
             sip.scanners,
             rate=self.admission.rate,
+            border=self.border,
             challenge=Challenger(self.admission, self.stack).answer,
             lag=lambda: self.driver.lag_s,
         )
@@ -210,6 +213,7 @@ class Server:
             await self._own_address.start()
             restored = await self.location.restore()
             await self.pbx.restore()
+            await self._take_up_bans()
             await self._office_desk.start()
             await self.pbx.calendars.start()
             await self.archive.start()
@@ -225,6 +229,15 @@ class Server:
         self.qualifier.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
+
+    async def _take_up_bans(self) -> None:
+        """Addresses of before the restart: those of phones that are registered have proved who they are."""
+        for _, binding in self.location:
+            if binding.flow is not None:
+                self.admission.rate.proved(binding.flow.remote[0])
+        if self._settings.security.firewall:
+            self.border.bans.kernel = await Firewall.open(self._listeners.ports())
+        self.border.bans.restore(self.pbx.states)
 
     async def drain(self, drain_s: float) -> None:
         """No new calls; return when those in progress have ended, after `drain_s` seconds at the latest."""
@@ -263,6 +276,7 @@ class Server:
         self._listeners.close()
         if self._hep is not None:
             self._hep.close()
+        await self.border.bans.close()
 
     def _readdress(self) -> None:
         """Peers have another address of ours to use."""
@@ -276,6 +290,7 @@ class Server:
                 await asyncio.sleep(SWEEP_S / SWEEP_PARTS)
                 self.location.sweep(1 / SWEEP_PARTS)
             await self.pbx.sweep()
+            self.border.bans.sweep()
 
     # --- the operator -----------------------------------------------------------------------------------------
 
@@ -316,6 +331,7 @@ class Server:
             "dns": self._resolver.describe(),
             "overload": self.gate.describe(),
             "guessing": self.admission.guard.describe(),
+            "security": self.border.describe(),
             "prompts": self.pbx.prompts.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
             "events": self.desk.events.describe(),
@@ -409,9 +425,10 @@ class Server:
         self._recogniser.apply(office)
 
 
-def _admission(sip: SipSettings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:
-    sources = Sources(sip.edges)
-    return Admission(directory, keys.nonce_bytes, clock, sip.digest, source_rate=sip.source_rate, sources=sources)
+def _admission(settings: Settings, directory: Directory, keys: ServerKeys, clock: Clock) -> Admission:
+    sip = settings.sip
+    rate = rate_of(sip, settings.security, len(directory.office.terminals))
+    return Admission(directory, keys.nonce_bytes, clock, sip.digest, source_rate=rate, sources=Sources(sip.edges))
 
 
 def _waker(sip: SipSettings, bus: Bus) -> Waker:

@@ -30,6 +30,9 @@ class SourceRate:
         if len(self._proven) > self._max_sources:
             self._proven.popitem(last=False)
 
+    def is_proven(self, source: str) -> bool:
+        return source_key(source) in self._proven
+
     def exceeds(self, source: str, now: float) -> bool:
         """Whether one more request of `source` that begins something is more than it may bring; it is counted."""
         if not self._limit:

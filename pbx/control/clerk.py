@@ -1,4 +1,4 @@
-"""Requests about the business behind the calls: who is open when, calls that were missed, reports."""
+"""Requests about what surrounds the calls: who is open when, which addresses are banned."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -35,10 +35,37 @@ class SwitchCalendar:
     to: SwitchTo
 
 
-ClerkRequest = GetCalendars | SwitchCalendar
+@dataclass(frozen=True, slots=True)
+class BanView:
+    """An address that was banned (SEC-14); moments are UTC seconds. `reasons`: how often each."""
+
+    source: str
+    since_at: float
+    until_at: float
+    is_active: bool
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class GetBans:
+    """→ list of `BanView`, newest first; with `search` those whose address or reasons have that text."""
+
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBan:
+    """→ True: the address is heard again."""
+
+    source: str
+
+
+ClerkRequest = GetCalendars | SwitchCalendar | GetBans | RemoveBan
 CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "calendars": GetCalendars,
     "switch calendar": SwitchCalendar,
+    "bans": GetBans,
+    "remove ban": RemoveBan,
 }
 
 

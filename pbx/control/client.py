@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pbx.control.clerk import CalendarView, GetCalendars, SwitchCalendar, SwitchTo
+from pbx.control.clerk import BanView, CalendarView, GetBans, GetCalendars, RemoveBan, SwitchCalendar, SwitchTo
 from pbx.control.messages import (
     LENGTH_BYTES,
     ApplyOffice,
@@ -131,6 +131,12 @@ class ControlClient:
 
     def switch_calendar(self, id: str, to: SwitchTo) -> CalendarView:
         return self._ask(SwitchCalendar(id, to), CalendarView)
+
+    def bans(self, search: str = "") -> Sequence[BanView]:
+        return self._ask(GetBans(search), list[BanView])
+
+    def remove_ban(self, source: str) -> bool:
+        return self._ask(RemoveBan(source), bool)
 
     def plan(self, text: str, source_name: str) -> PlanView:
         return self._ask(PlanOffice(text, source_name), PlanView)

@@ -10,7 +10,7 @@ import socket
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
-from pbx.control.clerk import GetCalendars, SwitchCalendar
+from pbx.control.clerk import ClerkRequest
 from pbx.control.desk import EVENT, FollowEvents
 from pbx.control.messages import (
     FAILED,
@@ -191,7 +191,7 @@ class ControlServer:
                 return await operator.export_recording(id)
             case SendTestMail(address):
                 return await operator.test_mail(address)
-            case GetCalendars() | SwitchCalendar():
+            case _ if isinstance(request, ClerkRequest):
                 return await operator.clerk.answer(request)
             case FollowEvents():
                 raise ControlError("events are followed on a connection of their own")

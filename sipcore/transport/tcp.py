@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 from collections import Counter
+from collections.abc import Callable
 from typing import Self, cast
 
 from sipcore.errors import DropReason, FramingError, ParseError
@@ -249,6 +250,7 @@ class TcpListener:
     def __init__(self, driver: LayerDriver, addresses: AdvertisedAddress) -> None:
         self.driver, self._addresses = driver, addresses
         self.per_source = PER_SOURCE
+        self.refuses: Callable[[str], bool] | None = None  # addresses that may not connect
         self._server: asyncio.Server | None = None
         self._connections: dict[TcpConnection, Flow] = {}
         self._by_peer: dict[tuple[str, int], TcpConnection] = {}
@@ -293,6 +295,8 @@ class TcpListener:
     def admit(self, connection: TcpConnection, flow: Flow) -> bool:
         """False when the peer's host has too many connections already."""
         source = source_of(flow.remote[0])
+        if self.refuses is not None and self.refuses(flow.remote[0]):
+            return False
         if self._per_source[source] >= self.per_source:
             self.driver.stack.drops[DropReason.TOO_MANY_CONNECTIONS] += 1
             return False

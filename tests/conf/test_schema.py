@@ -14,6 +14,7 @@ from conf.schema import (
     MailSettings,
     MediaSettings,
     OAuthSettings,
+    SecuritySettings,
     Settings,
     SipSettings,
     TextSettings,
@@ -114,6 +115,15 @@ certificate = "web.pem"
 key = "web-key.pem"
 plain = false
 
+[security]
+protection = "paranoid"
+attempts = 4
+within = 60
+ban = 120
+allow = ["203.0.113.7", "2001:db8::/32"]
+firewall = true
+networks = [{ network = "10.0.0.0/8", name = "Office", sip = true, never_block = true }, { network = "0.0.0.0/0" }]
+
 [log]
 level = "debug"
 format = "json"
@@ -183,6 +193,7 @@ def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     assert set(MailSettings.model_fields) == set(written["mail"])
     assert set(OAuthSettings.model_fields) == set(written["mail"]["oauth"])
     assert set(WebSettings.model_fields) == set(written["web"])
+    assert set(SecuritySettings.model_fields) == set(written["security"])
     assert set(LogSettings.model_fields) == set(written["log"])
 
 
@@ -194,9 +205,10 @@ def test_the_example_names_every_key_there_is() -> None:
         "mail",
         "speech",
         "web",
+        "security",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "calendars", "mail", "speech", "web", "log"):
+    for section in ("sip", "media", "storage", "texts", "calendars", "mail", "speech", "web", "security", "log"):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.api import Interval
-from pbx.control.clerk import CalendarView, ClerkRequest, SwitchCalendar
+from pbx.control.clerk import BanView, CalendarView, ClerkRequest, GetBans, RemoveBan, SwitchCalendar
 from pbx.control.desk import Desk
 from pbx.control.messages import (
     AgentView,
@@ -45,6 +45,7 @@ CALENDARS = (
     CalendarView("office-hours", "Часы", "ru", False, "hours of sat", T),
     CalendarView("linked", "", "none", True, "hours of sat, 10:00-14:00", error="HTTP 404"),
 )
+BAN = BanView("203.0.113.7", T, T + 600, True, {"wrong password": 20, "scanner": 1})
 RINGING = CallView("c2", "zvon-1.2", "103", "", "104", "", "ringing", T)
 REGISTRATION = RegistrationView(
     "101", "sip:101@10.0.0.5:5062", "203.0.113.9:40000", "udp", "Phone 1.0", T + 0.5, expires_in_s=99.5
@@ -134,6 +135,12 @@ class FakeOperator:
         match request:
             case SwitchCalendar(id, to):
                 return CalendarView(id, "", "none", to == "open", "by hand", T, is_switched=to != "hours")
+            case GetBans():
+                return [BAN]
+            case RemoveBan(source):
+                if source != BAN.source:
+                    raise ControlError(f"{source} is not banned")
+                return True
             case _:
                 return list(CALENDARS)
 

@@ -1,0 +1,192 @@
+"""Bans of addresses that attack (SEC-10…SEC-14): who fails too often is not heard for a while.
+
+A ban is for one source: an IPv4 address, the /64 of an IPv6 address. What is kept of it, for 90 days and over
+restarts: since when, until when, for which reasons. Memory is bounded: what was seen longest ago goes first.
+"""
+
+import json
+from collections import Counter, OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from pbx.clock import Clock
+from pbx.guard import source_key
+from pbx.states import States
+
+log = structlog.get_logger("security")
+
+AREA = "bans"
+KEEP_S = 90 * 86400.0
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BanPolicy:
+    """`attempts` failures within `within_s` seconds: not heard for `ban_s` seconds. `rate`: requests of a stranger in a
+    second, 0 = any number."""
+
+    attempts: int
+    within_s: float
+    ban_s: float
+    rate: int = 0
+
+
+PRESETS = {
+    "weak": BanPolicy(20, 600, 600, 500),
+    "normal": BanPolicy(10, 3600, 86_400, 300),
+    "enhanced": BanPolicy(5, 21_600, 604_800, 150),
+    "paranoid": BanPolicy(3, 86_400, 2_592_000, 100),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """One row of the table; moments are UTC seconds. `reasons`: how often each."""
+
+    source: str
+    since_at: float
+    until_at: float
+    reasons: tuple[tuple[str, int], ...]
+
+
+@dataclass(slots=True)
+class _Failures:
+    at: "deque[float]"
+    reasons: Counter[str]
+
+
+class Kernel(Protocol):
+    """What drops packets before they reach us (`pbx.firewall`)."""
+
+    def ban(self, source: str, seconds: float) -> None: ...
+
+    def unban(self, source: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Bans:
+    """`policy` None: nobody is banned. `restore` comes before anything is counted."""
+
+    def __init__(self, policy: BanPolicy | None, clock: Clock, *, most: int = MOST) -> None:
+        self._policy, self._clock, self._most = policy, clock, most
+        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+        self._until: dict[str, float] = {}  # monotonic
+        self._table: dict[str, Ban] = {}
+        self._states: States | None = None
+        self.kernel: Kernel | None = None
+
+    def restore(self, states: States) -> None:
+        """Take up the bans of before the restart."""
+        self._states = states
+        now = self._clock.wall()
+        for source, text in list(states.of(AREA).items()):
+            ban = _read(source, text)
+            if ban is None or ban.until_at < now - KEEP_S:
+                states.put(AREA, source, None)
+                continue
+            self._table[source] = ban
+            if ban.until_at > now:
+                self._begin(ban, ban.until_at - now)
+
+    def failed(self, source: str, reason: str) -> bool:
+        """An attack, or what looks like one, came from an address; whether that bans it."""
+        policy = self._policy
+        if policy is None:
+            return False
+        if self.is_banned(source):
+            return True
+        key, now = source_key(source), self._clock.now()
+        found = self._failures.pop(key, None) or _Failures(deque(maxlen=policy.attempts), Counter())
+        found.at.append(now)
+        found.reasons[reason] += 1
+        if len(found.at) == policy.attempts and now - found.at[0] <= policy.within_s:
+            self._ban(key, found.reasons, policy.ban_s)
+            return True
+        if len(self._failures) >= self._most:
+            self._failures.popitem(last=False)
+        self._failures[key] = found
+        return False
+
+    @property
+    def are_any(self) -> bool:
+        """At least one address is banned now."""
+        return bool(self._until)
+
+    def is_banned(self, source: str) -> bool:
+        key = source_key(source)
+        until = self._until.get(key)
+        if until is None:
+            return False
+        if self._clock.now() < until:
+            return True
+        del self._until[key]
+        return False
+
+    def remove(self, source: str) -> bool:
+        """Let an address in again, and forget what it did; False when it is not banned."""
+        key = source_key(source)
+        self._failures.pop(key, None)
+        if not self.is_banned(source):
+            return False
+        del self._until[key]
+        self._forget(key)
+        if self.kernel is not None:
+            self.kernel.unban(key)
+        log.info("an address is banned no longer", source=key)
+        return True
+
+    def table(self) -> Sequence[Ban]:
+        """All that are kept, newest first."""
+        return sorted(self._table.values(), key=lambda ban: ban.since_at, reverse=True)
+
+    def sweep(self) -> None:
+        """Forget what is over, and old."""
+        now = self._clock.now()
+        for key in [key for key, until in self._until.items() if until <= now]:
+            del self._until[key]
+        before = self._clock.wall() - KEEP_S
+        for source in [source for source, ban in self._table.items() if ban.until_at < before]:
+            self._forget(source)
+
+    async def close(self) -> None:
+        """The kernel forgets; the table stays."""
+        if self.kernel is not None:
+            await self.kernel.close()
+
+    def describe(self) -> dict[str, object]:
+        return {"banned": len(self._until), "watched": len(self._failures), "kept": len(self._table)}
+
+    def _ban(self, source: str, reasons: Counter[str], seconds: float) -> None:
+        wall = self._clock.wall()
+        ban = Ban(source, wall, wall + seconds, tuple(reasons.most_common()))
+        log.warning("an address is banned", source=source, seconds=int(seconds), reasons=dict(ban.reasons))
+        if len(self._table) >= self._most:
+            self._forget(min(self._table.values(), key=lambda each: each.until_at).source)
+        self._table[source] = ban
+        self._begin(ban, seconds)
+        if self._states is not None:
+            self._states.put(AREA, source, json.dumps([ban.since_at, ban.until_at, ban.reasons]))
+
+    def _begin(self, ban: Ban, seconds: float) -> None:
+        self._until[ban.source] = self._clock.now() + seconds
+        if self.kernel is not None:
+            self.kernel.ban(ban.source, seconds)
+
+    def _forget(self, source: str) -> None:
+        self._table.pop(source, None)
+        self._until.pop(source, None)
+        if self._states is not None:
+            self._states.put(AREA, source, None)
+
+
+def _read(source: str, text: str) -> Ban | None:
+    """What is stored of a ban; None when nobody can read it."""
+    try:
+        since, until, reasons = json.loads(text)
+        return Ban(source, float(since), float(until), tuple((str(why), int(count)) for why, count in reasons))
+    except (ValueError, TypeError):
+        return None

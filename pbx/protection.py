@@ -1,0 +1,39 @@
+"""What `[security]` means: the border of a server, made of its settings (SEC-11)."""
+
+from dataclasses import replace
+
+from conf.schema import SecuritySettings, SipSettings
+from pbx.admission import Admission
+from pbx.bans import PRESETS, BanPolicy, Bans
+from pbx.border import Border, NetworkRule
+from pbx.clock import Clock
+
+MANY_TERMINALS = 200  # whole offices behind single addresses: no rate is right for them
+
+
+def policy_of(security: SecuritySettings) -> BanPolicy | None:
+    """The preset, with what the settings say otherwise; None where nobody is banned."""
+    preset = PRESETS.get(security.protection)
+    if preset is None:
+        return None
+    return replace(
+        preset,
+        attempts=security.attempts or preset.attempts,
+        within_s=float(security.within or preset.within_s),
+        ban_s=float(security.ban or preset.ban_s),
+    )
+
+
+def rate_of(sip: SipSettings, security: SecuritySettings, terminals: int = 0) -> int:
+    """Requests that a stranger may bring in a second, 0 = any number."""
+    if isinstance(sip.source_rate, int):
+        return sip.source_rate
+    policy = policy_of(security)
+    return policy.rate if policy is not None and terminals <= MANY_TERMINALS else 0
+
+
+def border_of(security: SecuritySettings, admission: Admission, clock: Clock) -> Border:
+    rules = [NetworkRule(each.network, each.sip, each.never_block) for each in security.networks]
+    border = Border(Bans(policy_of(security), clock), admission, rules, security.allow)
+    admission.border = border
+    return border

@@ -1,0 +1,78 @@
+"""Bans over real sockets, with the kernel's help, in networks of their own (`netns`)."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import Server, Site, password_of, running, terminal
+from tests.e2e.netns import INSIDE, SERVER, WORLD, Net, is_possible
+from tests.e2e.test_nat import phone_at
+from tests.e2e.ua import Phone
+
+pytestmark = pytest.mark.skipif(not is_possible(), reason="needs root, iproute2 and nftables")
+
+SECURITY = "[security]\nattempts = 5\nwithin = 60\nban = 600\nfirewall = true\n"
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    made = Net()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _kernel() -> str:
+    """What nftables says in the namespace of the server."""
+    return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+
+
+def _is_heard(phone: Phone) -> bool:
+    phone.send(phone.request("OPTIONS", f"sip:{SERVER}"))
+    return phone.receive(0.5) is not None
+
+
+def _guess(phone: Phone, times: int) -> None:
+    for _ in range(times):
+        assert phone.register(password="Wrong-1_").status == 401
+
+
+def test_a_guesser_is_banned_over_a_restart_until_it_is_let_in_and_the_office_behind_one_address_is_not(
+    net: Net, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, (SERVER, 5060), (12000, 12099))
+    site.write_config(SECURITY)
+    site.office.write_text("\n".join(terminal(each, password=password_of(each)) for each in ("201", "202", "203")))
+    with net.inside("world"):
+        guesser = Phone((SERVER, 5060), "203", password_of("203"), host=WORLD)
+    with guesser:
+        with (
+            net.inside("server"),
+            running(site) as server,
+            phone_at(net, "inside", INSIDE, SERVER, "201") as phone,
+        ):
+            _guess(guesser, 5)
+            assert not _is_heard(guesser)
+            _shows(server, {"wrong password": 5})
+            assert WORLD in _kernel()
+            with net.inside("inside"):
+                wrong = Phone((SERVER, 5060), "202", password_of("202"), host=INSIDE)
+            with wrong:
+                _guess(wrong, 6)
+            assert phone.register().status == 200, "one wrong phone locks out nobody behind the same address"
+        with net.inside("server"):
+            assert "zvon" not in _kernel(), "the table goes with the server"
+            with running(site) as server:
+                assert WORLD in _kernel()
+                assert not _is_heard(guesser)
+                server.command("bans", "remove", WORLD)
+                assert guesser.register().status == 200
+                assert server.json("bans", "list") == []
+
+
+def _shows(server: Server, reasons: dict[str, int]) -> None:
+    (ban,) = server.json("bans", "list")
+    assert (ban["source"], ban["is_active"], ban["reasons"]) == (WORLD, True, reasons)

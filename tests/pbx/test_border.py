@@ -1,0 +1,310 @@
+"""Who is heard at all: bans of attackers, networks, and nobody of the office locked out."""
+
+import asyncio
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from conf.load import parse_settings
+from pbx.admission import Admission
+from pbx.bans import KEEP_S, PRESETS, BanPolicy, Bans
+from pbx.border import NOT_FROM_THERE, SCANNER, UNKNOWN_ACCOUNT, UNKNOWN_NUMBER, WRONG_PASSWORD, Border, NetworkRule
+from pbx.clock import Clock
+from pbx.directory import Directory
+from pbx.firewall import _element, _table
+from pbx.protection import border_of, policy_of, rate_of
+from pbx.source import Sources
+from pbx.states import States
+from storage.memory import MemoryKept
+from storage.records import Office, StoredState
+from tests.support.builders import terminal
+from tests.support.office import NONCE_KEY, REALM, VirtualOffice, open_office
+
+BAD, OTHER, HOME = "203.0.113.66", "198.51.100.1", "192.0.2.8"
+THREE = BanPolicy(3, 60.0, 600.0)
+
+
+@dataclass
+class Rig:
+    """A border with a clock that moves by hand."""
+
+    policy: BanPolicy | None = THREE
+    rules: tuple[NetworkRule, ...] = ()
+    allow: tuple[str, ...] = ()
+    store: MemoryKept[StoredState] = field(default_factory=MemoryKept)
+    at: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.clock = clock = Clock(self, lambda: 1_700_000_000.0 + self.at)  # type: ignore[arg-type]
+        office = Office("Test", terminals=(terminal("101", trust="192.0.2.50"), terminal("102")))
+        self.admission = Admission(Directory(office, REALM), NONCE_KEY, clock, sources=Sources(EDGES))
+        self.bans = Bans(self.policy, clock)
+        allow = [ipaddress.ip_network(each) for each in self.allow]
+        self.border = Border(self.bans, self.admission, self.rules, allow)
+
+    def time(self) -> float:
+        """As the loop's clock."""
+        return self.at
+
+    def fails(self, times: int, source: str = BAD, reason: str = WRONG_PASSWORD) -> bool:
+        for _ in range(times):
+            self.border.failed(source, reason)
+        return self.border.refuses(source)
+
+
+EDGES = (ipaddress.ip_network("192.0.2.60/32"),)
+
+
+def rule(network: str, *, sip: bool = True, never_block: bool = False) -> NetworkRule:
+    return NetworkRule(ipaddress.ip_network(network), sip, never_block)
+
+
+@pytest.mark.row("SEC-10")
+def test_so_many_failures_in_so_short_a_time_ban_an_address_and_no_other() -> None:
+    rig = Rig()
+    assert not rig.fails(2)
+    assert rig.fails(1)
+    assert not rig.border.refuses(OTHER)
+    rig.at += 599
+    assert rig.border.refuses(BAD)
+    rig.at += 1
+    assert not rig.border.refuses(BAD)
+    assert not rig.fails(2), "it begins anew"
+
+
+def test_failures_far_apart_ban_nobody() -> None:
+    rig = Rig()
+    for _ in range(10):
+        assert not rig.fails(1)
+        rig.at += 31
+
+
+def test_an_ipv6_host_is_its_64() -> None:
+    rig = Rig()
+    for host in ("2001:db8::1", "2001:db8::2", "2001:db8::3"):
+        rig.border.failed(host, WRONG_PASSWORD)
+    assert rig.border.refuses("2001:db8::99")
+    assert not rig.border.refuses("2001:db8:0:1::1")
+
+
+@pytest.mark.parametrize(
+    "source", ["127.0.0.1", "::1", "192.0.2.50", "192.0.2.60", HOME, "10.1.2.3", "::ffff:10.1.2.3"]
+)
+def test_nobody_of_the_office_is_locked_out(source: str) -> None:
+    """This machine, a trusted terminal, an edge, where a phone proved itself, what the settings name."""
+    rig = Rig(allow=("10.0.0.0/8",))
+    rig.admission.rate.proved(HOME)
+    assert not rig.fails(50, source)
+
+
+@pytest.mark.row("SEC-13")
+def test_the_white_list_and_networks_that_are_never_blocked() -> None:
+    rig = Rig(allow=("203.0.113.0/24",), rules=(rule("0.0.0.0/0"), rule("198.51.100.0/24", never_block=True)))
+    assert not rig.fails(50, BAD)
+    assert not rig.fails(50, OTHER)
+    assert rig.fails(3, "192.0.2.99")
+
+
+@pytest.mark.row("SEC-3")
+@pytest.mark.parametrize(
+    ("networks", "heard"),
+    [
+        ((), (BAD, OTHER, HOME)),
+        (("203.0.113.0/24",), (BAD,)),
+        (("0.0.0.0/0", "-203.0.113.0/24"), (OTHER, HOME)),
+        (("-0.0.0.0/0", "203.0.113.0/24"), (BAD,)),
+        (("-203.0.113.0/24", "203.0.113.66/32"), (BAD,)),
+    ],
+)
+def test_the_smallest_network_decides_and_without_any_everybody_is_heard(
+    networks: tuple[str, ...], heard: tuple[str, ...]
+) -> None:
+    rules = tuple(rule(each.removeprefix("-"), sip=not each.startswith("-")) for each in networks)
+    border = Rig(rules=rules).border
+    assert tuple(source for source in (BAD, OTHER, HOME) if not border.refuses(source)) == heard
+    assert not any(border.refuses(source) for source in ("127.0.0.1", "192.0.2.50", "192.0.2.60"))
+
+
+@pytest.mark.row("SEC-14")
+def test_the_table_has_reasons_survives_a_restart_and_lets_addresses_go() -> None:
+    rig = Rig()
+    rig.bans.restore(States(rig.store))
+    rig.fails(2)
+    assert rig.fails(1, reason=UNKNOWN_ACCOUNT)
+    (ban,) = rig.bans.table()
+    assert (ban.source, ban.until_at - ban.since_at) == (BAD, 600)
+    assert dict(ban.reasons) == {WRONG_PASSWORD: 2, UNKNOWN_ACCOUNT: 1}
+    again = Rig(store=rig.store, at=rig.at + 100)
+    asyncio.run(_restored(again))
+    assert again.bans.table() == [ban]
+    assert again.border.refuses(BAD)
+    assert not again.bans.remove(OTHER)
+    assert again.bans.remove(BAD)
+    assert not again.border.refuses(BAD)
+    assert asyncio.run(rig.store.load()) == []
+
+
+def test_bans_that_are_over_are_kept_for_ninety_days() -> None:
+    rig = Rig()
+    rig.bans.restore(States(rig.store))
+    assert rig.fails(3)
+    rig.at += KEEP_S
+    rig.bans.sweep()
+    assert len(rig.bans.table()) == 1
+    rig.at += 601
+    rig.bans.sweep()
+    assert rig.bans.table() == []
+    assert asyncio.run(rig.store.load()) == []
+
+
+def test_what_nobody_can_read_is_no_ban() -> None:
+    rig = Rig()
+    rig.store.put("bans/1.2.3.4", StoredState("bans/1.2.3.4", "bans", "1.2.3.4", "{"))
+    asyncio.run(_restored(rig))
+    assert rig.bans.table() == []
+
+
+async def _restored(rig: Rig) -> None:
+    states = States(rig.store)
+    await states.restore()
+    rig.bans.restore(states)
+
+
+def test_memory_is_bounded() -> None:
+    rig = Rig()
+    rig.bans._most = 100
+    for count in range(500):
+        rig.fails(1 if count % 2 else 3, f"198.18.{count // 250}.{count % 250}")
+    assert len(rig.bans.table()) <= 100
+    assert rig.bans.describe()["watched"] == 100
+
+
+@pytest.mark.row("SEC-11")
+@pytest.mark.parametrize(
+    ("preset", "numbers"),
+    [
+        ("weak", (20, 600, 600, 500)),
+        ("normal", (10, 3600, 86_400, 300)),
+        ("enhanced", (5, 21_600, 604_800, 150)),
+        ("paranoid", (3, 86_400, 2_592_000, 100)),
+    ],
+)
+def test_presets_set_failures_times_and_the_rate(preset: str, numbers: tuple[int, ...]) -> None:
+    settings = parse_settings(f'[security]\nprotection = "{preset}"')
+    policy = policy_of(settings.security)
+    assert policy is not None
+    assert policy == PRESETS[preset]
+    assert policy == BanPolicy(*numbers)
+    assert rate_of(settings.sip, settings.security, 200) == numbers[3]
+    assert rate_of(settings.sip, settings.security, 201) == 0, "none for large offices"
+    rig = Rig()
+    border = border_of(settings.security, rig.admission, rig.clock)
+    for _ in range(numbers[0] - 1):
+        border.failed(BAD, WRONG_PASSWORD)
+    assert not border.refuses(BAD)
+    border.failed(BAD, WRONG_PASSWORD)
+    assert border.refuses(BAD)
+
+
+def test_own_values_take_the_place_of_the_preset_and_off_bans_nobody() -> None:
+    settings = parse_settings(
+        '[sip]\nsource_rate = 7\n[security]\nprotection = "normal"\nattempts = 2\nwithin = 9\nban = 5'
+    )
+    assert policy_of(settings.security) == BanPolicy(2, 9.0, 5.0, 300)
+    assert rate_of(settings.sip, settings.security) == 7
+    assert policy_of(parse_settings('[security]\nprotection = "off"').security) is None
+    assert not Rig(policy=None).fails(1000)
+
+
+# --- what counts (SEC-12), over the whole path ----------------------------------------------------------------------
+
+
+@contextmanager
+def guarded(office: VirtualOffice, policy: BanPolicy = THREE) -> Iterator[Border]:
+    border = Border(Bans(policy, office.clock), office.admission)
+    office.admission.border = border
+    office.gate._border = border
+    office.gate._scanners = (b"friendly-scanner",)
+    yield border
+
+
+@pytest.mark.parametrize(
+    ("number", "password", "reason"), [("102", "wrong", WRONG_PASSWORD), ("555", "wrong", UNKNOWN_ACCOUNT)]
+)
+async def test_a_guesser_is_banned_with_its_reason_while_others_register(
+    number: str, password: str, reason: str
+) -> None:
+    async with open_office(terminal("101"), terminal("102")) as office:
+        with guarded(office) as border:
+            guesser = office.phone(number, BAD, password=password)
+            for _ in range(3):
+                assert (await guesser.register()).status == 401
+            (ban,) = border.bans.table()
+            assert (ban.source, dict(ban.reasons)) == (BAD, {reason: 3})
+            assert (
+                office.gate.judge(b"OPTIONS sip:x SIP/2.0\r\n\r\n", guesser.flow.__class__("UDP", ("", 0), (BAD, 5060)))
+                == b""
+            )
+            assert (await office.phone("101").register()).status == 200
+            office.unplug(guesser)
+
+
+async def test_one_phone_with_a_wrong_password_does_not_lock_out_the_office_behind_the_same_address() -> None:
+    async with open_office(terminal("101"), terminal("102")) as office:
+        with guarded(office) as border:
+            assert (await office.phone("101", HOME, 5061).register()).status == 200
+            wrong = office.phone("102", HOME, 5062, password="wrong")
+            for _ in range(9):
+                assert (await wrong.register()).status == 401
+            assert border.bans.table() == []
+            assert (await office.phone("101", HOME, 5063).register()).status == 200
+
+
+async def test_an_account_from_a_network_that_may_not_use_it_counts() -> None:
+    async with open_office(terminal("101", network="10.0.0.0/8")) as office:
+        with guarded(office) as border:
+            away = office.phone("101", BAD)
+            for _ in range(3):
+                assert (await away.register()).status == 401
+            assert dict(border.bans.table()[0].reasons) == {NOT_FROM_THERE: 3}
+            office.unplug(away)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("INVITE sip:00441234567@10.0.0.1 SIP/2.0", UNKNOWN_NUMBER), ("User-Agent: friendly-scanner", SCANNER)],
+)
+async def test_scanners_and_calls_to_unknown_numbers_count(text: str, reason: str) -> None:
+    async with open_office(terminal("101")) as office:
+        with guarded(office) as border:
+            raw = office.raw("900", BAD)
+            for count in range(3):
+                number = "00441234567" if text.startswith("INVITE") else "101"
+                extra = () if text.startswith("INVITE") else (text,)
+                raw.send(raw.request("INVITE", number, 1, *extra, branch=f"b{count}", to_tag=""))
+                await asyncio.sleep(1)
+            assert dict(border.bans.table()[0].reasons) == {reason: 3}
+            before = len(raw.received)
+            raw.send(raw.request("OPTIONS", "101", 1, branch="after", to_tag=""))
+            await asyncio.sleep(1)
+            assert len(raw.received) == before, "nothing is answered any longer"
+
+
+async def test_calls_to_numbers_that_exist_do_not_count_before_somebody_registers() -> None:
+    async with open_office(terminal("101"), terminal("102")) as office:
+        with guarded(office) as border:
+            raw = office.raw("900", BAD)
+            for count in range(9):
+                raw.send(raw.request("INVITE", "101", 1, branch=f"b{count}", to_tag=""))
+                await asyncio.sleep(1)
+            assert border.bans.table() == []
+
+
+def test_the_table_of_the_kernel_names_the_ports_and_both_families() -> None:
+    script = _table([5060, 5061])
+    assert script.count("th dport { 5060, 5061 }") == 2
+    assert _element(BAD, " timeout 60s") == f"inet zvon banned4 {{ {BAD} timeout 60s }}"
+    assert _element("2001:db8::/64") == "inet zvon banned6 { 2001:db8::/64 }"
