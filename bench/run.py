@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import codecs, report, secure, work
+from bench import codecs, mixing, report, secure, taping, work
 from bench.growth import growth
+from bench.lateness import lateness
 from bench.quality.run import quality
 from bench.reference import reference_us
 from bench.report import Measurement
@@ -35,7 +36,14 @@ WORKS: tuple[tuple[str, Work], ...] = (
     ("M1", work.relay),
     ("M1", work.relay_capacity),
     ("M2", work.delay),
+    ("M3", partial(mixing.room, count=10, seconds=8)),
+    ("M3", partial(mixing.room, count=100)),
+    ("M3", partial(mixing.room, count=500)),
+    ("M4", mixing.small_rooms),
     ("M5", codecs.codecs),
+    ("M5", mixing.transcoding),
+    ("M6", taping.recording),
+    ("M6", taping.many_recordings),
     ("M7", secure.secure_relay),
     ("Q1 Q2 Q3", quality),
 )
@@ -62,6 +70,8 @@ def run_own(only: Sequence[str]) -> list[Measurement]:
     with tempfile.TemporaryDirectory(prefix="zvon-bench-") as name:
         if not only or "S6" in only:
             found += work.start_up(Path(name) / "start")
+        if not only or "M8" in only:
+            found += lateness(Path(name) / "late")
         if "S4" in only:
             found += growth(Path(name))
         if wanted(only):
@@ -76,7 +86,7 @@ def main() -> int:
     )
     parser.add_argument("--against", metavar="HOST:PORT", help="a running server with the bench office (needs --pid)")
     parser.add_argument("--pid", type=int, help="the first process of that server")
-    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 S2 S3 S4 S5 S6 M1 M2 M5 M7 Q1")
+    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="S1 to S6, M1 to M8, Q1")
     parser.add_argument(
         "--write-office", type=Path, metavar="FILE", help="write the office that the bench needs and stop"
     )

@@ -39,12 +39,16 @@ def allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def bench_site(folder: Path) -> Site:
+    """The files of a server with the bench office, quiet, on free ports of 127.0.0.1. The phones of the load answer no
+    OPTIONS, so none are sent: repeating them would be measured."""
+    quiet, sip = '[log]\nlevel = "warning"\n', 'digest = ["MD5", "SHA-256"]\ntrace_mb = 1\nqualify = 0'
+    return Site.write(folder, bench_office(), rtp_ports=RTP_PORTS, extra=quiet, sip=sip)
+
+
 @contextmanager
 def bench_server(folder: Path) -> Iterator[Subject]:
-    """`zvon run` with the bench office, quiet, on free ports of 127.0.0.1. The phones of the load answer no OPTIONS,
-    so none are sent: repeating them would be measured."""
+    """`zvon run` with the bench office."""
     allow_many_files()
-    quiet, sip = '[log]\nlevel = "warning"\n', 'digest = ["MD5", "SHA-256"]\ntrace_mb = 1\nqualify = 0'
-    site = Site.write(folder, bench_office(), rtp_ports=RTP_PORTS, extra=quiet, sip=sip)
-    with running(site) as server:
+    with running(bench_site(folder)) as server:
         yield Subject(server.address, server.process.pid)

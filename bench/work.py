@@ -113,16 +113,16 @@ def calls(subject: Subject, rate: int = 100, seconds: float = 5) -> list[Measure
     return [Measurement("S2", work, cpu_us / 1e3, "ms CPU", "<= 1.4", cpu_us <= 1400, ratio, UNITS)]
 
 
-def _call_set(subject: Subject) -> CallSet:
+def call_set(subject: Subject) -> CallSet:
     return CallSet(subject.address, Side(CALLER, CALLER_HOST), Side(CALLEE, CALLEE_HOST))
 
 
 def calls_in_progress(subject: Subject, count: int = 600, rate: float = 300) -> list[Measurement]:
     """S2 and S3: set-up time at half the wanted capacity; memory of a call in progress."""
-    with _call_set(subject) as warm:
+    with call_set(subject) as warm:
         warm.open(20)
     before_kib = memory_kib(subject.pid)
-    with _call_set(subject) as open_calls:
+    with call_set(subject) as open_calls:
         open_calls.open(count, per_second=rate)
         each_kib = (memory_kib(subject.pid) - before_kib) / count
         times = open_calls.set_up_s
@@ -162,7 +162,7 @@ def start_up(folder: Path) -> list[Measurement]:
 def relay(subject: Subject, count: int = 200, seconds: float = 5) -> list[Measurement]:
     """M1: CPU time of relaying one packet, beside the least that any relay needs."""
     before = relay_floor(2 * count, seconds / 2)
-    with _call_set(subject) as open_calls:
+    with call_set(subject) as open_calls:
         streams, meter = open_calls.open(count), Meter(subject.pid)
         meter.start()
         report = blast(streams, seconds, spread=False)
@@ -186,7 +186,7 @@ def _direct(streams: list[Stream]) -> list[Stream]:
 
 def delay(subject: Subject, count: int = 200, seconds: float = 6) -> list[Measurement]:
     """M2: delay that the relay adds, over that of loopback itself."""
-    with _call_set(subject) as open_calls:
+    with call_set(subject) as open_calls:
         streams = open_calls.open(count)
         floor = blast(_direct(streams), 2)
         report = blast(streams, seconds)
@@ -202,7 +202,7 @@ def delay(subject: Subject, count: int = 200, seconds: float = 6) -> list[Measur
 
 def relay_capacity(subject: Subject, count: int = 900, seconds: float = 4) -> list[Measurement]:
     """M1: many two-way calls at once without a lost packet."""
-    with _call_set(subject) as open_calls:
+    with call_set(subject) as open_calls:
         streams, meter = open_calls.open(count), Meter(subject.pid)
         meter.start()
         report = blast(streams, seconds)

@@ -33,6 +33,8 @@ cdef enum:
     BATCH = 128           # packets between two looks at commands and the clock
     REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
     PACE_NS = 150000      # the least between two turns while packets come fast
+    EASY_PACE_NS = 4000000      # and when none of them goes on as it comes: a tick plays them
+    EASY_AFTER_NS = 1000000000
 
 
 cdef inline void receive_control(
@@ -65,6 +67,7 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
         return
     if slot.demux and not control and is_handshake(shard.buffer, <int>size):
         tell_handshake(shard, slot, &source, <int>size)
+        shard.hurries = True   # whoever shakes hands waits for every answer
         return
     control = control or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223)   # RFC 5761 §4
     if slot.config.secured:
@@ -177,12 +180,16 @@ cdef inline void run_ticks(Shard *shard) noexcept nogil:
         shard.tick_ns += TICK_NS
 
 
-cdef inline void pause(Shard *shard, int64_t turn_ns) noexcept nogil:
-    """Until the next turn after that which began at `turn_ns`, not longer than to the next tick. To be woken for a packet
-    costs as much as the packet itself: several at once share it."""
+cdef inline int64_t pace_of(const Shard *shard, int64_t turn_ns) noexcept nogil:
+    return PACE_NS if turn_ns - shard.relayed_ns < EASY_AFTER_NS else EASY_PACE_NS
+
+
+cdef inline void pause(Shard *shard, int64_t until_ns) noexcept nogil:
+    """Until then, not longer than to the next tick. To be woken for a packet costs as much as the packet itself: several
+    at once share it."""
     cdef timespec left
     left.tv_sec = 0
-    left.tv_nsec = min(turn_ns + PACE_NS, shard.deadline_ns) - clock_ns()
+    left.tv_nsec = min(until_ns, shard.deadline_ns) - clock_ns()
     if left.tv_nsec > 0:
         clock_nanosleep(CLOCK_MONOTONIC, 0, &left, NULL)
 
@@ -190,7 +197,7 @@ cdef inline void pause(Shard *shard, int64_t turn_ns) noexcept nogil:
 cdef inline void run(Shard *shard) noexcept nogil:
     cdef epoll_event events[BATCH]
     cdef uint64_t data
-    cdef int64_t turn_ns = 0, before_ns
+    cdef int64_t turn_ns = 0, before_ns, pace_ns
     cdef bint timer
     cdef int i, count
     while not shard.stop:
@@ -213,5 +220,6 @@ cdef inline void run(Shard *shard) noexcept nogil:
         # Only now, when no event of this batch can point to a slot that a command removed.
         post_freed(shard)
         notify(shard)
-        if (count > 1 or turn_ns - before_ns < PACE_NS) and not shard.hurries and shard.taken == NULL:
-            pause(shard, turn_ns)
+        pace_ns = pace_of(shard, turn_ns)
+        if (count > 1 or turn_ns - before_ns < pace_ns) and not shard.hurries and shard.taken == NULL:
+            pause(shard, turn_ns + pace_ns)

@@ -399,6 +399,7 @@ cdef struct Shard:
     int64_t tick_ns                 # when the tick at work was due
     uint64_t turn
     bint hurries                    # more packets wait than one turn can take
+    int64_t relayed_ns              # last packet that went on as it came
     uint64_t ticks
     uint64_t first_tick             # that of this shard among all since the machine started
     uint64_t random

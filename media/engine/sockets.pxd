@@ -9,7 +9,7 @@ from media.engine.posix cimport (
 from media.rtp.address cimport address_size, make_address
 
 cdef enum:
-    RECEIVE_BUFFER = 65536   # 40 packets behind: more would be too late to be heard
+    RECEIVE_BUFFER = 131072  # hundreds of packets, for bursts while the engine pauses; more would be too late to be heard
     PICTURE_BUFFER = 524288  # a whole picture comes at once
     PICTURE_DSCP = 34        # AF41 (RFC 4594 §4.3)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.api import EndpointId, MediaEvent, RecordingEnded, RecordingId, RecordingStarted, conversion
+from media.engine.priority import ask_for_precedence
 from media.record.silence import Silence
 from media.record.tracks import Taps, Track
 from media.record.wav_file import WavFile
@@ -115,6 +116,7 @@ class Recorder:
     # --- the thread -------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        ask_for_precedence()
         while not self._stop.wait(TURN_S):
             self._turn()
         self._turn()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from media.engine.priority import LOWEST, ask_for_real_time
+from media.engine.priority import LOWEST, RECORDER_NICE, ask_for_precedence, ask_for_real_time
 from media.engine.shard import ShardThread
 
 
@@ -49,3 +49,16 @@ def test_a_system_that_does_not_allow_it_is_no_error(monkeypatch: pytest.MonkeyP
 def test_one_processor_is_left_to_signalling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert ask_for_real_time() is False
+
+
+def test_who_goes_before_ordinary_work_says_whether_that_was_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: asked.append(arguments))
+    assert ask_for_precedence() is True
+    assert asked == [(os.PRIO_PROCESS, 0, RECORDER_NICE)]
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    assert ask_for_precedence() is False
