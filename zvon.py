@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pbx.control.place import DataFolderLock
     from pbx.proxy import EdgeServer
     from pbx.runtime import Server
+    from pbx.web_process import WebProcess
     from storage.ports import Storage
     from storage.records import Office
 
@@ -73,31 +74,40 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
     from pbx.web_process import WebProcess
     from storage.sql import open_storage
 
-    _complete_recordings(lock.data / "recordings")
-    storage = open_storage(settings.storage.url, lock.data)
+    web = WebProcess(settings, lock.data)
     try:
-        office, demo = await _office(storage, lock.data, office_file)
-        engine = await open_engine(_engine_config(settings))
+        web.start()  # beside the server, whose control socket it waits for
+        _complete_recordings(lock.data / "recordings")
+        storage = open_storage(settings.storage.url, lock.data)
         try:
-            server, web = _server(settings, lock, storage, engine, office), WebProcess(settings, lock.data)
-            listeners = await server.start()
+            office, demo = await _office(storage, lock.data, office_file)
+            engine = await open_engine(_engine_config(settings))
             try:
-                await web.start()
-                Collector.begin()
-                if demo is not None:
-                    print(_welcome(office, demo, listeners))
-                if web.password:
-                    print(_first_sign_in(web.url, web.password))
-                print(f"zvon ready sip={listeners} web={web.url}", flush=True)
-                await _until_stopped(server, settings.drain_timeout)
+                server = _server(settings, lock, storage, engine, office)
+                listeners = await server.start()
+                try:
+                    await web.ready()
+                    Collector.begin()
+                    _say_ready(office, demo, listeners, web)
+                    await _until_stopped(server, settings.drain_timeout)
+                finally:
+                    await web.stop()
+                    await server.stop()
             finally:
-                await web.stop()
-                await server.stop()
+                await engine.close()
         finally:
-            await engine.close()
+            await storage.close()
     finally:
-        await storage.close()
+        await web.stop()
     return 0
+
+
+def _say_ready(office: "Office", demo: Path | None, listeners: str, web: "WebProcess") -> None:
+    if demo is not None:
+        print(_welcome(office, demo, listeners))
+    if web.password:
+        print(f"Web and API: {web.url}, first sign-in: admin, one-time password {web.password}")
+    print(f"zvon ready sip={listeners} web={web.url}", flush=True)
 
 
 def _complete_recordings(folder: Path) -> None:
@@ -204,10 +214,6 @@ def _welcome(office: "Office", document: Path, listeners: str) -> str:
             "000063 (says your number), 10003246 (echo), 000064 (1000 Hz tone) or 000065 (records and plays back).",
         ]
     )
-
-
-def _first_sign_in(url: str, password: str) -> str:
-    return f"Web and API: {url}, first sign-in: admin, one-time password {password}"
 
 
 if __name__ == "__main__":

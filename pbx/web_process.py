@@ -22,7 +22,7 @@ from pbx.certificate import ServerCertificate, check_pair
 from pbx.control.messages import ControlError
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 60.0  # half a second of work; a busy machine takes longer
+START_S = 120.0  # two seconds of work after the server is there; a busy machine takes longer
 STOP_S = 5.0
 AGAIN_S = (0.5, 2.0, 10.0, 30.0)  # before the next start; the last one for ever
 STEADY_S = 60.0  # of a life after which the next start is a first one
@@ -43,18 +43,22 @@ class WebProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._life: socket.socket | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._said = -1  # the pipe by which the process says that it answers
         self.url = self.password = ""
 
-    async def start(self) -> None:
-        """Return when it answers; raises `ControlError` with a sentence."""
+    def start(self) -> None:
+        """Open the socket and start the process, which waits for the control socket of the server; raises
+        `ControlError` with a sentence."""
         if self._web.listen is None:
             return
         self._listener = _open(self._web.listen)
-        try:
-            self.password = await self._spawn()
-        except BaseException:
-            await self.stop()
-            raise
+        self._said = self._spawn()
+
+    async def ready(self) -> None:
+        """Return when it answers; raises `ControlError` with a sentence."""
+        if self._listener is None:
+            return
+        self.password = await self._answers()
         host, port = self._listener.getsockname()[:2]
         self.url = f"{'https' if self._pair else 'http'}://{Listen(host, port)}"
         self._watching = asyncio.ensure_future(self._watch())
@@ -70,10 +74,13 @@ class WebProcess:
             await self._ended(self._child, STOP_S)
         if self._listener is not None:
             self._listener.close()
+        if self._said >= 0:
+            os.close(self._said)
         self._child = self._listener = self._life = None
+        self._said = -1
 
-    async def _spawn(self) -> str:
-        """Start the process and wait until it answers; the one-time password that it has made."""
+    def _spawn(self) -> int:
+        """Start the process; the end of a pipe by which it says that it answers."""
         assert self._listener is not None
         if self._life is not None:
             self._life.close()
@@ -87,6 +94,11 @@ class WebProcess:
         finally:
             os.close(say)
             theirs.close()
+        return said
+
+    async def _answers(self) -> str:
+        """Wait until it answers; the one-time password that it has made."""
+        said, self._said = self._said, -1
         line = await _first_line(said, START_S)
         if not line:
             raise ControlError("the web process does not start: its error stands above")
@@ -117,7 +129,8 @@ class WebProcess:
             await asyncio.sleep(wait_s)
             failures += 1
             with contextlib.suppress(ControlError):  # logged in the next round
-                await self._spawn()
+                self._said = self._spawn()
+                await self._answers()
 
     async def _ended(self, child: "subprocess.Popen[bytes]", within_s: float | None = None) -> int | None:
         """Its exit code; None when it is still there after that time."""

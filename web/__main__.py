@@ -15,12 +15,16 @@ from pathlib import Path
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
-from pbx.control.link import ControlLink
+from pbx.control.link import ControlLink, ServerGone
 from web.accounts import Accounts, Passwords
 from web.app import attach, create_app
 from web.core import Core
 from web.door import Door
+from web.hooks import Webhooks
+
+POLL_S = 0.1
 
 
 class _Server(uvicorn.Server):
@@ -50,12 +54,25 @@ def main() -> None:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    core = Core(ControlLink(options.data), options.data)
-    accounts = Accounts(core, Passwords())
-    password = await accounts.first()
-    app = create_app()
-    attach(app, core, await Door.open(core, accounts))
-    config = uvicorn.Config(
+    core, over = Core(ControlLink(options.data), options.data), asyncio.Event()
+    asyncio.get_running_loop().add_reader(options.life, over.set)  # readable: the parent has closed its end
+    with socket.socket(fileno=options.fd) as listener:
+        if not await _server_is_there(core, over):
+            return
+        accounts, app, hooks = Accounts(core, Passwords()), create_app(), Webhooks(core)
+        password = await accounts.first()
+        attach(app, core, await Door.open(core, accounts), hooks)
+        await hooks.refresh()
+        server = _Server(_config(app, options), lambda: _say(options.ready, password))
+        ending = asyncio.ensure_future(_end(server, over))
+        await server.serve([listener])
+        ending.cancel()
+        await hooks.close()
+    await core.link.close()
+
+
+def _config(app: FastAPI, options: argparse.Namespace) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -67,19 +84,28 @@ async def _serve(options: argparse.Namespace) -> None:
         proxy_headers=False,
     )
 
-    def started() -> None:
-        os.write(options.ready, json.dumps({"password": password}).encode() + b"\n")
-        os.close(options.ready)
 
-    server = _Server(config, started)
+def _say(ready: int, password: str) -> None:
+    os.write(ready, json.dumps({"password": password}).encode() + b"\n")
+    os.close(ready)
 
-    def stop() -> None:
-        server.should_exit = True
 
-    asyncio.get_running_loop().add_reader(options.life, stop)  # readable: the parent has closed its end
-    with socket.socket(fileno=options.fd) as listener:
-        await server.serve([listener])
-    await core.link.close()
+async def _end(server: _Server, over: asyncio.Event) -> None:
+    await over.wait()
+    server.should_exit = True
+
+
+async def _server_is_there(core: Core, over: asyncio.Event) -> bool:
+    """The server starts beside this process; False when it is over before that."""
+    while not over.is_set():
+        try:
+            await core.snapshot()
+        except ServerGone:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), POLL_S)
+        else:
+            return True
+    return False
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from pbx.control.link import ServerGone
 from pbx.control.messages import ControlError
 from web.answers import Refused, error_answer, refused
-from web.api import accounts, auth, journal, office
+from web.api import accounts, auth, events, history, journal, live, office, people, webhooks
 from web.core import Core
 from web.describe import ERRORS, openapi
 from web.door import Door
+from web.hooks import Webhooks
 from web.limits import OverloadGuard
 
 PREFIX = "/api/v3"
@@ -33,7 +34,7 @@ def create_app() -> FastAPI:
     )
     routes = APIRouter(responses=ERRORS)
     routes.include_router(auth.router)
-    for part in (accounts, journal, office):
+    for part in (accounts, events, history, journal, live, office, people, webhooks):
         routes.include_router(part.router, prefix=PREFIX)
     app.include_router(routes)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -42,9 +43,9 @@ def create_app() -> FastAPI:
     return app
 
 
-def attach(app: FastAPI, core: Core, door: Door) -> None:
-    """The server that answers are asked of, and who is let in."""
-    app.state.core, app.state.door = core, door
+def attach(app: FastAPI, core: Core, door: Door, hooks: Webhooks) -> None:
+    """The server that answers are asked of, who is let in, and who else hears of events."""
+    app.state.core, app.state.door, app.state.hooks = core, door, hooks
 
 
 def _tell_errors(app: FastAPI) -> None:

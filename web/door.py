@@ -17,6 +17,7 @@ from web.limits import LOGINS, REFRESHES, Attempts
 from web.rights import Principal, principal_of
 
 TOKEN_S = 900  # API-3: a quarter of an hour
+LINK_S = 3600
 ALGORITHM = "HS256"
 COOKIE = "zvon_refresh"
 _SIGNING = ("signing", "tokens")
@@ -42,6 +43,19 @@ class Door:
         now = int(time.time())
         claims = {"sub": session.login, "sid": session.id, "iat": now, "exp": now + TOKEN_S}
         return jwt.encode(claims, self._key, ALGORITHM)
+
+    def link_to(self, what: str) -> tuple[str, int]:
+        """A token for one thing alone, and how long it lasts in seconds."""
+        return jwt.encode({"sub": what, "exp": int(time.time()) + LINK_S}, self._key, ALGORITHM), LINK_S
+
+    def check_link(self, token: str, what: str) -> None:
+        """Raises `Refused` (401) unless the token is for that thing."""
+        try:
+            claims = jwt.decode(token, self._key, [ALGORITHM], options={"require": ["exp", "sub"]})
+        except jwt.InvalidTokenError:
+            claims = {}
+        if claims.get("sub") != what or "sid" in claims:
+            raise _stranger("the link does not count (any more): ask for another one")
 
     async def enter(self, authorization: str, address: str) -> Principal:
         """Who shows these credentials; raises `Refused` (401)."""

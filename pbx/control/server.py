@@ -123,24 +123,32 @@ class ControlServer:
                 await writer.drain()
                 request = decode_request(await _read(reader))
                 if isinstance(request, FollowEvents):
-                    return await self._stream(request, writer)
+                    return await self._stream(request, reader, writer)
                 writer.write(await self._answer(request))
         except BadFrame as error:
             writer.write(encode_frame(FAILED, str(error)))
             await writer.drain()
 
-    async def _stream(self, request: FollowEvents, writer: StreamWriter) -> None:
-        """Events for as long as the client takes them; one that is too slow for the log begins anew."""
+    async def _stream(self, request: FollowEvents, reader: StreamReader, writer: StreamWriter) -> None:
+        """Events for as long as the client is there; one that is too slow for the log is told so."""
         stream = self._operator.desk.follow(request)
+        gone, coming = asyncio.ensure_future(reader.read(1)), asyncio.ensure_future(stream.next())
         try:
             writer.write(encode_frame(OK, stream.start))
             while True:
                 await writer.drain()
-                writer.write(encode_frame(EVENT, await stream.next()))
+                await asyncio.wait((gone, coming), return_when=asyncio.FIRST_COMPLETED)
+                if gone.done():
+                    return
+                writer.write(encode_frame(EVENT, coming.result()))
+                coming = asyncio.ensure_future(stream.next())
         except ControlError as error:
             writer.write(encode_frame(FAILED, str(error)))
             await writer.drain()
         finally:
+            gone.cancel()
+            coming.cancel()
+            await asyncio.gather(gone, coming, return_exceptions=True)
             stream.close()
 
     async def _answer(self, request: Request) -> bytes:

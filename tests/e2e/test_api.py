@@ -1,18 +1,26 @@
 """The API of a running server, with an HTTP client over real sockets."""
 
+import json
 import os
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import connect as connect_ws
 
-from tests.e2e.conftest import CALLEE, office
+from tests.e2e.audio import RtpSocket
+from tests.e2e.conftest import CALLEE, CALLER, office
 from tests.e2e.harness import Server, Site, run_to_end, running
-from tests.e2e.ua import Phone, eventually, registered
+from tests.e2e.ua import Phone, connect, eventually, registered
 
 PASSWORD = "Admin-Pass_1"
 
@@ -33,6 +41,58 @@ def signed_in(server: Server) -> httpx.Client:
     return client
 
 
+@contextmanager
+def follow(
+    server: Server, token: str, after: int = -1, run: str = ""
+) -> Iterator[tuple[dict[str, Any], Iterator[dict[str, Any]]]]:
+    """The beginning of the stream of events, and the events."""
+    with connect_ws(f"ws://{server.site.web}/api/v3/events") as socket:
+        socket.send(json.dumps({"token": token, "after": after, "run": run}))
+        yield json.loads(socket.recv(30)), (json.loads(socket.recv(30)) for _ in count())
+
+
+def until_kind(events: Iterator[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    found = []
+    for event in events:
+        found.append(event)
+        if event["kind"] == kind:
+            break
+    return found
+
+
+class Webhook:
+    """Somebody else's web server."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self.is_signed = False
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                hook.kinds += [each["kind"] for each in body["events"]]
+                hook.is_signed = ",v1=" in self.headers["Zvon-Signature"]
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.url = f"http://127.0.0.1:{self._server.server_port}/zvon"
+
+    def __enter__(self) -> "Webhook":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
     site = Site.write(tmp_path_factory.mktemp("api"), office(), sip="qualify = 0", web=True)
@@ -51,6 +111,54 @@ def test_a_terminal_made_through_the_api_registers_and_is_gone_when_it_is_delete
         assert client.delete("/terminals/250").status_code == 200
         assert phone.register().status in (401, 403, 404)
     assert 'number = "250"' not in server.command("export").stdout
+
+
+def test_a_call_is_seen_acted_on_and_heard_through_the_api(api: tuple[Server, httpx.Client]) -> None:
+    server, client = api
+    token = client.headers["Authorization"].removeprefix("Bearer ")
+    with (
+        Webhook() as hook,
+        follow(server, token) as (start, events),
+        registered(server.address, "401", host=CALLEE) as callee,
+        Phone(server.address, "301", host=CALLER) as caller,
+        RtpSocket(CALLER) as ours,
+        RtpSocket(CALLEE) as theirs,
+    ):
+        assert client.post("/webhooks", json={"url": hook.url, "kinds": ["call_ended"]}).status_code == 201
+        connect(caller, callee, (ours.address, theirs.address))
+        (talking,) = client.get("/calls").json()["data"]
+        assert (talking["from_number"], talking["to_number"], talking["state"]) == ("301", "401", "talking")
+        time.sleep(1.0)  # of conversation
+        assert client.delete(f"/calls/{talking['id']}").status_code == 200
+        caller.expect("BYE")
+        callee.expect("BYE")
+        seen = until_kind(events, "recording_ready")
+        kinds = [each["kind"] for each in seen]
+        for kind in ("registration_changed", "call_started", "leg_ringing", "leg_answered", "call_ended"):
+            assert kind in kinds, kinds
+        assert [each["seq"] for each in seen] == list(range(seen[0]["seq"], seen[0]["seq"] + len(seen)))
+        (first,) = [each for each in seen if each["kind"] == "call_started"]
+        with follow(server, token, after=first["seq"] - 1, run=start["run"]) as (again, replayed):
+            assert again["is_gap"] is False
+            assert next(replayed) == first
+        eventually(lambda: hook.kinds == ["call_ended"], "the webhook has heard of the end", 10)
+        assert hook.is_signed
+    _is_in_history_with_sound(client)
+
+
+def _is_in_history_with_sound(client: httpx.Client) -> None:
+    rows: list[Any] = []
+
+    def is_there() -> bool:
+        rows[:] = client.get("/history?number=401&limit=1").json()["data"]
+        return bool(rows and rows[0]["recording"])
+
+    eventually(is_there, "the call is in the history", 10)
+    path = f"/recordings/{rows[0]['recording'][0]}/audio"
+    whole = client.get(path)
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/mpeg")
+    part = client.get(path, headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, whole.content[100:200])
 
 
 def test_the_web_process_comes_back_by_itself_and_calls_do_not_notice(api: tuple[Server, httpx.Client]) -> None:

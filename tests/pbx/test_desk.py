@@ -1,5 +1,6 @@
 """The office as data over the control socket: revisions, versions, events by number, what the web process remembers."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +113,8 @@ async def test_events_come_numbered_and_again_from_any_of_them_on(tmp_path: Path
         again = await link.follow(FollowEvents(events[0].seq, live.start.run))
         assert not again.start.is_gap
         assert await first_events(again, 2) == events[1:]
+        await asyncio.sleep(0.1)  # the server hears that they have gone
+        assert server.desk.events.describe()["readers"] == 0
         other_run = await link.follow(FollowEvents(events[0].seq, "another run"))
         assert other_run.start.is_gap
         await other_run.close()

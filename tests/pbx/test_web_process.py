@@ -24,6 +24,7 @@ def test_a_certificate_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 async def test_without_an_address_there_is_no_web(tmp_path: Path) -> None:
     web = WebProcess(parse_settings('[web]\nlisten = ""'), tmp_path)
-    await web.start()
+    web.start()
+    await web.ready()
     await web.stop()
     assert web.url == ""

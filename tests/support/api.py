@@ -20,6 +20,7 @@ from web.accounts import Accounts, Passwords
 from web.app import PREFIX, attach, create_app
 from web.core import Core
 from web.door import Door
+from web.hooks import Webhooks
 
 PASSWORD = "Admin-Pass_1"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -107,11 +108,13 @@ async def bare_api(folder: Path, office: Office = OFFICE, storage: MemoryStorage
         password = await accounts.first()
         door = await Door.open(core, accounts)
         app = the_app()
-        attach(app, core, door)
+        hooks = Webhooks(core)
+        attach(app, core, door, hooks)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         try:
             async with httpx.AsyncClient(transport=transport, base_url=f"http://pbx{PREFIX}") as client:
                 yield Api(server, core, door, client, password)
         finally:
+            await hooks.close()
             await core.link.close()
             await server.stop()

@@ -1,0 +1,218 @@
+"""What happens now, and what can be done with it (API-8, API-9): calls, queues, phones, lines."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import PlainTextResponse
+
+from pbx.control.messages import (
+    CallView,
+    ExplainCall,
+    ExplanationView,
+    GetCalls,
+    GetLines,
+    GetQueues,
+    GetRegistrations,
+    GetStatus,
+    HangUp,
+    LineView,
+    Originate,
+    QueueView,
+    RegistrationView,
+    TransferCall,
+)
+from web.answers import answer, refused
+from web.body import record_of
+from web.core import Core
+from web.describe import gives, many, takes, thing
+from web.door import Caller, TheCore
+from web.edit import tell
+from web.metrics import exposition, figures_of
+from web.rights import Principal
+from web.times import with_moments
+
+router = APIRouter()
+Id = Annotated[str, Path(max_length=100)]
+CALL = thing(id="string", linkedid="string", from_number="string", to_number="string", state="string")
+QUEUE = thing(number="string", name="string", waiting={"type": "array"}, agents={"type": "array"})
+PHONE = thing(number="string", contact="string", transport="string", user_agent="string", is_reachable="boolean")
+LINE = thing(id="string", kind="string", state="string", error="string")
+ONWARD = thing(call="string")
+TO = takes(thing(to="string"))
+MODES = ("listen", "whisper", "barge")
+
+
+class NewCall(msgspec.Struct, forbid_unknown_fields=True):
+    from_number: str
+    to_number: str
+    by_itself: bool = True
+
+
+class Onward(msgspec.Struct, forbid_unknown_fields=True):
+    to: str
+
+
+class Listener(msgspec.Struct, forbid_unknown_fields=True):
+    number: str
+    to: str
+    mode: str = "listen"
+
+
+@router.get("/calls", tags=["calls"], responses=gives(many(CALL)))
+async def calls(who: Caller, core: TheCore) -> Response:
+    """The calls in progress."""
+    who.check("calls", "read")
+    return answer([_view(each) for each in await _calls(core, who)])
+
+
+@router.get("/calls/{id}", tags=["calls"], responses=gives(CALL))
+async def call(who: Caller, core: TheCore, id: Id) -> Response:
+    who.check("calls", "read")
+    return answer(_view(await _call(core, who, id)))
+
+
+@router.post(
+    "/calls",
+    tags=["calls"],
+    status_code=201,
+    responses=gives(ONWARD, 201, "The phone of `from_number` is rung."),
+    openapi_extra=takes(thing(from_number="string", to_number="string")),
+)
+async def originate(request: Request, who: Caller, core: TheCore) -> Response:
+    """A phone is rung, and calls a number when it has answered."""
+    who.check("calls", "write")
+    given = await record_of(request, NewCall)
+    who.check_number(given.from_number)
+    id = await core.ask(Originate(given.from_number, given.to_number, given.by_itself), str)
+    await tell(core, who, "originate", f"calls/{id}", None, {"from": given.from_number, "to": given.to_number})
+    return answer({"call": id}, status=201)
+
+
+@router.delete("/calls/{id}", tags=["calls"], responses=gives({"type": "null"}))
+async def hang_up(who: Caller, core: TheCore, id: Id) -> Response:
+    who.check("calls", "write")
+    await _call(core, who, id)
+    if not await core.ask(HangUp(id), bool):
+        raise refused(404, f'there is no call "{id}"')
+    await tell(core, who, "hang up", f"calls/{id}")
+    return answer(None)
+
+
+@router.post("/calls/{id}:transfer", tags=["calls"], responses=gives(ONWARD), openapi_extra=TO)
+async def transfer(request: Request, who: Caller, core: TheCore, id: Id) -> Response:
+    """The caller goes on to another number."""
+    return await _send_on(core, who, id, (await record_of(request, Onward)).to, "transfer")
+
+
+@router.post("/calls/{id}:park", tags=["calls"], responses=gives(ONWARD))
+async def park(who: Caller, core: TheCore, id: Id) -> Response:
+    """The caller waits at a slot of the parking lot."""
+    lot = (await core.snapshot()).office.features.parking.number
+    if not lot:
+        raise refused(409, "the office has no parking: features.parking.number is empty")
+    return await _send_on(core, who, id, lot, "park")
+
+
+@router.post(
+    "/calls:listen",
+    tags=["calls"],
+    status_code=201,
+    responses=gives(ONWARD, 201, "The phone of `to` is rung."),
+    openapi_extra=takes(thing(number="string", to="string")),
+)
+async def listen(request: Request, who: Caller, core: TheCore) -> Response:
+    """The phone `to` hears the conversation of `number`; `mode` is listen, whisper (to that side alone) or barge."""
+    who.check("calls", "write")
+    given = await record_of(request, Listener)
+    if who.role == "user":
+        raise refused(403, "only administrators and supervisors may listen")
+    who.check_number(given.number)
+    who.check_number(given.to)
+    if given.mode not in MODES:
+        raise refused(422, f"must be one of {', '.join(MODES)}", "mode")
+    code = getattr((await core.snapshot()).office.features, given.mode)
+    if not code:
+        raise refused(409, f"the office has no code for it: features.{given.mode} is empty")
+    id = await core.ask(Originate(given.to, code + given.number), str)
+    await tell(core, who, given.mode, f"calls/{id}", None, {"number": given.number, "to": given.to})
+    return answer({"call": id}, status=201)
+
+
+@router.get("/queues:live", tags=["queues"], responses=gives(many(QUEUE)))
+async def queues(who: Caller, core: TheCore) -> Response:
+    """Who waits in the queues, and their agents: those that one of the own numbers is an agent of."""
+    who.check("queues", "read")
+    found = await core.ask(GetQueues(), list[QueueView])
+    return answer([_view(each) for each in found if who.sees(*(agent.number for agent in each.agents))])
+
+
+@router.get("/registrations", tags=["registrations"], responses=gives(many(PHONE)))
+async def registrations(who: Caller, core: TheCore) -> Response:
+    """The phones that are registered."""
+    who.check("registrations", "read")
+    found = await core.ask(GetRegistrations(), list[RegistrationView])
+    return answer([_view(each) for each in found if who.sees(each.number)])
+
+
+@router.get("/lines", tags=["lines"], responses=gives(many(LINE)))
+async def lines(who: Caller, core: TheCore) -> Response:
+    """The lines to providers."""
+    who.check("lines", "read")
+    return answer([_view(each) for each in await core.ask(GetLines(), list[LineView])])
+
+
+@router.get("/status", tags=["status"], responses=gives({"type": "object"}))
+async def status(who: Caller, core: TheCore) -> Response:
+    """The live dump of every part of the server."""
+    who.check("status", "read")
+    return answer(await core.ask(GetStatus(), dict[str, Any]))
+
+
+@router.get(
+    "/metrics",
+    tags=["metrics"],
+    response_class=PlainTextResponse,
+    responses={200: {"description": "Figures for Prometheus.", "content": {"text/plain": {}}}},
+)
+async def metrics(who: Caller, core: TheCore) -> Response:
+    """The same as figures for Prometheus, which signs in by an API key as its bearer token."""
+    who.check("metrics", "read")
+    return Response(exposition(await figures_of(core)), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/explain", tags=["explain"], responses=gives({"type": "object"}))
+async def explain(
+    who: Caller,
+    core: TheCore,
+    start: Annotated[str, Query(alias="from", max_length=40)],
+    to: Annotated[str, Query(max_length=40)],
+) -> Response:
+    """Every rule that a call would meet now; rings nobody."""
+    who.check("explain", "read")
+    return answer(msgspec.to_builtins(await core.ask(ExplainCall(start, to), ExplanationView)))
+
+
+async def _send_on(core: Core, who: Principal, id: str, to: str, action: str) -> Response:
+    who.check("calls", "write")
+    await _call(core, who, id)
+    onward = await core.ask(TransferCall(id, to), str)
+    await tell(core, who, action, f"calls/{id}", None, {"to": to, "call": onward})
+    return answer({"call": onward})
+
+
+async def _calls(core: Core, who: Principal) -> list[CallView]:
+    found = await core.ask(GetCalls(), list[CallView])
+    return [each for each in found if who.sees(each.from_number, each.to_number)]
+
+
+async def _call(core: Core, who: Principal, id: str) -> CallView:
+    for each in await _calls(core, who):
+        if each.id == id:
+            return each
+    raise refused(404, f'there is no call "{id}"')
+
+
+def _view(view: object) -> dict[str, Any]:
+    return with_moments(msgspec.to_builtins(view))
