@@ -37,6 +37,7 @@ from conf.office_people import EmployeeGroupSection, LocationGroupSection, Termi
 from conf.office_policies import (
     FeaturesSection,
     ForwardingSection,
+    LostCallAlarmSection,
     MissedCallsSection,
     RecordingSection,
     VoicemailSection,
@@ -99,6 +100,7 @@ class OfficeDocument(Section):
     inbound_rules: Annotated[tuple[InboundRuleSection, ...], Field(strict=False)] = ()
     number_rules: Annotated[tuple[NumberRuleSection, ...], Field(strict=False)] = ()
     caller_lists: Annotated[tuple[CallerListSection, ...], Field(strict=False)] = ()
+    lost_call_alarms: Annotated[tuple[LostCallAlarmSection, ...], Field(strict=False)] = ()
     features: FeaturesSection = FeaturesSection()
     forwarding: ForwardingSection = ForwardingSection()
     recording: RecordingSection = RecordingSection()

@@ -9,7 +9,7 @@ from conf.office_values import Values, entries, table_of, texts
 
 def problems_of_calendars(values: Values) -> Iterator[Problem]:
     known = {calendar for _, calendar in texts(values, "calendars", "id")}
-    for section in ("terminals", "external_numbers"):
+    for section in ("terminals", "external_numbers", "lost_call_alarms"):
         for path, calendar in texts(values, section, "calendar"):
             if calendar not in known:
                 yield Problem(path, f'there is no calendar "{calendar}"')

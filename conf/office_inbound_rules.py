@@ -31,3 +31,7 @@ def _numbers(values: Values) -> Iterator[Problem]:
         for place, number in items_of(rule, path, "numbers"):
             if number.lstrip("+") not in first:
                 yield Problem(place, f'there is no external number "{number}"')
+    known = first.keys() | {number for _, number in texts(values, "queues", "number")}
+    for path, number in texts(values, "lost_call_alarms", "number"):
+        if number.lstrip("+") not in known:
+            yield Problem(path, f'there is no external number or queue "{number}"')

@@ -8,7 +8,7 @@ from pydantic import PlainValidator
 
 from conf.fields import choice, text, text_up_to, whole_number
 from conf.model import Section
-from conf.office_fields import Email, IdOrNone, Patterns, lines_up_to, number
+from conf.office_fields import Email, Id, IdOrNone, Note, Patterns, lines_up_to, number
 
 MAX_SLOTS = 100
 
@@ -122,6 +122,27 @@ class VoicemailSection(Section):
     subject: Annotated[str, PlainValidator(text_up_to(255))] = ""
     body: Annotated[str, PlainValidator(lines_up_to(10_000))] = ""
     footer: Annotated[str, PlainValidator(lines_up_to(2_000))] = ""
+
+
+def _line(value: object) -> str:
+    """An external number or a queue, or none."""
+    found = text(value)
+    if not re.fullmatch(r"\+?[A-Za-z0-9._*#-]{0,50}", found):
+        raise ValueError(f'must be an external number or a queue, not "{found}"')
+    return found.removeprefix("+")
+
+
+class LostCallAlarmSection(Section):
+    """One of `[[lost_call_alarms]]` (NOT-7)."""
+
+    id: Id
+    number: Annotated[str, PlainValidator(_line)] = ""
+    # Three in ten minutes is no chance any longer, and early enough to save the next ones.
+    calls: Annotated[int, PlainValidator(whole_number(1, 1000))] = 3
+    minutes: Annotated[int, PlainValidator(whole_number(1, 1440))] = 10
+    calendar: IdOrNone = ""
+    email: Email = ""
+    note: Note = ""
 
 
 class MissedCallsSection(Section):

@@ -6,20 +6,29 @@ from pbx.clock import Clock
 from pbx.control.clerk import (
     BanView,
     CalendarView,
+    CallBack,
     ClerkRequest,
+    CloseMissed,
     GetBans,
     GetCalendars,
+    GetMissed,
     RemoveBan,
     SwitchCalendar,
 )
 from pbx.control.messages import ControlError
+from pbx.missed import MissedCalls
+from pbx.originate import Originator
+from storage.records import MissedCall
 
 
 class Clerk:
     """Of a whole server."""
 
-    def __init__(self, calendars: Calendars, bans: Bans, clock: Clock) -> None:
+    def __init__(
+        self, calendars: Calendars, bans: Bans, clock: Clock, missed: MissedCalls, originator: Originator
+    ) -> None:
         self._calendars, self._bans, self._clock = calendars, bans, clock
+        self._missed, self._originator = missed, originator
 
     async def answer(self, request: ClerkRequest) -> object:
         """Raises `ControlError` with a sentence."""
@@ -28,7 +37,13 @@ class Clerk:
                 return [_calendar_view(each) for each in self._calendars.states()]
             case SwitchCalendar(id, to):
                 return self._switch(id, None if to == "hours" else to == "open")
-
+            case GetMissed(open_only):
+                return self._missed.all(open_only=open_only)
+            case CallBack(id, from_number):
+                return self._originator.originate(from_number, self._known(id).number, by_itself=True)
+            case CloseMissed(id):
+                self._known(id)
+                return self._missed.close(id) or self._known(id)
             case GetBans(search):
                 now = self._clock.wall()
                 views = [_ban_view(ban, now) for ban in self._bans.table()]
@@ -37,6 +52,12 @@ class Clerk:
                 if not self._bans.remove(source):
                     raise ControlError(f"{source} is not banned; `zvon bans list` shows who is")
                 return True
+
+    def _known(self, id: str) -> MissedCall:
+        found = self._missed.get(id)
+        if found is None:
+            raise ControlError(f"there is no missed call {id}; `zvon missed list` shows them")
+        return found
 
     def _switch(self, id: str, is_open: bool | None) -> CalendarView:
         try:

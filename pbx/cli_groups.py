@@ -123,6 +123,39 @@ def bans_remove(
             server.remove_ban(address)
 
 
+def missed_list(
+    all: Annotated[bool, typer.Option("--all", help="Closed ones as well: who called back, and when.")] = False,
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """List the calls from outside that nobody answered and nobody has called back."""
+    from pbx.cli_output import json_text, print_missed, view_object
+
+    with server_of(data) as server:
+        found = server.missed(open_only=not all)
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_missed(found)
+
+
+Missed = Annotated[str, typer.Argument(metavar="ID", help="As `zvon missed list` shows it.")]
+
+
+def missed_call(
+    id: Missed,
+    caller: Annotated[str, typer.Argument(metavar="FROM", help="The terminal that calls.")],
+    data: Data = VAR,
+) -> None:
+    """Call the client back from a terminal; when they have talked, the missed call is closed."""
+    with server_of(data) as server:
+        typer.echo(f"call {server.call_back(id, caller)} started")
+
+
+def missed_close(id: Missed, data: Data = VAR) -> None:
+    """Close a missed call by hand."""
+    with server_of(data) as server:
+        server.close_missed(id)
+    typer.echo(f"missed call {id} is closed")
+
+
 GROUPS: dict[str, tuple[str, Commands]] = {
     "bans": (
         "Addresses that attacked and are not heard for a while.",
@@ -138,6 +171,14 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "open": (calendar_open, "zvon calendar open office-hours"),
             "close": (calendar_close, "zvon calendar close office-hours"),
             "hours": (calendar_hours, "zvon calendar hours office-hours"),
+        },
+    ),
+    "missed": (
+        "Calls from outside that nobody answered.",
+        {
+            "list": (missed_list, "zvon missed list --json"),
+            "call": (missed_call, "zvon missed call zvon-1764000000.7 101"),
+            "close": (missed_close, "zvon missed close zvon-1764000000.7"),
         },
     ),
     "mail": ("Mail that the server sends.", {"test": (mail_test, "zvon mail test belkina@example.com")}),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import groupby
+from time import time
 
 import msgspec
 from rich.console import Console
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from pbx.control.clerk import BanView, CalendarView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
-from storage.records import CdrRow, StoredRecording
+from storage.records import CdrRow, MissedCall, StoredRecording
 
 View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView
 PIPE_WIDTH = 10_000  # a pipe gets every character
@@ -34,9 +35,9 @@ def json_text(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
-def view_object(view: View | StoredRecording) -> dict[str, object]:
+def view_object(view: View | StoredRecording | MissedCall) -> dict[str, object]:
     """A view as scripts get it."""
-    return {name: utc(value) if name.endswith("_at") else value for name, value in asdict(view).items()}
+    return {name: utc(value or None) if name.endswith("_at") else value for name, value in asdict(view).items()}
 
 
 def plan_object(view: PlanView) -> dict[str, object]:
@@ -121,6 +122,24 @@ def print_bans(bans: Sequence[BanView]) -> None:
     ]  # fmt: skip
     headings = ("address", "state", "since", "until", "reasons")
     _print_table(headings, rows, "no address is banned", lambda row: "red" if row[1] == "banned" else "")
+
+
+def print_missed(missed: Sequence[MissedCall]) -> None:
+    now = time()
+    rows = [
+        (each.id, _local(each.missed_at), _who(each.number, each.name), each.line, _clock(each.waited_s),
+         f"{each.stage} {each.at_number}", _age(now - each.missed_at) if not each.closed_at else "",
+         f"{each.closed_by} {each.closed_with} {_local(each.closed_at)}" if each.closed_at else "",
+         str(each.tries or ""))
+        for each in missed
+    ]  # fmt: skip
+    headings = ("id", "missed", "client", "line", "waited", "last", "open for", "closed", "tries")
+    _print_table(headings, rows, "no missed calls", lambda row: "red" if row[6] else "")
+
+
+def _age(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86_400)
+    return f"{days} d {rest // 3600} h" if days else f"{rest // 3600} h {rest % 3600 // 60} min"
 
 
 def print_calendars(calendars: Sequence[CalendarView]) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,8 @@ from pbx.events import (
     BusEvent,
     CallEnded,
     CallLinked,
+    CallMissed,
+    CallsLost,
     CallStarted,
     DiskShort,
     LegAnswered,
@@ -29,6 +32,7 @@ from pbx.events import (
     LegMoved,
     LegRinging,
     MessagesChanged,
+    MissedCallClosed,
     OfficeChanged,
     ProviderChanged,
     RecordingEnded,
@@ -185,6 +189,10 @@ def _message(event: VoiceMessageLeft) -> dict[str, object]:
     return {"call": event.call, "id": message.id, "mailbox": message.mailbox, "from_number": message.from_number}
 
 
+def _missed(event: CallMissed | MissedCallClosed) -> dict[str, object]:
+    return asdict(event.missed)
+
+
 _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
     CallStarted: ("call_started", _started),
     CallLinked: ("call_linked", lambda event: {"call": event.call, "linkedid": event.linkedid}),
@@ -210,6 +218,12 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
     ProviderChanged: (
         "provider_changed",
         lambda event: {"provider": event.provider, "state": event.state, "error": event.error},
+    ),
+    CallMissed: ("call_missed", _missed),
+    MissedCallClosed: ("missed_call_closed", _missed),
+    CallsLost: (
+        "calls_lost",
+        lambda event: {"alarm": event.alarm, "number": event.number, "calls": event.calls, "minutes": event.minutes},
     ),
     DiskShort: ("disk_short", lambda event: {"free_mb": event.free_mb}),
     OfficeChanged: ("office_changed", lambda event: {"revision": event.revision, "by": event.by}),

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pbx.cause import Cause
 from pbx.party import Party
 from pbx.quality import Measured
-from storage.records import StoredRecording, VoiceMessage
+from storage.records import MissedCall, StoredRecording, VoiceMessage
 
 CallId = str
 LegId = int
@@ -295,6 +295,32 @@ class OfficeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CallMissed:
+    """Nobody answered a call from outside; it is open until somebody has talked to the client."""
+
+    at: float
+    missed: MissedCall
+
+
+@dataclass(frozen=True, slots=True)
+class MissedCallClosed:
+    at: float
+    missed: MissedCall
+
+
+@dataclass(frozen=True, slots=True)
+class CallsLost:
+    """So many calls from outside were lost within `minutes` that an alarm of the office went off; `number` is the
+    external number or queue that it watches, "" for all."""
+
+    at: float
+    alarm: str
+    number: str
+    calls: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarSwitched:
     """A calendar was opened or closed by hand, or (not `is_switched`) follows its hours again. `number`: its switch."""
 
@@ -340,6 +366,9 @@ BusEvent = (
     | PresencePublished
     | ProviderChanged
     | CalendarSwitched
+    | CallMissed
+    | MissedCallClosed
+    | CallsLost
     | DiskShort
     | OfficeChanged
 )

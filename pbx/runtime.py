@@ -32,6 +32,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
+from pbx.conversations import Conversations
 from pbx.core import Pbx
 from pbx.desk import WebDesk
 from pbx.directory import Directory
@@ -44,11 +45,13 @@ from pbx.keys import ServerKeys
 from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_PARTS, SWEEP_S, Location
+from pbx.mail.lost import LostCallMail
 from pbx.mail.mailer import Mailer
 from pbx.mail.missed import MissedCallMail
 from pbx.mail.system import SystemMail
 from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
+from pbx.missed import MissedCalls
 from pbx.notifier import OF_NOTIFIER
 from pbx.office_desk import OfficeDesk
 from pbx.outward import Outward
@@ -152,13 +155,20 @@ class Server:
 
     def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
         """What is kept of calls, and the mail about it."""
-        self.clerk = Clerk(self.pbx.calendars, self.border.bans, self.clock)
         folders = (data / "recordings", data / EXPORTS)
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
         )
         self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data, self.bus)
-        self._missed, self._system_mail = MissedCallMail(self.mailer, self.bus), SystemMail(self.mailer, self.bus)
+        self._system_mail = SystemMail(self.mailer, self.bus)
+        calendars = self.pbx.calendars
+        self.missed = MissedCalls(
+            storage.missed, lambda: self.office, lambda id: calendars.decide(id).is_open, self.bus, self.clock
+        )
+        self._conversations = Conversations(self.bus, MissedCallMail(self.mailer).over, self.missed.over)
+        LostCallMail(self.mailer, self.bus)
+        bans = self.border.bans
+        self.clerk = Clerk(self.pbx.calendars, bans, self.clock, self.missed, self.pbx.originator)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
     def _services(self, data: Path) -> Services:
@@ -179,7 +189,7 @@ class Server:
     def _append(self, row: CdrRow) -> None:
         """A row of the history is finished."""
         self._storage.cdrs.append(row)
-        self._missed.row(row)
+        self._conversations.row(row)
 
     def _look_outside(self, sip: SipSettings, keys: ServerKeys) -> None:
         """Names, providers, and what we are called out there."""
@@ -216,6 +226,7 @@ class Server:
             await self._take_up_bans()
             await self._office_desk.start()
             await self.pbx.calendars.start()
+            await self.missed.restore()
             await self.archive.start()
             await self.mailer.start()
             self._voicemail.restore()
@@ -291,6 +302,7 @@ class Server:
                 self.location.sweep(1 / SWEEP_PARTS)
             await self.pbx.sweep()
             self.border.bans.sweep()
+            self.missed.sweep()
 
     # --- the operator -----------------------------------------------------------------------------------------
 
@@ -318,6 +330,7 @@ class Server:
             "mail": self.mailer.describe(),
             "voicemail": self.pbx.mailboxes.describe(),
             "calendars": self.pbx.calendars.describe(),
+            "missed": self.missed.describe(),
             "recordings": self.archive.recordings.describe(),
             "retention": self.archive.retention.describe(),
             "push": self.pbx.waker.describe(),

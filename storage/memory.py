@@ -10,6 +10,7 @@ from storage.records import (
     AuditEntry,
     CdrRow,
     Mailbox,
+    MissedCall,
     Office,
     OfficeVersion,
     Registration,
@@ -169,6 +170,7 @@ class MemoryStorage:
         self.subscriptions = MemorySubscriptions()
         self.letters = MemoryKept[StoredLetter]()
         self.voice_messages = MemoryKept[VoiceMessage]()
+        self.missed = MemoryKept[MissedCall]()
         self.mailboxes = MemoryKept[Mailbox]()
         self.states = MemoryKept[StoredState]()
         self.recordings = MemoryRecordings()

@@ -11,6 +11,7 @@ from storage.records import (
     AuditEntry,
     CdrRow,
     Mailbox,
+    MissedCall,
     Office,
     OfficeVersion,
     Registration,
@@ -22,7 +23,7 @@ from storage.records import (
     VoiceMessage,
 )
 
-R = TypeVar("R", StoredLetter, VoiceMessage, Mailbox, StoredState)
+R = TypeVar("R", StoredLetter, VoiceMessage, Mailbox, StoredState, MissedCall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,9 @@ class Storage(Protocol):
 
     @property
     def mailboxes(self) -> KeptStore[Mailbox]: ...
+
+    @property
+    def missed(self) -> KeptStore[MissedCall]: ...
 
     @property
     def states(self) -> KeptStore[StoredState]: ...

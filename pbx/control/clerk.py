@@ -60,12 +60,37 @@ class RemoveBan:
     source: str
 
 
-ClerkRequest = GetCalendars | SwitchCalendar | GetBans | RemoveBan
+@dataclass(frozen=True, slots=True)
+class GetMissed:
+    """→ list of `MissedCall`, the oldest first."""
+
+    open_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """→ str: the id of the call. The phone of the terminal `from_number` calls the client of a missed call."""
+
+    id: str
+    from_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMissed:
+    """→ `MissedCall`: closed by hand."""
+
+    id: str
+
+
+ClerkRequest = GetCalendars | SwitchCalendar | GetBans | RemoveBan | GetMissed | CallBack | CloseMissed
 CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "calendars": GetCalendars,
     "switch calendar": SwitchCalendar,
     "bans": GetBans,
     "remove ban": RemoveBan,
+    "missed": GetMissed,
+    "call back": CallBack,
+    "close missed": CloseMissed,
 }
 
 

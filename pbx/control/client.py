@@ -8,7 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pbx.control.clerk import BanView, CalendarView, GetBans, GetCalendars, RemoveBan, SwitchCalendar, SwitchTo
+from pbx.control.clerk import (
+    BanView,
+    CalendarView,
+    CallBack,
+    CloseMissed,
+    GetBans,
+    GetCalendars,
+    GetMissed,
+    RemoveBan,
+    SwitchCalendar,
+    SwitchTo,
+)
 from pbx.control.messages import (
     LENGTH_BYTES,
     ApplyOffice,
@@ -48,7 +59,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import socket_path
 from storage.ports import HistoryQuery, RecordingQuery
-from storage.records import CdrRow, StoredRecording
+from storage.records import CdrRow, MissedCall, StoredRecording
 
 ANSWER_TIMEOUT_S = 60.0
 PAGE = 1000
@@ -128,6 +139,15 @@ class ControlClient:
 
     def calendars(self) -> Sequence[CalendarView]:
         return self._ask(GetCalendars(), list[CalendarView])
+
+    def missed(self, *, open_only: bool = True) -> Sequence[MissedCall]:
+        return self._ask(GetMissed(open_only), list[MissedCall])
+
+    def call_back(self, id: str, from_number: str) -> str:
+        return self._ask(CallBack(id, from_number), str)
+
+    def close_missed(self, id: str) -> MissedCall:
+        return self._ask(CloseMissed(id), MissedCall)
 
     def switch_calendar(self, id: str, to: SwitchTo) -> CalendarView:
         return self._ask(SwitchCalendar(id, to), CalendarView)

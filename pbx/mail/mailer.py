@@ -53,6 +53,7 @@ class Mailer:
         self._kinds = {
             "voicemail": settings.voicemail,
             "missed_calls": settings.missed_calls,
+            "lost_calls": settings.missed_calls,
             **dict.fromkeys(("line", "disk"), settings.system),
         }
 

@@ -40,6 +40,7 @@ _OF_A_CALL = frozenset(("office", "date", "caller", "caller_name", "caller_numbe
 VARIABLES = {
     "voicemail": _OF_A_CALL,
     "missed_calls": _OF_A_CALL | {"cause"},
+    "lost_calls": frozenset(("office", "date", "calls", "minutes", "number")),
     "line": frozenset(("office", "date", "line", "why")),
     "disk": frozenset(("office", "date", "free")),
     "test": frozenset(("office", "date")),
@@ -54,6 +55,12 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "missed_calls": Wording(
             "Missed call from {caller}",
             "{caller} called {callee}: {cause}.\n\nDate: {date}\nWaited: {duration}",
+            "-- \n{office}",
+        ),
+        "lost_calls": Wording(
+            "Calls are being lost: {calls} in {minutes} minutes",
+            "{date}: calls from outside that nobody answered within {minutes} minutes: {calls} ({number}).\n\n"
+            "`zvon missed list` shows who called.",
             "-- \n{office}",
         ),
         "line": Wording(
@@ -82,6 +89,12 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "missed_calls": Wording(
             "Пропущенный вызов от {caller}",
             "{caller} звонил(а) на {callee}: {cause}.\n\nДата: {date}\nОжидание: {duration}",
+            "-- \n{office}",
+        ),
+        "lost_calls": Wording(
+            "Теряются вызовы: {calls} за {minutes} мин.",
+            "{date}: внешних вызовов без ответа за {minutes} мин.: {calls} ({number}).\n\n"
+            "Кто звонил, показывает команда `zvon missed list`.",
             "-- \n{office}",
         ),
         "line": Wording(

@@ -115,6 +115,29 @@ class VoiceMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedCall:
+    """A call from outside that no human answered (INB-6): `id` is its linkedid, `number` who called over the external
+    number `line`, `stage` and `at_number` where the call was last. Open while `closed_at` is 0; `closed_by` is "client"
+    who called again, "callback" or "hand", `closed_with` the number of the office that talked. `tries`:
+    how often it was called back in vain."""
+
+    id: str
+    number: str
+    name: str
+    line: str
+    provider: str
+    missed_at: float
+    waited_s: float
+    stage: str
+    at_number: str
+    closed_at: float = 0.0
+    closed_by: str = ""
+    closed_with: str = ""
+    tries: int = 0
+    tried_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Mailbox:
     """What the owner of a mailbox has set by phone. `id` is its number; `greeting` a file below the data folder. `pin`
     is salted; it counts as long as the office's own PIN is the one that `pin_of` was made from."""

@@ -13,6 +13,7 @@ from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
 from storage.records.policies import (
     Features,
     ForwardingPolicy,
+    LostCallAlarm,
     MissedCallsPolicy,
     RecordingPolicy,
     VoicemailPolicy,
@@ -51,6 +52,7 @@ class Office:
     inbound_rules: tuple[InboundRule, ...] = ()
     number_rules: tuple[NumberRule, ...] = ()
     caller_lists: tuple[CallerList, ...] = ()
+    lost_call_alarms: tuple[LostCallAlarm, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
@@ -63,7 +65,7 @@ class Office:
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
     | Application | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
-    | ExternalNumber | InboundRule | NumberRule | CallerList
+    | ExternalNumber | InboundRule | NumberRule | CallerList | LostCallAlarm
 )  # fmt: skip
 
 
@@ -108,6 +110,7 @@ OFFICE_LISTS = (
     OfficeList("inbound_rules", InboundRule, "inbound rule", "id"),
     OfficeList("number_rules", NumberRule, "number rule", "id"),
     OfficeList("caller_lists", CallerList, "caller list", "id"),
+    OfficeList("lost_call_alarms", LostCallAlarm, "alarm of lost calls", "id"),
 )
 # Sections of the document beside `[office]`, one record each.
 OFFICE_SECTIONS: Mapping[str, type[Any]] = {

@@ -87,6 +87,21 @@ class MissedCallsPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class LostCallAlarm:
+    """Somebody is told at once when within `minutes` so many `calls` from outside were lost (NOT-7): those of an
+    external number or queue `number`, "" for all, while the calendar is open, "" for always. `email` "": the
+    administrator."""
+
+    id: str
+    number: str = ""
+    calls: int = 3
+    minutes: int = 10
+    calendar: str = ""
+    email: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ForwardingPolicy:
     """When the rules of terminals are left aside (FWD-12, GRP-10), and how often one call is sent on (FWD-17).
     `same_provider`: what is sent on outside goes first over the provider that brought it (FWD-14)."""

@@ -17,6 +17,7 @@ from storage.records import (
     CdrRow,
     Entry,
     Mailbox,
+    MissedCall,
     Office,
     OfficeVersion,
     Registration,
@@ -29,7 +30,7 @@ from storage.records import (
 )
 
 Journal = OfficeVersion | AuditEntry
-PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox | StoredState
+PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox | StoredState | MissedCall
 R = TypeVar("R", bound=CdrRow | Registration | StoredSubscription | StoredText | Journal | PlainRecord)
 RowValues = dict[str, Any]
 LatestValues = tuple[Any, ...]  # a row in the order of its columns, the key first

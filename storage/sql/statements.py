@@ -14,6 +14,7 @@ from storage.records import (
     CdrRow,
     Entry,
     Mailbox,
+    MissedCall,
     Office,
     OfficeList,
     Registration,
@@ -47,7 +48,7 @@ _DELETE_LATEST = {
 }
 
 Latest = Mapping[str, mappers.LatestValues | None]  # by key; None: gone
-K = TypeVar("K", StoredLetter, VoiceMessage, Mailbox, StoredState)
+K = TypeVar("K", StoredLetter, VoiceMessage, Mailbox, StoredState, MissedCall)
 
 
 def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:

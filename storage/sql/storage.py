@@ -14,6 +14,7 @@ from storage.ports import HistoryQuery, R, RecordingQuery, StorageUnavailable
 from storage.records import (
     CdrRow,
     Mailbox,
+    MissedCall,
     Office,
     Registration,
     StoredLetter,
@@ -54,6 +55,7 @@ class SqlStorage:
         self.letters = SqlKept(self, "letters", StoredLetter)
         self.voice_messages = SqlKept(self, "voice_messages", VoiceMessage)
         self.mailboxes = SqlKept(self, "mailboxes", Mailbox)
+        self.missed = SqlKept(self, "missed", MissedCall)
         self.states = SqlKept(self, "states", StoredState)
         self.recordings = SqlRecordings(self)
 

@@ -10,6 +10,7 @@ from storage.records import (
     OFFICE_SECTIONS,
     AuditEntry,
     Mailbox,
+    MissedCall,
     OfficeList,
     OfficeVersion,
     StoredLetter,
@@ -93,11 +94,11 @@ def _record_table(name: str, record: type, *indexed: str) -> Table:
 letters = _record_table("letters", StoredLetter)
 voice_messages = _record_table("voice_messages", VoiceMessage)
 mailboxes = _record_table("mailboxes", Mailbox)
+missed = _record_table("missed", MissedCall)
 states = _record_table("states", StoredState)
 recordings = _record_table("recordings", StoredRecording, "linkedid", "started_at", "state")
-LATEST_TABLES = {
-    each.name: each for each in (locations, subscriptions, letters, voice_messages, mailboxes, states, recordings)
-}
+_LATEST = (locations, subscriptions, letters, voice_messages, mailboxes, missed, states, recordings)
+LATEST_TABLES = {each.name: each for each in _LATEST}
 
 office_versions = _record_table("office_versions", OfficeVersion)
 audit = _record_table("audit", AuditEntry, "user", "object")

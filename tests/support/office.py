@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.challenger import Challenger
 from pbx.clock import Clock
+from pbx.conversations import Conversations
 from pbx.core import Pbx
 from pbx.directory import Directory
 from pbx.events import (
@@ -174,8 +175,10 @@ class VirtualOffice:
             self.storage.locations, self.clock, self.bus, self._flow_to, lambda flow: self.driver.is_open(flow)
         )
         self.rows: list[CdrRow] = []
-        self.recorder = CdrRecorder(self.rows.append)
+        self.recorder = CdrRecorder(self._append)
         self.recorder.attach(self.bus)
+        self.over: list[Callable[[Sequence[CdrRow]], None]] = []
+        self.conversations = Conversations(self.bus, self._over)
         self.stack = SipStack(stack or StackConfig(), CountingIds("w0"))
         self.pbx = Pbx(
             directory=directory,
@@ -209,6 +212,14 @@ class VirtualOffice:
         bound = [("UDP", SERVER[0]), ("TCP", SERVER[0])]
         outward = Outward(self.driver, finder, self._flow_to, lambda: bound)
         return Providers(LineTerms(3600, "Zvon"), outward, self.stack.ids, self.clock, self.bus)
+
+    def _append(self, row: CdrRow) -> None:
+        self.rows.append(row)
+        self.conversations.row(row)
+
+    def _over(self, rows: Sequence[CdrRow]) -> None:
+        for each in self.over:
+            each(rows)
 
     # --- transports -------------------------------------------------------------------------------------------------
 

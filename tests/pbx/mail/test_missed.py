@@ -12,6 +12,7 @@ from conf.schema import MailSettings
 from pbx import cause
 from pbx.bus import Bus
 from pbx.clock import Clock
+from pbx.conversations import Conversations
 from pbx.events import CallEnded, CallLinked, CallStarted
 from pbx.mail.mailer import Mailer
 from pbx.mail.missed import MissedCallMail
@@ -53,7 +54,7 @@ class Rig:
         self.bus, self.storage = Bus(), MemoryStorage()
         clock = Clock(loop, lambda: WALL_AT_START + loop.time())
         self.mailer = Mailer(settings, self.storage.letters, lambda: office, clock, data, self.bus, ScriptedServer())
-        self.missed = MissedCallMail(self.mailer, self.bus)
+        self.missed = Conversations(self.bus, MissedCallMail(self.mailer).over)
 
     def call(self, *rows: CdrRow, id: str = "c1", linkedid: str = "l1") -> None:
         self.bus.publish(CallStarted(T, id, linkedid, OUTSIDE, ANNA))
