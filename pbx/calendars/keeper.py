@@ -1,6 +1,7 @@
 """The calendars of the office in force: asked by id and moment, switched by hand, linked to calendars elsewhere."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -205,9 +206,9 @@ class Calendars:
         try:
             fetched = await asyncio.to_thread(fetch, wanted)
             if fetched.body is not None:
-                linked.busy = await asyncio.to_thread(self._read, fetched.body, of.caldav)
-                linked.tag = fetched.tag
+                busy = await asyncio.to_thread(self._read, fetched.body, of.caldav)
                 await asyncio.to_thread(_keep, self._copy(id), fetched.body)
+                linked.busy, linked.tag = busy, fetched.tag  # kept before it holds: a restart knows no less
             linked.error = ""
         except (ValueError, OSError) as error:
             if not linked.error:
@@ -264,6 +265,4 @@ def _keep(file: Path, body: bytes) -> None:
 
 
 def _check_feed(body: bytes, year: int) -> None:
-    import json
-
     of_feed(json.loads(body), year)
