@@ -84,8 +84,8 @@ PlaySource = FileSource | Playlist | SharedSource | ToneSource
 class CreateEndpoint:
     """Bind an RTP/RTCP port pair on local address `host`. Replied to with `EndpointCreated`.
 
-    Endpoints that shall meet in a room need one media worker: those made by one `execute` are on one, and so are
-    those of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one. `beside`: an endpoint
+    Endpoints that shall meet in a room are best on one media worker: those made by one `execute` are, and so are those
+    of one non-zero `group` (a call). `port` asks for that very RTP port; 0 is any free one. `beside`: an endpoint
     of the same party, whose sound and pictures go together.
     """
 
@@ -301,8 +301,9 @@ Command = EndpointCommand | RoomCommand
 
 @dataclass(frozen=True, slots=True)
 class EndpointCreated:
-    """`worker`: endpoints of different ones cannot meet in a room. `fingerprint`: of the certificate that it shows in
-    handshakes, as SDP writes it; empty when it takes part in none."""
+    """`worker`: those of different ones meet in a room with more delay, and `StartRecording` cannot have both.
+    `fingerprint`: of the certificate that it shows in handshakes, as SDP writes it; empty when it takes part
+    in none."""
 
     endpoint: EndpointId
     rtp: HostPort

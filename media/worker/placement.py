@@ -1,9 +1,10 @@
-"""Which worker carries an endpoint. Pure: endpoints that shall hear each other must be on one worker.
+"""Which worker carries an endpoint. Pure. Endpoints that shall hear each other are best on one worker: where they are
+not, one of them has a stand-in on that of the other (`spans.py`).
 
 The rule for a new endpoint, first that applies:
 1. endpoints of one non-zero `group` (a call) are together;
 2. endpoints made by one `execute` are together, and join the endpoints and rooms that the same `execute` names;
-3. otherwise the worker with the fewest endpoints.
+3. otherwise the worker that is least `busy`, in tenths of a core, and of these the one with the fewest endpoints.
 """
 
 from collections import Counter
@@ -29,6 +30,7 @@ class Placement:
 
     def __init__(self) -> None:
         self.endpoints: dict[EndpointId, Worker] = {}
+        self.busy: dict[Worker, int] = {}
         self._load: Counter[Worker] = Counter()
         self._groups: dict[int, tuple[Worker, set[EndpointId]]] = {}
         self._group_of: dict[EndpointId, int] = {}
@@ -46,17 +48,18 @@ class Placement:
             self._group_of[command.endpoint] = command.group
         return worker
 
-    def join(self, command: JoinRoom) -> bool:
-        """Note a membership; False when the room's members are on another worker."""
+    def join(self, command: JoinRoom) -> None:
+        """Note a membership; the first member brings a room to its worker."""
         worker = self.endpoints.get(command.endpoint)
-        if worker is None:
-            return True  # the worker that is asked will say that there is no such endpoint
-        if command.room in self._rooms and self._rooms[command.room][0] != worker:
-            return False
+        if worker is None or self._room_of.get(command.endpoint) == command.room:
+            return  # where there is no such endpoint, the worker that is asked will say so
         self.leave(command.endpoint)
         self._rooms.setdefault(command.room, (worker, set()))[1].add(command.endpoint)
         self._room_of[command.endpoint] = command.room
-        return True
+
+    def home_of(self, room: RoomId) -> Worker | None:
+        """None: nobody is in it."""
+        return self._rooms[room][0] if room in self._rooms else None
 
     def leave(self, endpoint: EndpointId) -> None:
         room = self._room_of.pop(endpoint, None)
@@ -79,7 +82,7 @@ class Placement:
             worker = self._company_of(other)
             if worker >= 0:
                 return worker
-        return min(workers, key=lambda worker: (self._load[worker], worker))
+        return min(workers, key=lambda worker: (self.busy.get(worker, 0), self._load[worker], worker))
 
     def place_of(self, command: Command) -> Worker:
         """The worker that carries what a command is about; -1: there is no such endpoint or room."""

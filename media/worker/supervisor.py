@@ -1,4 +1,4 @@
-"""Several media workers as one `MediaEngine`: places endpoints, sends each worker its part.
+"""Several media workers as one `MediaEngine`: places endpoints, sends each worker its part, lets rooms span them.
 
 A worker that dies comes back with what it carried (`kept.py`); listeners get `EngineFailed` only for endpoints that
 did not.
@@ -14,6 +14,7 @@ from media.api import (
     Command,
     CreateEndpoint,
     DestroyEndpoint,
+    Done,
     EndpointCreated,
     EndpointId,
     EngineFailed,
@@ -27,16 +28,20 @@ from media.api import (
     Refused,
     Reply,
     RoomCommand,
+    SetGain,
     StartRecording,
 )
 from media.config import EngineConfig
 from media.worker.kept import KeptWorker
+from media.worker.load import Load
 from media.worker.placement import Placement
+from media.worker.spans import Spans
 
 log = logging.getLogger(__name__)
 
 NOBODY = -1
-APART = "Endpoint {endpoint} and room {room} are on different media workers; create them with one group."
+DONE = Done()
+Step = tuple[int, Command] | Reply | asyncio.Task[Reply | None]
 
 
 class MediaSupervisor:
@@ -47,6 +52,8 @@ class MediaSupervisor:
         parts = enumerate(split_ports(config, count))
         self._workers = [KeptWorker(index, part, self._tell, self._gone) for index, part in parts]
         self._placement = Placement()
+        self._spans = Spans(self._workers, self._placement)
+        self._load = Load()
         self._listeners: list[Listener] = []
 
     async def start(self) -> None:
@@ -63,17 +70,25 @@ class MediaSupervisor:
         return next((worker.codecs for worker in self._workers if worker.codecs), ())
 
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
-        places = self._place(commands)
-        if len(set(places)) == 1 and isinstance(places[0], int):
-            return await self._execute_on(places[0], commands)
-        return await self._scatter(commands, places)
+        steps = [self._step(command, commands) for command in commands]
+        parts: dict[int, list[int]] = {}
+        for at, step in enumerate(steps):
+            if isinstance(step, tuple):
+                parts.setdefault(step[0], []).append(at)
+        replies: dict[int, Reply] = {at: step for at, step in enumerate(steps) if isinstance(step, Done | Refused)}
+        await asyncio.gather(*(self._execute_on(place, steps, part, replies) for place, part in parts.items()))
+        for at, step in enumerate(steps):
+            if isinstance(step, asyncio.Task):
+                replies[at] = await step or DONE
+        return tuple(replies[at] for at in range(len(commands)))
 
     def submit(self, *commands: Command) -> None:
-        for command, place in zip(commands, self._place(commands), strict=True):
-            if isinstance(place, Refused):
-                log.warning("media command refused: %s", place.why)
-            else:
-                self._workers[place].submit(command)
+        for command in commands:
+            step = self._step(command, commands)
+            if isinstance(step, tuple):
+                self._workers[step[0]].submit(step[1])
+            elif isinstance(step, Refused):
+                log.warning("media command refused: %s", step.why)
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -81,9 +96,12 @@ class MediaSupervisor:
     async def describe(self) -> EngineReport:
         """The sum of the workers that are up; lateness is that of the worst."""
         reports = await asyncio.gather(*(worker.describe() for worker in self._workers))
-        return merge_reports([report for report in reports if report is not None])
+        whole = merge_reports([report for report in reports if report is not None])
+        count = len(self._spans)
+        return replace(whole, endpoints=whole.endpoints - 2 * count, rooms=whole.rooms - count)
 
     async def close(self) -> None:
+        await self._spans.close()
         await asyncio.gather(*(worker.stop() for worker in self._workers))
 
     def pids(self) -> tuple[int, ...]:
@@ -92,36 +110,50 @@ class MediaSupervisor:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def _place(self, commands: Sequence[Command]) -> list[int | Refused]:
-        return [self._place_one(command, commands) for command in commands]
-
-    def _place_one(self, command: Command, together: Sequence[Command]) -> int | Refused:
-        """The worker for one command, or why there is none."""
+    def _step(self, command: Command, together: Sequence[Command]) -> Step:
+        """Which worker is to do what, or how the command ends without one; the task of what takes several."""
         placement = self._placement
         if isinstance(command, CreateEndpoint):
-            if command.endpoint in placement.endpoints:
-                return Refused(f"Endpoint {command.endpoint} exists already.")
-            alive = [worker.index for worker in self._workers if worker.is_up]
-            return placement.create(command, together, alive or range(len(self._workers)))
+            return self._create(command, together)
         place = placement.place_of(command)
         if place == NOBODY:
             return Refused(_unknown(command))
-        if isinstance(command, JoinRoom) and not placement.join(command):
-            return Refused(APART.format(endpoint=command.endpoint, room=command.room))
+        if isinstance(command, JoinRoom):
+            return self._join(place, command)
+        if isinstance(command, SetGain):
+            of_links = self._spans.in_room(command)
+            return (place, of_links) if of_links is not None else DONE
         if isinstance(command, LeaveRoom):
+            self._spans.leave(command.endpoint)
             placement.leave(command.endpoint)
         elif isinstance(command, DestroyEndpoint):
+            self._spans.leave(command.endpoint)
             placement.destroy(command.endpoint)
         elif isinstance(command, StartRecording | RecordRoom):
             placement.recordings[command.recording] = place
-        return place
+        return place, command
 
-    async def _execute_on(self, place: int, commands: Sequence[Command]) -> tuple[Reply, ...]:
-        replies = await self._workers[place].execute(commands)
-        for command, reply in zip(commands, replies, strict=True):
+    def _create(self, command: CreateEndpoint, together: Sequence[Command]) -> Step:
+        if command.endpoint in self._placement.endpoints:
+            return Refused(f"Endpoint {command.endpoint} exists already.")
+        alive = [worker for worker in self._workers if worker.is_up] or self._workers
+        self._placement.busy = self._load.of(alive)
+        return self._placement.create(command, together, [worker.index for worker in alive]), command
+
+    def _join(self, place: int, command: JoinRoom) -> Step:
+        """As any member where the room is on its worker, else by a stand-in."""
+        self._spans.leave(command.endpoint, command.room)
+        is_apart = self._spans.is_apart(command)
+        self._placement.join(command)
+        return (self._spans.join(command) or DONE) if is_apart else (place, command)
+
+    async def _execute_on(self, place: int, steps: Sequence[Step], part: list[int], replies: dict[int, Reply]) -> None:
+        """The steps of one worker, in order."""
+        commands = [step[1] for at in part if isinstance(step := steps[at], tuple)]
+        for at, command, reply in zip(part, commands, await self._workers[place].execute(commands), strict=True):
             if isinstance(reply, Refused):
                 self._undo(command)
-        return tuple([each if place == 0 else _of_worker(each, place) for each in replies])
+            replies[at] = reply if place == 0 else _of_worker(reply, place)
 
     def _undo(self, command: Command) -> None:
         """What was refused did not happen."""
@@ -130,34 +162,23 @@ class MediaSupervisor:
         elif isinstance(command, JoinRoom):
             self._placement.leave(command.endpoint)
 
-    async def _scatter(self, commands: Sequence[Command], places: Sequence[int | Refused]) -> tuple[Reply, ...]:
-        """Each worker gets its part, in order; the replies come back in the order of the commands."""
-        parts: dict[int, list[int]] = {}
-        for at, place in enumerate(places):
-            if isinstance(place, int):
-                parts.setdefault(place, []).append(at)
-        answers = await asyncio.gather(
-            *(self._execute_on(place, [commands[at] for at in part]) for place, part in parts.items())
-        )
-        replies = {at: place for at, place in enumerate(places) if isinstance(place, Refused)} | {
-            at: reply
-            for part, answer in zip(parts.values(), answers, strict=True)
-            for at, reply in zip(part, answer, strict=True)
-        }
-        return tuple(replies[at] for at in range(len(commands)))
-
     # --- events -----------------------------------------------------------------------------------------------------
 
     def _gone(self, worker: int, endpoints: tuple[EndpointId, ...]) -> None:
         for endpoint in endpoints:
+            self._spans.gone(endpoint)
             self._placement.destroy(endpoint)
-        self._tell(EngineFailed(worker, endpoints))
+        members = tuple(endpoint for endpoint in endpoints if endpoint > 0)
+        if members:
+            self._tell(EngineFailed(worker, members))
 
     def _tell(self, event: MediaEvent) -> None:
         if isinstance(event, RecordingEnded):
             self._placement.recordings.pop(event.recording, None)
-        for listener in self._listeners:
-            listener(event)
+        heard = self._spans.heard(event)
+        if heard is not None:
+            for listener in self._listeners:
+                listener(heard)
 
 
 def _unknown(command: Command) -> str:

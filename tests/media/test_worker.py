@@ -38,7 +38,7 @@ from media.worker.client import WorkerEngine, WorkerFailed
 from media.worker.placement import Placement
 from media.worker.process import WorkerProcess
 from media.worker.supervisor import MediaSupervisor, merge_reports, split_ports
-from tests.media.peer import PCMU, Events, Peer, accept, created, open_endpoint, peers, refused
+from tests.media.peer import PCMU, Events, Peer, accept, created, open_endpoint, peers
 
 CONFIG = EngineConfig(32000, 32399, workers=2)
 LOCAL = "127.0.0.1"
@@ -121,15 +121,6 @@ async def test_endpoints_of_one_call_are_on_one_worker_and_calls_are_spread() ->
         late = created((await accept(engine, CreateEndpoint(10, LOCAL, group=7)))[0]).rtp.port
         more = created((await accept(engine, CreateEndpoint(11, LOCAL, group=7)))[0]).rtp.port
         assert _worker_of(late) == _worker_of(more)
-
-
-@pytest.mark.real_loop
-async def test_endpoints_of_different_workers_cannot_meet_and_are_told_so() -> None:
-    async with supervisor() as engine:
-        await accept(engine, CreateEndpoint(1, LOCAL))
-        await accept(engine, CreateEndpoint(2, LOCAL))
-        replies = await engine.execute(JoinRoom(5, 1), JoinRoom(5, 2))
-        assert "different media workers" in refused(replies[1])
 
 
 def _creates(first: int, count: int) -> list[CreateEndpoint]:
