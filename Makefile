@@ -37,7 +37,7 @@ prompts:
 	@$(MAKE) --no-print-directory $(VENV)/stamp-prompts
 
 test: $(VENV)/stamp-prompts $(VENV)/stamp-test-packages $(VENV)/stamp-tools $(VENV)/stamp-peers $(VENV)/stamp-built check
-	$(BIN)/pytest -n 4 -m "not e2e"
+	$(BIN)/pytest -n 3 -m "not e2e"
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "e2e and not alone"
 	$(BIN)/pytest -m "e2e and alone"
 

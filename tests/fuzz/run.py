@@ -1,15 +1,19 @@
 """`python -m tests.fuzz.run [TARGET …] --seconds N`: coverage-guided fuzzing, N seconds a target (`make fuzz`).
 
+As many targets at once as there are cores.
+
 What breaks a target is kept as a file of `tests/vectors/fuzz/TARGET`, from where the fast tests replay it for ever.
 What is fuzzed is imported once, by the process that fuzzes it: compiled modules cannot be imported again, and would go
 on raising the errors of the first time.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 LONGEST = 65_535
@@ -65,29 +69,32 @@ def main() -> int:
     if given.corpus is not None:
         fuzz(given.targets[0], given.seconds, given.corpus)
         return 0
-    from tests.fuzz.seeds import FINDINGS, seeds
+    from tests.fuzz.seeds import FINDINGS
     from tests.fuzz.targets import TARGETS
 
-    failed = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in given.targets or TARGETS:
-            corpus = Path(folder) / name
-            corpus.mkdir()
-            for count, data in enumerate(seeds(name)):
-                (corpus / str(count)).write_bytes(data)
-            print(f"fuzzing {name} for {given.seconds} s", flush=True)
-            command = [sys.executable, "-m", "tests.fuzz.run", name, "--seconds", str(given.seconds)]
-            done = subprocess.run(
-                [*command, "--corpus", str(corpus)], capture_output=True, text=True, errors="replace", check=False
-            )
-            runs = next((line for line in done.stderr.splitlines() if "number_of_executed_units" in line), "")
-            print(f"  {runs.rpartition(':')[2].strip() or 'no'} inputs tried", flush=True)
-            if done.returncode:
-                failed.append(name)
-                said = [line for line in done.stderr.splitlines() if "INFO:" not in line]
-                print(done.stdout[-3000:], *said[-60:], sep="\n", flush=True)
+    names = given.targets or list(TARGETS)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as beside:
+        fine = list(beside.map(lambda name: _in_process(name, given.seconds, Path(folder) / name), names))
+    failed = [name for name, is_fine in zip(names, fine, strict=True) if not is_fine]
     print(f"findings: {', '.join(failed)}; kept in {FINDINGS}" if failed else "no findings")
     return 1 if failed else 0
+
+
+def _in_process(name: str, seconds: int, corpus: Path) -> bool:
+    """Fuzz one target in a process of its own and say what came of it; whether nothing was found."""
+    from tests.fuzz.seeds import seeds
+
+    corpus.mkdir()
+    for count, data in enumerate(seeds(name)):
+        (corpus / str(count)).write_bytes(data)
+    command = [sys.executable, "-m", "tests.fuzz.run", name, "--seconds", str(seconds), "--corpus", str(corpus)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    runs = next((line for line in done.stderr.splitlines() if "number_of_executed_units" in line), "")
+    lines = [f"fuzzed {name} for {seconds} s: {runs.rpartition(':')[2].strip() or 'no'} inputs tried"]
+    if done.returncode:
+        lines += [done.stdout[-3000:], *[line for line in done.stderr.splitlines() if "INFO:" not in line][-60:]]
+    print("\n".join(lines), flush=True)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":
