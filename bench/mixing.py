@@ -38,10 +38,10 @@ async def _load(rooms: Sequence[Sequence[Voice]], seconds: float) -> tuple[RtpRe
 
 def _rooms(rooms: Sequence[Sequence[Voice]], seconds: float) -> tuple[float, float, RtpReport]:
     """CPU us of the worker and of the floor for a packet that comes and one that goes, and what came back."""
-    streams = sum(len(room) for room in rooms)
-    before = relay_floor(streams, 1)
+    streams, floor_s = sum(len(room) for room in rooms), seconds / 4
+    before = relay_floor(streams, floor_s)
     report, used_s = asyncio.run(_load(rooms, seconds))
-    floor_us = statistics.mean((before.us_per_packet, relay_floor(streams, 1).us_per_packet))
+    floor_us = statistics.mean((before.us_per_packet, relay_floor(streams, floor_s).us_per_packet))
     return used_s * 1e6 / report.sent, floor_us, report
 
 
@@ -50,7 +50,8 @@ def _room_measurement(id: str, work: str, rooms: Sequence[Sequence[Voice]], seco
     met = each_us <= FRAME_TARGET * floor_us and report.missing == 0 and report.deaf_streams == 0
     note = f"{report.heard:,} of {report.sent:,} came back, {report.missing} are missing; floor {floor_us:.2f} us"
     target = f"<= {FRAME_TARGET} x"
-    return Measurement(id, work, each_us, "us CPU", target, met, each_us / floor_us, "relay_limit", note)
+    ratio, lost = each_us / floor_us, report.missing + max(0, report.sent - report.heard)
+    return Measurement(id, work, each_us, "us CPU", target, met, ratio, "relay_limit", note, lost)
 
 
 def room(_: Subject, count: int, seconds: float = 5) -> list[Measurement]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One figure. `ratio` is to the reference measured beside it; `met` says whether `target` is reached."""
+    """One figure. `ratio` is to the reference measured beside it; `met` says whether `target` is reached; `lost` counts
+    packets that should have come back."""
 
     id: str
     work: str
@@ -20,6 +21,7 @@ class Measurement:
     ratio: float | None = None
     reference: str = ""
     note: str = ""
+    lost: int = 0
 
 
 COLUMNS = ("id", "work", "measured", "ratio to", "target", "", "note")

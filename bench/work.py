@@ -173,7 +173,8 @@ def relay(subject: Subject, count: int = 200, seconds: float = 5) -> list[Measur
     note = f"{report.lost} of {report.sent:,} lost; floor {floor_us:.2f} us"
     work = f"relay of a G.711 packet, {count} calls"
     target = f"<= {RELAY_TARGET} x"
-    return [Measurement("M1", work, each_us, "us CPU", target, met, each_us / floor_us, "relay_limit", note)]
+    ratio = each_us / floor_us
+    return [Measurement("M1", work, each_us, "us CPU", target, met, ratio, "relay_limit", note, report.lost)]
 
 
 def _direct(streams: list[Stream]) -> list[Stream]:
@@ -194,7 +195,14 @@ def delay(subject: Subject, count: int = 200, seconds: float = 6) -> list[Measur
     limits = (("p50", report.p50_us - floor.p50_us, 0.2), ("p99", report.p99_us, 1.0), ("p99.9", report.p999_us, 3.0))
     return [
         Measurement(
-            "M2", f"added delay {name}, {count} calls", us / 1e3, "ms", f"<= {most}", us / 1e3 <= most, note=note
+            "M2",
+            f"added delay {name}, {count} calls",
+            us / 1e3,
+            "ms",
+            f"<= {most}",
+            us / 1e3 <= most,
+            note=note,
+            lost=report.lost,
         )
         for name, us, most in limits
     ]
