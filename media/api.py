@@ -409,6 +409,7 @@ class StreamReport:
     reports it (RFC 3550 §6.4, RFC 3611 §4.7); None is not known.
 
     `mos`: how the peer sounds by the E-model (ITU-T G.107), 1 to 4.4; `worst_mos` in the worst five seconds.
+    `late`: packets that the jitter buffer could not wait for, `buffer_ms` its delay, where the sound is decoded here.
     `burst_loss_percent` within bursts, which last `burst_ms` on average, `gap_loss_percent` between them. `silent_s`:
     since its last packet. `intervals`: five seconds each, at most an hour, for `read_intervals`.
     """
@@ -430,6 +431,9 @@ class StreamReport:
     burst_loss_percent: float = 0.0
     gap_loss_percent: float = 0.0
     silent_s: float | None = None
+    late: int | None = None
+    buffer_ms: float | None = None
+    buffer_most_ms: float | None = None
     intervals: bytes = b""
 
 

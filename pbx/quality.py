@@ -35,6 +35,11 @@ def quality_of(*reports: StreamReport) -> dict[str, float]:
     known = {
         "round_trip_ms": last.round_trip_ms,
         "silent_s": last.silent_s,
+        "late": _sum(each.late for each in reports),
+        "buffer_ms": _mean((each.buffer_ms, each.received) for each in reports),
+        "buffer_most_ms": max(
+            (each.buffer_most_ms for each in reports if each.buffer_most_ms is not None), default=None
+        ),
         "mos": _mean((each.mos, each.received) for each in reports),
         "worst_mos": min((each.worst_mos for each in reports if each.worst_mos is not None), default=None),
         "remote_lost": _sum(each.remote_lost for each in reports),

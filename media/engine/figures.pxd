@@ -45,6 +45,10 @@ cdef inline dict measured_of(const Slot *slot, uint32_t intervals):
         "dropped": {i: slot.dropped[i] for i in range(1, <int>REASONS) if slot.dropped[i]},
         "not_carried": {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]},
     }
+    if m.buffered:
+        found["late"] = m.late
+        found["buffer_ms"] = m.buffer_ms / m.buffered
+        found["buffer_most_ms"] = m.buffer_most_ms
     if m.remotes:
         found["remote_jitter_ms"] = m.remote_jitter_ms / m.remotes
         found["remote_loss_percent"] = m.remote_loss / m.remotes

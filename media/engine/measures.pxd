@@ -41,6 +41,15 @@ cdef struct Measures:
     double delay_ms             # sum over these
     double jitter_ms
     double worst_mos
+    # of the jitter buffer, while there is one
+    uint64_t late_before        # packets that were late for it, at the last look
+    uint32_t late               # since the beginning
+    uint32_t late_then          # the same at the end of the last record
+    uint32_t looks              # at its delay, since the last record
+    uint32_t looks_ms           # sum of what was seen
+    uint32_t buffered           # records with a look
+    double buffer_ms            # sum over these
+    int buffer_most_ms
     # what the peer reports of us
     bint has_remote             # since the last record
     bint has_metrics            # ever

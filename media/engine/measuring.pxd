@@ -1,7 +1,8 @@
 """How the streams of a slot sound: every five seconds, and as a whole (ITU-T G.107, RFC 3611 §4.7).
 
 Loss and bursts of the peer's stream are counted here; what becomes of ours, the peer reports. A delay is half the round
-trip, a packet, and the jitter buffer that the listener needs: our own figures, whoever listens in the end.
+trip, a packet, and the jitter buffer: ours while the sound is decoded here, where what is late for it is lost too; in a
+relay, the one that a listener needs.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
@@ -9,6 +10,7 @@ from libc.stdlib cimport calloc
 
 from media.engine.measures cimport CHUNK, CHUNKS, NOT_KNOWN, Interval, Measures
 from media.engine.slots cimport Slot
+from media.jitter.playout cimport PLAYOUT_VOICE, Playout
 from media.rtp.bursts cimport Bursts, bursts_restart
 from media.rtp.extended cimport UNAVAILABLE, Metrics
 from media.rtp.rating cimport burst_ratio_of, loss_impairment, mos_of, r_factor
@@ -16,10 +18,13 @@ from media.rtp.rating cimport burst_ratio_of, loss_impairment, mos_of, r_factor
 cdef enum:
     INTERVAL_NS = 5000000000
     LEAST_BUFFER_MS = 40
+    BUFFER_LIMIT_MS = 400       # of `media/jitter/policy.pyx`
+    CONCEALS_AND_ADAPTS = 0xB0  # RFC 3611 §4.7.6
 
 
 cdef struct Rating:
-    double loss_percent
+    double loss_percent         # on the way
+    double late_percent         # for the jitter buffer
     double ie_eff
     double delay_ms
     double mos                  # 0: nothing to rate
@@ -41,21 +46,31 @@ cdef inline double trip_ms(const Slot *slot) noexcept nogil:
     return slot.trip * 1000 / 65536.0 if slot.trip >= 0 else -1.0
 
 
-cdef inline double way_ms(const Slot *slot, double jitter) noexcept nogil:
+cdef inline double needed_ms(double jitter) noexcept nogil:
+    """The jitter buffer of a listener that nobody has asked."""
+    return max(<double>LEAST_BUFFER_MS, 3 * jitter)
+
+
+cdef inline double way_ms(const Slot *slot, double buffer_ms) noexcept nogil:
     """From one mouth to the other ear, as far as this leg goes."""
-    return slot.config.ptime_ms + max(0.0, trip_ms(slot)) / 2 + max(<double>LEAST_BUFFER_MS, 3 * jitter)
+    return slot.config.ptime_ms + max(0.0, trip_ms(slot)) / 2 + buffer_ms
 
 
 cdef inline void rate(
-    const Slot *slot, uint32_t came, uint32_t lost, uint32_t runs, double delay_ms, Rating *rating
+    const Slot *slot, uint32_t came, uint32_t lost, uint32_t late, uint32_t runs, double delay_ms, Rating *rating
 ) noexcept nogil:
+    """`late` of those that came were so for the jitter buffer; each is a loss by itself."""
     rating.delay_ms = delay_ms
-    rating.loss_percent = rating.ie_eff = rating.mos = 0.0
+    rating.loss_percent = rating.late_percent = rating.ie_eff = rating.mos = 0.0
     if came == 0:
         return
     rating.loss_percent = 100.0 * lost / (came + lost)
+    rating.late_percent = 100.0 * late / (came + lost)
     rating.ie_eff = loss_impairment(
-        slot.config.ie, slot.config.bpl, rating.loss_percent, burst_ratio_of(lost, runs, came + lost)
+        slot.config.ie,
+        slot.config.bpl,
+        rating.loss_percent + rating.late_percent,
+        burst_ratio_of(lost + late, runs + late, came + lost),
     )
     rating.mos = mos_of(r_factor(rating.ie_eff, delay_ms))
 
@@ -66,7 +81,7 @@ cdef inline double remote_mos(const Slot *slot, double loss_percent, double jitt
     if slot.measures.has_metrics and 10 <= m.mos_cq <= 50:
         return m.mos_cq / 10.0
     return mos_of(r_factor(
-        loss_impairment(slot.config.ie, slot.config.bpl, loss_percent, 1.0), way_ms(slot, jitter)
+        loss_impairment(slot.config.ie, slot.config.bpl, loss_percent, 1.0), way_ms(slot, needed_ms(jitter))
     ))
 
 
@@ -85,6 +100,34 @@ cdef inline Interval *next_interval(Measures *m) noexcept nogil:
     return chunk[0] + at % CHUNK
 
 
+cdef inline void look_at_buffer(Slot *slot) noexcept nogil:
+    """Where the peer's sound is decoded."""
+    cdef Measures *m = &slot.measures
+    cdef const Playout *p = slot.voice.playout if slot.voice != NULL else NULL
+    if p == NULL:
+        return
+    if p.late < m.late_before:
+        m.late_before = 0       # another one than before
+    m.late += <uint32_t>(p.late - m.late_before)
+    m.late_before = p.late
+    if p.sound == PLAYOUT_VOICE:
+        m.looks += 1
+        m.looks_ms += p.delay_ms
+        m.buffer_most_ms = max(m.buffer_most_ms, p.delay_ms)
+
+
+cdef inline double close_buffer(Measures *m, double jitter) noexcept nogil:
+    """The delay of the jitter buffer in the record that ends, in ms."""
+    cdef double buffer_ms
+    if not m.looks:
+        return needed_ms(jitter)
+    buffer_ms = m.looks_ms / <double>m.looks
+    m.looks = m.looks_ms = 0
+    m.buffered += 1
+    m.buffer_ms += buffer_ms
+    return buffer_ms
+
+
 cdef inline void close_heard(Slot *slot, Interval *record) noexcept nogil:
     """What came from the peer."""
     cdef Measures *m = &slot.measures
@@ -92,7 +135,10 @@ cdef inline void close_heard(Slot *slot, Interval *record) noexcept nogil:
     cdef uint32_t lost = m.bursts.lost - m.lost_before
     cdef double jitter = jitter_ms(slot)
     cdef Rating rating
-    rate(slot, came, lost, m.bursts.runs - m.runs_before, way_ms(slot, jitter), &rating)
+    rate(
+        slot, came, lost, min(came, m.late - m.late_then), m.bursts.runs - m.runs_before,
+        way_ms(slot, close_buffer(m, jitter)), &rating,
+    )
     record.received = kept(slot.received - m.received_before)
     record.lost = kept(lost)
     record.jitter = kept(10 * jitter)
@@ -134,10 +180,12 @@ cdef inline void close_interval(Slot *slot) noexcept nogil:
     m.count += 1
     m.received_before, m.sent_before = slot.received, slot.out.packets
     m.came_before, m.lost_before, m.runs_before = m.bursts.received, m.bursts.lost, m.bursts.runs
+    m.late_then = m.late
 
 
 cdef inline void visit_measures(Slot *slot, int64_t now_ns) noexcept nogil:
     cdef Measures *m = &slot.measures
+    look_at_buffer(slot)
     if m.due_ns == 0:
         if slot.received or slot.out.packets:
             m.due_ns = now_ns + INTERVAL_NS
@@ -150,6 +198,7 @@ cdef inline void visit_measures(Slot *slot, int64_t now_ns) noexcept nogil:
 
 cdef inline void end_measures(Slot *slot) noexcept nogil:
     """The slot goes: what is left is an interval too."""
+    look_at_buffer(slot)
     bursts_restart(&slot.measures.bursts)
     if slot.received > slot.measures.received_before or slot.out.packets > slot.measures.sent_before:
         close_interval(slot)
@@ -160,8 +209,10 @@ cdef inline void end_measures(Slot *slot) noexcept nogil:
 
 cdef inline void rate_all(const Slot *slot, Rating *rating) noexcept nogil:
     cdef const Measures *m = &slot.measures
-    cdef double delay_ms = m.delay_ms / m.intervals if m.intervals else way_ms(slot, jitter_ms(slot))
-    rate(slot, m.bursts.received, m.bursts.lost, m.bursts.runs, delay_ms, rating)
+    cdef double delay_ms = m.delay_ms / m.intervals if m.intervals else way_ms(slot, needed_ms(jitter_ms(slot)))
+    rate(
+        slot, m.bursts.received, m.bursts.lost, min(m.bursts.received, m.late), m.bursts.runs, delay_ms, rating
+    )
 
 
 cdef inline void burst_figures(const Slot *slot, BurstFigures *figures) noexcept nogil:
@@ -184,15 +235,15 @@ cdef inline uint8_t part(double percent) noexcept nogil:
 
 
 cdef inline void fill_metrics(const Slot *slot, Metrics *metrics) noexcept nogil:
-    """VoIP Metrics of the peer's stream since its beginning. There is no jitter buffer in a relay: what it says of one
-    is zero."""
+    """VoIP Metrics of the peer's stream since its beginning. In a relay, what is said of the jitter buffer is zero."""
+    cdef const Measures *m = &slot.measures
     cdef Rating rating
     cdef BurstFigures figures
     cdef double trip = trip_ms(slot)
     rate_all(slot, &rating)
     burst_figures(slot, &figures)
     metrics.ssrc = slot.reception.ssrc
-    metrics.loss_rate, metrics.discard_rate = part(rating.loss_percent), 0
+    metrics.loss_rate, metrics.discard_rate = part(rating.loss_percent), part(rating.late_percent)
     metrics.burst_density, metrics.gap_density = part(figures.burst_percent), part(figures.gap_percent)
     metrics.burst_ms, metrics.gap_ms = kept(figures.burst_ms), kept(figures.gap_ms)
     metrics.round_trip_ms = kept(max(0.0, trip))
@@ -204,3 +255,7 @@ cdef inline void fill_metrics(const Slot *slot, Metrics *metrics) noexcept nogil
         metrics.mos_cq = <uint8_t>(10 * rating.mos + 0.5)
     metrics.receiver = 0
     metrics.buffer_ms = metrics.buffer_most_ms = metrics.buffer_limit_ms = 0
+    if m.buffered:
+        metrics.receiver = CONCEALS_AND_ADAPTS
+        metrics.buffer_ms, metrics.buffer_most_ms = kept(m.buffer_ms / m.buffered), kept(m.buffer_most_ms)
+        metrics.buffer_limit_ms = BUFFER_LIMIT_MS

@@ -22,12 +22,15 @@ from media.config import EngineConfig
 from media.engine.strategy import idle_packet
 from media.rtp import emodel
 from media.rtp.losses import Losses
+from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import Report, ReportBlock, SenderInfo
 from media.rtp.xr import ExtendedReport, VoipMetrics
+from tests.media.party import Party, converse, gather
 from tests.media.peer import EVENTS, PCMA, PCMU, Events, Peer, accept, created, embedded, open_endpoint, peers
 from tests.media.test_relay import all_arrived
 
 CN = Payload(13, "CN")
+G722 = Payload(9, "G722")
 
 
 def fates(*runs: int) -> Losses:
@@ -149,6 +152,28 @@ async def test_a_stream_without_loss_is_as_good_as_its_codec_allows() -> None:
         report = await report_of(engine)
         assert report.mos == pytest.approx(4.05, abs=0.1)
         assert report.worst_mos == report.mos
+
+
+@pytest.mark.real_loop
+async def test_where_sound_is_decoded_the_jitter_buffer_is_rated_with_what_was_late_for_it() -> None:
+    async with peers(Party(1, 500), Party(2, 900, G722)) as (a, b), embedded() as engine:
+        await gather(engine, a, b)
+        assert a.to is not None
+        await converse((a, b), 1.0)
+        late = [RtpPacket(0, (a.sequence + at) & 0xFFFF, a.timestamp + 160 * at, a.ssrc, bytes(160)) for at in range(5)]
+        a.sequence, a.timestamp = (a.sequence + 5) & 0xFFFF, a.timestamp + 160 * 5
+        await converse((a, b), 0.6)
+        for packet in late:
+            a.send_raw(a.to, packet.encode())
+        await converse((a, b), 0.2)
+        report = await report_of(engine)
+        assert (report.received, report.lost, report.late) == (95, 0, 5)
+        assert report.buffer_ms is not None
+        assert report.buffer_most_ms is not None
+        assert 5 < report.buffer_ms <= report.buffer_most_ms < 400
+        perfect = emodel.mos_of(emodel.r_factor(0, 20 + report.buffer_ms))
+        assert report.mos is not None
+        assert perfect - 1.0 < report.mos < perfect - 0.1, "what came too late is lost"
 
 
 @pytest.mark.real_loop
