@@ -44,7 +44,11 @@ cdef struct Measures:
     # of the jitter buffer, while there is one
     uint64_t late_before        # packets that were late for it, at the last look
     uint32_t late               # since the beginning
-    uint32_t late_then          # the same at the end of the last record
+    uint64_t missing_before     # packets that were missing when it was their turn, in the same way
+    uint32_t missing
+    uint32_t network_before     # packets that were lost on the way, in the same way
+    uint32_t network
+    uint32_t discarded_then     # at the end of the last record
     uint32_t looks              # at its delay, since the last record
     uint32_t looks_ms           # sum of what was seen
     uint32_t buffered           # records with a look

@@ -104,16 +104,25 @@ cdef inline void look_at_buffer(Slot *slot) noexcept nogil:
     """Where the peer's sound is decoded."""
     cdef Measures *m = &slot.measures
     cdef const Playout *p = slot.voice.playout if slot.voice != NULL else NULL
+    cdef uint32_t network = m.bursts.lost - m.network_before
+    m.network_before = m.bursts.lost
     if p == NULL:
         return
-    if p.late < m.late_before:
-        m.late_before = 0       # another one than before
+    if p.late < m.late_before or p.lost < m.missing_before:
+        m.late_before = m.missing_before = 0       # another one than before
     m.late += <uint32_t>(p.late - m.late_before)
-    m.late_before = p.late
+    m.missing += <uint32_t>(p.lost - m.missing_before)
+    m.network += network
+    m.late_before, m.missing_before = p.late, p.lost
     if p.sound == PLAYOUT_VOICE:
         m.looks += 1
         m.looks_ms += p.delay_ms
         m.buffer_most_ms = max(m.buffer_most_ms, p.delay_ms)
+
+
+cdef inline uint32_t discarded(const Measures *m) noexcept nogil:
+    """What was missing for the jitter buffer although it came."""
+    return m.missing - m.network if m.missing > m.network else 0
 
 
 cdef inline double close_buffer(Measures *m, double jitter) noexcept nogil:
@@ -133,10 +142,11 @@ cdef inline void close_heard(Slot *slot, Interval *record) noexcept nogil:
     cdef Measures *m = &slot.measures
     cdef uint32_t came = m.bursts.received - m.came_before
     cdef uint32_t lost = m.bursts.lost - m.lost_before
+    cdef uint32_t late = discarded(m) - m.discarded_then if discarded(m) > m.discarded_then else 0
     cdef double jitter = jitter_ms(slot)
     cdef Rating rating
     rate(
-        slot, came, lost, min(came, m.late - m.late_then), m.bursts.runs - m.runs_before,
+        slot, came, lost, min(came, late), m.bursts.runs - m.runs_before,
         way_ms(slot, close_buffer(m, jitter)), &rating,
     )
     record.received = kept(slot.received - m.received_before)
@@ -180,7 +190,7 @@ cdef inline void close_interval(Slot *slot) noexcept nogil:
     m.count += 1
     m.received_before, m.sent_before = slot.received, slot.out.packets
     m.came_before, m.lost_before, m.runs_before = m.bursts.received, m.bursts.lost, m.bursts.runs
-    m.late_then = m.late
+    m.discarded_then = discarded(m)
 
 
 cdef inline void visit_measures(Slot *slot, int64_t now_ns) noexcept nogil:
@@ -198,8 +208,8 @@ cdef inline void visit_measures(Slot *slot, int64_t now_ns) noexcept nogil:
 
 cdef inline void end_measures(Slot *slot) noexcept nogil:
     """The slot goes: what is left is an interval too."""
-    look_at_buffer(slot)
     bursts_restart(&slot.measures.bursts)
+    look_at_buffer(slot)
     if slot.received > slot.measures.received_before or slot.out.packets > slot.measures.sent_before:
         close_interval(slot)
 
@@ -211,7 +221,7 @@ cdef inline void rate_all(const Slot *slot, Rating *rating) noexcept nogil:
     cdef const Measures *m = &slot.measures
     cdef double delay_ms = m.delay_ms / m.intervals if m.intervals else way_ms(slot, needed_ms(jitter_ms(slot)))
     rate(
-        slot, m.bursts.received, m.bursts.lost, min(m.bursts.received, m.late), m.bursts.runs, delay_ms, rating
+        slot, m.bursts.received, m.bursts.lost, min(m.bursts.received, discarded(m)), m.bursts.runs, delay_ms, rating
     )
 
 
