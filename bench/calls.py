@@ -147,7 +147,7 @@ class CallSet:
     def _send_invite(self, call: Outgoing) -> None:
         uri = f"sip:{self.callee.number}@{self.server[0]}:{self.server[1]}"
         fields = self._fields(self.caller, "caller", call, "INVITE", 1, call.branch)
-        self._send("caller", build(f"INVITE {uri} SIP/2.0", fields, sdp(call.media, (8,))))
+        self._send("caller", build(f"INVITE {uri} SIP/2.0", fields, sdp(call.media, (8, 101))))
 
     def _repeat(self, now: float) -> None:
         for call in self.calls.values():
@@ -215,7 +215,7 @@ class CallSet:
             to += f";tag={token()}"
             media = (host, self.callee.first_port + 2 * len(self.answered))
             self.answered[request.call_id] = Stream(media, audio_of(request.body).address)
-            body = sdp(media, (8,))
+            body = sdp(media, (8, 101))
         fields = [(name.title(), value) for name, value in request.headers if name in ("via", "record-route")]
         fields += [("From", request.first("from")), ("To", to), ("Call-ID", request.call_id)]
         fields += [("CSeq", request.first("cseq")), ("Contact", f"<sip:{self.callee.number}@{host}:{port}>")]

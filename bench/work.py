@@ -208,7 +208,7 @@ def delay(subject: Subject, count: int = 200, seconds: float = 6) -> list[Measur
     ]
 
 
-def relay_capacity(subject: Subject, count: int = 900, seconds: float = 4) -> list[Measurement]:
+def relay_capacity(subject: Subject, count: int = 1000, seconds: float = 4) -> list[Measurement]:
     """M1: many two-way calls at once without a lost packet."""
     with call_set(subject) as open_calls:
         streams, meter = open_calls.open(count), Meter(subject.pid)
