@@ -6,7 +6,7 @@ none to be offered.
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from features._queue_strategy import Memory, Shuffle, Tries, choose
@@ -39,6 +39,15 @@ class Line:
     handling_s: float = 0.0  # mean time of an agent for a caller; 0: not known yet
 
 
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """Who was free when the agents of a queue were looked at, and until when that holds if nothing changes."""
+
+    queue: Queue
+    free: Mapping[str, Terminal]
+    until: float
+
+
 class Lines:
     """All queues of the server."""
 
@@ -47,7 +56,7 @@ class Lines:
         self._shuffle = shuffle
         self._free_at: dict[str, float] = {}  # agents after a call: when the next may come (QUE-13)
         self._serves: dict[str, str] = {}  # agent → the queue whose caller it talks to
-        self._restored = False
+        self._glances: dict[str, _Glance] = {}
 
     def line(self, number: str) -> Line:
         return self._lines.setdefault(number, Line())
@@ -55,6 +64,7 @@ class Lines:
     # --- callers ----------------------------------------------------------------------------------------------
 
     def enter(self, queue: Queue, ticket: Ticket) -> None:
+        self.forget()
         self.line(queue.number).tickets.append(ticket)
 
     def enter_by_age(self, queue: Queue, ticket: Ticket) -> None:
@@ -64,6 +74,7 @@ class Lines:
         tickets.insert(place, ticket)
 
     def leave(self, queue: Queue, ticket: Ticket) -> None:
+        self.forget()
         tickets = self.line(queue.number).tickets
         if ticket in tickets:
             tickets.remove(ticket)
@@ -86,6 +97,8 @@ class Lines:
         """The agents to ring for this caller now; they are its own until `refused` or `answered`."""
         found, memory = self.choice(ctx, queue, ticket), self.line(queue.number).memory
         ticket.ringing = tuple(found)
+        if found:
+            self.forget()
         for agent in found:
             memory.called_at[agent] = ctx.wall()
         return [terminal for terminal in map(ctx.terminal, found) if terminal is not None]
@@ -93,31 +106,37 @@ class Lines:
     def choice(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[str]:
         """The agents that the strategy rings now for this caller, or for one who comes behind all others; only the
         caller's own tries are noted."""
-        taken: set[str] = set()
+        free = self._free(ctx, queue)
+        left = list(free)
         for before in self.line(queue.number).tickets:
-            if before is ticket:
+            if before is ticket or not left:
                 break
             if not before.ringing:
-                taken |= set(self._available(ctx, queue, before))
+                left = [agent for agent in left if before.skips.get(agent, 0.0) > ctx.now()]
+        available = [agent for agent in self._for_ticket(ctx, ticket, left) if self._is_free(ctx, queue, free[agent])]
+        if not available:
+            return []
         agents = [each.number for each in agents_of(ctx, queue)]
-        available = [each for each in self._available(ctx, queue, ticket) if each not in taken]
         memory = self.line(queue.number).memory
         return choose(queue.strategy, agents, available, queue.penalties, memory, ticket.tries, self._shuffle)
 
     def refused(self, queue: Queue, ticket: Ticket, agents: Mapping[str, bool], now: float) -> None:
         """Nobody answered. `agents` says of each whether it refused by itself (QUE-15)."""
+        self.forget()
         ticket.ringing = ()
         for agent, by_itself in agents.items():
             if by_itself:
                 ticket.skips[agent] = now + float(queue.reject_pause or queue.ring_time)
 
     def answered(self, queue: Queue, ticket: Ticket, agent: str) -> None:
+        self.forget()
         ticket.ringing = ()
         self._serves[agent] = queue.number
         self.line(queue.number).memory.last = agent
 
     def finished(self, ctx: AppContext, queue: Queue, agent: str, seconds: float) -> None:
         """The agent's talk is over: it counts, and the agent rests."""
+        self.forget()
         line = self.line(queue.number)
         self._serves.pop(agent, None)
         self._free_at[agent] = ctx.now() + queue.wrap_up
@@ -128,11 +147,9 @@ class Lines:
 
     def next_change_s(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> float | None:
         """Seconds until an agent rests no longer, or may be asked again; None when nothing of that kind is near."""
-        times = [self._free_at.get(each.number, 0.0) for each in agents_of(ctx, queue)]
-        left = [at - ctx.now() for at in (*times, *ticket.skips.values()) if at > ctx.now()]
-        changes = [ctx.calendars.next_change(each.calendar) for each in agents_of(ctx, queue) if each.calendar]
-        left += [at - ctx.wall() for at in changes if at is not None]
-        return min(left, default=None)
+        self._free(ctx, queue)
+        times = (self._glances[queue.number].until, *ticket.skips.values())
+        return min((at - ctx.now() for at in times if ctx.now() < at < float("inf")), default=None)
 
     def is_registered(self, ctx: AppContext, queue: Queue) -> bool:
         """At least one agent has a phone that could be rung (QUE-24): busy, paused and resting ones count."""
@@ -146,19 +163,46 @@ class Lines:
     def is_somebody_free(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> bool:
         """An agent rings, or could be rung: not all are busy (AMB-27)."""
         line = self.line(queue.number)
-        return any(each.ringing for each in line.tickets) or bool(self._available(ctx, queue, ticket))
+        return any(each.ringing for each in line.tickets) or bool(self._for_ticket(ctx, ticket, self._free(ctx, queue)))
 
-    def _available(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[str]:
-        now, rung = ctx.now(), {agent for line in self._lines.values() for t in line.tickets for agent in t.ringing}
-        return [
-            each.number
-            for each in agents_of(ctx, queue)
-            if each.number not in rung
-            and self._free_at.get(each.number, 0.0) <= now
-            and ticket.skips.get(each.number, 0.0) <= now
-            and (queue.ring_in_use or not ctx.calls_at(each.number))
-            and self.is_working(ctx, queue, each)
-        ]
+    def forget(self) -> None:
+        """Something has changed: who is free is looked at anew."""
+        self._glances.clear()
+
+    def has_work(self, ctx: AppContext) -> bool:
+        """Somebody waits whom a free agent could serve."""
+        return any(
+            any(not ticket.ringing for ticket in self.line(queue.number).tickets) and self._free(ctx, queue)
+            for queue in ctx.office.queues
+        )
+
+    @staticmethod
+    def _for_ticket(ctx: AppContext, ticket: Ticket, agents: Iterable[str]) -> list[str]:
+        return [agent for agent in agents if ticket.skips.get(agent, 0.0) <= ctx.now()]
+
+    def _free(self, ctx: AppContext, queue: Queue) -> Mapping[str, Terminal]:
+        """The agents who could be rung, looked at once after each change: hundreds may wait and ask. One who has begun
+        a call of their own meanwhile is found out when it is their turn."""
+        glance = self._glances.get(queue.number)
+        if glance is None or glance.queue is not queue or ctx.now() >= glance.until:
+            glance = self._glances[queue.number] = self._look(ctx, queue)
+        return glance.free
+
+    def _look(self, ctx: AppContext, queue: Queue) -> "_Glance":
+        rung = {agent for line in self._lines.values() for ticket in line.tickets for agent in ticket.ringing}
+        agents = agents_of(ctx, queue)
+        free = {each.number: each for each in agents if each.number not in rung and self._is_free(ctx, queue, each)}
+        times = [at for each in agents if (at := self._free_at.get(each.number, 0.0)) > ctx.now()]
+        changes = [ctx.calendars.next_change(each.calendar) for each in agents if each.calendar]
+        times += [ctx.now() + at - ctx.wall() for at in changes if at is not None]
+        return _Glance(queue, free, min(times, default=float("inf")))
+
+    def _is_free(self, ctx: AppContext, queue: Queue, terminal: Terminal) -> bool:
+        return (
+            self._free_at.get(terminal.number, 0.0) <= ctx.now()
+            and (queue.ring_in_use or not ctx.calls_at(terminal.number))
+            and self.is_working(ctx, queue, terminal)
+        )
 
     # --- over a restart -----------------------------------------------------------------------------------------
 

@@ -43,17 +43,25 @@ class Queues:
     """Every queue of the server: wakes those who wait whenever something changes."""
 
     def __init__(self, lines: Lines | None = None) -> None:
-        self.lines, self.changes = lines or Lines(), Changes()
+        self.lines = lines or Lines()
+        self.changes = Changes(self.lines.forget)
         self.callbacks = Callbacks(self.lines)
 
     async def begin(self, ctx: AppContext) -> None:
         self.lines.restore(ctx.states)
-        ctx.bus.subscribe([RegistrationChanged, LegEnded, CallEnded], self.changes.wake)
+        ctx.bus.subscribe([RegistrationChanged], self.changes.wake)
+        ctx.bus.subscribe([LegEnded, CallEnded], lambda _: self.look(ctx))
         self.callbacks.restore(ctx, self.changes)
 
     async def end(self) -> None:
         """Those who wait have been hung up."""
         await self.callbacks.end()
+
+    def look(self, ctx: AppContext) -> None:
+        """Somebody may be free now."""
+        self.lines.forget()
+        if self.lines.has_work(ctx):
+            self.changes.wake()
 
     def app(self, queue: Queue) -> "Waiting":
         """What a call to that queue goes through."""
@@ -71,7 +79,7 @@ class Waiting:
     stage: ClassVar[str] = "queue"
 
     def __init__(self, queues: Queues, queue: Queue) -> None:
-        self._lines, self._queue = queues.lines, queue
+        self._queues, self._lines, self._queue = queues, queues.lines, queue
         self._changes, self._callbacks = queues.changes, queues.callbacks
         self._unanswered = self._announced = 0
         self._pressed = ""
@@ -162,7 +170,7 @@ class Waiting:
             await self._announce(call, ctx, ticket)
             await self._changes.until_change(self._next_look_s(ctx, ticket))
             return None
-        self._changes.wake()  # who waits further behind may have the others
+        self._queues.look(ctx)  # who waits further behind may have the others
         label = f"{queue.short_name}{queue.separator}" if queue.short_name else ""
         how = Ringing(float(queue.ring_time), ignores_limit=True, follows=False, label=label, on_ringing=_nothing)
         try:

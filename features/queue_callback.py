@@ -5,6 +5,7 @@ the caller has talked to an agent by other means; it outlives a restart.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from features._queue_line import Lines, Ticket
@@ -117,11 +118,14 @@ class DialClient:
 class Changes:
     """Wakes everybody who waits for something to change."""
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[], None]) -> None:
+        """`forget`: what was known before."""
+        self._forget = forget
         self._changed = asyncio.Event()
 
     def wake(self, _: object = None) -> None:
         """Somebody may be free now."""
+        self._forget()
         self._changed.set()
         self._changed = asyncio.Event()
 

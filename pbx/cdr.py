@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pbx.bus import Bus
-from pbx.cause import Cause, Disposition
+from pbx.cause import ANSWERED_ELSEWHERE, Cause, Disposition
 from pbx.events import (
     BusEvent,
     CallEnded,
@@ -157,6 +157,8 @@ class CallStory:
         if attempt is None or attempt.answered_leg not in (None, event.leg):
             return
         attempt.ended_at, attempt.cause = event.at, event.cause
+        if event.cause is ANSWERED_ELSEWHERE:  # it answered too, a moment after the one who talks
+            attempt.answered_at = attempt.answered_leg = None
 
     def recording_started(self, event: RecordingStarted) -> None:
         """It belongs to who talks now: the row that was answered last, or the stage that the call has come to."""
