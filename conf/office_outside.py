@@ -72,14 +72,14 @@ class ProviderSection(Section):
     later: ClassVar[frozenset[str]] = frozenset({"template"})
 
     id: Id
-    host: Annotated[str, PlainValidator(host)]
+    host: Annotated[str, PlainValidator(host_or_empty)] = ""
     name: Name = ""
     # 0: DNS says it (RFC 3263); without SRV records 5060, with TLS 5061.
     port: Annotated[int, PlainValidator(whole_number(0, 65535))] = 0
     # PRV-6: any is UDP or TCP, as the provider's DNS prefers.
     transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls"))] = "any"
     outbound_proxy: Annotated[str, PlainValidator(_proxy)] = ""
-    kind: Annotated[str, PlainValidator(choice("register", "ip", later=("inbound_register",)))] = "register"
+    kind: Annotated[str, PlainValidator(choice("register", "ip", "inbound_register"))] = "register"
     login: Annotated[str, PlainValidator(_login)] = ""
     password: Annotated[str | None, PlainValidator(text_up_to(255))] = Field(default=None, repr=False)
     # PRV-7: a line that is dead is known within a minute, and a question a minute disturbs nobody.

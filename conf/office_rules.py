@@ -161,10 +161,22 @@ def _penalties(values: Values) -> Iterator[Problem]:
 
 
 def _logins(values: Values) -> Iterator[Problem]:
-    """A provider where we register needs a login; whether it has a password shows there."""
+    """A provider where we register needs a login; whether it has a password shows there. One that registers here needs
+    both, and is no terminal; of all others we have to know the host."""
+    taken = {number: path for path, number in texts(values, "terminals", "number")}
     for path, provider in entries(values, "providers"):
-        if provider.get("kind", "register") == "register" and not provider.get("login", ""):
+        kind, login = provider.get("kind", "register"), provider.get("login", "")
+        if kind in ("register", "inbound_register") and not login:
             yield Problem(path, 'the login is missing (only a provider with kind = "ip" does without)')
+        if kind != "inbound_register":
+            if not provider.get("host"):
+                yield Problem(path, '"host" is missing')
+        elif isinstance(login, str) and login:
+            if login in taken:
+                yield Problem((*path, "login"), f'"{login}" is already used by {path_text(taken[login][:2])}')
+            taken[login] = path
+            if provider.get("password") == "":
+                yield Problem((*path, "password"), "the password is missing: whoever knows it calls as this provider")
 
 
 def _passwords(values: Values, stored: Mapping[str, str] | None) -> Iterator[Problem]:

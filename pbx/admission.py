@@ -39,7 +39,8 @@ _TRANSPORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The request is `terminal`'s. `by_address`: its source is trusted, and believed about whom it speaks for."""
+    """The request is `terminal`'s, which may be the device of a provider (`Directory.provider_behind`). `by_address`:
+    its source is trusted, and believed about whom it speaks for."""
 
     terminal: Terminal
     by_address: bool = False
@@ -127,7 +128,7 @@ class Admission:
         """What is counted against the source (SEC-12)."""
         if self.border is None:
             return
-        is_known = self.directory.terminal(account) is not None
+        is_known = self.directory.account(account) is not None
         self.border.failed(source, NOT_FROM_THERE if proven else WRONG_PASSWORD if is_known else UNKNOWN_ACCOUNT)
 
     def accounts_of(self, request: Request, flow: Flow) -> tuple[Provider, ...]:
@@ -157,8 +158,8 @@ class Admission:
         return None
 
     def _proven(self, credentials: Authorization, request: Request) -> Terminal | None:
-        """The terminal whose password was used. An unknown account costs the same time as a wrong password."""
-        terminal = self.directory.terminal(credentials.username)
+        """The account whose password was used. An unknown one costs the same time as a wrong password."""
+        terminal = self.directory.account(credentials.username)
         algorithm = (credentials.algorithm or "MD5").upper().removesuffix("-SESS")
         if algorithm not in ALGORITHMS:
             return None

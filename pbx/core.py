@@ -239,7 +239,9 @@ class Pbx(AppSurface):
             self.answer(event, 200, extra=extra)
         else:
             verdict = self.admission.check(request, event.flow)
-            if isinstance(verdict, Admitted) and request.method == "REFER":
+            if isinstance(verdict, Admitted) and self.directory.provider_behind(verdict.terminal) is not None:
+                self.answer(event, 403)  # it carries calls, and is nobody of the office
+            elif isinstance(verdict, Admitted) and request.method == "REFER":
                 self.answer(event, 481 if request.to_tag else 403)  # only who is in a call can transfer it
             elif isinstance(verdict, Admitted) and request.method == "SUBSCRIBE":
                 self.notifier.subscribe(event, verdict.terminal)

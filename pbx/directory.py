@@ -9,7 +9,17 @@ from conf.office_namespace import is_outside
 from pbx.party import Party
 from pbx.routing import WaysOut
 from sipcore.auth.digest import Ha1, ha1
-from storage.records import OFFICE_LISTS, EmployeeGroup, Entry, ExternalNumber, Office, Terminal, User, VoicemailBox
+from storage.records import (
+    OFFICE_LISTS,
+    EmployeeGroup,
+    Entry,
+    ExternalNumber,
+    Office,
+    Provider,
+    Terminal,
+    User,
+    VoicemailBox,
+)
 
 _SOURCES_KEPT = 10_000
 _OF_OTHERS = (VoicemailBox, ExternalNumber)  # their numbers are dialled for something else, or outside
@@ -63,6 +73,33 @@ class Directory:
         """The enabled terminal with that number (EXT-21)."""
         found = self._terminals.get(number)
         return None if found is None or found.disabled else found
+
+    @cached_property
+    def _devices(self) -> dict[str, tuple[Provider, Terminal]]:
+        """Accounts of devices that register here to carry calls (PRV-3), by login."""
+        wanted = (each for each in self.office.providers if each.kind == "inbound_register" and not each.disabled)
+        return {each.login: (each, self.account_of(each)) for each in wanted}
+
+    @staticmethod
+    def account_of(provider: Provider) -> Terminal:
+        """What a device has to prove that registers here for a provider."""
+        return Terminal(
+            provider.login,
+            password=provider.password,
+            transport=provider.transport,
+            dtmf=provider.dtmf,
+            srtp=provider.srtp,
+        )
+
+    def account(self, login: str) -> Terminal | None:
+        """Who may register with that login: a terminal, or the device of a provider."""
+        device = self._devices.get(login)
+        return self.terminal(login) or (device[1] if device is not None else None)
+
+    def provider_behind(self, account: Terminal) -> Provider | None:
+        """The provider whose device it is that has proved to be `account`; None for a terminal."""
+        device = self._devices.get(account.number)
+        return device[0] if device is not None and device[1] is account else None
 
     @property
     def numbers(self) -> Collection[str]:

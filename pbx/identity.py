@@ -110,10 +110,11 @@ def from_value(party: Party, host: str) -> str:
     return ANONYMOUS if party.is_private else _name_addr(party, host)
 
 
-def on_line(provider: Provider, caller: Party, caller_id: str) -> tuple[str, Fields]:
+def on_line(provider: Provider, caller: Party, caller_id: str, host: str = "") -> tuple[str, Fields]:
     """Who calls, as a provider is told it: From without a tag, and what says it beside. It is the account, or
-    `caller_id`, or the caller with its own number, as the settings of the provider want it (PRV-9, OUT-11)."""
-    domain = bracketed(provider.from_domain or provider.host)
+    `caller_id`, or the caller with its own number, as the settings of the provider want it (PRV-9, OUT-11). `host` is
+    ours, for one that has none of its own."""
+    domain = bracketed(provider.from_domain or provider.host or host)
     account = provider.from_user or provider.login
     shows_caller = provider.show_caller or not account
     number = caller_id or (caller.shown_number if shows_caller else account)

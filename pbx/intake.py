@@ -60,8 +60,11 @@ class Intake:
             self._start_incoming(event, accounts)
             return
         verdict = pbx.admission.check(event.request, event.flow)
+        device = pbx.directory.provider_behind(verdict.terminal) if isinstance(verdict, Admitted) else None
         if isinstance(verdict, Denied):
             pbx.deny(event, verdict)
+        elif device is not None:
+            self._start_incoming(event, (device,))
         elif pbx.draining:
             pbx.answer(event, 503, [("Retry-After", "10")])
         elif self._comes_back(event.request):

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 import structlog
 
 from pbx.health import Health
+from pbx.location import Target
 from pbx.outward import Outward
 from sipcore.auth.client import Account, DigestClient
 from sipcore.build import new_request
@@ -55,10 +56,12 @@ class Line:
         outward: Outward,
         ids: IdSource,
         changed: Callable[["Line"], None],
+        devices: Callable[[], Sequence[Target]] = tuple,
     ) -> None:
         self.provider, self._terms, self._outward, self._ids, self._changed = provider, terms, outward, ids, changed
         self.digest = DigestClient([Account(provider.login, provider.password)] if provider.login else [], ids)
         self.health = Health()
+        self._devices = devices
         self._transports = TRANSPORTS[provider.transport]
         self._uri = SipUri("sip", None, provider.host, provider.port or None)
         self._networks = tuple(ip_network(each, strict=False) for each in provider.addresses)
@@ -81,7 +84,7 @@ class Line:
     # --- life -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        if self.provider.disabled:
+        if self.provider.disabled or self._is_device:
             return
         if self.registration is not None:
             self._perform(self.registration.start(self._outward.now()))
@@ -89,6 +92,11 @@ class Line:
             self._spawn(self._watch())
         elif self.registration is None:
             self._spawn(self._look())
+
+    @property
+    def _is_device(self) -> bool:
+        """The other side registers here, and is wherever it does that from."""
+        return self.provider.kind == "inbound_register"
 
     async def stop(self) -> None:
         """Take the registration back; returns soon, whatever the provider does."""
@@ -123,22 +131,27 @@ class Line:
     @property
     def is_usable(self) -> bool:
         """Nothing is known that would keep a call from going out here."""
-        is_down = self.health.is_reachable is False or self.state in ("off", "rejected", "failed")
+        is_down = self.health.is_reachable is False or self.state in ("off", "rejected", "failed", "waiting")
         return not is_down
 
     async def ways(self) -> list[Flow]:
         """The paths to the provider's servers, in the order to try them: first where the registration is."""
+        if self._is_device:
+            return [each.flow for each in self._devices()]
         registered = self.registration.flow if self.registration is not None else None
         flows = (await self._flows())[0]
         return flows if registered is None else [registered, *(each for each in flows if each != registered)]
 
     def uri(self, user: str) -> SipUri:
         """Somebody at the provider."""
-        return SipUri("sip", user, self._uri.host, self._uri.port)
+        device = next((each.uri for each in self._devices()), self._uri) if self._is_device else self._uri
+        return SipUri("sip", user, device.host, device.port)
 
     @property
     def routes(self) -> list[str]:
         """The Route fields of requests that are no part of the registration (RFC 3608, RFC 3261 §8.1.2)."""
+        if self._is_device:
+            return [route for each in self._devices()[:1] for route in each.routes]
         given = self.registration.service_route if self.registration is not None else ()
         return [str(each) for each in given] or ([f"<{self._proxy}>"] if self._proxy is not None else [])
 
@@ -163,6 +176,8 @@ class Line:
         registration is."""
         if self.provider.disabled:
             return False
+        if self._is_device:
+            return False  # it proves who it is with each call
         flow = self.flow
         return source in self._hosts or (flow is not None and flow.remote[0] == source) or self._is_further(source)
 
@@ -185,6 +200,8 @@ class Line:
     @property
     def flow(self) -> Flow | None:
         """The path on which the provider was reached last."""
+        if self._is_device:
+            return next((each.flow for each in self._devices()), None)
         found = self.registration.flow if self.registration is not None else None
         return found or self._flow
 
@@ -192,6 +209,8 @@ class Line:
     def state(self) -> str:
         if self.provider.disabled:
             return "off"
+        if self._is_device:
+            return "registered" if self._devices() else "waiting"
         registration = self.registration
         if registration is None:
             return {None: "trying" if self.provider.qualify else "unchecked", True: "reachable", False: "unreachable"}[

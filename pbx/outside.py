@@ -107,7 +107,7 @@ class OutsideDialler:
     def _send(self, call: "Call", way: WayOut, line: "Line", flow: "Flow", media: "MediaSession") -> SipSide:
         pbx, provider = self._pbx, way.provider
         driver, stack = pbx.driver, pbx.driver.stack
-        from_value, said = on_line(provider, self._shown(call), way.caller_id)
+        from_value, said = on_line(provider, self._shown(call), way.caller_id, flow.local[0])
         uri = line.uri(way.number)
         request = new_request(
             "INVITE",

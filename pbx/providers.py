@@ -1,7 +1,7 @@
 """The lines to all providers of the office: begun, changed with the office, ended; their states told (PRV-13)."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -10,6 +10,7 @@ from pbx.clock import Clock
 from pbx.control.messages import LineView
 from pbx.events import ProviderChanged
 from pbx.line import Line, LineTerms
+from pbx.location import Target
 from pbx.outward import Outward
 from sipcore.ids import IdSource
 from sipcore.message import Request
@@ -22,10 +23,19 @@ GOODBYE_S = 3.0
 
 
 class Providers:
-    """`apply` with each office; `stop` at the end."""
+    """`apply` with each office; `stop` at the end. `devices`: where the device of a provider is that registers here."""
 
-    def __init__(self, terms: LineTerms, outward: Outward, ids: IdSource, clock: Clock, bus: Bus) -> None:
+    def __init__(
+        self,
+        terms: LineTerms,
+        outward: Outward,
+        ids: IdSource,
+        clock: Clock,
+        bus: Bus,
+        devices: Callable[[Provider], Sequence[Target]] = lambda _: (),
+    ) -> None:
         self._terms, self._outward, self._ids, self._clock, self._bus = terms, outward, ids, clock, bus
+        self._devices = devices
         self._lines: dict[str, Line] = {}
         self._told: dict[str, tuple[str, str]] = {}
         self._since: dict[str, float] = {}
@@ -102,7 +112,9 @@ class Providers:
         return {state: states.count(state) for state in sorted(set(states))}
 
     def _begin(self, provider: Provider) -> None:
-        line = self._lines[provider.id] = Line(provider, self._terms, self._outward, self._ids, self._changed)
+        line = self._lines[provider.id] = Line(
+            provider, self._terms, self._outward, self._ids, self._changed, lambda: self._devices(provider)
+        )
         self._since[provider.id] = self._clock.wall()
         line.start()
         self._changed(line)
@@ -131,6 +143,7 @@ class Providers:
             await asyncio.sleep(CHECK_S)
             for line in list(self._lines.values()):
                 line.check()
+                self._changed(line)
 
 
 def user_of(uri: Uri) -> str:

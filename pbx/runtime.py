@@ -44,7 +44,7 @@ from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
 from pbx.line import LineTerms
 from pbx.listeners import Listeners
-from pbx.location import SWEEP_PARTS, SWEEP_S, Location
+from pbx.location import SWEEP_PARTS, SWEEP_S, Location, Target
 from pbx.mail.lost import LostCallMail
 from pbx.mail.mailer import Mailer
 from pbx.mail.missed import MissedCallMail
@@ -82,7 +82,7 @@ from sipcore.transport.driver import SipDriver
 from sipcore.transport.random_ids import RandomIds
 from sipcore.transport.resolver import LazyDns, Resolver
 from storage.ports import HistoryQuery, RecordingQuery, Storage, StorageUnavailable
-from storage.records import CdrRow, Office, StoredRecording
+from storage.records import CdrRow, Office, Provider, StoredRecording
 
 log = structlog.get_logger("zvon")
 
@@ -196,7 +196,7 @@ class Server:
         self._resolver = Resolver(LazyDns([(each.host, each.port) for each in sip.dns]), self.stack.ids.fraction)
         outward = Outward(self.driver, self._resolver, self._listeners.flow_to, self._listeners.bound)
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
-        self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus)
+        self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus, self._devices)
         self.pbx.attach_lines(self.providers)
         self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress)
 
@@ -419,6 +419,10 @@ class Server:
     async def test_mail(self, address: str) -> str:
         return await self.mailer.test(address)
 
+    def _devices(self, provider: Provider) -> Sequence[Target]:
+        """Where the device of a provider is that registers here."""
+        return self.location.targets(Directory.account_of(provider))
+
     def _stream_to(self, flow: Flow) -> Flow | None:
         return self._flow_to("TCP", *flow.remote)
 
@@ -431,7 +435,7 @@ class Server:
     def _take_over(self, office: Office) -> None:
         directory = Directory(office, self._realm)
         for number in {number for number, _ in self.location}:
-            if directory.terminal(number) is None:
+            if directory.account(number) is None:
                 self.location.forget(number)
         self.pbx.office_changed(directory)
         self.providers.apply(office)

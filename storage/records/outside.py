@@ -12,7 +12,7 @@ class Provider:
     password stays out of `repr`, so it cannot reach a log by accident."""
 
     id: str
-    host: str
+    host: str = ""
     name: str = ""
     port: int = 0
     transport: str = "any"

@@ -220,10 +220,11 @@ def test_a_provider_without_a_password_keeps_the_stored_one() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (provider('host = ""').replace('host = "sip.example.net"\n', ""), "providers[0].host: must not be empty"),
+        (provider('host = ""').replace('host = "sip.example.net"\n', ""), 'providers[0]: "host" is missing'),
         (provider("port = 65536"), "providers[0].port: must be at most 65535, not 65536"),
         (provider('transport = "sctp"'), "providers[0].transport: must be one of"),
-        (provider('kind = "inbound_register"'), 'providers[0].kind: "inbound_register" is not available'),
+        (provider('kind = "inbound_register"', login=""), "providers[0]: the login is missing"),
+        (provider('kind = "inbound_register"\npassword = ""'), "providers[0].password: the password is missing"),
         (provider("qualify = 5"), "providers[0].qualify: must be 0 (never), or 10 to 3600 seconds, not 5"),
         (provider('outbound_proxy = "proxy:0"'), "providers[0].outbound_proxy: must be a host with or without a port"),
         (provider('outbound_proxy = "a b"'), "providers[0].outbound_proxy: must be an IP address or a host name"),

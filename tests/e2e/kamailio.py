@@ -32,12 +32,14 @@ def kamailio_path() -> str:
     return found
 
 
-def provider(folder: Path, password: str) -> AbstractContextManager[Peer]:
-    """Kamailio as the registrar of a provider, which knows one password; its log must hold no complaint either."""
+def provider(folder: Path, password: str, subscriber: Address = ("127.0.0.9", 9)) -> AbstractContextManager[Peer]:
+    """Kamailio as a provider that knows one password, with a subscriber who calls its accounts and is called by them;
+    its log must hold no complaint either."""
     address = (HOST, free_port(HOST))
     folder.mkdir(parents=True)
     config = CONFIG.with_stem("provider").read_text()
-    for name, value in {"HOST": address[0], "PORT": str(address[1]), "PASSWORD": password}.items():
+    values = {"SUBSCRIBERHOST": subscriber[0], "SUBSCRIBERPORT": str(subscriber[1]), "PASSWORD": password}
+    for name, value in {**values, "HOST": address[0], "PORT": str(address[1])}.items():
         config = config.replace(name, value)
     path = folder / "provider.cfg"
     path.write_text(config)

@@ -10,10 +10,11 @@ import pytest
 
 from features import make_apps
 from pbx.api import App, AppContext, Arrival, Call, Next
-from storage.records import Office, Provider
+from storage.records import Office, OutboundRoute, Provider
 from tests.support.builders import terminal
-from tests.support.office import VirtualOffice, open_office
+from tests.support.office import SERVER, VirtualOffice, open_office
 from tests.support.telco import Telco
+from tests.support.ua import Phone
 
 TELCO, OTHER = "192.0.2.10", "192.0.2.20"
 BY_LOGIN = Provider("telco", TELCO, login="74951234567", password="Secret_1")
@@ -133,3 +134,64 @@ async def test_without_an_app_for_it_the_number_does_not_exist() -> None:
         await asyncio.sleep(1)
         assert await telco.call("74951234567", "79161234567").until_over() == 404
     assert (office.row.disposition, office.row.provider_in) == ("FAILED", "telco")
+
+
+DEVICE = Provider("gsm", kind="inbound_register", login="gsm-gate", password="Secret_9")
+
+
+def device(office: VirtualOffice, password: str = "Secret_9", port: int = 5070) -> Phone:
+    """A gateway that registers here with login and password, from wherever it is."""
+    found = Phone(office.wire, "gsm-gate", ("203.0.113.7", port), SERVER, password=password)
+    office.phones.append(found)
+    return found
+
+
+@pytest.mark.row("PRV-3")
+async def test_every_kind_of_account_brings_and_carries_calls() -> None:
+    """We register there, they know our address, they register here; the way out is the way in."""
+    by_login, by_address = replace(BY_LOGIN, id="login"), Provider("address", OTHER, kind="ip")
+    providers = (by_login, by_address, DEVICE)
+    desk = Desk()
+    routes = tuple(OutboundRoute(each.id, each.id, prefix=str(n), strip=1) for n, each in enumerate(providers, 1))
+    office_of = Office("Test", providers=providers, outbound_routes=routes)
+    apps = replace(make_apps(), incoming=desk.incoming)
+    async with open_office(terminal("201"), office=office_of, apps=apps) as office:
+        gate, phone = device(office), await office.registered("201")
+        telcos: list[Phone] = [office.telco(TELCO), office.telco(OTHER), gate]
+        assert await phone.dial("379160000000").until_over() == 480  # nobody is registered
+        assert (await gate.register()).status == 200
+        await asyncio.sleep(6)
+        assert [each.state for each in office.lines.views()] == ["registered", "reachable", "registered"]
+        for n, (provider, server) in enumerate(zip(providers, telcos, strict=True), 1):
+            call = phone.dial(f"{n}79160000000")
+            ring = await server.rung()
+            assert ring.invite is not None
+            assert str(ring.invite.uri).startswith("sip:79160000000@")
+            ring.answer()
+            await call.until_answered()
+            call.hangup()
+            await ring.until_over()
+            incoming = server.dial("74951234567")
+            await incoming.until_answered()
+            incoming.hangup()
+            await asyncio.sleep(1)
+            assert desk.arrivals[-1].provider == provider
+        assert [(row.provider_in, row.provider_out) for row in office.rows[1:]] == [
+            ("", "login"), ("login", ""), ("", "address"), ("address", ""), ("", "gsm"), ("gsm", ""),
+        ]  # fmt: skip
+        await gate.register(expires=0)
+
+
+async def test_the_device_of_a_provider_is_nobody_of_the_office() -> None:
+    async with reached(DEVICE) as (office, _, desk):
+        gate, liar = device(office), device(office, "wrong", 5080)
+        assert (await liar.register()).status == 401
+        assert await liar.dial("74951234567").until_over() == 401
+        assert (await gate.register()).status == 200
+        gate._cseq += 1
+        subscribed = await gate.ask("SUBSCRIBE", "sip:201@10.0.0.1", "<sip:201@10.0.0.1>", authorize=True)
+        assert subscribed.status == 403
+        phone = await office.registered("201")
+        assert await phone.dial("gsm-gate").until_over() == 404
+        await gate.register(expires=0)
+    assert not desk.arrivals

@@ -211,7 +211,10 @@ class VirtualOffice:
         finder = Resolver(LazyDns([]), self.stack.ids.fraction)
         bound = [("UDP", SERVER[0]), ("TCP", SERVER[0])]
         outward = Outward(self.driver, finder, self._flow_to, lambda: bound)
-        return Providers(LineTerms(3600, "Zvon"), outward, self.stack.ids, self.clock, self.bus)
+        terms, ids = LineTerms(3600, "Zvon"), self.stack.ids
+        return Providers(
+            terms, outward, ids, self.clock, self.bus, lambda each: self.location.targets(Directory.account_of(each))
+        )
 
     def _append(self, row: CdrRow) -> None:
         self.rows.append(row)
