@@ -8,6 +8,7 @@ from pbx.cli_prompts import add_prompts_command
 from pbx.cli_rehearsal import add_test_command
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable, Mapping, Sequence
 
     from conf.schema import Settings
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pbx.web_process import WebProcess
     from storage.ports import Storage
     from storage.records import Office
+
+STEPS_TO_SPAWN = 2  # of the event loop, until the media workers are on their way
 
 
 def main() -> None:
@@ -37,9 +40,10 @@ def run_server(options: RunOptions) -> int:
     from conf.load import load_settings
     from conf.log import configure
     from conf.schema import Settings
-    from pbx.control.place import DataFolderLock
-    from pbx.runtime import data_folder
+    from pbx.collector import Collector
+    from pbx.control.place import DataFolderLock, data_folder
 
+    Collector.rest()
     settings = load_settings(options.config) if options.config is not None else Settings()
     writer = configure(settings.log.level, settings.log.format)
     try:
@@ -69,7 +73,23 @@ def rehearse(files: "Sequence[Path]", office: "Office", tell: "Callable[[str], N
 
 
 async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:
+    """The media workers come up while everything else is loaded."""
+    import asyncio
+
     from media import open_engine
+
+    opening = asyncio.ensure_future(open_engine(_engine_config(settings)))
+    for _ in range(STEPS_TO_SPAWN):
+        await asyncio.sleep(0)
+    try:
+        return await _run_with(opening, settings, lock, office_file)
+    finally:
+        await _close(opening)
+
+
+async def _run_with(
+    opening: "Future[MediaEngine]", settings: "Settings", lock: "DataFolderLock", office_file: Path | None
+) -> int:
     from pbx.collector import Collector
     from pbx.web_process import WebProcess
     from storage.sql import open_storage
@@ -77,24 +97,23 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
     web = WebProcess(settings, lock.data)
     try:
         web.start()  # beside the server, whose control socket it waits for
+        import features  # noqa: F401 - both are large: now, while the other processes come up
+        import pbx.runtime  # noqa: F401
+
         _complete_recordings(lock.data / "recordings")
         storage = open_storage(settings.storage.url, lock.data)
         try:
             office, demo = await _office(storage, lock.data, office_file)
-            engine = await open_engine(_engine_config(settings))
+            server = _server(settings, lock, storage, await opening, office)
+            listeners = await server.start()
             try:
-                server = _server(settings, lock, storage, engine, office)
-                listeners = await server.start()
-                try:
-                    await web.ready()
-                    Collector.begin()
-                    _say_ready(office, demo, listeners, web)
-                    await _until_stopped(server, settings.drain_timeout)
-                finally:
-                    await web.stop()
-                    await server.stop()
+                await web.ready()
+                Collector.begin()
+                _say_ready(office, demo, listeners, web)
+                await _until_stopped(server, settings.drain_timeout)
             finally:
-                await engine.close()
+                await web.stop()
+                await server.stop()
         finally:
             await storage.close()
     finally:
@@ -108,6 +127,18 @@ def _say_ready(office: "Office", demo: Path | None, listeners: str, web: "WebPro
     if web.password:
         print(f"Web and API: {web.url}, first sign-in: admin, one-time password {web.password}")
     print(f"zvon ready sip={listeners} web={web.url}", flush=True)
+
+
+async def _close(opening: "Future[MediaEngine]") -> None:
+    """Close the engine; one that is still coming up is given up."""
+    import asyncio
+
+    opening.cancel()
+    try:
+        engine = await opening
+    except (Exception, asyncio.CancelledError):
+        return  # why it did not open has been told
+    await engine.close()
 
 
 def _complete_recordings(folder: Path) -> None:

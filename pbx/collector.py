@@ -16,13 +16,19 @@ ENOUGH, TOO_MUCH = 50, 50_000  # middle generations looked through since the las
 
 
 class Collector:
-    """`begin` once everything is made that lives as long as the process."""
+    """`rest` while the process is loaded, `begin` once everything is made that lives as long as it."""
+
+    @staticmethod
+    def rest() -> None:
+        """Nothing is looked at: what is loaded stays."""
+        gc.disable()
 
     @staticmethod
     def begin() -> None:
         """What there is now is never looked at again; later objects are while they are young."""
         gc.collect()
         gc.freeze()
+        gc.enable()
         gc.set_threshold(YOUNG, MIDDLE, NEVER)
 
     @staticmethod

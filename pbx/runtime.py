@@ -460,8 +460,3 @@ def _stack_config(sip: SipSettings) -> StackConfig:
         session_expires_s=sip.session_expires,
         min_se_s=sip.min_se,
     )
-
-
-def data_folder(settings: Settings, given: Path | None) -> Path:
-    """The data folder: the one given on the command line, else the configured one."""
-    return given if given is not None else Path(settings.data)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from conf.schema import Settings
 from pbx.control.messages import ControlError
 
 SOCKET_NAME = "control.sock"
@@ -84,3 +85,8 @@ def socket_path(data: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{SOCKET_NAME}"
     finally:
         os.close(folder)
+
+
+def data_folder(settings: Settings, given: Path | None) -> Path:
+    """The data folder: the one given on the command line, else the configured one."""
+    return given if given is not None else Path(settings.data)

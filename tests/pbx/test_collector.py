@@ -43,6 +43,18 @@ def test_old_objects_are_not_looked_through_by_themselves() -> None:
     assert len(kept) == 40 * YOUNG
 
 
+def test_nothing_is_looked_through_while_the_process_is_loaded() -> None:
+    Collector.rest()
+    try:
+        before = [each["collections"] for each in gc.get_stats()]
+        kept = [[index] for index in range(40 * YOUNG)]
+        assert [each["collections"] for each in gc.get_stats()] == before
+        assert len(kept) == 40 * YOUNG
+    finally:
+        Collector.begin()
+    assert gc.isenabled()
+
+
 async def test_it_looks_every_minute_until_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     monkeypatch.setattr(Collector, "look", staticmethod(lambda *, is_quiet: asked.append(is_quiet)))

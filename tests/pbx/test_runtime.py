@@ -14,8 +14,8 @@ from features.test_numbers import ECHO_NUMBER, Echo
 from media.api import CreateEndpoint
 from pbx.apps import Apps
 from pbx.control.messages import ControlError
-from pbx.control.place import DataFolderLock
-from pbx.runtime import Server, data_folder
+from pbx.control.place import DataFolderLock, data_folder
+from pbx.runtime import Server
 from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery, StorageUnavailable
 from storage.records import Office, Terminal
