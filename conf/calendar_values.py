@@ -1,8 +1,9 @@
 """How days, hours and dates of calendars are written, and what they mean."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
+
+from frozen import dataclass
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_OF_DAY = 1440

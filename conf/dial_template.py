@@ -9,8 +9,9 @@ The beginning is a small regular expression, read here so that no template of an
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from frozen import dataclass
 
 LONGEST = 64
 MOST_REPEATS = 2  # of open length: the time to match grows with the length of the number to this power

@@ -1,10 +1,11 @@
 """What an office document would change: added, changed and removed entries. Secrets are never shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import Any
 
 from conf.export import toml_value
+from frozen import dataclass
 from storage.records import OFFICE_LISTS, OFFICE_SECTIONS, OFFICE_VALUES, SECRETS, Entry, Office
 
 

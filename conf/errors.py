@@ -1,7 +1,8 @@
 """What is wrong in a file: one sentence each, with the file, the key path and the line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from frozen import dataclass
 
 KeyPath = tuple[str | int, ...]
 

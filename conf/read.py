@@ -3,11 +3,11 @@
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from conf.errors import ConfError, ConfInvalid, KeyPath, Problem, path_text
 from conf.toml_lines import line_of, lines_of
+from frozen import dataclass
 
 MAX_BYTES = 16 * 1024 * 1024  # 100,000 terminals are about 6 MB; anything larger is not meant as settings
 

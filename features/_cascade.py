@@ -1,8 +1,8 @@
 """Which rules a call from outside meets, in their order, and whether it is let in at all. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from pbx.api import Arrival, ExternalNumber, InboundRule, Office, breadth, fits_number
 
 

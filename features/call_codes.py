@@ -5,9 +5,9 @@ Both sides of an internal conversation may; of a conversation with the outside o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from features._code_reader import CodeReader
+from frozen import dataclass
 from pbx.api import (
     CALL_CODES,
     NORMAL,

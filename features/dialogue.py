@@ -1,8 +1,8 @@
 """Saying something to one party in its language, and hearing which keys it presses."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from frozen import dataclass
 from pbx.api import AppContext, Collect, Leg, Playlist, PlaySource, Why, collect
 
 DIGITS_S, KEY_S = 10.0, 7.0  # for the first digit after a prompt

@@ -1,9 +1,9 @@
 """Where calls to a terminal go on to: the rules of its document, the owner's mobile, and what was dialled (FWD-*)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from features.working_hours import is_off_duty
+from frozen import dataclass
 from pbx.api import (
     NOT_FOUND,
     NOT_RESPONDING,

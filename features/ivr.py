@@ -4,9 +4,9 @@ A key of the menu stands before an equal number of the office; the longest that 
 nowhere, and silence, cost one attempt; when the last is gone the call goes to the default target.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from frozen import dataclass
 from pbx.api import (
     PLAYED,
     AppContext,

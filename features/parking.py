@@ -4,11 +4,11 @@ A call that nobody takes goes to who parked it. The first parked call takes the 
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import ClassVar
 
 from features.call_codes import Talk
 from features.dialogue import Dialogue
+from frozen import dataclass
 from pbx.api import NORMAL, NOT_FOUND, AppContext, Arrived, Call, GoTo, Inquiry, Leg, Next, Office, Party
 
 

@@ -4,10 +4,10 @@ Only who may call each other may take each other's calls (GRP-8).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from features.dialogue import Dialogue
+from frozen import dataclass
 from pbx.api import NORMAL, NOT_FOUND, AppContext, Call, Leg, Next
 
 

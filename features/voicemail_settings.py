@@ -1,10 +1,10 @@
 """What the owner of a mailbox sets by phone (VM-7): the greeting, the PIN."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from features.dialogue import Dialogue
 from features.voicemail_record import record_until_key
+from frozen import dataclass
 from pbx.api import SHORTEST_S, AppContext, FileSource, PlaySource, VoicemailBox, Wanted, is_weak
 
 PIN_TRIES = 3

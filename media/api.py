@@ -10,10 +10,11 @@ Directions are seen from Zvon: `SENDONLY` means that we send audio and expect no
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
+from frozen import dataclass
 from media.intervals import Interval as Interval
 from media.intervals import read_intervals as read_intervals
 from media.stream import Direction as Direction

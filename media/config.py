@@ -1,6 +1,6 @@
 """Settings of the media engine."""
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

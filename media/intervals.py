@@ -1,7 +1,8 @@
 """Five seconds of one endpoint, as the engine records them."""
 
 import struct
-from dataclasses import dataclass
+
+from frozen import dataclass
 
 _RECORD = struct.Struct("=9H")  # `Interval` of media/engine/measures.pxd
 _NOT_KNOWN = 0xFFFF

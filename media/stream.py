@@ -1,7 +1,9 @@
 """How one endpoint talks to its peer: addresses, payload types, keys. Part of the media surface (`media/api.py`)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ not let in. Sources that guess are slowed down, one by one.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
+from frozen import dataclass
 from pbx.border import NOT_FROM_THERE, UNKNOWN_ACCOUNT, WRONG_PASSWORD, Border
 from pbx.clock import Clock
 from pbx.directory import Directory

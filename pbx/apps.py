@@ -7,9 +7,10 @@ stopped (IVR-14, FWD-17).
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from frozen import dataclass
 from pbx.cause import LOOP, NO_ANSWER, NORMAL, NOT_FOUND, UNAVAILABLE, Cause
 from pbx.control.messages import QueueView
 from pbx.directory import Directory

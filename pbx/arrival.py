@@ -1,8 +1,9 @@
 """A call that a provider brings: over which account, which number was called there, who calls (INB-21)."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from frozen import dataclass
 from pbx.addressing import dialled
 from pbx.identity import calling_outside
 from pbx.number_rules import normalised

@@ -7,11 +7,11 @@ restarts: since when, until when, for which reasons. Memory is bounded: what was
 import json
 from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from frozen import dataclass
 from pbx.clock import Clock
 from pbx.guard import source_key
 from pbx.states import States

@@ -6,12 +6,12 @@ down when it guesses (`pbx.guard`), one account at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from conf.fields import Network
+from frozen import dataclass
 from pbx.bans import Bans
 
 if TYPE_CHECKING:

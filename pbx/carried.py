@@ -4,8 +4,7 @@
 Phones are told neither: a location is for emergency services, and a signature for the number that was dialled outside.
 """
 
-from dataclasses import dataclass
-
+from frozen import dataclass
 from pbx.identity import Fields
 from sipcore.body import MIXED, SDP, Part, joined, parts_of
 from sipcore.errors import ParseError

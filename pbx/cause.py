@@ -7,10 +7,11 @@ Reason of its answer, is believed before the status. Q.850 values: RFC 3398 §8.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import split_list
 from sipcore.headers import Reason

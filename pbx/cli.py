@@ -6,13 +6,14 @@ Imports wait until they are needed: `zvon calls` must answer at once.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from frozen import dataclass
 
 if TYPE_CHECKING:
     from pbx.control.client import ControlClient

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from conf.errors import ConfError, ConfInvalid
@@ -11,6 +10,7 @@ from conf.load import parse_office, parse_settings
 from conf.office import OfficeDocument
 from conf.read import parse_document, read_text
 from conf.schema import Settings
+from frozen import dataclass
 from pbx.hearing import Recogniser
 from storage.records import Office
 

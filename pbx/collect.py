@@ -6,9 +6,11 @@ What was dialled before anybody asked counts: who knows a menu need not wait for
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from frozen import dataclass
 
 if TYPE_CHECKING:
     from media.api import PlaySource

@@ -6,9 +6,10 @@ outcome is the best of the refusals: declined ends it for all phones, busy says 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from frozen import dataclass
 from media.api import PlaySource
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
 from pbx.leg import Leg, LegState

@@ -5,8 +5,9 @@ is tried once in a call, and a call goes on only so often (FWD-17), so that phon
 loop (RFC 3261 §8.1.3.4, RFC 5806 §7).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from frozen import dataclass
 from pbx.addressing import bracketed
 from pbx.cause import LOOP, Cause
 from pbx.identity import Fields, from_value

@@ -6,9 +6,10 @@ TCP. Browsers encrypt always and by DTLS, whatever they are called by.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 
+from frozen import dataclass
 from media.api import DtlsPeer, EndpointCreated, HostPort, IceSpec, SrtpKeys
 from sipcore.sdp.crypto import SUITES, Crypto
 from sipcore.sdp.dtls import read_fingerprint

@@ -4,9 +4,10 @@
 `CallEnded` last, when no leg is alive.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from frozen import dataclass
 from pbx.cause import Cause
 from pbx.party import Party
 from pbx.quality import Measured

@@ -1,8 +1,8 @@
 """A call that nobody makes: what would become of it now, rule by rule, without ringing or changing anything."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from frozen import dataclass
 from pbx.apps import Next
 from pbx.cause import Cause
 from pbx.control.messages import RuleView

@@ -1,9 +1,9 @@
 """How an INVITE outside of any dialog becomes a call: who sends it, what it is for, the leg of who calls."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from frozen import dataclass
 from pbx.addressing import contact, dialled, focus
 from pbx.admission import Admitted, Denied
 from pbx.apps import App, run_stages

@@ -4,11 +4,12 @@ import json
 import os
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import blake2s
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
+from frozen import dataclass
 from pbx.control.messages import ControlError
 
 FILE = "keys.json"

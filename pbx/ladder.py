@@ -4,8 +4,8 @@ Nothing here trusts the messages: what cannot be read is shown as its first line
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from pbx.control.messages import TracedLegView, TracedMessageView, TraceView
 from pbx.media_doctor import LegSound, diagnosis
 from pbx.sipmask import call_id_of

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 import structlog
 
+from frozen import dataclass
 from pbx.health import Health
 from pbx.location import Target
 from pbx.outward import Outward

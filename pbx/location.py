@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 from math import ceil
 
+from frozen import dataclass
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import RegistrationChange, RegistrationChanged

@@ -4,7 +4,9 @@ Each leg knows two ways: from its party to Zvon, measured here, and back, as far
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 LOSS_PERCENT = 1.0  # heard by people
 JITTER_MS = 40.0  # more than small jitter buffers hold

@@ -1,9 +1,10 @@
 """One stream of a leg: its endpoint in the engine, from the wish for ports to its end, and how it is encrypted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
 
+from frozen import dataclass
 from media.api import (
     ConfigureEndpoint,
     CreateEndpoint,
@@ -49,7 +50,7 @@ class Surroundings:
     address: MediaAddress
     sources: tuple[str, ...]
     group: int = 0
-    encryption: Encryption = Encryption()  # noqa: RUF009 - frozen
+    encryption: Encryption = Encryption()
 
 
 class MediaEndpoint:

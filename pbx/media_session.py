@@ -6,8 +6,9 @@ together with others.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from frozen import dataclass
 from media.api import Command, ConfigureEndpoint, CreateEndpoint, DestroyEndpoint, EndpointCreated, EndpointId
 from pbx.codecs import EVENTS, Codecs, codec_of, is_event
 from pbx.digits import Way, offers_events, way_of
@@ -50,7 +51,7 @@ class MediaSession(MediaEndpoint):
         *,
         group: int = 0,
         encryption: Encryption = Encryption(),  # noqa: B008 - frozen
-        silence: SilenceLimits = SilenceLimits(),
+        silence: SilenceLimits = SilenceLimits(),  # noqa: B008
         dtmf: str = "auto",
     ) -> None:
         super().__init__(endpoint, Surroundings(address, sources, group, encryption))

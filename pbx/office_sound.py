@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from frozen import dataclass
 from media.api import FileSource, PlaySource, SharedSource, ToneSource
 from pbx.cause import Cause
 from pbx.tones import CountryTones, tones_of

@@ -3,9 +3,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
+from frozen import dataclass
 from sipcore.events import ResponseArrived
 from sipcore.exchange import Exchange, Next
 from sipcore.flow import Flow

@@ -1,10 +1,10 @@
 """The event packages that may be subscribed to, and the document each makes of what is known now."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from frozen import dataclass
 from pbx.accounts import MessageAccounts
 from pbx.addressing import bracketed
 from pbx.clock import Clock

@@ -1,10 +1,11 @@
 """Who is at a leg. A party never changes during its leg."""
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 
+from frozen import dataclass
 from storage.records import Terminal, User
 
 MAX_NON_ASCII_NAME = 40  # characters; phones and older gateways break longer ones (EXT-15)

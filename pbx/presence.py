@@ -5,9 +5,9 @@ busy while somebody is connected to it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 
+from frozen import dataclass
 from pbx.bus import Bus
 from pbx.events import (
     BridgeFormed,

@@ -8,11 +8,12 @@ English; what nobody can say is silence and a line in the log.
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import structlog
 
+from frozen import dataclass
 from media.api import FileSource, Playlist
 from pbx.speech.catalogue import LANGUAGES, catalogue
 from pbx.speech.grammar import PAUSE, Keys

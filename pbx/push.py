@@ -9,12 +9,13 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http.client import HTTPException
 from typing import Protocol
 
 import structlog
 
+from frozen import dataclass
 from pbx.bus import Bus
 from pbx.events import BusEvent, RegistrationChange, RegistrationChanged
 from pbx.location import Target

@@ -1,9 +1,10 @@
 """What the media engine measured on a leg: the figures of call history, also while the call goes on."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from frozen import dataclass
 from media.api import MeasureEndpoint, MediaEngine, StreamReport
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ A recording belongs to nobody's leg: legs may end, the file is completed when al
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from frozen import dataclass
 from media.api import WHOLE_ROOM, PauseRecording, RecordingId, RecordRoom, RoomId, StartRecording, StopRecording
 from media.api import RecordingEnded as Outcome
 from pbx.events import CallId, RecordingEnded, RecordingStarted

@@ -1,7 +1,8 @@
 """The registrar: RFC 3261 §10.3 as a service around `apply_register`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from frozen import dataclass
 from pbx.admission import Admission, Admitted
 from pbx.clock import Clock
 from pbx.location import Location

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from frozen import dataclass
 from pbx.addressing import bracketed, contact
 from pbx.auto_answer import auto_answer
 from pbx.carried import NOTHING

@@ -2,11 +2,11 @@
 (OUT-*, GRP-5, GRP-6). Pure: what of it works now is looked at by who dials."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from conf.dial_template import DialTemplate, dialled_only
 from conf.office_ways import ALL_ROUTES
+from frozen import dataclass
 from storage.records import EmployeeGroup, Office, OutboundRoute, Provider, fits
 
 Load = Callable[[str], int]

@@ -7,10 +7,10 @@ old. It is sent again only after an attempt has failed for good; while one is un
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
+from frozen import dataclass
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import BusEvent, MessagesChanged, RegistrationChange, RegistrationChanged

@@ -5,8 +5,7 @@ BT SIN 350. Where it allows several, the one of the public network that people k
 not name is that of neighbouring practice (France, Portugal).
 """
 
-from dataclasses import dataclass
-
+from frozen import dataclass
 from media.api import ToneSource
 
 LEVEL_DBOV = -18.0  # -15 dBm0: E.180 recommends -10 ±5 at the local exchange, and a headset is closer

@@ -4,9 +4,9 @@ What else comes with the description is passed over, unless it is said to be req
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.headers import ContentType
 from sipcore.message import Headers, Request, Response

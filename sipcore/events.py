@@ -1,8 +1,8 @@
 """What the stack tells its user. Sessions and transactions are referred to by their objects and keys."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from frozen import dataclass
 from sipcore.flow import Flow
 from sipcore.message import Request, Response
 from sipcore.transaction.keys import Key

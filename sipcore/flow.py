@@ -1,6 +1,8 @@
 """A path that messages take, not a socket: it survives moving the sockets to another process."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

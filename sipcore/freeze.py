@@ -11,10 +11,10 @@ import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
+from frozen import dataclass
 from sipcore.dialog import modify, offer_answer, refer, reliable, session_table, session_timer, subscription, update
 from sipcore.dialog.dialog import Dialog
 from sipcore.dialog.offer_answer import OfferAnswer

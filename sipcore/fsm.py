@@ -7,11 +7,11 @@ by the tests.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
+from frozen import dataclass
 from sipcore.errors import LocalProtocolError
 
 MACHINES = (

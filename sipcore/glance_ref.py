@@ -6,8 +6,9 @@ source with something noted at the end of their first Via (RFC 3581 §4), are le
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from frozen import dataclass
 from sipcore import usual_ref
 from sipcore.flow import Flow
 from sipcore.ids import MAGIC_COOKIE

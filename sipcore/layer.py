@@ -7,8 +7,9 @@ Drive it with `receive`, `flow_closed` and `on_timer`; after each, take `outgoin
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from frozen import dataclass
 from sipcore.actions import (
     AckMissing,
     Actions,

@@ -5,10 +5,10 @@ still open or the targets. It is called again with their answers; an address as 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
+from frozen import dataclass
 from sipcore.uri import SipUri
 
 DEFAULT_PORT, SECURE_PORT = 5060, 5061  # RFC 3261 §19.1.2

@@ -3,8 +3,7 @@
 Only the default algorithm "loss" is spoken: the client is asked to keep back so many per cent of what it would send.
 """
 
-from dataclasses import dataclass
-
+from frozen import dataclass
 from sipcore.headers import Via
 from sipcore.message import Request
 

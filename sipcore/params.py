@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import QUOTED, quote, unquote
 

@@ -5,8 +5,8 @@ trusted raises `MalformedMessage`, which keeps the headers read so far so that a
 """
 
 import re
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.errors import FramingError, ParseError
 from sipcore.grammar import TOKEN
 from sipcore.headers import CANONICAL, COMPACT

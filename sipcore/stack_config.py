@@ -1,8 +1,9 @@
 """How a stack behaves: what it says of itself, its timers, its limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from frozen import dataclass
 from sipcore.dialog.session_timer import LEAST_MIN_SE_S
 from sipcore.parse import DEFAULT_LIMITS, ParseLimits
 from sipcore.timers import DEFAULT_TIMERS, TimerConfig

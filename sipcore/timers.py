@@ -1,8 +1,9 @@
 """Timer values of RFC 3261 §17 and the queue of deadlines that a stack keeps."""
 
 import heapq
-from dataclasses import dataclass
 from typing import Protocol
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

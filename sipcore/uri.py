@@ -1,11 +1,12 @@
 """SIP, SIPS and tel URIs: parse, print, compare (RFC 3261 §19.1, RFC 3966, RFC 5954)."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import ClassVar
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import HOST, escape_header, escape_password, escape_user, unescape
 from sipcore.params import NO_PARAMS, Params

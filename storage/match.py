@@ -1,8 +1,8 @@
 """What a query means (CDR-8, CDR-9, CDR-11): the plain reading that every adapter follows."""
 
-from dataclasses import dataclass
 from itertools import permutations
 
+from frozen import dataclass
 from storage.ports import AuditQuery, HistoryQuery, RecordingQuery
 from storage.records import AuditEntry, CdrRow, StoredRecording
 

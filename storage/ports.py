@@ -4,9 +4,9 @@ All writes are safe to call from the event loop: they queue and return; a writer
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from frozen import dataclass
 from storage.records import (
     AuditEntry,
     CdrRow,

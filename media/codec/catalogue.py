@@ -3,9 +3,9 @@
 Names, payload types and the rules of offer and answer are those of SDP (`sipcore/sdp/codecs.py`).
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from frozen import dataclass
 from media.api import Payload
 from media.codec.coder import available
 

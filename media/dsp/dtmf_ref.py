@@ -9,11 +9,12 @@ with five blocks in a row that lack it: a pause of 40 ms ends it, an interruptio
 Made: both tones with ramps, so that nothing clicks.
 """
 
-from dataclasses import dataclass
 from math import atan2, cos, floor, pi, remainder, sin
 
 import numpy as np
 from numpy.typing import NDArray
+
+from frozen import dataclass
 
 Samples = NDArray[np.int16]
 

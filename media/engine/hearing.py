@@ -1,9 +1,8 @@
 """Whose digits are tones in the audio (`StreamSpec.tones`): what the engine listens to, and the tones that it makes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from frozen import dataclass
 from media.codec.catalogue import Coding, coding_of
 from media.dsp.dtmf import tone
 from media.engine.shard import ShardThread

@@ -1,8 +1,8 @@
 """How endpoints are spoken to: which of the negotiated encodings the engine uses, and the encoders that do it."""
 
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from frozen import dataclass
 from media.api import Payload
 from media.codec.catalogue import Coding, coding_of, packet_ms
 from media.engine.shard import ShardThread

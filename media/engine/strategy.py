@@ -6,9 +6,9 @@ the other side has it at the same clock rate, otherwise the digit is pressed ane
 same few offers come again and again.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from frozen import dataclass
 from media.api import Payload
 from media.codec.catalogue import coding_of
 from media.engine.tables import PayloadTable, RouteTable

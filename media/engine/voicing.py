@@ -1,7 +1,6 @@
 """Members of rooms that are mixed: at which rate each one is mixed, and how what it sends is decoded."""
 
-from dataclasses import dataclass
-
+from frozen import dataclass
 from media.codec.catalogue import Coding, coding_of
 from media.engine.shard import ShardThread
 from media.engine.speaking import NARROW_HZ, adapt_speaker, release_speaker, speaking_to

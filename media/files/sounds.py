@@ -9,11 +9,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from frozen import dataclass
 from media.files.bad import BadSound
 from media.files.decode import Samples, read_sound
 

@@ -7,12 +7,12 @@ say "until the end of the file"; so does a recorder that was cut short.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frozen import dataclass
 from media.codec import g711
 from media.files.bad import BadSound
 

@@ -3,13 +3,14 @@ none of them is nothing. Half an hour of speech takes a minute of a processor.""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+from frozen import dataclass
 
 RATE = 16000
 # What a phrase of n sounds has to be better by than the loop of all sounds, as a power of ten: with more, people are

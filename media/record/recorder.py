@@ -10,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frozen import dataclass
 from media.api import EndpointId, MediaEvent, RecordingEnded, RecordingId, RecordingStarted, conversion
 from media.engine.priority import ask_for_precedence
 from media.record.silence import Silence

@@ -1,6 +1,6 @@
 """One uninterrupted outgoing RTP stream from changing feeds, in plain Python: reference of `outgoing.pxd`."""
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 JUMP_AHEAD = 3000
 JUMP_BACK = 100

@@ -2,7 +2,8 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from frozen import dataclass
 
 TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
 LOST, PICTURE_LOST, WHOLE_PICTURE = 1, 1, 4  # formats: NACK of 205; PLI and FIR of 206

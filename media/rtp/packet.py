@@ -1,6 +1,6 @@
 """RTP packets in plain Python (RFC 3550 §5.1): reference of `header.pxd`, and what tests build packets with."""
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 HEADER_SIZE = 12
 

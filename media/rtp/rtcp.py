@@ -1,8 +1,8 @@
 """RTCP in plain Python (RFC 3550 §6): reference of `control.pxd`, and what tests read and write reports with."""
 
 import struct
-from dataclasses import dataclass
 
+from frozen import dataclass
 from media.rtp.feedback import Feedback, parse_feedback
 from media.rtp.xr import ExtendedReport, parse_extended
 

@@ -6,7 +6,7 @@ packets lost). A press longer than 65535 timestamp units goes on in a new segmen
 (§2.5.1.3). After two seconds without events an earlier timestamp is a restarted sender, not a late packet.
 """
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 GONE_NS = 200_000_000
 FORGET_NS = 2_000_000_000

@@ -1,8 +1,9 @@
 """Extended reports of RTCP (RFC 3611) in plain Python: the VoIP Metrics block. Reference of `extended.pxd`."""
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from frozen import dataclass
 
 EXTENDED_REPORT = 207
 VOIP_METRICS = 7

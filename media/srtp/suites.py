@@ -1,6 +1,6 @@
 """The SRTP crypto suites that the engine can do, by their names in SDP (RFC 4568 §6.2, RFC 6188, RFC 7714)."""
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

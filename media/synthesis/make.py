@@ -4,12 +4,12 @@ import json
 import os
 import wave
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from frozen import dataclass
 from media.files.bad import BadSound
 from media.files.decode import read_sound
 from media.synthesis.finish import RATE, Samples, finished

@@ -8,9 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from frozen import dataclass
 
 STRESS = "\N{COMBINING ACUTE ACCENT}"  # in our texts after the stressed vowel, where it cannot be guessed
 FESTIVAL_VOICES = Path("/usr/share/festival/voices")

@@ -8,7 +8,6 @@ import datetime
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
+from frozen import dataclass
 from media.api import DtlsPeer, SrtpKeys
 from media.srtp.suites import SUITES
 

@@ -5,8 +5,8 @@ the peer: those that come late (trickle, RFC 8838), as host names (mDNS) or neve
 """
 
 import struct
-from dataclasses import dataclass
 
+from frozen import dataclass
 from media.api import HostPort, IceSpec
 from media.webrtc.stun import (
     ERROR,

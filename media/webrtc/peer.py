@@ -7,9 +7,9 @@ engine thread has nothing to do with it but to set the packets apart.
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from frozen import dataclass
 from media.api import DtlsPeer, HostPort, IceSpec, SrtpKeys, StreamSpec
 from media.webrtc.full_ice import FullAgent
 from media.webrtc.ice import LiteAgent

@@ -6,11 +6,11 @@ of different versions do not talk.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
+from frozen import dataclass
 from media.api import (
     AdjustPlay,
     Command,

@@ -1,10 +1,10 @@
 """Whether a calendar is open at a moment, why, and until when: the switch before busy events before its hours."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 
 from conf.calendar_values import MINUTES_OF_DAY
+from frozen import dataclass
 from pbx.calendars.hours import OpeningHours
 from pbx.calendars.moments import local, moments
 

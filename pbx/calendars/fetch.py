@@ -3,9 +3,10 @@
 import base64
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from http.client import HTTPException
 from time import monotonic
+
+from frozen import dataclass
 
 STEP_S = 5.0  # without a word
 WHOLE_S = 20.0

@@ -1,10 +1,10 @@
 """The hours of one calendar on each date: dated exception before the day of the production calendar before the week
 (CAL-6). Pure; dates and minutes are those of the office's clock on the wall."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from conf.calendar_values import DAYS, MINUTES_OF_DAY, Dates, Span, dates_of, days_of, span_of
+from frozen import dataclass
 from pbx.calendars.production import DayKind, Production
 from storage.records import Calendar
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from conf.schema import CalendarSettings
+from frozen import dataclass
 from pbx.bus import Bus
 from pbx.calendars.busy import busy_of, calendars_of
 from pbx.calendars.decision import Busy, Decision, Switched, decide, next_change

@@ -7,13 +7,14 @@ of the labour code. A year that nobody knows yet has Monday to Friday and the ho
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
 import structlog
+
+from frozen import dataclass
 
 log = structlog.get_logger("calendar")
 

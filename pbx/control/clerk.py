@@ -1,7 +1,8 @@
 """Requests about what surrounds the calls: who is open when, which addresses are banned."""
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

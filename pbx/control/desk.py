@@ -5,9 +5,10 @@ change names the revision that it was made from, and is refused when another one
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from frozen import dataclass
 from storage.ports import AuditQuery
 from storage.records import AuditEntry, Office
 

@@ -7,11 +7,12 @@ A new request or a new field with a default leaves `PROTOCOL` as it is: a server
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from frozen import dataclass
 from media.api import Interval
 from pbx.control.clerk import CLERK_REQUESTS, Answers, ClerkRequest
 from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents

@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import MailSettings
+from frozen import dataclass
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.messages import ControlError

@@ -3,9 +3,10 @@ them."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from frozen import dataclass
 
 DEFAULT = "en"
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")

@@ -2,10 +2,10 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from frozen import dataclass
 from pbx.speech import english, russian
 from pbx.speech.grammar import Keys, Language, Word
 from pbx.speech.phrase import BadPhrase, Phrase, Value, parse

@@ -5,10 +5,11 @@ such as `queue-next`. Pure functions and tables; which sound file speaks a key i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Protocol
+
+from frozen import dataclass
 
 Keys = tuple[str, ...]
 

@@ -7,10 +7,10 @@ there are several, and `KEY-NAME-one` for the forms of a noun.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from string import Formatter
 
+from frozen import dataclass
 from pbx.speech.grammar import Case, Gender, Keys, Language, Word, digits
 
 Value = int | float | str | date | time | tuple[datetime, datetime]

@@ -6,8 +6,9 @@ over. A password that was refused for a fresh nonce is wrong, and is not tried a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from frozen import dataclass
 from sipcore.auth.digest import answer, choose
 from sipcore.errors import ParseError
 from sipcore.headers import ProxyAuthenticate, WwwAuthenticate

@@ -1,7 +1,6 @@
 """What every message of a session carries besides its own: built once per session."""
 
-from dataclasses import dataclass
-
+from frozen import dataclass
 from sipcore.build import Extra
 from sipcore.dialog.info import TRICKLE
 from sipcore.timers import DEFAULT_TIMERS, TimerConfig

@@ -1,7 +1,6 @@
 """What a REFER says: whom to call (RFC 3515 §2.1), which dialog to replace there (RFC 3891), who asks (RFC 3892)."""
 
-from dataclasses import dataclass
-
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.headers.address import ReferredBy, ReferTo
 from sipcore.headers.session import Replaces

@@ -10,10 +10,10 @@ A subscription ends with a last NOTIFY (`terminated`), or without one when the s
 `SubscriptionEnded` is told exactly once, and nothing after it.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from math import ceil
 
+from frozen import dataclass
 from sipcore.actions import FINISHED, Actions, Respond, Tell
 from sipcore.build import Extra, response_to
 from sipcore.dialog.dialog import CSeqVerdict, Dialog

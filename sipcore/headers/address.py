@@ -1,10 +1,10 @@
 """Headers that hold a name-addr: From, To, Contact, Route and their relatives (RFC 3261 §20.10, §25.1)."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, QUOTED, parse_number, quote, readable, unquote
 from sipcore.params import NO_PARAMS, Params

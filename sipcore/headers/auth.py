@@ -1,9 +1,9 @@
 """Challenges and credentials (RFC 3261 §20.7, §20.44; RFC 7616, RFC 8760)."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, is_token, quote, readable, unquote
 from sipcore.usual import pairs

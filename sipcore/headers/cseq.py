@@ -1,10 +1,10 @@
 """CSeq (RFC 3261 §20.16), RAck and RSeq (RFC 3262 §7)."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import TOKEN_CHARS, parse_number
 

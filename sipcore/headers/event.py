@@ -1,8 +1,8 @@
 """Event and Subscription-State (RFC 6665 §8.2)."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import is_token
 from sipcore.params import NO_PARAMS, Params

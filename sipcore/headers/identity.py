@@ -1,8 +1,8 @@
 """Reason (RFC 3326) and Privacy (RFC 3323)."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import is_token, parse_number
 from sipcore.params import NO_PARAMS, Params

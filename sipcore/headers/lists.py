@@ -1,9 +1,9 @@
 """Headers that are lists of words: Allow, Supported, Require, Unsupported, Accept and their like."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, TOKEN, readable, split_list
 

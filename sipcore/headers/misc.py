@@ -1,10 +1,10 @@
 """Headers of one number or one short value (RFC 3261 §20)."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import CONTROL, QUOTED, TOKEN_CHARS, parse_number, quote, readable, unquote
 from sipcore.headers.address import MAX_EXPIRES_S

@@ -1,9 +1,9 @@
 """Session-Expires and Min-SE (RFC 4028), Replaces (RFC 3891), Join (RFC 3911)."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import parse_number
 from sipcore.headers.address import MAX_EXPIRES_S

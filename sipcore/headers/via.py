@@ -1,10 +1,10 @@
 """Via, with the received and rport rules of RFC 3261 §18.2 and RFC 3581."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.grammar import HOST, TOKEN_CHARS
 from sipcore.params import NO_PARAMS, Params

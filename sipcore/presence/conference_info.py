@@ -1,8 +1,8 @@
 """Documents of the conference event package (RFC 4575): who is in a room, wholly or what has changed of it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.presence.xml_text import HEAD, text
 
 CONTENT_TYPE = "application/conference-info+xml"

@@ -1,8 +1,8 @@
 """Documents of the dialog event package (RFC 4235): what a busy lamp shows. Always full state."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.presence.xml_text import HEAD, text
 
 CONTENT_TYPE = "application/dialog-info+xml"

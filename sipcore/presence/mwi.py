@@ -1,8 +1,9 @@
 """Message summaries: RFC 3842 §5."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from frozen import dataclass
 
 CONTENT_TYPE = "application/simple-message-summary"
 

@@ -4,10 +4,10 @@ A document type declaration is refused whatever it declares: entities are the on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 from xml.parsers import expat
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 
 MOST_BYTES = 8192

@@ -1,8 +1,8 @@
 """Event state that devices publish: the rules of RFC 3903 §6 as a pure step over the publications of one resource."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.presence.pidf_read import PublishedPresence
 
 MOST = 10  # devices of one user

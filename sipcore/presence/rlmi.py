@@ -1,8 +1,8 @@
 """Resource lists: what a subscription to many numbers at once is told (RFC 4662 §5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.body import Part, joined
 from sipcore.presence.xml_text import HEAD, text
 

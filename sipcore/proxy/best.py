@@ -1,8 +1,8 @@
 """Which of several final responses goes upstream (RFC 3261 §16.7 steps 6 and 7)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.message import Headers, Response
 
 _TELLING = (401, 407, 415, 420, 484)  # they say how the request may be repeated

@@ -1,8 +1,8 @@
 """What a proxy decides about a request: where it goes, or why it goes nowhere (RFC 3261 §16.5)."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from frozen import dataclass
 from sipcore.build import Extra
 from sipcore.flow import Flow
 from sipcore.headers import Route

@@ -5,10 +5,10 @@ A refused request changes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
+from frozen import dataclass
 from sipcore.flow import Flow
 from sipcore.headers import Contact, Path
 from sipcore.params import NO_PARAMS

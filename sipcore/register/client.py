@@ -11,10 +11,10 @@ registration is taken back. It is not frozen with calls: a new process registers
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from frozen import dataclass
 from sipcore.auth.client import DigestClient
 from sipcore.build import new_request, reason_phrase
 from sipcore.errors import ParseError

@@ -7,9 +7,9 @@ good as long as the registration that it was given to goes on under the same Cal
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from dataclasses import dataclass
 from hashlib import blake2s
 
+from frozen import dataclass
 from sipcore.grammar import unescape
 from sipcore.uri import SipUri
 

@@ -1,8 +1,8 @@
 """What a REGISTER asks of the elements on its way: Path (RFC 3327) and flows that are kept (RFC 5626)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from frozen import dataclass
 from sipcore.build import Extra
 from sipcore.headers import Contact, Path, Via
 from sipcore.message import Request

@@ -2,8 +2,9 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from frozen import dataclass
 from sipcore.sdp.model import Attributes
 
 # Master key and salt in bytes (RFC 4568 §6.2, RFC 6188 §4.2, RFC 7714 §14.2). The first one is what every phone knows;

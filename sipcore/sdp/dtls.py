@@ -1,9 +1,9 @@
 """DTLS-SRTP in descriptions (RFC 5763, RFC 8122, RFC 8842): fingerprints of certificates and who begins."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
+from frozen import dataclass
 from sipcore.sdp.model import Attributes, first_attribute
 
 # RFC 8122 §5 with lengths in bytes; MD2 and MD5 are no proof of anything (§5.1), SHA-1 is not enough either.

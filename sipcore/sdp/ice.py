@@ -1,9 +1,10 @@
 """ICE in descriptions (RFC 8839): credentials and candidates; candidates sent later (RFC 8840)."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 
+from frozen import dataclass
 from sipcore.errors import ParseError
 from sipcore.sdp.model import Attributes, first_attribute
 

@@ -1,8 +1,10 @@
 """Session descriptions as data (RFC 8866), with the attributes that calls need read on demand."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
+
+from frozen import dataclass
 
 Attributes = tuple[tuple[str, str], ...]
 """(name, value) in order; "" is the value of a flag."""

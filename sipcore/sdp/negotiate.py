@@ -4,9 +4,10 @@ An m= line that we do not do is answered with port 0 in its place. Directions in
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from frozen import dataclass
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.model import (
     Attributes,

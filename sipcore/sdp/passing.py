@@ -5,8 +5,9 @@ keys, and what the other accepts is told back. Directions in the results are see
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from frozen import dataclass
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.model import Attributes, Direction, MediaSection, RtpFormat, SessionDescription
 from sipcore.sdp.sections import LocalMedia, Negotiated, agreed_direction, rtcp_attributes, rtcp_of, rtp_codecs

@@ -1,10 +1,11 @@
 """What descriptions of streams of every kind have in common: their sides, their m= lines and places (RFC 3264)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from types import MappingProxyType
 
+from frozen import dataclass
 from sipcore.sdp.model import Attributes, Direction, MediaSection, RtpFormat, SessionDescription
 from sipcore.sdp.security import Secured, Security
 

@@ -4,9 +4,10 @@ belongs to each, by security descriptions (RFC 4568) or by a handshake on the me
 Nothing is downgraded on the way: who asks for an encrypted profile gets an encrypted stream or a refusal.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
+from frozen import dataclass
 from sipcore.errors import RemoteProtocolError
 from sipcore.sdp.crypto import Crypto, cryptos_in, write_crypto
 from sipcore.sdp.dtls import Fingerprint, Setup, fingerprints_in, setup_in

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
+from frozen import dataclass
 from sipcore.locate import DeadTargets, Kind, NextHop, Question, Record, Target, Wanted, is_address, locate
 
 MOST_ROUNDS = 8  # NAPTR, SRV, addresses: three; more only for a zone that plays with us

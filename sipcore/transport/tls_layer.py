@@ -8,9 +8,9 @@ so that the certificate can be changed under live ones.
 import contextlib
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from frozen import dataclass
 from sipcore.errors import DropReason
 
 HANDSHAKE_RECORD = 0x16  # RFC 8446 §5.1: what the first byte of every TLS connection is

@@ -1,6 +1,8 @@
 """When the office is open: calendars, and rules about when it is not."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

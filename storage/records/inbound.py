@@ -1,6 +1,6 @@
 """What becomes of calls from outside: numbers at operators, rules, who is let in (INB-*). Times are seconds."""
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

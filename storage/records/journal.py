@@ -1,6 +1,8 @@
 """What was changed in the office: every version of it that was in force, and who changed anything through the API."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

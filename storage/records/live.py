@@ -1,6 +1,8 @@
 """What a running server keeps: registrations, subscriptions, texts, letters, recordings, messages, call history."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

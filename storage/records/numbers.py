@@ -5,7 +5,9 @@ Times are seconds. Targets are numbers of the office or outside, or service numb
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """The office as one snapshot, and what its lists and sections are."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
+from frozen import dataclass
 from storage.records.calendars import Calendar, OffHours
 from storage.records.inbound import CallerList, ExternalNumber, InboundPolicy, InboundRule, NumberRule
 from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox

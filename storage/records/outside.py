@@ -1,6 +1,8 @@
 """Who carries calls to and from the outside."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

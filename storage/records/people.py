@@ -1,6 +1,8 @@
 """People of the office and their terminals: who there is, and where calls to them go."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What holds for the whole office: codes, recording, voicemail, forwarding. Times are seconds unless a name says
 otherwise."""
 
-from dataclasses import dataclass
+from frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ The database is tried again after 0.25 s, then twice as late each time, up to 5 
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
+from frozen import dataclass
 from storage.ports import StorageUnavailable
 from storage.records import CdrRow
 from storage.sql.database import Database
