@@ -273,13 +273,15 @@ def email_or_empty(value: object) -> str:
 
 
 def storage_url(value: object) -> str:
-    """`sqlite:///file` relative to the data folder, `sqlite:////path/file` absolute."""
+    """`sqlite:///file` relative to the data folder, `sqlite:////path/file` absolute, or `postgresql://…`."""
     found = text(value)
-    if found.startswith(("postgresql://", "postgresql+")):
-        raise ValueError(f'PostgreSQL is {NOT_AVAILABLE}; use "sqlite:///zvon.db"')
+    if found.startswith("postgresql://"):
+        return found
     path = found.removeprefix("sqlite:///")
+    if "@" in found:  # not said as it is: there is a password
+        raise ValueError('must be "postgresql://USER:PASSWORD@HOST/NAME"')
     if path == found or not path or path.endswith("/"):
-        raise ValueError(f'must be "sqlite:///FILE", not "{found}"')
+        raise ValueError(f'must be "sqlite:///FILE" or "postgresql://USER:PASSWORD@HOST/NAME", not "{found}"')
     if ":memory:" in path or "?" in path:
         raise ValueError("must name a file and nothing else: what is kept in memory is lost at the end")
     return found

@@ -222,7 +222,7 @@ class StorageSettings(Section):
     """`[storage]`: the database."""
 
     # One file in the data folder: nothing to install or start.
-    url: Annotated[str, PlainValidator(storage_url)] = "sqlite:///zvon.db"
+    url: Annotated[str, PlainValidator(storage_url)] = Field(default="sqlite:///zvon.db", repr=False)
 
 
 class TextSettings(Section):

@@ -1,4 +1,4 @@
-"""Storage on SQLite through SQLAlchemy, which is imported nowhere else."""
+"""Storage on SQLite and PostgreSQL through SQLAlchemy, which is imported nowhere else."""
 
 from storage.sql.storage import SqlStorage, open_storage
 

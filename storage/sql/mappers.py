@@ -55,14 +55,16 @@ def storable(row: CdrRow) -> CdrRow:
     if row.quality and not all(map(isfinite, row.quality.values())):
         row = replace(row, quality={name: value for name, value in row.quality.items() if isfinite(value)})
     try:
-        _encode(row)
+        is_clean = b"\\u0000" not in _encode(row)
     except UnicodeEncodeError:
-        return readable(row)
-    return row
+        is_clean = False
+    return row if is_clean else readable(row)
 
 
 def storable_text(text: str) -> str:
-    """Octets that were no UTF-8 when they were read stand as lone surrogates: each becomes a question mark."""
+    """Octets that were no UTF-8 when they were read stand as lone surrogates: each becomes a question mark, and so does
+    U+0000, which PostgreSQL takes in no text."""
+    text = text.replace("\0", "?")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""The schema of a database file, brought to the revision that this program knows."""
+"""The schema of a database, brought to the revision that this program knows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(database: Database) -> None:
-    """Create or upgrade the tables; raises `StorageUnavailable` when the file is of a newer or another program."""
+    """Create or upgrade the tables; raises `StorageUnavailable` when it is of a newer or another program."""
     with database.read() as connection:
-        found = _revision(connection, database.path)
+        found = _revision(connection, database.name)
     if found == HEAD:
         return
     if found and found not in _known_revisions():
         raise StorageUnavailable(
-            f"the database {database.path} was written by a newer Zvon (schema {found}, this program knows {HEAD}): "
+            f"the database {database.name} was written by a newer Zvon (schema {found}, this program knows {HEAD}): "
             "install that version, or restore a backup made before the upgrade"
         )
     migrate(database, HEAD)
@@ -34,7 +34,7 @@ def migrate(database: Database, revision: str) -> None:
     from alembic import command  # takes 0.2 s to import and is needed at a first start only
 
     with database.write() as connection:
-        here = _revision(connection, database.path)
+        here = _revision(connection, database.name)
         step = command.downgrade if revision == "base" or here > revision else command.upgrade
         step(alembic_config(connection), revision)
 
@@ -55,11 +55,11 @@ def _known_revisions() -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
 
 
-def _revision(connection: Connection, path: Path) -> str:
-    """The revision in the file, empty for an empty one."""
+def _revision(connection: Connection, name: str) -> str:
+    """The revision in the database, empty for an empty one."""
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
         return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
     if tables:
-        raise StorageUnavailable(f"the database {path} belongs to another program: name another file in [storage] url")
+        raise StorageUnavailable(f"the database {name} belongs to another program: name another one in [storage] url")
     return ""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection, Table, asc, bindparam, delete, desc, insert, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
 from storage.ports import RecordingQuery
 from storage.records import (
@@ -30,19 +29,27 @@ from storage.sql import mappers
 from storage.sql.tables import LATEST_TABLES, LIST_TABLES, cdrs, locations, offices, recordings, subscriptions, texts
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
-_INSERT_CDR = (
-    f"INSERT INTO cdrs ({', '.join(mappers.CDR_COLUMNS)}) VALUES ({', '.join('?' * len(mappers.CDR_COLUMNS))}) "
-    "ON CONFLICT (id) DO NOTHING"
-)
+_PLACES = {"sqlite": "?", "postgresql": "%s"}  # of a value, by dialect
 
 
-def _put(table: Table) -> str:
+def _insert(table: str, names: Sequence[str], place: str) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"INSERT INTO {table} ({quoted}) VALUES ({', '.join([place] * len(names))})"
+
+
+def _put(table: Table, place: str) -> str:
     key, *others = names = [column.name for column in table.columns]
-    places, news = ", ".join("?" * len(names)), ", ".join(f"{name} = excluded.{name}" for name in others)
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {news}"
+    news = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
+    return f'{_insert(table.name, names, place)} ON CONFLICT ("{key}") DO UPDATE SET {news}'
 
 
-_PUT_LATEST = {name: _put(table) for name, table in LATEST_TABLES.items()}
+_INSERT_CDR = {
+    dialect: f"{_insert('cdrs', mappers.CDR_COLUMNS, place)} ON CONFLICT (id) DO NOTHING"
+    for dialect, place in _PLACES.items()
+}
+_PUT_LATEST = {
+    (dialect, name): _put(table, place) for dialect, place in _PLACES.items() for name, table in LATEST_TABLES.items()
+}
 _DELETE_LATEST = {
     name: delete(table).where(next(iter(table.columns)) == bindparam("gone")) for name, table in LATEST_TABLES.items()
 }
@@ -54,7 +61,7 @@ K = TypeVar("K", StoredLetter, VoiceMessage, Mailbox, StoredState, MissedCall)
 def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
     """Rows whose id is stored already are left alone, so storing twice is harmless."""
     if rows:
-        connection.exec_driver_sql(_INSERT_CDR, [mappers.cdr_values(row) for row in rows])
+        connection.exec_driver_sql(_INSERT_CDR[connection.dialect.name], [mappers.cdr_values(row) for row in rows])
 
 
 def delete_cdrs_before(connection: Connection, at: float) -> int:
@@ -66,7 +73,7 @@ def store_latest(connection: Connection, table: str, by_key: Latest) -> None:
     present = [values for values in by_key.values() if values]
     gone = [{"gone": key} for key, values in by_key.items() if not values]
     if present:
-        connection.exec_driver_sql(_PUT_LATEST[table], present)
+        connection.exec_driver_sql(_PUT_LATEST[connection.dialect.name, table], present)
     if gone:
         connection.execute(_DELETE_LATEST[table], gone)
 
@@ -118,7 +125,9 @@ def delete_expired_locations(connection: Connection, now_at: float) -> None:
 
 
 def add_text(connection: Connection, text: StoredText) -> None:
-    connection.execute(insert_or_leave(texts).on_conflict_do_nothing(index_elements=["id"]), mappers.text_values(text))
+    stored = select(texts.c.seq).where(texts.c.id == mappers.storable_text(text.id))
+    if connection.execute(stored).first() is None:
+        connection.execute(insert(texts), mappers.text_values(text))
 
 
 def remove_texts(connection: Connection, ids: Sequence[str]) -> None:

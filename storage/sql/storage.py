@@ -1,4 +1,4 @@
-"""The storage port on one SQLite file."""
+"""The storage port on SQLite and PostgreSQL."""
 
 from asyncio import get_running_loop, wrap_future
 from collections.abc import Callable, Sequence
@@ -29,7 +29,9 @@ from storage.sql.backlog import Backlog
 from storage.sql.database import Database
 from storage.sql.history import history_select
 from storage.sql.journal import SqlAudit, SqlVersions
+from storage.sql.postgres import Postgres
 from storage.sql.spool import Spool
+from storage.sql.sqlite_file import SqliteFile
 from storage.sql.writer import Writer
 
 T = TypeVar("T")
@@ -203,9 +205,9 @@ def open_storage(url: str, data_dir: Path) -> SqlStorage:
 
     `sqlite:///file` is relative to `data_dir`, `sqlite:////path/file` absolute. Raises `StorageUnavailable`.
     """
-    database = Database(_path(url, data_dir))
+    database = _database(url, data_dir)
     try:
-        database.create_file()
+        database.prepare()
         migrate.upgrade(database)
         return SqlStorage(database, _spool(data_dir / SPOOL_FILE))
     except StorageUnavailable:
@@ -213,12 +215,12 @@ def open_storage(url: str, data_dir: Path) -> SqlStorage:
         raise
 
 
-def _path(url: str, data_dir: Path) -> Path:
-    if url.startswith(("postgresql://", "postgresql+")):
-        raise StorageUnavailable('PostgreSQL is not available in this version: use url = "sqlite:///zvon.db"')
+def _database(url: str, data_dir: Path) -> Database:
+    if url.startswith("postgresql://"):
+        return Postgres(url)
     if not url.startswith("sqlite:///") or url == "sqlite:///":
         raise StorageUnavailable(f'the storage url "{url}" is not understood: use url = "sqlite:///zvon.db"')
-    return data_dir.absolute() / url.removeprefix("sqlite:///")
+    return SqliteFile(data_dir.absolute() / url.removeprefix("sqlite:///"))
 
 
 def _spool(path: Path) -> Spool:

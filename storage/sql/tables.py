@@ -19,6 +19,9 @@ from storage.records import (
     VoiceMessage,
 )
 
+# Compared by code point, whatever language the database sorts in: a range of keys is a prefix of numbers.
+KEY = String().with_variant(String(collation="C"), "postgresql")
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -143,9 +146,9 @@ cdrs = Table(
     Column("digits", String, nullable=False, server_default=""),
     Column("quality", String, nullable=False),  # JSON object
     # `storage.match.number_key` of the three numbers. With the time an index answers "newest first" without sorting.
-    Column("from_key", String, nullable=False),
-    Column("to_key", String, nullable=False),
-    Column("external_key", String, nullable=False),
+    Column("from_key", KEY, nullable=False),
+    Column("to_key", KEY, nullable=False),
+    Column("external_key", KEY, nullable=False),
     Index("ix_cdrs_from_key", "from_key", "started_at"),
     Index("ix_cdrs_to_key", "to_key", "started_at"),
     Index("ix_cdrs_external_key", "external_key", "started_at"),

@@ -279,7 +279,8 @@ def test_settings_cannot_be_changed() -> None:
         ("[media]\nworkers = 65", "zvon.toml:2: media.workers: must be at most 64, not 65"),
         ('[storage]\nurl = "sqlite:///:memory:"', "zvon.toml:2: storage.url: must name a file and nothing else: "
          "what is kept in memory is lost at the end"),
-        ('[storage]\nurl = "zvon.db"', 'zvon.toml:2: storage.url: must be "sqlite:///FILE", not "zvon.db"'),
+        ('[storage]\nurl = "zvon.db"', 'zvon.toml:2: storage.url: must be "sqlite:///FILE" or '
+            '"postgresql://USER:PASSWORD@HOST/NAME", not "zvon.db"'),
         ('[sip]\nexternal = "1.2.3"', 'zvon.toml:2: sip.external: must be an IP address or a host name without a port, '
          'not "1.2.3"'),
     ],

@@ -11,15 +11,15 @@ from sqlalchemy import Connection, text
 from storage.ports import StorageUnavailable
 from storage.records import Registration, StoredSubscription
 from storage.sql.backlog import Backlog
-from storage.sql.database import Database
 from storage.sql.mappers import location_values, subscription_values
 from storage.sql.migrate import upgrade
 from storage.sql.spool import Spool
+from storage.sql.sqlite_file import SqliteFile
 from storage.sql.statements import load_locations, load_subscriptions
 from tests.storage.examples import cdr, registration, subscription
 
 
-class FlakyDatabase(Database):
+class FlakyDatabase(SqliteFile):
     """A real database that refuses to write while `refusal` says why; `meanwhile` is called once before it does."""
 
     refusal = ""

@@ -29,12 +29,13 @@ Opened = Callable[[], AbstractAsyncContextManager[Storage]]
 pytestmark = pytest.mark.real_loop
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, url_of: Callable[[str], str]) -> Opened:
+    url = "" if request.param == "memory" else url_of(request.param)
+
     @asynccontextmanager
     async def open_one() -> AsyncIterator[Storage]:
-        is_memory = request.param == "memory"
-        storage: Storage = MemoryStorage() if is_memory else open_storage("sqlite:///zvon.db", tmp_path)
+        storage: Storage = open_storage(url, tmp_path) if url else MemoryStorage()
         try:
             yield storage
         finally:

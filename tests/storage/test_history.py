@@ -11,9 +11,9 @@ from storage.memory import MemoryStorage
 from storage.ports import HistoryQuery
 from storage.records import CdrRow
 from storage.sql import open_storage
-from storage.sql.database import Database
 from storage.sql.history import history_select
 from storage.sql.migrate import upgrade
+from storage.sql.sqlite_file import SqliteFile
 from tests.storage.examples import cdr
 
 NUMBERS = (
@@ -89,7 +89,7 @@ async def test_sql_gives_what_the_plain_reading_gives(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
 def test_no_query_walks_the_whole_table(tmp_path: Path, query: HistoryQuery) -> None:
-    database = Database(tmp_path / "zvon.db")
+    database = SqliteFile(tmp_path / "zvon.db")
     upgrade(database)
     literal = history_select(query).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     with database.read() as connection:

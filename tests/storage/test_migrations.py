@@ -10,22 +10,22 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from storage.records import Mailbox, StoredState
-from storage.sql.database import Database
 from storage.sql.mappers import location_values, plain_values, subscription_values
 from storage.sql.migrate import HEAD, alembic_config, migrate, upgrade
+from storage.sql.sqlite_file import SqliteFile
 from storage.sql.statements import add_text, load_office, save_office, store_cdrs, store_latest
 from storage.sql.tables import metadata
 from tests.storage.examples import OFFICE, cdr, letter, recording, registration, subscription, text, voice_message
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = Database(tmp_path / "zvon.db")
+def database(tmp_path: Path) -> Iterator[SqliteFile]:
+    found = SqliteFile(tmp_path / "zvon.db")
     yield found
     found.close()
 
 
-def fill(database: Database) -> None:
+def fill(database: SqliteFile) -> None:
     with database.write() as connection:
         save_office(connection, OFFICE)
         store_cdrs(connection, [cdr("1")])
@@ -39,7 +39,7 @@ def fill(database: Database) -> None:
         store_latest(connection, "locations", {"sip:101@zvon": location_values("sip:101@zvon", [registration()])})
 
 
-def tables(database: Database) -> set[str]:
+def tables(database: SqliteFile) -> set[str]:
     with database.read() as connection:
         return set(inspect(connection).get_table_names())
 
@@ -48,14 +48,14 @@ def test_the_program_knows_the_last_step() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
 
 
-def test_the_steps_give_the_tables_that_the_program_uses(database: Database) -> None:
+def test_the_steps_give_the_tables_that_the_program_uses(database: SqliteFile) -> None:
     upgrade(database)
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_upgrading_again_changes_nothing(database: Database) -> None:
+def test_upgrading_again_changes_nothing(database: SqliteFile) -> None:
     upgrade(database)
     fill(database)
     upgrade(database)
@@ -63,7 +63,7 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
         assert load_office(connection) == OFFICE
 
 
-def test_down_and_up_again_with_data(database: Database) -> None:
+def test_down_and_up_again_with_data(database: SqliteFile) -> None:
     upgrade(database)
     fill(database)
     migrate(database, "base")
@@ -73,7 +73,7 @@ def test_down_and_up_again_with_data(database: Database) -> None:
     fill(database)
 
 
-def test_a_step_that_fails_leaves_nothing_behind(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_leaves_nothing_behind(database: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     import alembic.op
 
     def fail(*_: object, **__: object) -> None:

@@ -71,9 +71,6 @@ def refusal(url: str, folder: Path) -> str:
 
 
 def test_urls_that_are_not_for_this_version(tmp_path: Path) -> None:
-    assert refusal("postgresql://db/zvon", tmp_path) == (
-        'PostgreSQL is not available in this version: use url = "sqlite:///zvon.db"'
-    )
     assert refusal("mysql://db", tmp_path) == (
         'the storage url "mysql://db" is not understood: use url = "sqlite:///zvon.db"'
     )
@@ -90,7 +87,7 @@ def test_the_database_of_another_program(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "zvon.db")) as connection:
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
     assert refusal("sqlite:///zvon.db", tmp_path) == (
-        "the database DATA/zvon.db belongs to another program: name another file in [storage] url"
+        "the database DATA/zvon.db belongs to another program: name another one in [storage] url"
     )
 
 

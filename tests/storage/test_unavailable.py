@@ -12,7 +12,7 @@ import pytest
 from storage.ports import HistoryQuery, StorageUnavailable
 from storage.records import Office
 from storage.sql import SqlStorage, open_storage
-from storage.sql.database import Database
+from storage.sql.sqlite_file import SqliteFile
 from tests.storage.examples import OFFICE, cdr, registration
 
 pytestmark = pytest.mark.real_loop
@@ -98,7 +98,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
     ],
 )
 def test_every_error_has_its_sentence(tmp_path: Path, said: str, sentence: str) -> None:
-    database = Database(tmp_path / "zvon.db")
+    database = SqliteFile(tmp_path / "zvon.db")
     with pytest.raises(StorageUnavailable) as raised, database.write():
         raise sqlite3.OperationalError(said)
     database.close()

@@ -58,6 +58,10 @@ def upgrade() -> None:
     _create_cdrs()
 
 
+# Compared by code point, whatever language the database sorts in.
+KEY = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+
 def _create_cdrs() -> None:
     op.create_table(
         "cdrs",
@@ -81,9 +85,9 @@ def _create_cdrs() -> None:
         sa.Column("sip_call_ids", sa.String, nullable=False),
         sa.Column("recording", sa.String, nullable=False),
         sa.Column("quality", sa.String, nullable=False),
-        sa.Column("from_key", sa.String, nullable=False),
-        sa.Column("to_key", sa.String, nullable=False),
-        sa.Column("external_key", sa.String, nullable=False),
+        sa.Column("from_key", KEY, nullable=False),
+        sa.Column("to_key", KEY, nullable=False),
+        sa.Column("external_key", KEY, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_cdrs"),
     )
     op.create_index("ix_cdrs_id", "cdrs", ["id"], unique=True)
