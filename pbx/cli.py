@@ -189,12 +189,16 @@ def history(
     id: Annotated[str, typer.Option(metavar="LINKEDID", help="The rows of one conversation.")] = "",
     start: Start = "",
     end: End = "",
+    conversations: Annotated[
+        bool, typer.Option("--conversations", help="A line for each conversation, whatever it went through.")
+    ] = False,
     limit: Limit = None,
     data: Data = VAR,
     json: Json = False,
 ) -> None:
-    """Show the call history, newest first."""
-    from pbx.cli_output import history_object, json_text, print_history
+    """Show the call history, newest first; the rows of one conversation in the order in which they began."""
+    from pbx.cli_output import conversation_object, history_object, json_text, print_conversations, print_history
+    from pbx.conversation_view import newest_conversations
     from storage.ports import HistoryQuery
 
     first, second = _two_numbers(number, second)
@@ -202,8 +206,15 @@ def history(
     if limit is None:
         limit = 0 if json else HISTORY_FOR_PEOPLE
     with server_of(data) as server:
+        if conversations:
+            found = newest_conversations(server.whole_history, query, limit)
+            typer.echo(json_text([*map(conversation_object, found)])) if json else print_conversations(found)
+            return
         rows = list(server.whole_history(query, limit))
-    typer.echo(json_text([history_object(row) for row in rows])) if json else print_history(rows)
+    if json:
+        typer.echo(json_text([history_object(row) for row in rows]))
+    else:
+        print_history(sorted(rows, key=lambda row: row.started_at) if id else rows)
 
 
 def trace(

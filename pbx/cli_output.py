@@ -18,6 +18,7 @@ from rich.text import Text
 
 from pbx.control.clerk import BanView, CalendarView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
+from pbx.conversation_view import ConversationView
 from storage.records import CdrRow, MissedCall, StoredRecording
 
 View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView
@@ -69,6 +70,10 @@ def history_object(row: CdrRow) -> dict[str, object]:
         "quality": row.quality,
         "digits": row.digits,
     }
+
+
+def conversation_object(view: ConversationView) -> dict[str, object]:
+    return {name: utc(value) if name.endswith("_at") else value for name, value in asdict(view).items()}
 
 
 # --- for people ----------------------------------------------------------------------------------------------------
@@ -164,14 +169,27 @@ def print_lines(lines: Sequence[LineView]) -> None:
     _print_table(headings, rows, "no lines", lambda row: "" if row[2] in works else "red")
 
 
-def print_history(rows: Iterable[CdrRow]) -> None:
+def print_history(rows: Sequence[CdrRow]) -> None:
+    """Red is what nobody took in the whole conversation, not what one of several missed (AMB-6)."""
+    answered = {row.linkedid for row in rows if row.disposition == "ANSWERED"}
     lines = [
         (_local(row.started_at), _who(row.from_number, row.from_name), _who(row.to_number, row.to_name),
          row.disposition, _clock(row.talk_seconds), row.cause, row.linkedid)
         for row in rows
     ]  # fmt: skip
     headings = ("started", "from", "to", "result", "talk", "cause", "linkedid")
-    _print_table(headings, lines, "no calls in the history", lambda line: "" if line[3] == "ANSWERED" else "red")
+    _print_table(headings, lines, "no calls in the history", lambda line: "" if line[-1] in answered else "red")
+
+
+def print_conversations(conversations: Sequence[ConversationView]) -> None:
+    rows = [
+        (_local(each.started_at), each.kind, _who(each.from_number, each.from_name),
+         _who(each.to_number, each.to_name), " ".join(each.answered_by), _clock(each.waited_s),
+         _clock(each.talk_seconds), each.linkedid)
+        for each in conversations
+    ]  # fmt: skip
+    headings = ("started", "kind", "from", "to", "answered by", "wait", "talk", "linkedid")
+    _print_table(headings, rows, "no calls in the history", lambda row: "red" if row[1] == "missed" else "")
 
 
 def print_recordings(recordings: Sequence[StoredRecording]) -> None:

@@ -187,6 +187,17 @@ def utc(*parts: int) -> float:
 
 
 @pytest.mark.real_loop
+async def test_conversations_are_one_line_each(tmp_path: Path) -> None:
+    rows = [ROW, replace(ROW, id="x", stage="ivr"), replace(ROW, id="y", linkedid="zvon-1.9", disposition="BUSY")]
+    found = await document(tmp_path, "history", "--conversations", operator=FakeOperator(rows=rows))
+    assert [(each["linkedid"], each["rows"], each["kind"]) for each in found] == [
+        (ROW.linkedid, 2, "internal"), ("zvon-1.9", 1, "internal"),
+    ]  # fmt: skip
+    shown = (await asked(tmp_path, "history", "--conversations", operator=FakeOperator(rows=rows))).stdout
+    assert len(shown.splitlines()) == 3
+
+
+@pytest.mark.real_loop
 @pytest.mark.parametrize(
     ("args", "query"),
     [

@@ -161,7 +161,8 @@ class FakeOperator:
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
         self.queries.append(query)
-        return self.rows[query.offset : query.offset + query.limit]
+        rows = [row for row in self.rows if query.linkedid in ("", row.linkedid)]
+        return rows[query.offset : query.offset + query.limit]
 
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
         self.traced.append((wanted, with_secrets))
