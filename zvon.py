@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbx.cli import RunOptions, build_app
+from pbx.cli_backup import RestoreOptions, add_backup_commands
 from pbx.cli_prompts import add_prompts_command
 from pbx.cli_rehearsal import add_test_command
 
@@ -29,6 +30,7 @@ def main() -> None:
     """The `zvon` command."""
     app = build_app(run_server)
     add_prompts_command(app, make_prompts)
+    add_backup_commands(app, restore_backup)
     add_test_command(app, rehearse)
     app()
 
@@ -70,6 +72,32 @@ def rehearse(files: "Sequence[Path]", office: "Office", tell: "Callable[[str], N
     from tests.support import rehearsal
 
     return rehearsal.rehearse(files, office, tell)
+
+
+def restore_backup(options: RestoreOptions, told: "Callable[[str], None]") -> None:
+    """`zvon restore`: whatever prevents it is raised as a sentence."""
+    import asyncio
+
+    from conf.load import load_settings
+    from conf.schema import Settings
+    from pbx.backup import Restorer
+    from pbx.control.place import DataFolderLock
+    from storage.sql import open_storage
+
+    settings = load_settings(options.config) if options.config is not None else Settings()
+
+    async def restore(data: Path) -> None:
+        storage = open_storage(settings.storage.url, data)
+        try:
+            await Restorer(storage, data, options.file, options.parts, told).restore()
+        finally:
+            await storage.close()
+
+    lock = DataFolderLock.acquire(options.data)
+    try:
+        asyncio.run(restore(lock.data))
+    finally:
+        lock.release()
 
 
 async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:

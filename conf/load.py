@@ -63,7 +63,10 @@ def check_office(values: dict[str, object], stored: Office, folder: Path) -> Off
     """The office of a document that never was text, or everything that is wrong with it. Files are relative to
     `folder`, passwords that are not given are those of `stored`."""
     found = _found(values, stored)
-    return found if isinstance(found, list) else _office(_with_whole_paths(found, folder / "office.toml"), stored)
+    if isinstance(found, list):
+        return found
+    whole = _with_whole_paths(found, folder / "office.toml")
+    return list(problems_of_scripts(each.file for each in whole.applications)) or _office(whole, stored)
 
 
 def _checked(document: Document, stored: Office | None) -> OfficeDocument:

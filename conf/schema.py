@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
@@ -27,6 +28,7 @@ from conf.fields import (
     signature,
     sip_server,
     storage_url,
+    text,
     text_up_to,
     web_address_or_empty,
     whole_number,
@@ -70,6 +72,7 @@ Digests = Annotated[tuple[Digest, ...], Field(strict=False)]
 CodecName = Annotated[str, PlainValidator(choice("opus", "G722", "PCMA", "PCMU", "G729", "L16"))]
 CodecNames = Annotated[tuple[CodecName, ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(strict=False)]
+BackupPart = Annotated[str, PlainValidator(choice("settings", "sounds", "history", "recordings"))]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
 
@@ -301,6 +304,24 @@ class SpeechSettings(Section):
     models: dict[SpokenLanguage, Folder] = Field(default_factory=dict)
 
 
+def _time_of_day(value: object) -> str:
+    found = text(value)
+    if found and not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", found):
+        raise ValueError(f'must be a time of day such as "03:30", or "", not "{found}"')
+    return found
+
+
+class BackupSettings(Section):
+    """`[backup]` (CFG-6): backups by the clock, below the data folder."""
+
+    # Empty: none. Whoever wants them knows where they shall be copied to.
+    at: Annotated[str, PlainValidator(_time_of_day)] = ""
+    # Recordings are most of the disk and are kept on it anyway.
+    parts: Annotated[tuple[BackupPart, ...], Field(strict=False)] = ("settings", "sounds", "history")
+    # A week, so that what somebody broke on Friday is found on Monday.
+    keep: Annotated[int, PlainValidator(whole_number(1, 1000))] = 7
+
+
 class WebSettings(Section):
     """`[web]`: the REST API."""
 
@@ -376,6 +397,7 @@ class Settings(Section):
     mail: MailSettings = MailSettings()
     calendars: CalendarSettings = CalendarSettings()
     speech: SpeechSettings = SpeechSettings()
+    backup: BackupSettings = BackupSettings()
     web: WebSettings = WebSettings()
     security: SecuritySettings = SecuritySettings()
     log: LogSettings = LogSettings()

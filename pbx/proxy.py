@@ -15,6 +15,7 @@ from pbx.clock import Clock
 from pbx.control.clerk import Answers
 from pbx.control.desk import Desk
 from pbx.control.messages import (
+    BackupView,
     CallView,
     ControlError,
     ExplanationView,
@@ -207,6 +208,15 @@ class EdgeServer:
         _ask_a_node()
 
     async def test_mail(self, address: str) -> str:
+        _ask_a_node()
+
+    async def backup(self, parts: tuple[str, ...]) -> BackupView:
+        _ask_a_node()
+
+    async def backups_made(self) -> Sequence[BackupView]:
+        _ask_a_node()
+
+    async def remove_backup(self, name: str) -> bool:
         _ask_a_node()
 
 

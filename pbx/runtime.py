@@ -13,6 +13,7 @@ from media.api import MediaEngine
 from pbx.admission import Admission
 from pbx.apps import Apps
 from pbx.archive import EXPORTS, Archive
+from pbx.backups import Backups
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.challenger import Challenger
@@ -20,6 +21,7 @@ from pbx.clerk import Clerk
 from pbx.clock import Clock
 from pbx.codecs import Codecs
 from pbx.control.messages import (
+    BackupView,
     CallView,
     ControlError,
     ExplanationView,
@@ -145,6 +147,7 @@ class Server:
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
+        self._backups = Backups(settings.backup, storage, lock.data, self.clock, lambda: self.office)
         self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         self._keep_and_tell(settings, storage, lock.data)
         self._look_outside(sip, keys)
@@ -238,6 +241,7 @@ class Server:
         self.providers.apply(self.office)
         self._recogniser.apply(self.office)
         self.qualifier.start()
+        self._backups.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
 
@@ -274,6 +278,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         self.qualifier.stop()
+        self._backups.close()
         self._own_address.stop()
         await self._control.close()
         await self.pbx.calendars.close()
@@ -347,6 +352,7 @@ class Server:
             "security": self.border.describe(),
             "prompts": self.pbx.prompts.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
+            "backups": self._backups.describe(),
             "events": self.desk.events.describe(),
             "history": self._cdrs.describe(),
             "storage": self._storage.describe(),
@@ -418,6 +424,15 @@ class Server:
 
     async def test_mail(self, address: str) -> str:
         return await self.mailer.test(address)
+
+    async def backup(self, parts: tuple[str, ...]) -> BackupView:
+        return await self._backups.make(parts)
+
+    async def backups_made(self) -> Sequence[BackupView]:
+        return self._backups.all()
+
+    async def remove_backup(self, name: str) -> bool:
+        return self._backups.remove(name)
 
     def _devices(self, provider: Provider) -> Sequence[Target]:
         """Where the device of a provider is that registers here."""

@@ -23,6 +23,7 @@ from pbx.control.clerk import (
 from pbx.control.messages import (
     LENGTH_BYTES,
     ApplyOffice,
+    BackupView,
     BadFrame,
     CallView,
     ControlError,
@@ -40,6 +41,7 @@ from pbx.control.messages import (
     HangUp,
     Hello,
     LineView,
+    MakeBackup,
     Originate,
     PlanOffice,
     PlanView,
@@ -175,6 +177,9 @@ class ControlClient:
 
     def test_mail(self, address: str) -> str:
         return self._ask(SendTestMail(address), str)
+
+    def backup(self, parts: Sequence[str]) -> BackupView:
+        return self._ask(MakeBackup(tuple(parts)), BackupView)
 
     def _ask(self, request: Request, body: type[T]) -> T:
         with self._told():

@@ -151,6 +151,22 @@ class PlanView:
     applied: bool = False
 
 
+BACKUP_PARTS = ("settings", "sounds", "history", "recordings")
+
+
+@dataclass(frozen=True, slots=True)
+class BackupView:
+    """A backup on this machine: what made it and when, what it has, how many records of each kind."""
+
+    name: str
+    path: str
+    made_at: float
+    size: int
+    zvon: str
+    parts: tuple[str, ...]
+    counts: dict[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingFileView:
     """A sound file on this machine, and the name that it has for people."""
@@ -352,6 +368,25 @@ class SendTestMail:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class MakeBackup:
+    """→ `BackupView`."""
+
+    parts: tuple[str, ...] = BACKUP_PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class GetBackups:
+    """→ list of `BackupView`, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBackup:
+    """→ bool: whether there was such a backup."""
+
+    name: str
+
+
 Request = (
     Hello
     | GetStatus
@@ -371,6 +406,9 @@ Request = (
     | GetRecordings
     | ExportRecording
     | SendTestMail
+    | MakeBackup
+    | GetBackups
+    | RemoveBackup
     | ClerkRequest
     | DeskRequest
     | FollowEvents
@@ -395,6 +433,9 @@ REQUESTS: dict[str, type[Request]] = {
     "recordings": GetRecordings,
     "export recording": ExportRecording,
     "test mail": SendTestMail,
+    "backup": MakeBackup,
+    "backups": GetBackups,
+    "remove backup": RemoveBackup,
     **CLERK_REQUESTS,
     **DESK_REQUESTS,
 }
@@ -443,6 +484,12 @@ class Operator(Protocol):
     async def export_recording(self, id: str) -> RecordingFileView: ...
 
     async def test_mail(self, address: str) -> str: ...
+
+    async def backup(self, parts: tuple[str, ...]) -> BackupView: ...
+
+    async def backups_made(self) -> Sequence[BackupView]: ...
+
+    async def remove_backup(self, name: str) -> bool: ...
 
 
 # --- frames --------------------------------------------------------------------------------------------------------

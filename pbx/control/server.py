@@ -24,6 +24,7 @@ from pbx.control.messages import (
     ExportOffice,
     ExportRecording,
     Frame,
+    GetBackups,
     GetCalls,
     GetHistory,
     GetLines,
@@ -33,9 +34,11 @@ from pbx.control.messages import (
     GetStatus,
     HangUp,
     Hello,
+    MakeBackup,
     Operator,
     Originate,
     PlanOffice,
+    RemoveBackup,
     Request,
     SendTestMail,
     TraceCall,
@@ -201,6 +204,12 @@ class ControlServer:
                 return await operator.test_mail(address)
             case _ if isinstance(request, ClerkRequest):
                 return await operator.clerk.answer(request)
+            case MakeBackup(parts):
+                return await operator.backup(parts)
+            case GetBackups():
+                return await operator.backups_made()
+            case RemoveBackup(name):
+                return await operator.remove_backup(name)
             case FollowEvents():
                 raise ControlError("events are followed on a connection of their own")
             case _:

@@ -9,6 +9,7 @@ import pytest
 from conf.fields import Listen, PortRange
 from conf.load import ConfInvalid, parse_settings
 from conf.schema import (
+    BackupSettings,
     CalendarSettings,
     LogSettings,
     MailSettings,
@@ -108,6 +109,11 @@ refresh_token = "refresh-secret"
 [speech]
 models = { ru = "/srv/speech/ru" }
 
+[backup]
+at = "03:30"
+parts = ["settings", "recordings"]
+keep = 3
+
 [web]
 listen = "192.0.2.1:8443"
 tls = true
@@ -177,6 +183,7 @@ def test_every_key_is_read() -> None:
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
     assert settings.mail.oauth.client_id == "zvon"
     assert settings.speech.models == {"ru": "/srv/speech/ru"}
+    assert settings.backup == BackupSettings(at="03:30", parts=("settings", "recordings"), keep=3)
     assert (settings.web.listen, settings.web.tls) == (Listen("192.0.2.1", 8443), True)
     assert (settings.web.certificate, settings.web.key) == ("web.pem", "web-key.pem")
     assert (settings.log.level, settings.log.format) == ("debug", "json")
@@ -192,6 +199,7 @@ def test_the_file_of_defaults_gives_them_and_names_every_key_in_force() -> None:
     assert set(CalendarSettings.model_fields) == set(written["calendars"])
     assert set(MailSettings.model_fields) == set(written["mail"])
     assert set(OAuthSettings.model_fields) == set(written["mail"]["oauth"])
+    assert set(BackupSettings.model_fields) == set(written["backup"])
     assert set(WebSettings.model_fields) == set(written["web"])
     assert set(SecuritySettings.model_fields) == set(written["security"])
     assert set(LogSettings.model_fields) == set(written["log"])
@@ -204,6 +212,7 @@ def test_the_example_names_every_key_there_is() -> None:
         "calendars",
         "mail",
         "speech",
+        "backup",
         "web",
         "security",
         "log",

@@ -129,13 +129,17 @@ def zvon(*arguments: str, data: Path, timeout_s: float = 15.0) -> subprocess.Com
 class Server:
     """A running server."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, command: Sequence[str] = ()) -> None:
         self.site, self.address, self.data = site, site.sip, site.data
         self.log = site.folder / "zvon.log"
         with self.log.open("ab") as output:
             self._log_start = output.tell()
             self.process = subprocess.Popen(
-                site.command(), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=site.folder
+                command or site.command(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=site.folder,
             )
 
     def wait_until_ready(self) -> None:

@@ -19,7 +19,7 @@ from websockets.sync.client import connect as connect_ws
 
 from tests.e2e.audio import RtpSocket
 from tests.e2e.conftest import CALLEE, CALLER, office
-from tests.e2e.harness import Server, Site, run_to_end, running
+from tests.e2e.harness import Server, Site, run_to_end, running, zvon
 from tests.e2e.ua import Phone, connect, eventually, registered
 
 PASSWORD = "Admin-Pass_1"
@@ -187,3 +187,27 @@ def test_a_port_in_use_is_said_in_one_sentence(api: tuple[Server, httpx.Client],
     assert f"the web cannot listen on {site.web}: Address already in use" in said
     assert "Traceback" not in said
     assert "zvon ready" not in said
+
+
+def test_a_backup_of_a_running_server_makes_another_one_of_an_empty_folder(
+    api: tuple[Server, httpx.Client], tmp_path: Path
+) -> None:
+    server, client = api
+    made = client.post("/backups", json={})
+    assert made.status_code == 201, made.text
+    file = tmp_path / "office.tar"
+    file.write_bytes(client.get(f"/backups/{made.json()['data']['name']}/file").content)
+    other = Site.write(tmp_path / "other", "")
+    done = zvon("restore", str(file), data=other.data, timeout_s=60)
+    assert done.returncode == 0, done.stderr
+    other.office.unlink()
+    command = [each for each in other.command() if each not in ("--office", str(other.office))]
+    second = Server(other, command)
+    try:
+        second.wait_until_ready()
+        assert second.command("export", "--with-secrets").stdout == server.command("export", "--with-secrets").stdout
+        assert [each["id"] for each in second.json("history")] == [each["id"] for each in server.json("history")]
+        kept = [each["id"] for each in second.json("recordings", "list")]
+        assert kept == [each["id"] for each in server.json("recordings", "list")]
+    finally:
+        second.stop()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from media.api import Interval
@@ -10,6 +10,7 @@ from pbx.control.clerk import BanView, CalendarView, ClerkRequest, GetBans, Remo
 from pbx.control.desk import Desk
 from pbx.control.messages import (
     AgentView,
+    BackupView,
     CallView,
     ChangeView,
     ControlError,
@@ -91,6 +92,8 @@ QUEUES = [
     QueueView("501", "Support", "linear"),
 ]
 
+
+BACKUP = BackupView("zvon-1.tar", "/nowhere/zvon-1.tar", T, 1000, "0.1.0", ("settings",), {"states": 2})
 
 EXPLANATION = ExplanationView(
     "101",
@@ -216,6 +219,15 @@ class FakeOperator:
         if address.startswith("nobody"):
             raise ControlError(f"the mail server refuses the recipient {address}")
         return f"the mail server took the letter to {address}"
+
+    async def backup(self, parts: tuple[str, ...]) -> BackupView:
+        return replace(BACKUP, parts=parts)
+
+    async def backups_made(self) -> Sequence[BackupView]:
+        return [BACKUP]
+
+    async def remove_backup(self, name: str) -> bool:
+        return name == BACKUP.name
 
     async def export(self, with_secrets: bool) -> str:
         return '[office]\nname = "Horns"\n' + ('password = "x"\n' if with_secrets else "")
