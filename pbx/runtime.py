@@ -146,9 +146,6 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
-        self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
-        self._backups = Backups(settings.backup, storage, lock.data, self.clock, lambda: self.office)
-        self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         self._keep_and_tell(settings, storage, lock.data)
         self._look_outside(sip, keys)
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
@@ -157,7 +154,10 @@ class Server:
         self._started_at = self.clock.wall()
 
     def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
-        """What is kept of calls, and the mail about it."""
+        """What is kept of the office and of calls, and the mail about it."""
+        self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
+        self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office)
+        self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         folders = (data / "recordings", data / EXPORTS)
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders

@@ -63,10 +63,8 @@ class Door:
         if kind.casefold() != "bearer" or not shown:
             raise _stranger("sign in first, or show an API key: Authorization: Bearer …")
         if shown.startswith(KEY_MARK):
-            self.logins.check(address)
             key = await self.accounts.key_of(shown)
-            if key is None:
-                self.logins.count(address)
+            if key is None:  # not counted: nobody guesses 256 bits, and wrong passwords must not lock out keys
                 raise _stranger("there is no such API key")
             return await self._by_key(key, address)
         return await self._by_token(shown, address)

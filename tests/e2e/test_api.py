@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,10 +20,20 @@ from websockets.sync.client import connect as connect_ws
 
 from tests.e2e.audio import RtpSocket
 from tests.e2e.conftest import CALLEE, CALLER, office
-from tests.e2e.harness import Server, Site, run_to_end, running, zvon
+from tests.e2e.harness import ZVON, Server, Site, run_to_end, running, zvon
 from tests.e2e.ua import Phone, connect, eventually, registered
 
 PASSWORD = "Admin-Pass_1"
+# One list, one section, and what is no office; the other lists and sections are the same code.
+KINDS_OF_OPERATIONS = (
+    "/(terminals|features|history|recordings|calls|accounts|api_keys|webhooks|versions|audit|services)"
+)
+# Whether a value that is right by itself fits to the others is no matter of a schema; 412 refuses what was not read.
+SCHEMATHESIS = """
+[checks]
+positive_data_acceptance.enabled = false
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429]
+"""
 
 
 def one_time_password(server: Server) -> str:
@@ -159,6 +170,18 @@ def _is_in_history_with_sound(client: httpx.Client) -> None:
     assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/mpeg")
     part = client.get(path, headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, whole.content[100:200])
+
+
+def test_requests_made_of_the_openapi_document_find_nothing(api: tuple[Server, httpx.Client], tmp_path: Path) -> None:
+    """Schemathesis, a few requests for each kind of operation; docs/testing.md says how to look longer."""
+    server, client = api
+    key = client.post("/api_keys", json={"name": "schemathesis"}).json()["data"]["key"]
+    (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
+    command = [str(ZVON.with_name("st")), "run", f"http://{server.site.web}/api/v3/openapi.json"]
+    command += ["--header", f"Authorization: Bearer {key}", "--include-path-regex", KINDS_OF_OPERATIONS]
+    command += ["--phases", "fuzzing", "--max-examples", "2", "--generation-deterministic", "--no-color"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
 
 
 def test_the_web_process_comes_back_by_itself_and_calls_do_not_notice(api: tuple[Server, httpx.Client]) -> None:
