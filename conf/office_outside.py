@@ -11,6 +11,7 @@ from conf.model import Section
 from conf.office_fields import Id, Ids, Name, Note, OutsideNumber, RouteName
 from storage.records import OutboundPolicy
 
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
 _PREPEND = re.compile(r"[0-9*#+]{0,20}")
 _EMERGENCY = re.compile(r"[0-9X]{2,6}")
 _LOGIN = re.compile(r"[A-Za-z0-9+._@-]{1,128}")
@@ -56,6 +57,18 @@ def _prepend(value: object) -> str:
     found = text(value)
     if not _PREPEND.fullmatch(found):
         raise ValueError(f'must be at most 20 of the keys 0-9 * # +, not "{found}"')
+    return found
+
+
+def _template(value: object) -> str:
+    DialTemplate.of(text(value))
+    return text(value)
+
+
+def _hours(value: object) -> str:
+    found = text(value)
+    if found and not _HOURS.fullmatch(found):
+        raise ValueError(f'must be hours such as "22:00-07:00", not "{found}"')
     return found
 
 
@@ -130,3 +143,8 @@ class OutboundSection(Section):
     emergency: Annotated[tuple[Annotated[str, PlainValidator(_emergency)], ...], Field(strict=False)] = (
         OutboundPolicy().emergency
     )
+    calls_a_day: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 0
+    minutes_a_day: Annotated[int, PlainValidator(whole_number(0, 1440))] = 0
+    calls_to_one: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 0
+    locked: Annotated[tuple[Annotated[str, PlainValidator(_template)], ...], Field(strict=False)] = ()
+    lock_hours: Annotated[str, PlainValidator(_hours)] = ""

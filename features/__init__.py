@@ -19,6 +19,7 @@ from features.pickup import Pickup
 from features.queue import Queues
 from features.ring_group import RingGroup
 from features.services import Busy, DidToUser, HangUp
+from features.spending import Spending
 from features.supervise import Mode, Supervision
 from features.terminal_call import TerminalCall
 from features.test_numbers import (
@@ -41,6 +42,7 @@ from pbx.api import BARRED, COMMON, Application, Apps, Conference, Group, Ivr, P
 def make_apps() -> Apps:
     """The apps of one server: those that share something longer than a call share it within."""
     lot, queues, conferences, recording = ParkingLot(), Queues(), Conferences(), CallRecording()
+    spending = Spending()
     codes = CallCodes(
         {
             "blind_transfer": blind_transfer,
@@ -90,7 +92,7 @@ def make_apps() -> Apps:
             "voicemail": ListenToMessages,
         },
         claims=(lot.claim, claim, claim_switch),
-        outside=OutsideCall,
+        outside=lambda number: OutsideCall(number, spending),
         incoming=lambda _, arrival: Incoming(arrival),
         observers=(codes, recording, queues),
         queues=queues.views,

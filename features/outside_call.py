@@ -6,6 +6,7 @@ from typing import ClassVar
 from features.announcement import announce
 from features.conversation import talk
 from features.forwarding import is_same
+from features.spending import Spending, Stop
 from pbx.api import (
     BUSY,
     DECLINED,
@@ -19,6 +20,7 @@ from pbx.api import (
     Cause,
     Considered,
     Inquiry,
+    Leg,
     Next,
     WayOut,
 )
@@ -38,14 +40,20 @@ class OutsideCall:
     name: ClassVar[str] = "outside"
     stage: ClassVar[str] = "dial"
 
-    def __init__(self, number: str) -> None:
-        self._number = number
+    def __init__(self, number: str, spending: Spending) -> None:
+        self._number, self._spending = number, spending
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         if self._comes_back(call):
             return LOOP
         considered = ctx.consider_outside(call, self._number)
         cause = self._cause_of_none(call, considered)
+        stop = self._stop(call, ctx, considered)
+        if stop is not None:
+            self._spending.refused(call, ctx, self._number, stop)
+            await self._tell(call, ctx, FORBIDDEN, "call-not-allowed")
+            return FORBIDDEN
+        self._spending.begun(call, ctx, self._number)
         for way in self._ways(call, ctx, considered):
             obstacle = ctx.obstacle(way)
             if obstacle:
@@ -53,7 +61,7 @@ class OutsideCall:
             else:
                 outcome = await ctx.dial_outside(call, self._number, way)
                 if outcome.answered is not None:
-                    return await talk(call, outcome.answered)
+                    return await self._talk(call, ctx, outcome.answered)
                 cause = outcome.cause
                 if not (cause.may_retry or way.is_emergency):
                     break
@@ -62,15 +70,29 @@ class OutsideCall:
         await self._tell(call, ctx, cause)
         return cause
 
+    async def _talk(self, call: Call, ctx: AppContext, callee: Leg) -> Cause:
+        began = ctx.now()
+        try:
+            return await talk(call, callee)
+        finally:
+            self._spending.talked(call, ctx, ctx.now() - began)
+
+    def _stop(self, call: Call | Inquiry, ctx: AppContext, considered: Sequence[Considered]) -> Stop | None:
+        """The limit that the call meets; none for an emergency, nor where no rule leads."""
+        ways = [way for each in considered for way in each.ways]
+        if not ways or any(way.is_emergency for way in ways):
+            return None
+        return self._spending.stop(call, ctx, self._number)
+
     @staticmethod
-    async def _tell(call: Call, ctx: AppContext, cause: Cause) -> None:
+    async def _tell(call: Call, ctx: AppContext, cause: Cause, prompt: str = "") -> None:
         """Why nothing comes of the call."""
         if call.transferred:  # a transfer returns
             return
         if cause in BY_TONE:
             await ctx.play_failure(call, cause)
         else:
-            said = ctx.prompts.say(SAID.get(cause.name, SORRY), language=call.caller.party.language)
+            said = ctx.prompts.say(prompt or SAID.get(cause.name, SORRY), language=call.caller.party.language)
             await announce(call, ctx, said)
 
     @staticmethod
@@ -98,6 +120,10 @@ class OutsideCall:
         considered = ctx.consider_outside(asked, self._number)
         for each in considered:
             asked.tried(each.rule, matched=bool(each.ways), why=each.why)
+        stop = self._stop(asked, ctx, considered)
+        if stop is not None:
+            asked.tried(stop.rule, matched=True, why=stop.why)
+            return FORBIDDEN
         usable: list[WayOut] = []
         for way in self._ways(asked, ctx, considered):
             obstacle = ctx.obstacle(way)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from conf.dial_template import DialTemplate
 from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
 from pbx.apps import BARRED, App, Apps, GoTo, Next, Tried, try_target
 from pbx.arrival import Arrival
@@ -49,6 +50,7 @@ from pbx.events import (
     LegAnswered,
     LegEnded,
     LegHoldChanged,
+    OutsideRefused,
     RegistrationChanged,
     RoomMember,
     RosterChanged,
@@ -138,6 +140,9 @@ class AppContext(Protocol):
 
     def consider_outside(self, asked: Call | Inquiry, number: str) -> Sequence[Considered]:
         """What each rule for numbers outside makes of the number for this call, in their order."""
+
+    def employee_behind(self, asked: Call | Inquiry) -> Party | None:
+        """For whom a call goes outside: who forwards, transfers or makes it; None for the office itself."""
 
     def obstacle(self, way: WayOut) -> str:
         """Why a way outside cannot be used now, as a part of a sentence; empty when it can."""
@@ -291,6 +296,7 @@ __all__ = [
     "Considered",
     "Detach",
     "DialOutcome",
+    "DialTemplate",
     "Disposition",
     "ExternalNumber",
     "Features",
@@ -311,6 +317,7 @@ __all__ = [
     "Observer",
     "OffHours",
     "Office",
+    "OutsideRefused",
     "Paging",
     "Party",
     "PartyKind",

@@ -19,7 +19,7 @@ from pbx.isolation import may_pick_up
 from pbx.leg import Leg
 from pbx.location import Location
 from pbx.originate import Originator
-from pbx.outside import OutsideDialler
+from pbx.outside import OutsideDialler, employee_behind
 from pbx.party import Party
 from pbx.prompts import Prompts
 from pbx.ringing import Ringer
@@ -185,6 +185,9 @@ class AppSurface:
 
     def consider_outside(self, asked: Call | Inquiry, number: str) -> Sequence[Considered]:
         return self.outside.consider(asked, number)
+
+    def employee_behind(self, asked: Call | Inquiry) -> Party | None:
+        return employee_behind(asked)
 
     def obstacle(self, way: WayOut) -> str:
         return self.outside.obstacle(way)

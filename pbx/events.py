@@ -332,6 +332,17 @@ class CalendarSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideRefused:
+    """A limit has stopped a call of `who` to a number outside; `why` is the end of a sentence."""
+
+    at: float
+    call: CallId
+    who: str
+    number: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class PresencePublished:
     """The devices of `number` say something else of their user than before."""
 
@@ -371,5 +382,6 @@ BusEvent = (
     | MissedCallClosed
     | CallsLost
     | DiskShort
+    | OutsideRefused
     | OfficeChanged
 )

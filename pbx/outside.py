@@ -131,7 +131,7 @@ class OutsideDialler:
     def _group(self, asked: "Call | Inquiry") -> EmployeeGroup | None:
         """Whose rights hold: those of the employee who sends the call outside; None where nothing is barred, as for the
         office itself, whose menus and queues send callers on."""
-        employee = _employee(asked)
+        employee = employee_behind(asked)
         if employee is None:
             return None
         terminal = self._pbx.directory.terminal(employee.number)
@@ -140,10 +140,10 @@ class OutsideDialler:
     @staticmethod
     def _shown(call: "Call") -> Party:
         """Who is shown: the employee who sends the call outside (FWD-13), else the caller."""
-        return _employee(call) or call.calling
+        return employee_behind(call) or call.calling
 
 
-def _employee(asked: "Call | Inquiry") -> Party | None:
+def employee_behind(asked: "Call | Inquiry") -> Party | None:
     """Who forwards, transfers or makes the call: of several the last."""
     sent_on = [step.party for step in reversed(asked.way.steps)]
     parties = [*sent_on, *([asked.referred_by] if asked.referred_by is not None else []), asked.calling]

@@ -1,4 +1,5 @@
-"""Mail about the server itself to its administrator (NOT-6): lines that do not work (PRV-15), a disk that is full.
+"""Mail about the server itself to its administrator (NOT-6): lines that do not work (PRV-15), a disk that is
+full, calls outside that a limit has stopped.
 
 Each trouble is told once, until it is over.
 """
@@ -6,9 +7,10 @@ Each trouble is told once, until it is over.
 import asyncio
 
 from pbx.bus import Bus
-from pbx.events import BusEvent, DiskShort, ProviderChanged
+from pbx.events import BusEvent, DiskShort, OutsideRefused, ProviderChanged
 from pbx.mail.mailer import Mailer
 
+STOPPED_AGAIN_S = 3600.0
 PATIENCE_S = 300.0  # what mends itself within is nobody's trouble
 DOWN = frozenset(("unreachable", "rejected", "failed"))
 
@@ -19,9 +21,10 @@ class SystemMail:
     def __init__(self, mailer: Mailer, bus: Bus) -> None:
         self._mailer = mailer
         self._timers: dict[str, asyncio.TimerHandle] = {}  # lines that do not work
+        self._stopped_at: dict[str, float] = {}  # whose calls outside a limit has stopped
         self._why: dict[str, ProviderChanged] = {}
         if mailer.sends("line"):
-            bus.subscribe((ProviderChanged, DiskShort), self._told)
+            bus.subscribe((ProviderChanged, DiskShort, OutsideRefused), self._told)
 
     def close(self) -> None:
         for timer in self._timers.values():
@@ -33,6 +36,9 @@ class SystemMail:
             self._post("disk", event.at, free=str(event.free_mb))
         elif isinstance(event, ProviderChanged):
             self._line(event)
+        elif isinstance(event, OutsideRefused) and event.at - self._stopped_at.get(event.who, 0.0) > STOPPED_AGAIN_S:
+            self._stopped_at[event.who] = event.at
+            self._post("outside", event.at, who=event.who, number=event.number, why=event.why)
 
     def _line(self, event: ProviderChanged) -> None:
         line = event.provider

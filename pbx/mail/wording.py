@@ -44,6 +44,7 @@ VARIABLES = {
     "lost_calls": frozenset(("office", "date", "calls", "minutes", "number")),
     "line": frozenset(("office", "date", "line", "why")),
     "disk": frozenset(("office", "date", "free")),
+    "outside": frozenset(("office", "date", "who", "number", "why")),
     "test": frozenset(("office", "date")),
 }
 WORDINGS: Mapping[str, Mapping[str, Wording]] = {
@@ -67,6 +68,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "line": Wording(
             "The line {line} does not work",
             "Since {date} the line {line} does not work: {why}.\n\n`zvon lines` shows how it is now.",
+            "-- \n{office}",
+        ),
+        "outside": Wording(
+            "Calls outside of {who} are stopped",
+            "On {date} a call of {who} to {number} was stopped: {why}.\n\nYou hear of it once an hour at most.",
             "-- \n{office}",
         ),
         "disk": Wording(
@@ -101,6 +107,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "line": Wording(
             "Линия {line} не работает",
             "{date}: линия {line} не работает: {why}.\n\nТекущее состояние показывает команда `zvon lines`.",
+            "-- \n{office}",
+        ),
+        "outside": Wording(
+            "Внешние звонки с {who} остановлены",
+            "{date}: звонок с {who} на {number} остановлен: {why}.\n\nО следующих в течение часа не сообщается.",
             "-- \n{office}",
         ),
         "disk": Wording(

@@ -63,6 +63,13 @@ class OutboundRoute:
 @dataclass(frozen=True, slots=True)
 class OutboundPolicy:
     """What holds for all calls outside. `emergency`: numbers (X is any digit) that everybody may call over any provider
-    (OUT-10), where the office has no such number itself."""
+    (OUT-10), where the office has no such number itself. Limits of a day, 0 is none: `calls_a_day` and `minutes_a_day`
+    of one employee, `calls_to_one` number by all. Numbers that begin as one of `locked` are not called within
+    `lock_hours` ("22:00-07:00")."""
 
     emergency: tuple[str, ...] = ("101", "102", "103", "104", "112", "911")
+    calls_a_day: int = 0
+    minutes_a_day: int = 0
+    calls_to_one: int = 0
+    locked: tuple[str, ...] = ()
+    lock_hours: str = ""

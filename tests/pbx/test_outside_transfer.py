@@ -7,6 +7,7 @@ import pytest
 
 from features import make_apps
 from features.outside_call import OutsideCall
+from features.spending import Spending
 from features.terminal_call import TerminalCall
 from storage.records import Features, Forward, ForwardingPolicy, Office, OutboundRoute, User
 from tests.pbx.test_transfer_attended import replacing
@@ -129,7 +130,7 @@ async def test_a_call_from_outside_may_go_on_outside_over_the_provider_that_brou
 
 
 async def test_a_call_does_not_go_out_to_the_number_by_which_it_came_in() -> None:
-    apps = replace(make_apps(), incoming=lambda _, arrival: OutsideCall(f"8{arrival.called[1:]}"))
+    apps = replace(make_apps(), incoming=lambda _, arrival: OutsideCall(f"8{arrival.called[1:]}", Spending()))
     async with company(ANY, apps=apps) as (_, _, telcos):
         assert await telcos["second"].call("74951234567", CLIENT).until_over() == 482
         assert not telcos["first"].calls

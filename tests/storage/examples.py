@@ -308,7 +308,7 @@ OFFICE = Office(
             "City", "telco", ("gate",), "least_used", "9", 7, 9, 1, "7495", True, "7495", True, "a note", True
         ),
     ),
-    outbound=OutboundPolicy(("112",)),
+    outbound=OutboundPolicy(("112",), 100, 60, 20, ("810",), "20:00-08:00"),
     features=Features(park="", pickup="*7", transfer_outside=("8",), parking=Parking("700", "701-720", 60)),
     forwarding=ForwardingPolicy(True, True, True, True, 3, True),
     recording=RecordingPolicy(False, False, False, "mp3", "hello", "hello", 30, 100),

@@ -252,6 +252,9 @@ class FakePbx:
     def consider_outside(self, asked: Call | Inquiry, number: str) -> list[Considered]:
         return []
 
+    def employee_behind(self, asked: Call | Inquiry) -> Party | None:
+        return None
+
     def obstacle(self, way: WayOut) -> str:
         return ""
 
