@@ -5,13 +5,14 @@ Rows Q1 to Q3 are targets; the others show what else may come. Every figure is t
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
 
 from bench.quality import speech
 from bench.quality.listening import listen, listen_plainly
 from bench.quality.network import Network
+from bench.quality.through import through
 from bench.report import Measurement, table
 from bench.site import Subject
 
@@ -30,6 +31,7 @@ class Case:
     codec: str = "PCMU"
     median_ms: float = 500.0
     most_ms: float = 500.0
+    path: str = ""  # "relay" or "mix": over loopback through a running engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ BURSTS = Case(
     most_ms=160,
 )
 TARGETS = (CLEAN, RANDOM, BURSTS)
+THROUGH = (
+    Case("Q1", "clean, relayed by a running engine", Network(), least=4.4, path="relay"),
+    Case("Q1", "clean, mixed by a running engine", Network(), least=4.3, path="mix"),
+    *(replace(case, name=f"{case.name}, mixed by a running engine", path="mix") for case in (RANDOM, BURSTS)),
+)
 OTHERS = (
     Case("Q", "120 ms jitter", Network(jitter_ms=120)),
     Case("Q", "2 % reordered, 20 ms jitter", Network(jitter_ms=20, reorder=0.02)),
@@ -80,6 +87,22 @@ def measure(case: Case, runs: int = RUNS, seconds: float = 8.0, folder: Path = s
     return Result(mean(scores), mean(plain), median(delays), max(delays))
 
 
+def measure_through(case: Case, runs: int = RUNS, seconds: float = 8.0, folder: Path = speech.DEFAULT) -> Result:
+    """All runs at once, in real time."""
+    from bench.quality.score import mos
+
+    turns = [speech.turn(seed, seconds, folder) for seed in range(runs)]
+    heard = through(turns, case.network, is_mixed=case.path == "mix")
+    scores = [mos(spoken, each.samples) for spoken, each in zip(turns, heard, strict=True)]
+    plain = [mos(spoken, listen_plainly(spoken, case.network, seed)) for seed, spoken in enumerate(turns)]
+    return Result(
+        mean(scores),
+        mean(plain),
+        median(each.buffer_ms or 0.0 for each in heard),
+        max(each.buffer_most_ms or 0.0 for each in heard),
+    )
+
+
 def measurement(case: Case, result: Result) -> Measurement:
     target = f">= {case.least}" if case.least > 1 else f"+{case.gain}" if case.gain > 0 else "-"
     note = (
@@ -90,9 +113,11 @@ def measurement(case: Case, result: Result) -> Measurement:
 
 
 def quality(_: Subject | None = None, cases: tuple[Case, ...] = TARGETS) -> list[Measurement]:
-    """Q1 to Q3, in this process; nothing where there is no speech to measure with."""
+    """Q1 to Q3, by literal clocks and through a running engine; nothing where there is no speech to measure with."""
     try:
-        return [measurement(case, measure(case)) for case in cases]
+        return [measurement(case, measure(case)) for case in cases] + [
+            measurement(case, measure_through(case)) for case in THROUGH
+        ]
     except LookupError as error:
         print(f"\nQ1 to Q3 are left out. {error}", file=sys.stderr)
         return []
@@ -106,6 +131,7 @@ def main() -> int:
     options = parser.parse_args()
     cases = TARGETS + OTHERS if options.all else TARGETS
     found = [measurement(case, measure(case, options.runs, folder=options.speech)) for case in cases]
+    found += [measurement(case, measure_through(case, options.runs, folder=options.speech)) for case in THROUGH]
     print(table(found))
     return 0 if all(each.met for each in found) else 1
 

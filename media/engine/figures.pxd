@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t
 
 from media.engine.measures cimport CHUNK, CHUNKS, Interval, Measures
-from media.engine.measuring cimport BurstFigures, Rating, burst_figures, jitter_ms, rate_all
+from media.engine.measuring cimport BurstFigures, Rating, buffer_so_far, burst_figures, jitter_ms, rate_all
 from media.engine.posix cimport clock_ns
 from media.engine.reasons cimport REASONS
 from media.engine.slots cimport Slot
@@ -26,6 +26,7 @@ cdef inline dict measured_of(const Slot *slot, uint32_t intervals):
     cdef const Measures *m = &slot.measures
     cdef Rating rating
     cdef BurstFigures figures
+    cdef double buffer_ms
     rate_all(slot, &rating)
     burst_figures(slot, &figures)
     found = {
@@ -45,9 +46,10 @@ cdef inline dict measured_of(const Slot *slot, uint32_t intervals):
         "dropped": {i: slot.dropped[i] for i in range(1, <int>REASONS) if slot.dropped[i]},
         "not_carried": {i: slot.not_carried[i] for i in range(128) if slot.not_carried[i]},
     }
-    if m.buffered:
+    buffer_ms = buffer_so_far(m)
+    if buffer_ms >= 0:
         found["late"] = m.late
-        found["buffer_ms"] = m.buffer_ms / m.buffered
+        found["buffer_ms"] = buffer_ms
         found["buffer_most_ms"] = m.buffer_most_ms
     if m.remotes:
         found["remote_jitter_ms"] = m.remote_jitter_ms / m.remotes

@@ -225,6 +225,13 @@ cdef inline void rate_all(const Slot *slot, Rating *rating) noexcept nogil:
     )
 
 
+cdef inline double buffer_so_far(const Measures *m) noexcept nogil:
+    """The delay of the jitter buffer in ms, with the record that is open; -1 where there was none."""
+    cdef double latest = m.looks_ms / <double>m.looks if m.looks else 0.0
+    cdef uint32_t count = m.buffered + (m.looks > 0)
+    return (m.buffer_ms + latest) / count if count else -1.0
+
+
 cdef inline void burst_figures(const Slot *slot, BurstFigures *figures) noexcept nogil:
     """A burst that may be going on counts as one that is over."""
     cdef const Bursts *b = &slot.measures.bursts
@@ -265,7 +272,7 @@ cdef inline void fill_metrics(const Slot *slot, Metrics *metrics) noexcept nogil
         metrics.mos_cq = <uint8_t>(10 * rating.mos + 0.5)
     metrics.receiver = 0
     metrics.buffer_ms = metrics.buffer_most_ms = metrics.buffer_limit_ms = 0
-    if m.buffered:
+    if buffer_so_far(m) >= 0:
         metrics.receiver = CONCEALS_AND_ADAPTS
-        metrics.buffer_ms, metrics.buffer_most_ms = kept(m.buffer_ms / m.buffered), kept(m.buffer_most_ms)
+        metrics.buffer_ms, metrics.buffer_most_ms = kept(buffer_so_far(m)), kept(m.buffer_most_ms)
         metrics.buffer_limit_ms = BUFFER_LIMIT_MS

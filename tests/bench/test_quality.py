@@ -6,7 +6,7 @@ import pytest
 
 from bench.quality import speech
 from bench.quality.network import Network
-from bench.quality.run import BURSTS, CLEAN, RANDOM, Case, measure
+from bench.quality.run import BURSTS, CLEAN, RANDOM, THROUGH, Case, measure, measure_through
 
 RUNS, SECONDS = 4, 5.0
 
@@ -16,6 +16,16 @@ RUNS, SECONDS = 4, 5.0
 def test_speech_is_worth_what_the_targets_say(case: Case) -> None:
     result = measure(case, RUNS, SECONDS)
     assert result.meets(case), result
+
+
+@pytest.mark.real_loop
+@pytest.mark.skipif(not speech.phrases(), reason="no recorded speech: install asterisk-core-sounds-en-g722")
+def test_speech_goes_through_a_running_engine() -> None:
+    relayed, mixed = (measure_through(case, 2, 3.0) for case in THROUGH[:2])
+    assert relayed.mos > 4.2
+    assert relayed.most_ms == 0
+    assert mixed.mos > 3.5, "a busy machine adds jitter of its own"
+    assert 20 < mixed.median_ms < 300
 
 
 def test_the_same_seed_is_the_same_network() -> None:
