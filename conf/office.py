@@ -42,6 +42,7 @@ from conf.office_policies import (
     RecordingSection,
     VoicemailSection,
 )
+from conf.office_tariffs import TariffSection
 
 
 def _timezone(value: object) -> str:
@@ -100,6 +101,7 @@ class OfficeDocument(Section):
     inbound_rules: Annotated[tuple[InboundRuleSection, ...], Field(strict=False)] = ()
     number_rules: Annotated[tuple[NumberRuleSection, ...], Field(strict=False)] = ()
     caller_lists: Annotated[tuple[CallerListSection, ...], Field(strict=False)] = ()
+    tariffs: Annotated[tuple[TariffSection, ...], Field(strict=False)] = ()
     lost_call_alarms: Annotated[tuple[LostCallAlarmSection, ...], Field(strict=False)] = ()
     features: FeaturesSection = FeaturesSection()
     forwarding: ForwardingSection = ForwardingSection()

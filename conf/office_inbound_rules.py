@@ -10,7 +10,7 @@ def problems_of_inbound(values: Values) -> Iterator[Problem]:
     providers = {provider for _, provider in texts(values, "providers", "id")}
     named = [
         use
-        for section in ("external_numbers", "inbound_rules", "number_rules", "caller_lists")
+        for section in ("external_numbers", "inbound_rules", "number_rules", "caller_lists", "tariffs")
         for use in texts(values, section, "provider")
     ]
     named += items_of(table_of(values, "inbound"), ("inbound",), "always_open_providers")

@@ -17,7 +17,7 @@ from conf.passwords import weakness
 
 _WITH_ID = (
     *("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"),
-    *("calendars", "off_hours", "inbound_rules", "number_rules", "caller_lists", "lost_call_alarms"),
+    *("calendars", "off_hours", "inbound_rules", "number_rules", "caller_lists", "lost_call_alarms", "tariffs"),
 )
 _SOUNDS = {
     "terminals": ("ringback",),

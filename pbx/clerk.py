@@ -12,12 +12,14 @@ from pbx.control.clerk import (
     GetBans,
     GetCalendars,
     GetMissed,
+    GetReport,
     RemoveBan,
     SwitchCalendar,
 )
 from pbx.control.messages import ControlError
 from pbx.missed import MissedCalls
 from pbx.originate import Originator
+from pbx.reports.reporter import Reporter
 from storage.records import MissedCall
 
 
@@ -25,10 +27,16 @@ class Clerk:
     """Of a whole server."""
 
     def __init__(
-        self, calendars: Calendars, bans: Bans, clock: Clock, missed: MissedCalls, originator: Originator
+        self,
+        calendars: Calendars,
+        bans: Bans,
+        clock: Clock,
+        missed: MissedCalls,
+        originator: Originator,
+        reporter: Reporter,
     ) -> None:
         self._calendars, self._bans, self._clock = calendars, bans, clock
-        self._missed, self._originator = missed, originator
+        self._missed, self._originator, self._reporter = missed, originator, reporter
 
     async def answer(self, request: ClerkRequest) -> object:
         """Raises `ControlError` with a sentence."""
@@ -44,6 +52,8 @@ class Clerk:
             case CloseMissed(id):
                 self._known(id)
                 return self._missed.close(id) or self._known(id)
+            case GetReport():
+                return await self._reporter.report(request)
             case GetBans(search):
                 now = self._clock.wall()
                 views = [_ban_view(ban, now) for ban in self._bans.table()]

@@ -76,6 +76,11 @@ def build_app(run: Callable[[RunOptions], int]) -> typer.Typer:
         """Run the phone server in the foreground. SIGTERM drains, a second one or SIGINT stops now."""
         raise typer.Exit(run(RunOptions(config, office, data)))
 
+    from pbx.cli_report import report
+
+    app.command("report", epilog="Example: zvon report quality --from 2026-11-01 --step day --xlsx quality.xlsx")(
+        report
+    )
     app.command("run", epilog="Example: zvon run --config zvon.toml --office office.toml --data var")(run_command)
     for name, (command, example) in COMMANDS.items():
         app.command(name, epilog=f"Example: {example}")(command)

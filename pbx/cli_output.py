@@ -129,6 +129,10 @@ def print_bans(bans: Sequence[BanView]) -> None:
     _print_table(headings, rows, "no address is banned", lambda row: "red" if row[1] == "banned" else "")
 
 
+def print_report(columns: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -> None:
+    _print_table(columns, [[str(cell) for cell in row] for row in rows], "nothing in this period")
+
+
 def print_missed(missed: Sequence[MissedCall]) -> None:
     now = time()
     rows = [

@@ -8,7 +8,7 @@ from pbx.events import BusEvent, CallEnded, CallLinked, CallStarted
 from storage.records import CdrRow
 
 # Stages in which a person, a conference or a mailbox takes the call; menus, queues and announcements do not (CDR-3).
-_HUMAN = frozenset(("dial", "group", "transfer", "parking", "conference", "voicemail", "application", "fax", "queue"))
+HUMAN = frozenset(("dial", "group", "transfer", "parking", "conference", "voicemail", "application", "fax", "queue"))
 
 
 class Conversations:
@@ -65,5 +65,5 @@ def client_of(row: CdrRow) -> str:
 
 def is_human_answer(row: CdrRow) -> bool:
     """A person answered, or a message was left; who hangs up at the greeting of a mailbox has reached nobody."""
-    is_answered = row.disposition == "ANSWERED" and row.stage in _HUMAN
+    is_answered = row.disposition == "ANSWERED" and row.stage in HUMAN
     return is_answered and (row.stage != "voicemail" or bool(row.recording))

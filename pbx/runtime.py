@@ -1,7 +1,7 @@
 """One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from pbx.directory import Directory
 from pbx.explain import explain
 from pbx.firewall import Firewall
 from pbx.gate import Gate
+from pbx.happenings import Journal
 from pbx.hearing import Recogniser
 from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
@@ -66,6 +67,7 @@ from pbx.qualifier import Qualifier
 from pbx.quality import Measured, measure
 from pbx.redirect import Redirector
 from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
+from pbx.reports.reporter import Reporter
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source import Sources
@@ -148,7 +150,7 @@ class Server:
         self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
         self._keep_and_tell(settings, storage, lock.data)
         self._look_outside(sip, keys)
-        self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
+        self._watch_phones(sip, storage)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
@@ -171,7 +173,8 @@ class Server:
         self._conversations = Conversations(self.bus, MissedCallMail(self.mailer).over, self.missed.over)
         LostCallMail(self.mailer, self.bus)
         bans = self.border.bans
-        self.clerk = Clerk(self.pbx.calendars, bans, self.clock, self.missed, self.pbx.originator)
+        reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
+        self.clerk = Clerk(self.pbx.calendars, bans, self.clock, self.missed, self.pbx.originator, reporter)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
     def _services(self, data: Path) -> Services:
@@ -202,6 +205,11 @@ class Server:
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus, self._devices)
         self.pbx.attach_lines(self.providers)
         self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress)
+
+    def _watch_phones(self, sip: SipSettings, storage: Storage) -> None:
+        """Whether they answer, and what is written down of it."""
+        self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
+        self._journal = Journal(storage.happenings, self.bus, self.clock, self._has_phone, self._latencies)
 
     def _stand_before_the_stack(self, sip: SipSettings) -> Gate:
         gate = Gate(
@@ -308,6 +316,7 @@ class Server:
             await self.pbx.sweep()
             self.border.bans.sweep()
             self.missed.sweep()
+            await self._journal.sweep()
 
     # --- the operator -----------------------------------------------------------------------------------------
 
@@ -437,6 +446,16 @@ class Server:
     def _devices(self, provider: Provider) -> Sequence[Target]:
         """Where the device of a provider is that registers here."""
         return self.location.targets(Directory.account_of(provider))
+
+    def _has_phone(self, number: str) -> bool:
+        terminal = self.pbx.directory.terminal(number)
+        return terminal is not None and bool(self.location.targets(terminal))
+
+    def _latencies(self) -> Iterator[tuple[str, float]]:
+        for number, binding in self.location:
+            latency_ms = self.qualifier.latency_ms(number, binding)
+            if latency_ms is not None:
+                yield number, latency_ms
 
     def _stream_to(self, flow: Flow) -> Flow | None:
         return self._flow_to("TCP", *flow.remote)

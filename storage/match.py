@@ -3,8 +3,8 @@
 from itertools import permutations
 
 from frozen import dataclass
-from storage.ports import AuditQuery, HistoryQuery, RecordingQuery
-from storage.records import AuditEntry, CdrRow, StoredRecording
+from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery
+from storage.records import AuditEntry, CdrRow, Happening, ScannedRow, StoredRecording
 
 LAST_DIGITS = 9
 _IGNORED = str.maketrans("", "", "()-+ \t\u00a0")
@@ -59,6 +59,20 @@ def is_audited(entry: AuditEntry, query: AuditQuery) -> bool:
         query.user in ("", entry.user)
         and (query.object in ("", entry.object) or entry.object.startswith(f"{query.object}/"))
         and (not query.before_id or entry.id < query.before_id)
+    )
+
+
+def scanned(row: CdrRow) -> ScannedRow:
+    return ScannedRow(*(getattr(row, name) for name in ScannedRow._fields))
+
+
+def has_happened(happening: Happening, query: HappeningQuery) -> bool:
+    """Whether `happening` belongs to the answer."""
+    return (
+        (query.from_at is None or happening.at >= query.from_at)
+        and (query.to_at is None or happening.at < query.to_at)
+        and (not query.kinds or happening.kind in query.kinds)
+        and query.subject in ("", happening.subject)
     )
 
 

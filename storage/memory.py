@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Generic
 
-from storage.match import is_audited, is_wanted, matches
-from storage.ports import AuditQuery, HistoryQuery, R, RecordingQuery
+from storage.match import has_happened, is_audited, is_wanted, matches, scanned
+from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, R, RecordingQuery
 from storage.records import (
     AuditEntry,
     CdrRow,
+    Happening,
     Mailbox,
     MissedCall,
     Office,
     OfficeVersion,
     Registration,
+    ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
@@ -88,10 +90,36 @@ class MemoryCdrs:
         found = [row for row in newest_first if matches(row, query)]
         return found[query.offset : query.offset + query.limit]
 
+    async def scan(self, from_at: float, to_at: float, after: ScannedRow | None, limit: int) -> Sequence[ScannedRow]:
+        rows = sorted(map(scanned, self._rows.values()), key=lambda row: (row.started_at, row.id))
+        known = (from_at, "") if after is None else (after.started_at, after.id)
+        return [row for row in rows if row.started_at < to_at and (row.started_at, row.id) > known][:limit]
+
     async def remove_before(self, at: float) -> int:
         old = [row.id for row in self._rows.values() if row.started_at < at]
         for id in old:
             del self._rows[id]
+        return len(old)
+
+
+class MemoryHappenings:
+    def __init__(self) -> None:
+        self._by_id: dict[str, Happening] = {}
+
+    def put(self, id: str, happening: Happening | None) -> None:
+        if happening is None:
+            self._by_id.pop(id, None)
+        else:
+            self._by_id[id] = happening
+
+    async def query(self, query: HappeningQuery) -> Sequence[Happening]:
+        newest_first = sorted(self._by_id.values(), key=lambda each: (-each.at, each.id))
+        return [each for each in newest_first if has_happened(each, query)][: query.limit or None]
+
+    async def remove_before(self, at: float) -> int:
+        old = [each.id for each in self._by_id.values() if each.at < at]
+        for id in old:
+            del self._by_id[id]
         return len(old)
 
 
@@ -171,6 +199,7 @@ class MemoryStorage:
         self.letters = MemoryKept[StoredLetter]()
         self.voice_messages = MemoryKept[VoiceMessage]()
         self.missed = MemoryKept[MissedCall]()
+        self.happenings = MemoryHappenings()
         self.mailboxes = MemoryKept[Mailbox]()
         self.states = MemoryKept[StoredState]()
         self.recordings = MemoryRecordings()

@@ -10,11 +10,13 @@ from frozen import dataclass
 from storage.records import (
     AuditEntry,
     CdrRow,
+    Happening,
     Mailbox,
     MissedCall,
     Office,
     OfficeVersion,
     Registration,
+    ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
@@ -68,6 +70,18 @@ class AuditQuery:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class HappeningQuery:
+    """Filters of the journal of events, all optional, combined by AND. Times are UTC seconds, `from_at` inclusive,
+    `to_at` exclusive; `limit` 0: all."""
+
+    from_at: float | None = None
+    to_at: float | None = None
+    kinds: tuple[str, ...] = ()
+    subject: str = ""
+    limit: int = 0
+
+
 class OfficeStore(Protocol):
     async def load(self) -> Office:
         """The office last applied; an empty one on a new database."""
@@ -108,8 +122,23 @@ class CdrStore(Protocol):
 
     async def query(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
 
+    async def scan(self, from_at: float, to_at: float, after: ScannedRow | None, limit: int) -> Sequence[ScannedRow]:
+        """Rows that began in the period, by time and id; the next ones `after` one that is known. Raises
+        `StorageUnavailable`."""
+
     async def remove_before(self, at: float) -> int:
         """Delete the rows of calls that began before; returns how many. Raises `StorageUnavailable`."""
+
+
+class HappeningStore(Protocol):
+    def put(self, id: str, happening: Happening | None) -> None:
+        """Keep one (None: remove). Written behind."""
+
+    async def query(self, query: HappeningQuery) -> Sequence[Happening]:
+        """Newest first."""
+
+    async def remove_before(self, at: float) -> int:
+        """Delete older ones; returns how many. Raises `StorageUnavailable`."""
 
 
 class SubscriptionStore(Protocol):
@@ -183,6 +212,9 @@ class Storage(Protocol):
 
     @property
     def mailboxes(self) -> KeptStore[Mailbox]: ...
+
+    @property
+    def happenings(self) -> HappeningStore: ...
 
     @property
     def missed(self) -> KeptStore[MissedCall]: ...

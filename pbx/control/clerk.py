@@ -83,7 +83,39 @@ class CloseMissed:
     id: str
 
 
-ClerkRequest = GetCalendars | SwitchCalendar | GetBans | RemoveBan | GetMissed | CallBack | CloseMissed
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """A table: names of columns with their units, and rows. Columns that end in `_at` are UTC seconds."""
+
+    name: str
+    from_at: float
+    to_at: float
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetReport:
+    """→ `ReportView`. The last day, where no period is given. `step`: "hour" or "day"; `by`: what the rows are of;
+    `within_s`: an answer that is quick; `talk_s`: a talk that counts; the limits are those of terminals that make
+    trouble; `kind` and `subject` choose events; `stages` those of the funnel, none: all."""
+
+    name: str
+    from_at: float | None = None
+    to_at: float | None = None
+    step: Literal["", "hour", "day"] = ""
+    by: str = ""
+    within_s: float = 20.0
+    talk_s: float = 0.0
+    latency_ms: float = 150.0
+    losses_a_day: float = 3.0
+    unavailable_min: float = 30.0
+    kind: str = ""
+    subject: str = ""
+    stages: tuple[str, ...] = ()
+
+
+ClerkRequest = GetCalendars | SwitchCalendar | GetBans | RemoveBan | GetMissed | CallBack | CloseMissed | GetReport
 CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "calendars": GetCalendars,
     "switch calendar": SwitchCalendar,
@@ -92,6 +124,7 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "missed": GetMissed,
     "call back": CallBack,
     "close missed": CloseMissed,
+    "report": GetReport,
 }
 
 

@@ -16,7 +16,9 @@ from pbx.control.clerk import (
     GetBans,
     GetCalendars,
     GetMissed,
+    GetReport,
     RemoveBan,
+    ReportView,
     SwitchCalendar,
     SwitchTo,
 )
@@ -150,6 +152,9 @@ class ControlClient:
 
     def close_missed(self, id: str) -> MissedCall:
         return self._ask(CloseMissed(id), MissedCall)
+
+    def report(self, asked: GetReport) -> ReportView:
+        return self._ask(asked, ReportView)
 
     def switch_calendar(self, id: str, to: SwitchTo) -> CalendarView:
         return self._ask(SwitchCalendar(id, to), CalendarView)

@@ -56,6 +56,7 @@ from storage.records.policies import (
     RecordingPolicy,
     VoicemailPolicy,
 )
+from storage.records.reports import Happening, ScannedRow, Tariff
 
 __all__ = [
     "CALL_CODES",
@@ -78,6 +79,7 @@ __all__ = [
     "Forward",
     "ForwardingPolicy",
     "Group",
+    "Happening",
     "InboundPolicy",
     "InboundRule",
     "Ivr",
@@ -100,12 +102,14 @@ __all__ = [
     "Queue",
     "RecordingPolicy",
     "Registration",
+    "ScannedRow",
     "Sound",
     "StoredLetter",
     "StoredRecording",
     "StoredState",
     "StoredSubscription",
     "StoredText",
+    "Tariff",
     "Terminal",
     "User",
     "VoiceMessage",

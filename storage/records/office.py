@@ -19,6 +19,7 @@ from storage.records.policies import (
     RecordingPolicy,
     VoicemailPolicy,
 )
+from storage.records.reports import Tariff
 
 R = TypeVar("R")
 
@@ -54,6 +55,7 @@ class Office:
     number_rules: tuple[NumberRule, ...] = ()
     caller_lists: tuple[CallerList, ...] = ()
     lost_call_alarms: tuple[LostCallAlarm, ...] = ()
+    tariffs: tuple[Tariff, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
@@ -66,7 +68,7 @@ class Office:
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
     | Application | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
-    | ExternalNumber | InboundRule | NumberRule | CallerList | LostCallAlarm
+    | ExternalNumber | InboundRule | NumberRule | CallerList | LostCallAlarm | Tariff
 )  # fmt: skip
 
 
@@ -112,6 +114,7 @@ OFFICE_LISTS = (
     OfficeList("number_rules", NumberRule, "number rule", "id"),
     OfficeList("caller_lists", CallerList, "caller list", "id"),
     OfficeList("lost_call_alarms", LostCallAlarm, "alarm of lost calls", "id"),
+    OfficeList("tariffs", Tariff, "tariff", "id"),
 )
 # Sections of the document beside `[office]`, one record each.
 OFFICE_SECTIONS: Mapping[str, type[Any]] = {

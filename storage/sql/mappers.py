@@ -16,6 +16,7 @@ from storage.records import (
     AuditEntry,
     CdrRow,
     Entry,
+    Happening,
     Mailbox,
     MissedCall,
     Office,
@@ -30,7 +31,7 @@ from storage.records import (
 )
 
 Journal = OfficeVersion | AuditEntry
-PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox | StoredState | MissedCall
+PlainRecord = StoredLetter | StoredRecording | VoiceMessage | Mailbox | StoredState | MissedCall | Happening
 R = TypeVar("R", bound=CdrRow | Registration | StoredSubscription | StoredText | Journal | PlainRecord)
 RowValues = dict[str, Any]
 LatestValues = tuple[Any, ...]  # a row in the order of its columns, the key first

@@ -3,20 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table, asc, bindparam, delete, desc, insert, select
+from sqlalchemy import Connection, Table, asc, bindparam, delete, desc, insert, or_, select
 
-from storage.ports import RecordingQuery
+from storage.ports import HappeningQuery, RecordingQuery
 from storage.records import (
     OFFICE_LISTS,
     OFFICE_SECTIONS,
     OFFICE_VALUES,
     CdrRow,
     Entry,
+    Happening,
     Mailbox,
     MissedCall,
     Office,
     OfficeList,
     Registration,
+    ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
@@ -26,7 +28,17 @@ from storage.records import (
     office_of,
 )
 from storage.sql import mappers
-from storage.sql.tables import LATEST_TABLES, LIST_TABLES, cdrs, locations, offices, recordings, subscriptions, texts
+from storage.sql.tables import (
+    LATEST_TABLES,
+    LIST_TABLES,
+    cdrs,
+    happenings,
+    locations,
+    offices,
+    recordings,
+    subscriptions,
+    texts,
+)
 
 # As text, with tuples: half of the time that named parameters take, and there are thousands a second.
 _PLACES = {"sqlite": "?", "postgresql": "%s"}  # of a value, by dialect
@@ -62,6 +74,41 @@ def store_cdrs(connection: Connection, rows: Sequence[CdrRow]) -> None:
     """Rows whose id is stored already are left alone, so storing twice is harmless."""
     if rows:
         connection.exec_driver_sql(_INSERT_CDR[connection.dialect.name], [mappers.cdr_values(row) for row in rows])
+
+
+_SCANNED = [cdrs.c[name] for name in ScannedRow._fields]
+
+
+def scan_cdrs(
+    connection: Connection, from_at: float, to_at: float, after: ScannedRow | None, limit: int
+) -> list[ScannedRow]:
+    """By the index of times: rows that began at the same moment are few."""
+    since, id = (from_at, "") if after is None else (after.started_at, after.id)
+    later = or_(cdrs.c.started_at > since, cdrs.c.id > mappers.storable_text(id))
+    wanted = select(*_SCANNED).where(cdrs.c.started_at >= since, cdrs.c.started_at < to_at, later)
+    rows = connection.execute(wanted.order_by(cdrs.c.started_at, cdrs.c.id).limit(limit))
+    return [ScannedRow._make(row) for row in rows.fetchall()]
+
+
+def load_happenings(connection: Connection, query: HappeningQuery) -> list[Happening]:
+    """The same as `storage.match.has_happened` says, newest first."""
+    table = happenings.c
+    wanted = select(happenings).order_by(desc(table.at), table.id)
+    if query.from_at is not None:
+        wanted = wanted.where(table.at >= query.from_at)
+    if query.to_at is not None:
+        wanted = wanted.where(table.at < query.to_at)
+    if query.kinds:
+        wanted = wanted.where(table.kind.in_(query.kinds))
+    if query.subject:
+        wanted = wanted.where(table.subject == mappers.storable_text(query.subject))
+    if query.limit:
+        wanted = wanted.limit(query.limit)
+    return [Happening(**row) for row in connection.execute(wanted).mappings()]
+
+
+def delete_happenings_before(connection: Connection, at: float) -> int:
+    return connection.execute(delete(happenings).where(happenings.c.at < at)).rowcount
 
 
 def delete_cdrs_before(connection: Connection, at: float) -> int:

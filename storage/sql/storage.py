@@ -10,13 +10,15 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from storage.ports import HistoryQuery, R, RecordingQuery, StorageUnavailable
+from storage.ports import HappeningQuery, HistoryQuery, R, RecordingQuery, StorageUnavailable
 from storage.records import (
     CdrRow,
+    Happening,
     Mailbox,
     MissedCall,
     Office,
     Registration,
+    ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
@@ -58,6 +60,7 @@ class SqlStorage:
         self.voice_messages = SqlKept(self, "voice_messages", VoiceMessage)
         self.mailboxes = SqlKept(self, "mailboxes", Mailbox)
         self.missed = SqlKept(self, "missed", MissedCall)
+        self.happenings = SqlHappenings(self)
         self.states = SqlKept(self, "states", StoredState)
         self.recordings = SqlRecordings(self)
 
@@ -134,8 +137,27 @@ class SqlCdrs:
 
         return await self._storage.read(work)
 
+    async def scan(self, from_at: float, to_at: float, after: ScannedRow | None, limit: int) -> Sequence[ScannedRow]:
+        return await self._storage.read(
+            lambda connection: statements.scan_cdrs(connection, from_at, to_at, after, limit)
+        )
+
     async def remove_before(self, at: float) -> int:
         return await self._storage.write(lambda connection: statements.delete_cdrs_before(connection, at))
+
+
+class SqlHappenings:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    def put(self, id: str, happening: Happening | None) -> None:
+        self._storage.put("happenings", id, mappers.plain_values(happening) if happening is not None else None)
+
+    async def query(self, query: HappeningQuery) -> Sequence[Happening]:
+        return await self._storage.read(lambda connection: statements.load_happenings(connection, query))
+
+    async def remove_before(self, at: float) -> int:
+        return await self._storage.write(lambda connection: statements.delete_happenings_before(connection, at))
 
 
 class SqlSubscriptions:

@@ -9,6 +9,7 @@ from storage.records import (
     OFFICE_LISTS,
     OFFICE_SECTIONS,
     AuditEntry,
+    Happening,
     Mailbox,
     MissedCall,
     OfficeList,
@@ -98,9 +99,10 @@ letters = _record_table("letters", StoredLetter)
 voice_messages = _record_table("voice_messages", VoiceMessage)
 mailboxes = _record_table("mailboxes", Mailbox)
 missed = _record_table("missed", MissedCall)
+happenings = _record_table("happenings", Happening, "at")
 states = _record_table("states", StoredState)
 recordings = _record_table("recordings", StoredRecording, "linkedid", "started_at", "state")
-_LATEST = (locations, subscriptions, letters, voice_messages, mailboxes, missed, states, recordings)
+_LATEST = (locations, subscriptions, letters, voice_messages, mailboxes, missed, happenings, states, recordings)
 LATEST_TABLES = {each.name: each for each in _LATEST}
 
 office_versions = _record_table("office_versions", OfficeVersion)

@@ -1,0 +1,41 @@
+"""What calls to the outside cost, by tariff (REP-11). Pure."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from pbx.reports.calls import Table
+from storage.records import ScannedRow, Tariff
+
+
+def price(tariffs: Sequence[Tariff], provider: str, number: str, talk_s: float) -> int | None:
+    """Hundredths of the currency by the tariff with the longest beginning; None where there is none."""
+    digits = number.removeprefix("+")
+    fitting = (each for each in tariffs if each.provider == provider and digits.startswith(each.prefix))
+    found = max(fitting, key=lambda each: len(each.prefix), default=None)
+    if found is None:
+        return None
+    counted_s = 0.0 if talk_s <= found.free else talk_s
+    steps = math.ceil(counted_s / found.step)
+    return (found.connection if counted_s else 0) + round(steps * found.step * found.minute / 60)
+
+
+def spend(rows: Iterable[ScannedRow], tariffs: Sequence[Tariff], by: str, department_of: Mapping[str, str]) -> Table:
+    """By line, provider or department (of who called). Calls without a tariff are counted apart."""
+    sums: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0, 0])
+    for row in rows:
+        if not row.provider_out or row.talk_seconds <= 0:
+            continue
+        department = department_of.get(row.from_number, "")
+        key = {"line": row.external_number, "provider": row.provider_out, "department": department}[by]
+        cost = price(tariffs, row.provider_out, row.to_number, row.talk_seconds)
+        found = sums[key]
+        found[0] += 1
+        found[1] += row.talk_seconds
+        found[2] += cost or 0
+        found[3] += cost is None
+    found_rows = tuple(
+        (key, int(calls), round(talk_s / 60, 1), round(cost / 100, 2), int(unpriced))
+        for key, (calls, talk_s, cost, unpriced) in sorted(sums.items())
+    )
+    return Table((by, "calls", "minutes", "cost", "without_tariff"), found_rows)

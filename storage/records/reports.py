@@ -1,0 +1,52 @@
+"""What reports are made of beside whole rows of history: their columns, the journal of events, tariffs."""
+
+from typing import NamedTuple
+
+from frozen import dataclass
+
+
+class ScannedRow(NamedTuple):
+    """The columns of a history row that reports read, by the hundred thousand."""
+
+    id: str
+    linkedid: str
+    started_at: float
+    answered_at: float | None
+    ended_at: float
+    talk_seconds: float
+    from_number: str
+    to_number: str
+    external_number: str
+    provider_in: str
+    provider_out: str
+    disposition: str
+    stage: str
+    cause: str
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One entry of the journal of events (REP-6): `kind` such as "terminal_unavailable", `subject` what it is about,
+    `text` a value or a sentence."""
+
+    id: str
+    at: float
+    kind: str
+    subject: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What calls over a provider cost (REP-11): to numbers that begin with `prefix`, `connection` and `minute` in
+    hundredths of the currency; each begun `step` of seconds counts, the first `free` seconds do not."""
+
+    id: str
+    provider: str
+    prefix: str = ""
+    minute: int = 0
+    connection: int = 0
+    step: int = 60
+    free: int = 0
+    note: str = ""

@@ -1,0 +1,138 @@
+"""Terminals that make trouble, the journal of events, and reports on the command line."""
+
+import asyncio
+import csv
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from pbx.bus import Bus
+from pbx.cli_report import write_csv, write_xlsx
+from pbx.clock import Clock
+from pbx.control.clerk import GetReport, ReportView
+from pbx.events import ProviderChanged, RegistrationChange, RegistrationChanged
+from pbx.happenings import KEPT_S, Journal
+from pbx.reports.reporter import Reporter
+from storage.memory import MemoryStorage
+from storage.records import AuditEntry, MissedCall, Office
+
+T = 1_764_201_600.0
+HOUR = 3600.0
+
+
+class Rig:
+    """A journal of phones that are there or not, on a clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now, self.bus, self.storage = T, Bus(), MemoryStorage()
+        self.here: set[str] = set()
+        self.latency: dict[str, float] = {}
+        clock = Clock(asyncio.get_running_loop(), lambda: self.now)
+        self.journal = Journal(
+            self.storage.happenings, self.bus, clock, self.here.__contains__, lambda: self.latency.items()
+        )
+        self.missed: list[MissedCall] = []
+        self.reporter = Reporter(self.storage, Office, lambda: self.missed, lambda: self.now)
+
+    def phone(self, number: str, change: RegistrationChange, *, after_s: float = 0.0) -> None:
+        self.now += after_s
+        is_here = change in (RegistrationChange.ADDED, RegistrationChange.REACHABLE)
+        (self.here.add if is_here else self.here.discard)(number)
+        self.bus.publish(RegistrationChanged(self.now, number, f"sip:{number}@10.0.0.1", change))
+
+
+@pytest.mark.row("REP-3")
+async def test_terminals_beyond_a_limit_are_ranked_by_how_far_they_are_beyond() -> None:
+    rig, change = Rig(), RegistrationChange
+    for number in ("101", "102", "103", "104"):
+        rig.phone(number, change.ADDED)
+    for _ in range(5):  # one that loses its registration all the time
+        rig.phone("101", change.EXPIRED, after_s=60)
+        rig.phone("101", change.ADDED, after_s=10)
+    rig.phone("102", change.UNREACHABLE, after_s=60)
+    rig.latency = {"103": 400.0, "104": 20.0}
+    await rig.journal.sweep()
+    rig.now += 2 * HOUR
+    rig.latency = {"104": 20.0}
+    await rig.journal.sweep()
+    rig.phone("102", change.REACHABLE)
+    rig.now += HOUR
+    found = await rig.reporter.report(GetReport("problems", T, T + 24 * HOUR))
+    assert found.columns == ("terminal", "score", "why", "latency_max_ms", "losses_a_day", "unavailable_min")
+    assert [(row[0], row[2]) for row in found.rows] == [("102", "unavailable"), ("103", "latency"), ("101", "losses")]
+    assert found.rows[0][5] == pytest.approx(120, abs=1)
+    assert found.rows[1][3] == 400.0
+    assert found.rows[2][4] == 5.0
+    wider = GetReport("problems", T, T + 24 * HOUR, latency_ms=500, losses_a_day=10, unavailable_min=300)
+    assert (await rig.reporter.report(wider)).rows == ()
+    still_away = replace(wider, from_at=T + HOUR, to_at=T + 2 * HOUR, unavailable_min=59.0)
+    assert [row[0] for row in (await rig.reporter.report(still_away)).rows] == ["102"]
+
+
+@pytest.mark.row("REP-6")
+async def test_events_are_shown_newest_first_by_kind_and_subject_with_what_people_did() -> None:
+    rig, change = Rig(), RegistrationChange
+    rig.phone("101", change.ADDED)
+    rig.phone("101", change.EXPIRED, after_s=10)
+    rig.now += 10
+    rig.bus.publish(ProviderChanged(rig.now, "telco", "unreachable", "the provider does not answer"))
+    rig.bus.publish(ProviderChanged(rig.now, "telco", "trying"))
+    rig.now += 10
+    rig.bus.publish(ProviderChanged(rig.now, "telco", "registered"))
+    await rig.storage.audit.add(AuditEntry(T + 15, "anna", "10.0.0.9", "sign in", "users/anna"))
+    rig.now += 10
+    found = await rig.reporter.report(GetReport("events", T, rig.now))
+    named = [(row[1], row[2]) for row in found.rows]
+    assert named[:3] == [("provider_up", "telco"), ("provider_down", "telco"), ("sign in", "users/anna")]
+    assert sorted(named[3:]) == [("registration_lost", "101"), ("terminal_unavailable", "101")]
+    down = await rig.reporter.report(GetReport("events", T, rig.now, kind="provider_down"))
+    assert [row[1:] for row in down.rows] == [("provider_down", "telco", "the provider does not answer")]
+    mine = await rig.reporter.report(GetReport("events", T, rig.now, subject="101"))
+    assert {row[1] for row in mine.rows} == {"registration_lost", "terminal_unavailable"}
+    rig.now = T + KEPT_S + 100
+    await rig.journal.sweep()
+    assert (await rig.reporter.report(GetReport("events", T, rig.now))).rows[0][1] == "sign in"
+
+
+@pytest.mark.row("REP-7")
+async def test_missed_calls_are_listed_with_who_called_back_when() -> None:
+    rig = Rig()
+    rig.missed = [
+        MissedCall("c1", "79161234567", "Client", "74951234567", "telco", T + 10, 12.0, "queue", "500"),
+        MissedCall(
+            "c2", "79990000000", "", "74951234567", "telco", T + 20, 5.0, "dial", "101", T + 90, "callback", "104"
+        ),
+    ]
+    rig.now = T + 100
+    found = await rig.reporter.report(GetReport("missed", T, T + 50))
+    rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    assert (rows[0]["client"], rows[0]["open_s"], rows[0]["closed_by"]) == ("79161234567", 90, "")
+    assert (rows[1]["closed_by"], rows[1]["closed_with"], rows[1]["closed_at"]) == ("callback", "104", T + 90)
+
+
+VIEW = ReportView(
+    "missed", T, T + HOUR, ("missed_at", "client", "name", "waited_s"),
+    ((T + 0.25, "+79161234567", "=HYPERLINK(1)", 12.5), (T + 60, "101", "Анна", 3)),
+)  # fmt: skip
+
+
+def test_a_report_is_written_as_csv_without_formulas(tmp_path: Path) -> None:
+    write_csv(VIEW, tmp_path / "missed.csv")
+    with (tmp_path / "missed.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["missed_at", "client", "name", "waited_s"],
+        ["2025-11-27T00:00:00.250Z", "+79161234567", "'=HYPERLINK(1)", "12.5"],
+        ["2025-11-27T00:01:00.000Z", "101", "Анна", "3"],
+    ]
+
+
+def test_a_report_is_written_as_a_workbook_without_formulas(tmp_path: Path) -> None:
+    write_xlsx(VIEW, tmp_path / "missed.xlsx")
+    with ZipFile(tmp_path / "missed.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "=HYPERLINK(1)" in sheet
+    assert "<f>" not in sheet
+    assert "<v>12.5</v>" in sheet
