@@ -3,16 +3,18 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from conf.diff import plan
+from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
 from pbx.control.desk import GetAudit, GetVersion, GetVersions
 from storage.ports import AuditQuery
 from storage.records import AuditEntry, Office, OfficeVersion
-from web.answers import answer, refused
-from web.core import TRIES, Core, busy
-from web.describe import gives, many, thing
+from web.answers import Refused, answer, refused
+from web.body import octets
+from web.core import TRIES, Core, Snapshot, busy
+from web.describe import gives, many, takes, thing
 from web.door import Caller, TheCore
 from web.edit import tell
 
@@ -68,6 +70,54 @@ async def restore(who: Caller, core: TheCore, id: Id) -> Response:
             await tell(core, who, "restore", f"versions/{id}")
             return answer(replaced.changes)
     raise busy()
+
+
+@router.get(
+    "/document",
+    tags=["document"],
+    responses={200: {"description": "The office as office.toml.", "content": {"application/toml": {}}}},
+)
+async def document(who: Caller, core: TheCore, secrets: bool = False) -> Response:
+    """The whole office as one document, as `zvon export` prints it; `secrets`: with passwords."""
+    who.check("document", "read")
+    text = export_office((await core.snapshot()).office, with_secrets=secrets)
+    return Response(text, media_type="application/toml")
+
+
+@router.put(
+    "/document",
+    tags=["document"],
+    responses=gives(many({"type": "string"})),
+    openapi_extra=takes({"type": "string"}, "application/toml"),
+)
+async def put_document(
+    request: Request,
+    who: Caller,
+    core: TheCore,
+    dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
+) -> Response:
+    """Put a whole document into force, as `zvon apply` does; the answer says what has changed, in lines."""
+    who.check("document", "write")
+    text = (await octets(request)).decode("utf-8", "replace")
+    for _ in range(TRIES):
+        snapshot = await core.snapshot()
+        office = _parsed(text, core, snapshot)
+        changes = plan(snapshot.office, office)
+        if dry_run or not changes:
+            return answer(str(changes).splitlines() if changes else [])
+        replaced = await core.replace(office, snapshot, who.name, "document")
+        if replaced.is_replaced:
+            await tell(core, who, "apply", "document", None, {"changes": replaced.changes})
+            return answer(replaced.changes)
+    raise busy()
+
+
+def _parsed(text: str, core: Core, snapshot: Snapshot) -> Office:
+    try:
+        return parse_office(text, str(core.data / "office.toml"), snapshot.office)
+    except ConfInvalid as error:
+        said = ((each.key_path, f"line {each.line}: {each.message}") for each in error.errors)
+        raise Refused(422, *said) from None
 
 
 async def _office(core: Core, id: int) -> Office:
