@@ -163,6 +163,7 @@ async def test_an_agent_who_rejects_is_left_alone_for_a_while_and_nobody_is_wait
 
 @pytest.mark.row("QUE-16")
 @pytest.mark.row("QUE-17")
+@pytest.mark.row("SND-6")
 @pytest.mark.parametrize("hears", ["ringing", "music"])
 async def test_music_takes_the_call_off_the_hook_and_ringing_does_not(hears: str) -> None:
     queue = replace(SALES, caller_hears=hears, music="advert")

@@ -65,6 +65,14 @@ def test_who_is_held_hears_all_music_of_the_office_or_what_is_installed_or_a_ton
     assert installed.paths == (str(tmp_path / "a.wav"), str(tmp_path / "b.wav"))
 
 
+@pytest.mark.row("SND-6")
+def test_all_music_of_the_office_is_one_class_and_each_file_is_one_too() -> None:
+    sound = OfficeSound.of(Office(sounds=(*MUSIC, Sound("two", "/sounds/two.wav", music=True))))
+    assert sound.hold == sound.music("") == SharedSource(("/sounds/one.mp3", "/sounds/two.wav"))
+    assert sound.music("two") == SharedSource(("/sounds/two.wav",))
+    assert sound.music("greeting") == SharedSource(("/sounds/hello.wav",)), "it need not be music on hold"
+
+
 async def _held() -> FakePbx:
     pbx = FakePbx("102")
     pbx.services.sound = OfficeSound.of(Office(sounds=MUSIC))
