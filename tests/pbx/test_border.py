@@ -18,8 +18,9 @@ from pbx.firewall import _element, _table
 from pbx.protection import border_of, policy_of, rate_of
 from pbx.source import Sources
 from pbx.states import States
+from sipcore.message import Request
 from storage.memory import MemoryKept
-from storage.records import Office, StoredState
+from storage.records import Office, Provider, StoredState
 from tests.support.builders import terminal
 from tests.support.office import NONCE_KEY, REALM, VirtualOffice, open_office
 
@@ -100,6 +101,26 @@ def test_nobody_of_the_office_is_locked_out(source: str) -> None:
     assert not rig.fails(50, source)
 
 
+class Lines:
+    """Providers whose server is at one address."""
+
+    def is_line(self, source: str) -> bool:
+        return source == HOME
+
+    def accounts_of(self, request: Request, source: str) -> tuple[Provider, ...]:
+        return ()
+
+
+@pytest.mark.row("SEC-7")
+def test_providers_are_heard_whatever_the_networks_say_and_never_banned() -> None:
+    rig = Rig(rules=(rule("203.0.113.0/24"), rule("0.0.0.0/0", sip=False)))
+    assert rig.border.refuses(HOME)
+    rig.admission.lines = Lines()
+    assert not rig.fails(50, HOME)
+    assert rig.border.refuses(OTHER)
+
+
+@pytest.mark.row("SEC-5")
 @pytest.mark.row("SEC-13")
 def test_the_white_list_and_networks_that_are_never_blocked() -> None:
     rig = Rig(allow=("203.0.113.0/24",), rules=(rule("0.0.0.0/0"), rule("198.51.100.0/24", never_block=True)))
