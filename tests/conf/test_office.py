@@ -109,6 +109,15 @@ def test_the_length_of_numbers_is_two_to_eight(length: int) -> None:
     assert len(errors(f"[office]\nnumber_length = {length}")) == 1
 
 
+@pytest.mark.row("AMB-9")
+def test_ten_phones_may_share_a_terminal_or_one_to_twenty() -> None:
+    assert parse_office(terminal("101")).terminals[0].max_contacts == 10
+    for most in (1, 20):
+        assert parse_office(f"{terminal('101')}max_contacts = {most}\n").terminals[0].max_contacts == most
+    for most in (0, 21):
+        assert len(errors(f"{terminal('101')}max_contacts = {most}\n")) == 1
+
+
 @pytest.mark.row("EXT-5")
 @pytest.mark.parametrize("sign", "-_[]{}@;")
 def test_a_password_with_all_kinds_of_characters_and_any_of_the_signs_is_good(sign: str) -> None:

@@ -21,6 +21,7 @@ async def dial_code(office: VirtualOffice, phone: Phone, code: str) -> int:
     return await call.until_over()
 
 
+@pytest.mark.row("AMB-8")
 async def test_a_person_who_wants_no_calls_is_busy_at_all_terminals() -> None:
     mine = [replace(each, owner="boris") for each in office_of(t102=Forward(busy="104"))[1:3]]
     others = [each for each in office_of() if each.number not in ("102", "103")]

@@ -71,6 +71,7 @@ async def test_each_of_three_rules_has_its_own_target() -> None:
 
 
 @pytest.mark.row("FWD-2")
+@pytest.mark.row("AMB-11")
 async def test_the_ring_time_is_45_seconds_unless_it_is_set() -> None:
     async with open_office(*office_of(t102=Forward(no_answer="103"))) as office:
         a, b, c = await phones(office, "101", "102", "103")
@@ -119,6 +120,7 @@ async def test_busy_is_decided_before_ringing_where_the_terminal_has_calls_enoug
 
 
 @pytest.mark.row("FWD-5")
+@pytest.mark.row("AMB-8")
 @pytest.mark.parametrize("status", [486, 600, 603])
 async def test_a_phone_that_says_busy_or_no_is_busy(status: int) -> None:
     async with open_office(*office_of(t102=Forward(no_answer="104", busy="103", unavailable="104"))) as office:
@@ -129,6 +131,7 @@ async def test_a_phone_that_says_busy_or_no_is_busy(status: int) -> None:
 
 
 @pytest.mark.row("FWD-6")
+@pytest.mark.row("AMB-8")
 @pytest.mark.parametrize("status", [404, 408, 503, 480])
 async def test_a_phone_that_cannot_be_reached_is_unavailable_at_once(status: int) -> None:
     async with open_office(*office_of(t102=Forward(no_answer="104", busy="104", unavailable="103"))) as office:
@@ -152,6 +155,7 @@ async def test_who_is_registered_nowhere_does_not_ring_and_the_caller_hears_noth
 
 
 @pytest.mark.row("FWD-7")
+@pytest.mark.row("AMB-8")
 @pytest.mark.parametrize(("status", "rings"), [(480, True), (500, False), (488, False), (403, False)])
 async def test_any_other_refusal_counts_as_not_answered(status: int, rings: bool) -> None:
     async with open_office(*office_of(t102=Forward(no_answer="103", busy="104", unavailable="104"))) as office:

@@ -37,6 +37,7 @@ async def test_a_call_is_parked_by_code_and_taken_at_its_slot() -> None:
 
 
 @pytest.mark.row("FEAT-17")
+@pytest.mark.row("AMB-34")
 async def test_a_call_that_nobody_takes_rings_where_it_was_parked() -> None:
     async with open_office(*OFFICE) as office:
         a, b = [await office.registered(number) for number in ("101", "102")]
