@@ -347,13 +347,15 @@ class TcpListener:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_connection(lambda: self.connection(flow), *flow.remote)
+                transport, connection = await loop.create_connection(lambda: self.connection(flow), *flow.remote)
         except (OSError, TimeoutError):
             self._unreachable(flow)
             return
         if not connection.is_admitted:
             self._unreachable(flow)
             return
+        for option in KEEP_ALIVE:
+            transport.get_extra_info("socket").setsockopt(*option)
         for other, data in self._opening.pop(flow.remote):
             if other.id != flow.id and not self.driver.is_open(other):
                 connection.carry(other)

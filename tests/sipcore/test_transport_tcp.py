@@ -339,6 +339,29 @@ async def in_reach_of_a_peer(check: Callable[[Office, str, int, list[bytes]], Aw
         await check(made, host, port, seen)
 
 
+async def options_of_opened() -> None:
+    async def check(made: Office, host: str, port: int, _: list[bytes]) -> None:
+        made.ask(host, port)
+        await wait_for(made.outcomes)
+        (connection,) = made.listener._connections
+        assert connection._transport is not None
+        opened = connection._transport.get_extra_info("socket")
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+    await in_reach_of_a_peer(check)
+
+
+@pytest.mark.real_loop
+async def test_the_kernel_watches_over_the_servers_that_we_connect_to() -> None:
+    await options_of_opened()
+
+
+@pytest.mark.real_loop("uvloop")
+async def test_the_kernel_watches_over_the_servers_that_we_connect_to_on_uvloop() -> None:
+    await options_of_opened()
+
+
 async def test_a_connection_is_opened_for_what_is_sent_and_used_again() -> None:
     async def check(made: Office, host: str, port: int, seen: list[bytes]) -> None:
         for count in (1, 2):
