@@ -9,6 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -99,7 +100,7 @@ class EventLog:
             return frozenset((event.entry.from_number, event.entry.to_number))
         call = getattr(event, "call", None)
         if call is None:
-            return frozenset(filter(None, (getattr(event, "number", ""),)))
+            return _only(getattr(event, "number", ""))
         if isinstance(event, CallStarted):
             self._calls[call] = _Concerned((event.caller.number, event.to.number))
         if (concerned := self._calls.get(call)) is None:
@@ -109,6 +110,12 @@ class EventLog:
         elif isinstance(event, CallEnded):
             del self._calls[call]
         return concerned.numbers
+
+
+@lru_cache(maxsize=2048)
+def _only(number: str) -> frozenset[str]:
+    """The same for all events of a number: a set of one takes more room than the event."""
+    return frozenset((number,)) if number else frozenset()
 
 
 class _Concerned:

@@ -1,6 +1,7 @@
 """The registrar: RFC 3261 §10.3 as a service around `apply_register`."""
 
 from dataclasses import replace
+from sys import intern
 
 from frozen import dataclass
 from pbx.admission import Admission, Admitted
@@ -87,7 +88,7 @@ class Registrar:
             policy=self._policy_of(terminal),
             received=source.remote,
             flow=event.flow,
-            user_agent=(request.headers.get("user-agent") or "")[:200],
+            user_agent=intern((request.headers.get("user-agent") or "")[:200]),
             path=way.path,
             is_outbound=way.is_outbound,
         )

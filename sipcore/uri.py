@@ -4,6 +4,7 @@ import re
 from dataclasses import field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+from sys import intern
 from typing import ClassVar
 
 from frozen import dataclass
@@ -195,8 +196,8 @@ def _parse(text: str) -> SipUri:
     if len(text) > LONGEST:
         raise ParseError("the URI is too long", 414)
     if simple := _SIMPLE.fullmatch(text):
-        scheme, user, host, port, params = simple.groups()
-        return SipUri(scheme, user, host, port_of(port), Params.parse(params))
+        scheme, user, host, port, params = simple.groups()  # interned: many phones have the same
+        return SipUri(intern(scheme), user and intern(user), intern(host), port_of(port), Params.parse(params))
     match = _SIP.fullmatch(text)
     if match is None:
         raise ParseError("the SIP URI is malformed")
