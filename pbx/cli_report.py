@@ -1,11 +1,11 @@
 """`zvon report`: a report as a table, as JSON, as CSV or as a workbook."""
 
 import csv
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-import click
 import typer
 
 from pbx.cli import VAR, Data, End, Json, Start, server_of, time_of
@@ -86,10 +86,12 @@ def shown(columns: tuple[str, ...], row: tuple[Cell, ...]) -> list[Cell]:
 
 def write_csv(found: "ReportView", file: Path) -> None:
     """RFC 4180; what a spreadsheet would take for a formula is made plain text."""
-    with click.open_file(str(file), "w", encoding="utf-8") as out:
-        writer = csv.writer(out)
-        writer.writerow(found.columns)
-        writer.writerows([plain(cell) for cell in shown(found.columns, row)] for row in found.rows)
+    rows = [found.columns, *([plain(cell) for cell in shown(found.columns, row)] for row in found.rows)]
+    if str(file) == "-":
+        csv.writer(sys.stdout).writerows(rows)
+        return
+    with file.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows(rows)
 
 
 def plain(cell: Cell) -> Cell:

@@ -128,6 +128,7 @@ class Calendars:
         """Raises `KeyError` when there is no such calendar."""
         hours, switched, linked = self._known.hours[id], self._switched(id), self._linked.get(id)
         until_at = self.next_change(id) if switched is None else switched.until_at
+        until_at = None if until_at == float("inf") else until_at
         error = linked.error if linked is not None else ""
         return CalendarState(hours.calendar, self.decide(id), until_at, switched is not None, error)
 

@@ -16,8 +16,9 @@ from tests.support.watcher import Lamp, Watcher, lamps
 
 # The tests begin on Wednesday, 15 November 2023, at 01:13:20 in Moscow.
 NIGHT = Calendar("night", weekly={"mon-sun": ("01:00-02:00",)}, switch="*60")
+ALWAYS = Calendar("always", weekly={"mon-sun": ("00:00-24:00",)})
 DAY = Calendar("day", weekly={"mon-fri": ("09:00-18:00",)}, switch="*61")
-OFFICE = Office("Test", timezone="Europe/Moscow", calendars=(NIGHT, DAY))
+OFFICE = Office("Test", timezone="Europe/Moscow", calendars=(NIGHT, DAY, ALWAYS))
 GATEWAY = terminal("110", trust="10.0.9.9", max_calls=10)
 
 
@@ -107,6 +108,8 @@ async def test_a_code_closes_until_the_next_boundary_its_lamp_is_lit_and_a_resta
         await talk(office, a.dial("102"), await b.rung(), "101", "102")
         await dial_code(office, b, "*61")
         assert office.pbx.calendars.decide("day").why == "opened by hand"
+        assert office.pbx.calendars.switch("always", False).until_at is None  # it has no boundary
+        assert not office.pbx.calendars.decide("always").is_open
         await asyncio.sleep(8 * 3600)  # 09:00 is its boundary
         office.pbx.calendars.sweep()
         assert office.pbx.calendars.decide("day").why == "hours of wed, 09:00-18:00"
