@@ -1,14 +1,15 @@
 """Providers and the ways to numbers outside in `office.toml`."""
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import Field, PlainValidator, field_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from conf.dial_template import DialTemplate
 from conf.fields import choice, host, host_or_empty, network, text, text_up_to, whole_number
 from conf.model import Section
 from conf.office_fields import Id, Ids, Name, Note, OutsideNumber, RouteName
+from conf.provider_templates import TEMPLATES, with_template
 from storage.records import OutboundPolicy
 
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -82,9 +83,9 @@ def _emergency(value: object) -> str:
 class ProviderSection(Section):
     """One of `[[providers]]` (PRV-*). `password` None: the key is absent, what is stored stays."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"template"})
-
     id: Id
+    # PRV-1: what the operator wants, where the office says nothing else; kept as the keys that it stands for.
+    template: Annotated[str, PlainValidator(choice("", *TEMPLATES)), Field(exclude=True)] = ""
     host: Annotated[str, PlainValidator(host_or_empty)] = ""
     name: Name = ""
     # 0: DNS says it (RFC 3263); without SRV records 5060, with TLS 5061.
@@ -109,6 +110,11 @@ class ProviderSection(Section):
     identity: Annotated[str, PlainValidator(choice("none", "asserted", "preferred", "remote_party"))] = "none"
     max_calls: Annotated[int, PlainValidator(whole_number(0, 10_000))] = 0
     only: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_template(cls, values: object) -> object:
+        return with_template(values) if isinstance(values, dict) else values
 
 
 class OutboundRouteSection(Section):

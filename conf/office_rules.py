@@ -14,6 +14,7 @@ from conf.office_namespace import problems_of_numbers
 from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
 from conf.office_ways import problems_of_ways
 from conf.passwords import weakness
+from conf.provider_templates import with_template
 
 _WITH_ID = (
     *("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"),
@@ -164,7 +165,8 @@ def _logins(values: Values) -> Iterator[Problem]:
     """A provider where we register needs a login; whether it has a password shows there. One that registers here needs
     both, and is no terminal; of all others we have to know the host."""
     taken = {number: path for path, number in texts(values, "terminals", "number")}
-    for path, provider in entries(values, "providers"):
+    for path, written in entries(values, "providers"):
+        provider = with_template(written)
         kind, login = provider.get("kind", "register"), provider.get("login", "")
         if kind in ("register", "inbound_register") and not login:
             yield Problem(path, 'the login is missing (only a provider with kind = "ip" does without)')

@@ -146,6 +146,7 @@ def device(office: VirtualOffice, password: str = "Secret_9", port: int = 5070) 
     return found
 
 
+@pytest.mark.row("PRV-2")
 @pytest.mark.row("PRV-3")
 async def test_every_kind_of_account_brings_and_carries_calls() -> None:
     """We register there, they know our address, they register here; the way out is the way in."""
