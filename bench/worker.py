@@ -74,11 +74,11 @@ class Worker:
                 self.streams.append(Stream((local.host, local.port), (reply.rtp.host, reply.rtp.port), voice.sound))
         return list(voices)
 
-    async def load(self, seconds: float, *, spread: bool = True) -> tuple[RtpReport, float]:
+    async def load(self, seconds: float, *, real_time: bool = True) -> tuple[RtpReport, float]:
         """All streams for so long: what came back, and the CPU seconds that the worker needed."""
         meter = Meter(self.pid)
         meter.start()
-        report = await asyncio.to_thread(blast, self.streams, seconds, spread=spread)
+        report = await asyncio.to_thread(blast, self.streams, seconds, real_time=real_time)
         return report, meter.used_s()
 
 

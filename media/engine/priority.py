@@ -24,7 +24,7 @@ def ask_for_real_time() -> bool:
 def ask_for_precedence() -> bool:
     """Let the calling thread go before ordinary work, behind the engine; whether that was allowed."""
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, RECORDER_NICE)
+        os.setpriority(os.PRIO_PROCESS, 0, min(RECORDER_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     except OSError:
         return False
     return True
