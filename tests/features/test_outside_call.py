@@ -342,3 +342,24 @@ async def test_a_provider_may_be_silent_for_a_minute_and_for_five_while_its_side
         assert await call.until_over() == 200
         assert await ring.until_over() == 200
     assert office.row.cause == "media_failed"
+
+
+@pytest.mark.row("GRP-6")
+async def test_a_group_is_shown_as_it_wants_on_each_route_and_as_the_route_says_without_it() -> None:
+    own = {"B": "74950000002"}
+    group = EmployeeGroup("ann", members=("ann",), routes=("*",), caller_id="74950000001", caller_ids=own)
+    routes = (OutboundRoute("A", "first", prefix="1", caller_id="7495000"), OutboundRoute("B", "first", prefix="2"))
+    providers = (account("first", show_caller=True),)
+    office = Office("Test", employee_groups=(group,))
+    async with company(*routes, office=office, providers=providers) as (opened, free, telcos):
+        member = await opened.registered("202")
+        shown = []
+        for phone, number in ((member, "1234567"), (member, "2234567"), (free, "1234567"), (free, "2234567")):
+            call = phone.dial(number)
+            ring = await telcos["first"].rung()
+            assert ring.invite is not None
+            shown.append(str(ring.invite.from_.uri).partition("@")[0])
+            await talk(call, ring)
+            await asyncio.sleep(1)
+    assert shown == ["sip:74950000001", "sip:74950000002", "sip:7495000", "sip:201"]
+    assert [row.from_number for row in opened.rows] == ["202", "202", "201", "201"]
