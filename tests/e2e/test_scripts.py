@@ -92,5 +92,6 @@ def test_an_office_is_tried_out_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "door.py").write_text(DOOR)
     (tmp_path / "loop.py").write_text(DOOR)
     (tmp_path / "office_tests.py").write_text(TESTS)
-    done = zvon("test", str(tmp_path / "office_tests.py"), "--office", str(site.office), data=site.data)
+    command = ("test", str(tmp_path / "office_tests.py"), "--office", str(site.office))
+    done = zvon(*command, data=site.data, timeout_s=60)
     assert done.stdout.splitlines()[-1] == "1 passed, 0 failed", done.stdout + done.stderr
