@@ -79,9 +79,10 @@ async def test_fifty_requests_at_a_time_of_35_seconds_each_are_the_most(tmp_path
         waiting = [asyncio.ensure_future(client.get("/?s=34")) for _ in range(50)]
         await asyncio.sleep(1)
         refused = await client.get("/?s=0")
-        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        answered = [(await each).status_code for each in waiting]
+        assert (refused.status_code, refused.headers.get("Retry-After")) == (503, "5")
         assert "too busy" in errors_of(refused, 503)[""]
-        assert [(await each).status_code for each in waiting] == [200] * 50
+        assert answered == [200] * 50
         loop = asyncio.get_running_loop()
         began = loop.time()
         assert (await client.get("/?s=60")).status_code == 503
