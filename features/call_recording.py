@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from features._cascade import external_number
 from features.call_codes import Talk
 from features.dialogue import Dialogue
+from features.forwarding import is_same
 from pbx.api import (
     AppContext,
     Bridge,
     BridgeEnded,
     BridgeFormed,
     BusEvent,
-    Call,
     Leg,
     LegAnswered,
     PartyKind,
@@ -139,17 +139,27 @@ def is_wanted(ctx: AppContext, legs: Sequence[Leg]) -> bool:
     policy = ctx.office.recording
     if any(is_left_out(ctx, leg) for leg in legs):
         return False
-    of_number = _by_number(ctx, legs[0].call)
+    of_number = _by_number(ctx, legs)
     if of_number is not None:
         return of_number
     return policy.enabled and (policy.internal or any(_is_outside(leg) for leg in legs))
 
 
-def _by_number(ctx: AppContext, call: Call) -> bool | None:
-    """What the external number wants that the call came to (INB-8), None when it says nothing."""
-    arrival = call.arrival
+def _by_number(ctx: AppContext, legs: Sequence[Leg]) -> bool | None:
+    """What the external number wants to which the call came, then the one by which it is known outside (INB-8); None
+    when neither says anything."""
+    arrival = legs[0].call.arrival
     number = external_number(ctx.office, arrival) if arrival is not None else None
-    return number.record_in if number is not None else None
+    if number is not None and number.record_in is not None:
+        return number.record_in
+    return next((found for leg in legs if (found := _by_line(ctx, leg)) is not None), None)
+
+
+def _by_line(ctx: AppContext, leg: Leg) -> bool | None:
+    """What is wanted of the number of the office by which the provider of this leg knows it."""
+    line = leg.line
+    own = (each for each in ctx.office.external_numbers if each.provider == line.provider and not each.disabled)
+    return next((each.record_out for each in own if is_same(each.number, line.external_number)), None)
 
 
 def is_left_out(ctx: AppContext, leg: Leg) -> bool:

@@ -11,7 +11,6 @@ def document(template: str, *lines: str) -> str:
     return "\n".join(["[[providers]]", 'id = "telco"', f'template = "{template}"', 'login = "me"', *lines, ""])
 
 
-@pytest.mark.row("PRV-1")
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_name_and_an_account_make_a_provider(name: str) -> None:
     host = (

@@ -469,6 +469,8 @@ async def test_who_hangs_up_at_the_greeting_is_in_the_history() -> None:
     assert (office.row.from_number, office.row.provider_in, office.row.talk_seconds) == (CLIENT, "telco", 0.0)
 
 
+@pytest.mark.row("INB-8")
+@pytest.mark.row("REC-3")
 async def test_an_external_number_says_whether_its_calls_are_recorded() -> None:
     for wanted, enabled, is_recorded in (
         *((None, True, True), (None, False, False)),

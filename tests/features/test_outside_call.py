@@ -9,17 +9,18 @@ from media.api import MediaSilent
 from pbx.explain import explain
 from storage.records import (
     EmployeeGroup,
+    ExternalNumber,
     Forward,
     Office,
     OutboundPolicy,
     OutboundRoute,
+    RecordingPolicy,
     User,
 )
 from tests.support.builders import terminal
 from tests.support.company import ANY, CLIENT, account, company, talk, user_of
 
 
-@pytest.mark.row("OUT-1")
 @pytest.mark.row("OUT-5")
 @pytest.mark.row("OUT-6")
 @pytest.mark.parametrize(
@@ -363,3 +364,24 @@ async def test_a_group_is_shown_as_it_wants_on_each_route_and_as_the_route_says_
             await asyncio.sleep(1)
     assert shown == ["sip:74950000001", "sip:74950000002", "sip:7495000", "sip:201"]
     assert [row.from_number for row in opened.rows] == ["202", "202", "201", "201"]
+
+
+@pytest.mark.row("INB-8")
+@pytest.mark.row("REC-3")
+async def test_an_external_number_says_whether_calls_with_it_outside_are_recorded() -> None:
+    shown = "74950000001"
+    for wanted, enabled, is_recorded in (
+        *((None, True, True), (None, False, False)),
+        *((False, True, False), (True, False, True)),
+    ):
+        number = ExternalNumber(shown, "first", record_out=wanted)
+        office = Office("Test", recording=RecordingPolicy(enabled=enabled), external_numbers=(number,))
+        async with company(ANY, providers=(account("first", login=shown),), office=office) as (opened, phone, telcos):
+            call = phone.dial(CLIENT)
+            ring = await telcos["first"].rung()
+            ring.answer()
+            await call.until_answered()
+            await asyncio.sleep(1)
+            assert bool(opened.engine.recordings) is is_recorded
+            call.hangup()
+            await ring.until_over()
