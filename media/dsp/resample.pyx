@@ -115,7 +115,8 @@ cdef class Rate:
 
     def convert(self, const int16_t[::1] samples not None):
         cdef int count = <int>samples.shape[0]
-        cdef bytearray out = bytearray(2 * (count * self.state.to_rate // self.state.from_rate + 2))
+        cdef long long most = <long long>count * self.state.to_rate // self.state.from_rate + 2
+        cdef bytearray out = bytearray(2 * most)
         cdef int16_t *target = <int16_t *><char *>out
         cdef int made = 0
         if count:

@@ -96,3 +96,7 @@ def test_equal_rates_change_nothing_and_unknown_ones_are_refused() -> None:
     for one, other in ((8000, 44100), (11025, 8000), (0, 0)):
         with pytest.raises(ValueError, match="cannot become"):
             Rate(one, other)
+
+
+def test_a_minute_at_once_has_every_sample() -> None:
+    assert len(Rate(8000, 48000).convert(np.zeros(60 * 8000, np.int16))) == 2 * 60 * 48000
