@@ -50,6 +50,8 @@ KEPT = 10_000  # events: some minutes of a busy server
 BATCH = 500
 
 Said = Callable[[Any], dict[str, object]]
+# A tuple: a union would be made anew for every event of every call.
+_OF_A_PARTY = (StageEntered, LegCreated, LegMoved)
 
 
 class EventLog:
@@ -105,7 +107,7 @@ class EventLog:
             self._calls[call] = _Concerned((event.caller.number, event.to.number))
         if (concerned := self._calls.get(call)) is None:
             return frozenset()
-        if isinstance(event, StageEntered | LegCreated | LegMoved):
+        if isinstance(event, _OF_A_PARTY):
             concerned.add(event.party.number)
         elif isinstance(event, CallEnded):
             del self._calls[call]
