@@ -27,33 +27,40 @@ _PLAIN = frozenset(("", "identity", "binary", "8bit", "7bit"))
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part. `content_type` as sent; `disposition` in lower case, "" when not said; `handling` is `required`,
-    `optional` or "" (RFC 3204 §5); `id` without its brackets (RFC 2392 §2)."""
+    `optional` or "" (RFC 3204 §5); `id` without its brackets (RFC 2392 §2); `encoding` (RFC 3261 §20.12) and
+    `transfer_encoding` (RFC 2045 §6) as sent, "" for none."""
 
     content_type: str
     body: bytes
     disposition: str = ""
     handling: str = ""
     id: str = ""
-    is_encoded: bool = False
+    encoding: str = ""
+    transfer_encoding: str = ""
 
     @classmethod
     def of(cls, headers: Headers, body: bytes, default: str) -> Self:
         """The part that these headers stand before; a type that is not said is `default`."""
         disposition, separator, rest = (headers.get("content-disposition") or "").partition(";")
-        encodings = [headers.get(name) or "" for name in ("content-encoding", "content-transfer-encoding")]
         return cls(
             headers.get("content-type") or default,
             body,
             disposition.strip(" \t").lower(),
             (_params(separator + rest).get("handling") or "").lower(),
             (headers.get("content-id") or "").strip(" \t<>"),
-            any(each.strip(" \t").lower() not in _PLAIN for each in encodings),
+            (headers.get("content-encoding") or "").strip(" \t"),
+            (headers.get("content-transfer-encoding") or "").strip(" \t"),
         )
 
     @property
     def kind(self) -> str:
         """The media type without parameters, in lower case."""
         return self.content_type.partition(";")[0].strip(" \t").lower()
+
+    @property
+    def is_encoded(self) -> bool:
+        """The body does not stand there as it is."""
+        return not {self.encoding.lower(), self.transfer_encoding.lower()} <= _PLAIN
 
     @property
     def is_session(self) -> bool:
@@ -96,6 +103,8 @@ def joined(parts: Iterable[Part], boundary: str) -> bytes:
     for part in parts:
         head = f"--{boundary}\r\nContent-Type: {part.content_type}\r\n"
         head += f"Content-ID: <{part.id}>\r\n" if part.id else ""
+        head += f"Content-Encoding: {part.encoding}\r\n" if part.encoding else ""
+        head += f"Content-Transfer-Encoding: {part.transfer_encoding}\r\n" if part.transfer_encoding else ""
         if part.disposition:
             handling = f";handling={part.handling}" if part.handling else ""
             head += f"Content-Disposition: {part.disposition}{handling}\r\n"

@@ -35,6 +35,13 @@ def test_a_description_comes_with_a_location() -> None:
     assert session_of(request) == read_session(request) == SDP
 
 
+@pytest.mark.parametrize("lines", ["Content-Encoding: gzip", "Content-Transfer-Encoding: base64"])
+def test_what_is_encoded_says_so_when_it_goes_on(lines: str) -> None:
+    (found,) = parts_of(parted(f"--b1\r\nContent-Type: multipart/x\r\n{lines}\r\n\r\n\x1f\x8b\r\n--b1--\r\n".encode()))
+    assert found.is_encoded
+    assert parts_of(parted(joined([found], "b1"))) == (found,)
+
+
 @pytest.mark.parametrize("line", ["", "Content-Type: application/sdp;charset=utf-8", "Content-Disposition: Session"])
 def test_a_description_alone_may_be_named_in_several_ways(line: str) -> None:
     request = invite(SDP, *([line] if line else []))
