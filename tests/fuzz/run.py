@@ -8,6 +8,7 @@ on raising the errors of the first time.
 """
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -69,6 +70,9 @@ def main() -> int:
     if given.corpus is not None:
         fuzz(given.targets[0], given.seconds, given.corpus)
         return 0
+    if importlib.util.find_spec("atheris") is None:
+        print("nothing was fuzzed: atheris is missing; `make fuzz` installs it where it has a wheel", file=sys.stderr)
+        return 2
     from tests.fuzz.seeds import FINDINGS
     from tests.fuzz.targets import TARGETS
 

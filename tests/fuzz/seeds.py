@@ -115,6 +115,11 @@ def seeds(target: str) -> list[bytes]:
         wav(bytes(range(48)), coding=coding, bits=bits, channels=channels, rate=rate)
         for coding, bits, channels, rate in ((1, 16, 1, 8000), (6, 8, 2, 8000), (3, 32, 2, 48000), (1, 24, 2, 44100))
     ] + [b"RIFF\x04\0\0\0WAVE", wav(b"abcd", claimed=0xFFFFFFFF)]
+    made["lamp"] = [
+        b"Anna\nsip:101@h",
+        "Иван <\"&'> ]]>\0\x1f\r\t\nsip:a@b?c&d".encode(),
+        b"\xed\xa0\x80\xef\xbf\xbf\n",
+    ]
     made["digit"] = [b"Signal=5\r\nDuration=160\r\n", b"11", b"signal = *", b"!"]
     made["voice"] = voice_seeds()
     made["rtp"], made["rtcp"] = rtp_seeds(), rtcp_seeds()

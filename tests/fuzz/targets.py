@@ -32,6 +32,7 @@ from sipcore.message import Message, Request
 from sipcore.overload import OverloadReport
 from sipcore.params import Params
 from sipcore.parse import MalformedMessage, parse_any, parse_message
+from sipcore.presence.dialog_info import DialogParty, DialogView, dialog_info
 from sipcore.presence.pidf import pidf
 from sipcore.presence.pidf_read import parse_pidf
 from sipcore.sdp.crypto import SUITES, Crypto, read_crypto
@@ -52,6 +53,7 @@ from tests.sipcore.test_glance import seen as facts_of
 from tests.sipcore.test_usual import outcome
 from tests.support.builders import FORMATS
 from tests.support.stranger import Bench
+from tests.support.watcher import lamps
 
 Target = Callable[[bytes], object]
 KINDS: tuple[type[headers.Header], ...] = tuple(
@@ -240,6 +242,16 @@ def presence(data: bytes) -> object:
     return told
 
 
+def lamp(data: bytes) -> object:
+    """A dialog-info document with whatever callers are named, as a phone reads it."""
+    name, _, uri = _text(data).partition("\n")
+    party = DialogParty(uri, name)
+    (told,) = lamps(dialog_info(uri, 1, [DialogView(name, "early", "recipient", party, party, True, uri, (name, uri))]))
+    assert (told.state, told.direction, told.held) == ("early", "recipient", True)
+    assert set(told.name) <= {*name, " "}, "nothing is put in"
+    return told
+
+
 def digest(data: bytes) -> object:
     """Credentials are judged; a challenge is answered, and the answer is understood."""
     text = _text(data)
@@ -387,7 +399,7 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         *(message, usual, seen, body, stream, stack, uri, header, params, sdp),
-        *(presence, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
+        *(presence, lamp, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
         *(voice, comfort, rtp, rtcp),
     )
 }

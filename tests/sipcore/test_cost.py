@@ -23,6 +23,9 @@ from sipcore.message import Message
 from sipcore.params import Params
 from sipcore.parse import parse_any, parse_message
 from sipcore.presence.pidf_read import parse_pidf
+from sipcore.sdp.crypto import read_crypto
+from sipcore.sdp.dtls import read_fingerprint
+from sipcore.sdp.ice import read_candidate, read_fragment
 from sipcore.sdp.negotiate import make_answer
 from sipcore.sdp.parse import parse_sdp
 from sipcore.sdp.sections import LocalMedia
@@ -299,6 +302,10 @@ PARSERS: dict[str, tuple[Parse, Inputs]] = {
     "body": (lambda data: parts_of(parse_message(MIXED_HEAD + data)), bodies),
     "SDP": (parse_sdp, descriptions),
     "offer": (answered, descriptions),
+    "crypto": (textual(read_crypto), values),
+    "fingerprint": (textual(read_fingerprint), values),
+    "candidate": (textual(read_candidate), values),
+    "fragment": (read_fragment, descriptions),
     "PIDF": (parse_pidf, documents),
     "STUN": (lambda data: binding_response(data, "192.0.2.1", 5060), documents),
     "digit": (digit_of, documents),
