@@ -192,3 +192,14 @@ def test_m_lines_of_both_kinds_keep_their_places() -> None:
     assert [(section.media, section.port) for section in later.media] == [
         ("audio", 12000), ("video", 0), ("video", 12000),
     ]  # fmt: skip
+
+
+def test_real_time_text_is_passed_without_its_redundancy() -> None:
+    """RFC 4103: redundant blocks name numbers of payloads that each side chooses for itself."""
+    text = ("m=text 7000 RTP/AVP 98 100", "a=rtpmap:98 t140/1000", "a=rtpmap:100 red/1000", "a=fmtp:100 98/98/98")
+    found = passed(*text)
+    assert found is not None
+    assert (found.media, found.is_rtp, [each.name for each in found.formats]) == ("text", True, ["t140"])
+    assert lines_of(offer_passed(found, ZVON)) == [
+        *("m=text 12000 RTP/AVP 98", "a=rtpmap:98 t140/1000", "a=sendrecv"),
+    ]  # fmt: skip
