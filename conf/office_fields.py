@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, PlainValidator
 
-from conf.fields import Check, email_or_empty, text, text_up_to
+from conf.fields import Check, email_or_empty, network, text, text_up_to
 from conf.model import kind_of
 
 MIN_NUMBER_LENGTH = 2
@@ -21,6 +21,7 @@ _TARGET = re.compile(r"\+?[0-9]{2,15}")
 _KEYS = re.compile(r"[0-9*#]{1,10}")
 _OUTSIDE = re.compile(r"\+?[0-9]{1,20}")
 _PATTERN = re.compile(r"[0-9X]{1,15}")
+_SCRIPT_NUMBER = re.compile(r"[0-9X*#+]{1,64}")
 
 
 def identifier(value: object) -> str:
@@ -89,6 +90,22 @@ def outside_number(value: object) -> str:
     return found
 
 
+def network_or_any(value: object) -> str:
+    """Nothing, or the addresses that something is limited to."""
+    found = text(value)
+    if found:
+        network(found)
+    return found
+
+
+def script_number(value: object) -> str:
+    """The number of an application (FEAT-36)."""
+    found = text(value)
+    if not _SCRIPT_NUMBER.fullmatch(found):
+        raise ValueError(f'must be 1 to 64 of the characters 0-9 * # + and X for any digit, not "{found}"')
+    return found
+
+
 def lines_up_to(limit: int) -> Check[str]:
     """Text of several lines."""
 
@@ -113,6 +130,9 @@ TargetOrNone = Annotated[str, PlainValidator(target_or_none)]
 Keys = Annotated[str, PlainValidator(keys)]
 Email = Annotated[str, PlainValidator(email_or_empty)]
 Pin = Annotated[str | None, PlainValidator(pin), Field(repr=False)]  # None: the key is absent, what is stored stays
+NetworkOrAny = Annotated[str, PlainValidator(network_or_any)]
+ScriptNumber = Annotated[str, PlainValidator(script_number)]
+ScriptOrNone = Annotated[str, PlainValidator(lambda value: "" if value == "" else script_number(value))]
 Name = Annotated[str, PlainValidator(text_up_to(100))]
 Note = Annotated[str, PlainValidator(text_up_to(500))]
 OutsideNumber = Annotated[str, PlainValidator(outside_number)]

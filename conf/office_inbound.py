@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator
 from conf.fields import choice, text, whole_number
 from conf.model import Section
 from conf.office_calendars import ExternalNumber
-from conf.office_fields import Id, IdOrNone, Ids, Name, Note, Target, TargetOrNone
+from conf.office_fields import Id, IdOrNone, Ids, Name, Note, ScriptOrNone, Target, TargetOrNone
 
 _PATTERN = re.compile(r"_?[A-Za-z0-9+.!*#\[\]-]{0,50}")
 _CLASS = re.compile(r"\[[0-9-]+\]")
@@ -70,6 +70,8 @@ class ExternalNumberSection(Section):
     record_out: bool | None = None
     show_name: bool = False
     disabled: bool = False
+    # INB-31: numbers of callers can be forged.
+    employee_dial: bool = False
 
 
 class InboundRuleSection(Section):
@@ -115,3 +117,4 @@ class InboundSection(Section):
     only_own_number: bool = False
     always_open_callers: Callers = ()
     always_open_providers: Ids = ()
+    script: ScriptOrNone = ""

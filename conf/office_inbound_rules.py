@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from conf.errors import KeyPath, Problem, path_text
-from conf.office_values import Values, entries, items_of, table_of, texts
+from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
 
 
 def problems_of_inbound(values: Values) -> Iterator[Problem]:
@@ -17,6 +17,11 @@ def problems_of_inbound(values: Values) -> Iterator[Problem]:
     for path, provider in named:
         if provider not in providers:
             yield Problem(path, f'there is no provider "{provider}"')
+    scripts = {number for _, number in texts(values, "applications", "number")}
+    named = [*texts(values, "providers", "script"), *texts_of(table_of(values, "inbound"), ("inbound",), "script")]
+    for path, script in named:
+        if script not in scripts:
+            yield Problem(path, f'there is no application "{script}"')
     yield from _numbers(values)
 
 

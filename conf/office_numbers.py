@@ -21,6 +21,7 @@ from conf.office_fields import (
     Number,
     Numbers,
     Pin,
+    ScriptNumber,
     Target,
     TargetOrNone,
     identifier,
@@ -28,7 +29,6 @@ from conf.office_fields import (
 
 _SHORT_NAME = re.compile(r"[\w ]*")
 _CALLBACK_KEY = re.compile(r"[0-9*#]?")
-_SCRIPT_NUMBER = re.compile(r"[0-9X*#+]{1,64}")
 
 
 def _short_name(value: object) -> str:
@@ -43,13 +43,6 @@ def _one_key(value: object) -> str:
     found = text(value)
     if not _CALLBACK_KEY.fullmatch(found):
         raise ValueError(f'must be one of the keys 0-9 * #, not "{found}"')
-    return found
-
-
-def _script_number(value: object) -> str:
-    found = text(value)
-    if not _SCRIPT_NUMBER.fullmatch(found):
-        raise ValueError(f'must be 1 to 64 of the characters 0-9 * # + and X for any digit, not "{found}"')
     return found
 
 
@@ -176,7 +169,7 @@ class PagingSection(Section):
 class ApplicationSection(Section):
     """One of `[[applications]]` (FEAT-36). `file` is relative to the document."""
 
-    number: Annotated[str, PlainValidator(_script_number)]
+    number: ScriptNumber
     file: Annotated[str, PlainValidator(text_up_to(4096, at_least=1))]
     name: Annotated[str, PlainValidator(text_up_to(50))] = ""
     note: Note = ""

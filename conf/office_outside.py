@@ -7,14 +7,16 @@ from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from conf.dial_template import DialTemplate
 from conf.fields import choice, host, host_or_empty, network, text, text_up_to, whole_number
+from conf.header_pattern import header_pattern
 from conf.model import Section
-from conf.office_fields import Id, Ids, Name, Note, OutsideNumber, RouteName
+from conf.office_fields import Id, Ids, Name, NetworkOrAny, Note, OutsideNumber, RouteName, ScriptOrNone
 from conf.provider_templates import TEMPLATES, with_template
 from storage.records import OutboundPolicy
 
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
 _PREPEND = re.compile(r"[0-9*#+]{0,20}")
 _EMERGENCY = re.compile(r"[0-9X]{2,6}")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LOGIN = re.compile(r"[A-Za-z0-9+._@-]{1,128}")
 
 
@@ -80,6 +82,23 @@ def _emergency(value: object) -> str:
     return found
 
 
+def _header(value: object) -> str:
+    found = text(value)
+    if not _HEADER.fullmatch(found):
+        raise ValueError(f'must be "default" or a header field such as "P-Asserted-Identity", not "{found}"')
+    return found
+
+
+def _regex(value: object) -> str:
+    header_pattern(text(value))
+    return text(value)
+
+
+Header = Annotated[str, PlainValidator(_header)]
+Between = Annotated[tuple[Annotated[str, PlainValidator(text_up_to(50))], ...], Field(strict=False)]
+Regex = Annotated[str, PlainValidator(_regex)]
+
+
 class ProviderSection(Section):
     """One of `[[providers]]` (PRV-*). `password` None: the key is absent, what is stored stays."""
 
@@ -110,6 +129,22 @@ class ProviderSection(Section):
     identity: Annotated[str, PlainValidator(choice("none", "asserted", "preferred", "remote_party"))] = "none"
     max_calls: Annotated[int, PlainValidator(whole_number(0, 10_000))] = 0
     only: bool = False
+    network: NetworkOrAny = ""
+    cid_source: Header = "default"
+    cid_between: Between = ()
+    cid_regex: Regex = ""
+    did_source: Header = "default"
+    did_between: Between = ()
+    did_regex: Regex = ""
+    log_sources: bool = False
+    script: ScriptOrNone = ""
+
+    @field_validator("cid_between", "did_between")
+    @classmethod
+    def _are_two(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > 2:
+            raise ValueError('must be at most two texts, before and after the number, such as ["DID:", ";"]')
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from conf.office_fields import (
     IdOrNone,
     Ids,
     Name,
+    NetworkOrAny,
     Note,
     Number,
     OutsideNumber,
@@ -47,13 +48,6 @@ def _caller(value: object) -> str:
     found = text(value)
     if not _CALLER.fullmatch(found):
         raise ValueError(f'must be the number of a caller, not "{found}"')
-    return found
-
-
-def _network_or_empty(value: object) -> str:
-    found = text(value)
-    if found:
-        network(found)
     return found
 
 
@@ -154,7 +148,7 @@ class TerminalSection(Section):
     # EXT-9: RFC 4733 where the phone has it, which all do that are not very old.
     dtmf: Annotated[str, PlainValidator(choice("auto", "auto_info", "rfc4733", "info", "inband"))] = "auto"
     transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls", "ws"))] = "any"
-    network: Annotated[str, PlainValidator(_network_or_empty)] = ""
+    network: NetworkOrAny = ""
     trust: Annotated[str, PlainValidator(_trust)] = ""
     # EXT-10: keys in SDP are as secret as the signalling: by itself for TLS only; browsers encrypt by DTLS always.
     srtp: Annotated[str, PlainValidator(choice("auto", "off", "optional", "required"))] = "auto"

@@ -1,9 +1,12 @@
 """Which rules a call from outside meets, in their order, and whether it is let in at all. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from frozen import dataclass
 from pbx.api import Arrival, ExternalNumber, InboundRule, Office, breadth, fits_number
+
+IGNORES_TIME = "ignore_time"  # the variable of a script
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,11 @@ def refusing_list(office: Office, arrival: Arrival) -> str:
     return ""
 
 
-def asks_no_calendar(office: Office, arrival: Arrival) -> bool:
-    """CAL-14: interconnections and callers who may always come."""
+def asks_no_calendar(office: Office, arrival: Arrival, variables: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """CAL-14: interconnections, callers who may always come, and those of whom a script says so."""
     policy = office.inbound
+    if variables.get(IGNORES_TIME, "") not in ("", "0"):
+        return True
     is_always = arrival.provider.id in policy.always_open_providers
     return is_always or any(fits_number(arrival.caller.shown_number, each) for each in policy.always_open_callers)
 

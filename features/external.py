@@ -53,6 +53,25 @@ class External:
         self._application = application
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
+        try:
+            return await self._control(call, ctx) or NORMAL
+        except ScriptFailed as failure:
+            call.log.error("the call script has failed, its call ends", script=self._application.file, why=str(failure))
+            return await self._apologise(call, ctx)
+
+    async def look_at(self, call: Call, ctx: AppContext) -> Next | None:
+        """Let the script see a call that another app controls: None when it goes on there (INB-21). What fails in the
+        script does not keep the call from it."""
+        try:
+            return await self._control(call, ctx)
+        except ScriptFailed as failure:
+            call.log.error(
+                "the call script has failed, its call goes on", script=self._application.file, why=str(failure)
+            )
+            return None
+
+    async def _control(self, call: Call, ctx: AppContext) -> Next | None:
+        """None when the script has come to its end."""
         file, caller = self._application.file, call.calling
         facts = {
             "id": call.id,
@@ -62,16 +81,12 @@ class External:
             "caller_name": caller.name,
             "language": caller.language or ctx.office.language,
         }
+        await ctx.prepare(call)
+        script = await ctx.scripts.begin(file, facts)
         try:
-            await ctx.prepare(call)
-            script = await ctx.scripts.begin(file, facts)
-            try:
-                return await Verbs(call, ctx).carry_out(script.next, script.reply)
-            finally:
-                await asyncio.shield(asyncio.ensure_future(script.close()))
-        except ScriptFailed as failure:
-            call.log.error("the call script has failed, its call ends", script=file, why=str(failure))
-            return await self._apologise(call, ctx)
+            return await Verbs(call, ctx).carry_out(script.next, script.reply)
+        finally:
+            await asyncio.shield(asyncio.ensure_future(script.close()))
 
     @staticmethod
     async def _apologise(call: Call, ctx: AppContext) -> Cause:
@@ -90,6 +105,11 @@ def claim(office: Office, number: str) -> External | None:
     return External(min(fitting, key=lambda each: each.number.count("X"))) if fitting else None
 
 
+def named(office: Office, number: str) -> External | None:
+    """The application of exactly that number."""
+    return next((External(each) for each in office.applications if each.number == number), None)
+
+
 class Verbs:
     """What a script asks for, done to its call."""
 
@@ -99,8 +119,8 @@ class Verbs:
 
     async def carry_out(
         self, wanted: Callable[[], Awaitable[Arguments | None]], reply: Callable[[Mapping[str, object]], None]
-    ) -> Next:
-        """Until the script ends or sends the call on."""
+    ) -> Next | None:
+        """Until the script ends (None) or sends the call on."""
         while (said := await wanted()) is not None:
             arguments = dict(said)
             verb = str(arguments.pop("verb", ""))
@@ -114,7 +134,7 @@ class Verbs:
                 reply({"refused": f"{verb}: {mistake.args[0] if mistake.args else mistake}"})
             else:
                 reply({"result": result})
-        return NORMAL
+        return None
 
     async def _do(self, verb: str, arguments: dict[str, Any]) -> object:
         do: Callable[..., Awaitable[object]] | None = getattr(self, f"do_{verb}", None)

@@ -1,4 +1,5 @@
 """Calls from outside (INB-*): who is let in, the hours, a greeting, whom the caller talked to last, then the cascade.
+A script of the office looks at each before the hours are asked, one of the account before the greeting (INB-21).
 
 Each rule has its time, which only a human answer stops; after the last one stands the default of the office.
 """
@@ -9,6 +10,8 @@ from typing import ClassVar
 from features._cascade import Step, asks_no_calendar, external_number, refusing_list, steps
 from features._refusal import refusal_of
 from features.conversation import talk
+from features.dial_in import desk_of, dial_in
+from features.external import named
 from features.ivr import Choices, may_be_dialled
 from features.last_agent import last_agent
 from features.off_hours import OFF_HOURS, is_closed, tell_closed
@@ -52,11 +55,21 @@ class Incoming:
         if refused_by:
             call.log.info("the caller is on a list", list=refused_by, caller=arrival.caller.shown_number)
             return DECLINED
+        taken = await look_at(call, ctx, office.inbound.script)
+        if taken is not None:
+            return taken
         number = external_number(office, arrival)
-        if not asks_no_calendar(office, arrival) and is_closed(ctx, number, arrival.called, call.moment):
+        is_left_aside = asks_no_calendar(office, arrival, call.variables)
+        if not is_left_aside and is_closed(ctx, number, arrival.called, call.moment):
             return GoTo(OFF_HOURS)
+        taken = await look_at(call, ctx, arrival.provider.script)
+        if taken is not None:
+            return taken
         call.label = label_of(number)
         if number is not None:
+            dialled = await dial_in(call, ctx, number, arrival.caller)
+            if dialled is not None:
+                return dialled
             ended = await self._greet(call, ctx, number) or await self._ring_last_agent(call, ctx, number)
             if ended is not None:
                 return ended
@@ -134,10 +147,16 @@ class Incoming:
         asked.tried("caller_lists", matched=bool(refused_by), why=why)
         if refused_by:
             return DECLINED
+        _tell_script(asked, "inbound.script", office.inbound.script)
         number = external_number(office, arrival)
         if tell_closed(asked, ctx, number, arrival.called, is_left_aside=asks_no_calendar(office, arrival)):
             return GoTo(OFF_HOURS)
+        _tell_script(asked, "provider.script", arrival.provider.script)
         if number is not None:
+            desk = desk_of(ctx, arrival.caller) if number.employee_dial else None
+            if number.employee_dial:
+                why = f"dials on as {desk.number}" if desk is not None else "the caller is no mobile of an employee"
+                asked.tried("employee_dial", matched=desk is not None, why=why)
             for rule, is_on, why in _on_arrival(number):
                 asked.tried(rule, matched=is_on, why=why)
         found = steps(office, arrival)
@@ -158,6 +177,17 @@ def _on_arrival(number: ExternalNumber) -> Iterator[tuple[str, bool, str]]:
     yield "direct_dial", number.direct_dial, dial
     last = f"rings whoever talked to the caller within {number.last_agent_days} days for {number.last_agent_ring} s"
     yield "last_agent", number.last_agent, last if number.last_agent else "switched off"
+
+
+async def look_at(call: Call, ctx: AppContext, script: str) -> Next | None:
+    """Let an application see the call; what it makes of it, None when the call goes on."""
+    application = named(ctx.office, script) if script else None
+    return None if application is None else await application.look_at(call, ctx)
+
+
+def _tell_script(asked: Inquiry, rule: str, script: str) -> None:
+    if script:
+        asked.tried(rule, matched=True, why=f"the application {script} looks at the call")
 
 
 async def play_answered(call: Call, ctx: AppContext, sound: str) -> None:

@@ -67,7 +67,8 @@ class Directory:
 
     @cached_property
     def _filters(self) -> dict[str, Network]:
-        return {t.number: ip_network(t.network, strict=False) for t in self.office.terminals if t.network}
+        accounts = (*self.office.terminals, *(account for _, account in self._devices.values()))
+        return {each.number: ip_network(each.network, strict=False) for each in accounts if each.network}
 
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number (EXT-21)."""
@@ -89,6 +90,7 @@ class Directory:
             transport=provider.transport,
             dtmf=provider.dtmf,
             srtp=provider.srtp,
+            network=provider.network,
         )
 
     def account(self, login: str) -> Terminal | None:

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from pbx.addressing import bracketed
+from pbx.header_source import Said
 from pbx.numbering import dialled_number
 from pbx.party import Party, display_name
 from sipcore.errors import ParseError
@@ -46,11 +47,15 @@ def calling(request: Request, party: Party, *, is_trusted: bool, number_length: 
     return replace(found, is_private=True) if _is_hidden(request, privacy, asserted) else found
 
 
-def calling_outside(request: Request) -> Party:
-    """Who calls over a provider: what it asserts, the strongest first. Raises `PrivacyUnavailable`."""
+def calling_outside(request: Request, said: Said | None = None) -> Party:
+    """Who calls over a provider: what it asserts, the strongest first, or what it `said` where the office looks for it
+    (INB-22). Raises `PrivacyUnavailable`."""
     privacy, asserted = _privacy(request), _asserted(request)
-    number = _number(asserted).removeprefix("+") if asserted is not None else ""
-    found = Party.outside(number or ANONYMOUS_NUMBER, asserted.display if asserted is not None else "")
+    number, name = (_number(asserted), asserted.display) if asserted is not None else ("", "")
+    if said is not None and _SHOWABLE.fullmatch(said.number):
+        number, name = said.number, said.name
+    number = number.removeprefix("+")
+    found = Party.outside(number or ANONYMOUS_NUMBER, name)
     is_hidden = not number or _is_hidden(request, privacy, asserted)
     return replace(found, is_private=True) if is_hidden else found
 

@@ -129,6 +129,8 @@ class Intake:
         except PrivacyUnavailable:
             self._pbx.answer(event, 500)
             return
+        if arrival.provider.log_sources:
+            arrival.log_sources(event.request)
         to, app = self._pbx.apps.find_incoming(self._pbx, arrival)
         call = self._pbx.new_call(to)
         call.arrival = arrival

@@ -9,7 +9,8 @@ class ExternalNumber:
     `last_agent`: whoever the caller talked to last within `last_agent_days` is rung first, for `last_agent_ring`
     (INB-7), with `last_agent_inbound` only by calls from outside. Outside the hours of `calendar` the call goes to
     `closed_target`, or hears `closed_sound` and ends. `show_name`: phones show the name of the line (INB-28).
-    `record_in`, `record_out` None: as the policy of the office says."""
+    `record_in`, `record_out` None: as the policy of the office says. `employee_dial`: whoever calls from the mobile of
+    an employee may dial on (INB-31)."""
 
     number: str
     provider: str
@@ -32,6 +33,7 @@ class ExternalNumber:
     record_out: bool | None = None
     show_name: bool = False
     disabled: bool = False
+    employee_dial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ class CallerList:
 class InboundPolicy:
     """What holds for all calls from outside: where they go that nobody answered (INB-16), `default` a target or a
     service, with `sound` that is heard before; whether only rules of the very number count (AMB-12); whose calls ask no
-    calendar (CAL-14)."""
+    calendar (CAL-14); `script`: the application that sees every call before the hours are asked (INB-21)."""
 
     default: str = "busy"
     sound: str = ""
     only_own_number: bool = False
     always_open_callers: tuple[str, ...] = ()
     always_open_providers: tuple[str, ...] = ()
+    script: str = ""

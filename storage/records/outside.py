@@ -10,7 +10,10 @@ class Provider:
     """A server of an operator, or a gateway (PRV-*). `port` 0: found by DNS, else the default; `qualify` in seconds.
     `addresses`: others from which its calls come (PRV-5). `from_user`, `from_domain` "": the login, the host;
     `show_caller`: From names the caller instead (PRV-9); `identity`: the header field that names the caller as well
-    (OUT-11). `max_calls` 0: any number (OUT-15). `only`: no other provider is tried after this one (OUT-9). The
+    (OUT-11). `max_calls` 0: any number (OUT-15). `only`: no other provider is tried after this one (OUT-9). `network`:
+    from where a device may use the account (PRV-11). `cid_source`, `did_source`: the header field that names who calls,
+    which number was called; of it what stands between two texts, or what a regular expression finds (INB-22, INB-23);
+    `log_sources`: both are logged. `script`: the application that sees its calls before they are greeted (INB-21). The
     password stays out of `repr`, so it cannot reach a log by accident."""
 
     id: str
@@ -34,6 +37,15 @@ class Provider:
     identity: str = "none"
     max_calls: int = 0
     only: bool = False
+    network: str = ""
+    cid_source: str = "default"
+    cid_between: tuple[str, ...] = ()
+    cid_regex: str = ""
+    did_source: str = "default"
+    did_between: tuple[str, ...] = ()
+    did_regex: str = ""
+    log_sources: bool = False
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,14 @@ providers = st.builds(
     identity=st.sampled_from(["none", "asserted"]),
     max_calls=st.integers(0, 10),
     only=st.booleans(),
+    network=st.sampled_from(["", "192.0.2.0/24"]),
+    cid_source=st.sampled_from(["default", "Remote-Party-ID"]),
+    cid_between=st.sampled_from([(), ("<", ">")]),
+    cid_regex=st.sampled_from(["", "([0-9]+)"]),
+    did_source=st.sampled_from(["default", "X-Did"]),
+    did_between=st.sampled_from([(), ("did:",)]),
+    did_regex=st.sampled_from(["", "(?P<number>[0-9]{5})"]),
+    log_sources=st.booleans(),
 )
 
 

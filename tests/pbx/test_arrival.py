@@ -183,6 +183,21 @@ async def test_every_kind_of_account_brings_and_carries_calls() -> None:
         await gate.register(expires=0)
 
 
+async def test_the_device_of_a_provider_may_be_limited_to_a_network() -> None:
+    for network, status in (("203.0.113.0/24", 200), ("198.51.100.0/24", 401)):
+        async with reached(replace(DEVICE, network=network)) as (office, _, desk):
+            gate = device(office)
+            assert (await gate.register()).status == status
+            call = gate.dial("74951234567")
+            if status == 200:
+                await call.until_answered()
+                call.hangup()
+                await gate.register(expires=0)
+            else:
+                assert await call.until_over() == 401
+        assert len(desk.arrivals) == (status == 200)
+
+
 async def test_the_device_of_a_provider_is_nobody_of_the_office() -> None:
     async with reached(DEVICE) as (office, _, desk):
         gate, liar = device(office), device(office, "wrong", 5080)
