@@ -19,7 +19,6 @@ from pbx.api import (
     Collect,
     Features,
     Leg,
-    PartyKind,
     collect,
 )
 
@@ -39,13 +38,60 @@ class Talk:
 Action = Callable[[AppContext, Talk], Awaitable[None]]
 
 
+class _Listener:
+    """Reads what one of two dials. Digits that may become a code are held back from the other (FEAT-1)."""
+
+    def __init__(
+        self, ctx: AppContext, leg: Leg, reader: CodeReader, found: Callable[["_Listener", str], None]
+    ) -> None:
+        self.leg = leg
+        self._ctx, self._reader, self._found = ctx, reader, found
+        self._pause: asyncio.TimerHandle | None = None
+        leg.digits.are_held = True
+        self.resume()
+
+    def resume(self) -> None:
+        """First of all what was dialled since `pause`."""
+        self.leg.digits.listen(self._pressed)
+
+    def pause(self) -> None:
+        """What is dialled now belongs to a code."""
+        self.leg.digits.listen(None)
+
+    def close(self) -> None:
+        """The conversation is over, unless the two talk in another one already."""
+        self._forget_pause()
+        if self.leg.bridge is None:
+            self.leg.digits.listen(None)
+            self.leg.digits.are_held = False
+
+    def _pressed(self, digit: str) -> None:
+        self._forget_pause()
+        reading = self._reader.digit(digit, self._ctx.now())
+        self.leg.pass_digits(reading.passed)
+        if reading.name:
+            self._found(self, reading.name)
+        elif self._reader.is_waiting:
+            loop = asyncio.get_running_loop()
+            self._pause = loop.call_later(self._reader.pause_s, self._give_up)
+
+    def _give_up(self) -> None:
+        self._pause = None
+        self.leg.pass_digits(self._reader.give_up())
+
+    def _forget_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+
 class CallCodes:
     """Listens to those who talk. `actions` are what each code does, by its name in `[features]`."""
 
     def __init__(self, actions: Mapping[str, Action]) -> None:
         self._actions = actions
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._listening: dict[int, tuple[Leg, ...]] = {}
+        self._listeners: dict[int, list[_Listener]] = {}
 
     async def begin(self, ctx: AppContext) -> None:
         ctx.bus.subscribe([BridgeFormed], lambda event: self._formed(ctx, event))
@@ -54,28 +100,28 @@ class CallCodes:
     async def end(self) -> None:
         for task in self._tasks.values():
             task.cancel()
+        for number in list(self._listeners):
+            self._close(number)
 
     def _formed(self, ctx: AppContext, event: BusEvent) -> None:
         bridge = ctx.bridge(event.bridge) if isinstance(event, BridgeFormed) else None
         if bridge is None or len(bridge.members) != 2:
             return
-        legs = tuple(leg for leg in bridge.members.values() if may_use_codes(leg))
-        self._listening[bridge.id] = legs
-        for leg in legs:
-            self._listen(ctx, bridge, leg)
+        self._close(bridge.id)
+        legs = [leg for leg in bridge.members.values() if leg.party.is_employee]
+        self._listeners[bridge.id] = [self._listener(ctx, bridge, leg) for leg in legs]
 
-    def _listen(self, ctx: AppContext, bridge: Bridge, leg: Leg) -> None:
+    def _listener(self, ctx: AppContext, bridge: Bridge, leg: Leg) -> _Listener:
         features = ctx.office.features
         reader = CodeReader(codes_of(features, self._actions), features.code_timeout_ms / 1000)
 
-        def pressed(digit: str) -> None:
-            name = reader.digit(digit, ctx.now())
+        def found(listener: _Listener, name: str) -> None:
             other = bridge.peer_of(leg)
-            if name and other is not None and bridge.id not in self._tasks:
-                leg.digits.listen(None)  # what follows belongs to the code
+            if other is not None and bridge.id not in self._tasks:
+                listener.pause()
                 self._tasks[bridge.id] = asyncio.ensure_future(self._act(ctx, name, Talk(leg, other, bridge)))
 
-        leg.digits.listen(pressed)
+        return _Listener(ctx, leg, reader, found)
 
     async def _act(self, ctx: AppContext, name: str, talk: Talk) -> None:
         talk.mine.call.log.info("a code was pressed", code=name, number=talk.mine.party.number)
@@ -85,19 +131,18 @@ class CallCodes:
             talk.mine.call.log.exception("a code could not be carried out", code=name)
         finally:
             del self._tasks[talk.bridge.id]
-            if not talk.bridge.has_ended and talk.mine.bridge is talk.bridge:
-                self._listen(ctx, talk.bridge, talk.mine)
+            if talk.mine.bridge is talk.bridge:
+                for listener in self._listeners.get(talk.bridge.id, ()):
+                    if listener.leg is talk.mine:
+                        listener.resume()
 
     def _ended(self, event: BusEvent) -> None:
         if isinstance(event, BridgeEnded):
-            for leg in self._listening.pop(event.bridge, ()):
-                if leg.bridge is None:
-                    leg.digits.listen(None)
+            self._close(event.bridge)
 
-
-def may_use_codes(leg: Leg) -> bool:
-    """Employees may; whoever calls through a gateway or a line may not."""
-    return leg.party.kind is PartyKind.TERMINAL and not leg.party.presented
+    def _close(self, bridge: int) -> None:
+        for listener in self._listeners.pop(bridge, ()):
+            listener.close()
 
 
 def codes_of(features: Features, actions: Mapping[str, Action]) -> Mapping[str, str]:

@@ -96,6 +96,7 @@ class StreamSpec:
     `payloads`: what may arrive and leave, our preferred audio encoding first; `telephone-event` is among them when
     it was negotiated (RFC 4733). `rtcp` is where RTCP goes, None for port + 1 of `remote`.
     `tones`: its digits are pairs of tones in the audio, both ways; others with tones hear them, nobody else does.
+    `keeps_digits`: what it presses is told, and reaches nobody by itself.
     `feedback`: what a sender of pictures can be asked for: "pli", "fir", "nack". `rtcp_xr`: the peer wants VoIP Metrics
     (RFC 3611). `silence_s`: what `MediaSilent` tells of, 0 nothing.
     With `crypto` or `dtls` nothing goes in or out in clear. With `ice` the address of `remote` does not matter.
@@ -114,4 +115,5 @@ class StreamSpec:
     rtcp_xr: bool = False
     silence_s: float = 0.0
     tones: bool = False
+    keeps_digits: bool = False
     feedback: tuple[str, ...] = ()

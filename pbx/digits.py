@@ -1,7 +1,8 @@
 """Digits of a party, each press once, whichever way it comes (EXT-9): RFC 4733 events, tones in its audio, SIP INFO.
 
 The other side of a conversation gets each press in its own way. What both sides have in common the engine carries:
-events go over as packets, tones with the audio. Everything else is told to the other side anew.
+events go over as packets, tones with the audio. Everything else is told to the other side anew; so is what a party
+presses who may use codes, once it is known to be none.
 """
 
 from collections import deque
@@ -43,9 +44,10 @@ def reaches(one: Way, other: Way, *, by_info: bool) -> bool:
 class Digits:
     """Some phones send each press both ways: the second of a pair is dropped, whichever comes first."""
 
-    __slots__ = ("_listener", "_typed", "_unpaired")
+    __slots__ = ("_listener", "_typed", "_unpaired", "are_held")
 
     def __init__(self) -> None:
+        self.are_held = False  # who listens decides what the other side is told
         self._unpaired: list[tuple[str, bool, float]] = []
         self._listener: Listener | None = None
         self._typed: deque[str] = deque(maxlen=TYPED_AHEAD)

@@ -116,6 +116,7 @@ class Leg:
         self.side, self.media, self._services = side, media, services
         self.is_caller, self.line = is_caller, line
         self._label = label
+        media.keeps_digits = party.is_employee  # who may use codes
         self.redirect: Response | None = None
         self.has_rung = False
         self.state = LegState.NEW
@@ -406,14 +407,22 @@ class Leg:
 
     def digit_received(self, digit: str, *, by_info: bool = False) -> None:
         """A digit in the audio or by INFO; kept as the call's digit trail, for the app that asks for it. Who the party
-        talks to is told of it, where the engine does not carry it."""
+        talks to is told of it, unless it is held."""
         if not self.digits.is_new(digit, by_info=by_info, now=self._services.clock.now()):
             return
         self.call.digits += digit
         self.call.stage_digits += digit
+        are_held = self.digits.are_held
         self.digits.give(digit)
-        peer = self._peer
-        if peer is not None and not reaches(self.media.digit_way, peer.media.digit_way, by_info=by_info):
+        if not are_held:
+            self.pass_digits(digit, by_info=by_info)
+
+    def pass_digits(self, digits: str, *, by_info: bool = False) -> None:
+        """Tell who the party talks to what it has pressed, where the engine does not carry it."""
+        peer, mine = self._peer, self.media
+        if peer is None or (not mine.keeps_digits and reaches(mine.digit_way, peer.media.digit_way, by_info=by_info)):
+            return
+        for digit in digits:
             peer.tell_digit(digit)
 
     def tell_digit(self, digit: str) -> None:

@@ -102,7 +102,12 @@ class MediaEndpoint:
         self.security = after_agreement(self.security, agreed, mid)
 
     def configured(
-        self, *, silence_s: float = 0.0, tones: bool = False, feedback: tuple[str, ...] = ()
+        self,
+        *,
+        silence_s: float = 0.0,
+        tones: bool = False,
+        keeps_digits: bool = False,
+        feedback: tuple[str, ...] = (),
     ) -> ConfigureEndpoint:
         """The engine's view of what was agreed on."""
         agreed = self.agreed
@@ -124,6 +129,7 @@ class MediaEndpoint:
             rtcp_xr=agreed.rtcp_xr,
             silence_s=silence_s,
             tones=tones,
+            keeps_digits=keeps_digits,
             feedback=feedback,
         )
         return ConfigureEndpoint(self.endpoint, spec)

@@ -40,7 +40,8 @@ OUTSIDE_SILENCE = SilenceLimits(60.0, 300.0)  # of a provider
 
 class MediaSession(MediaEndpoint):
     """The endpoint is that of sound. `passing`: the other streams; `offered`: what the peer's last offer has of them.
-    `is_silent`: there is no sound now, as while a fax is sent. `dtmf` is the setting of that name of the terminal."""
+    `is_silent`: there is no sound now, as while a fax is sent. `dtmf` is the setting of that name of the terminal.
+    `keeps_digits`: what the peer presses reaches nobody until call control says so."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class MediaSession(MediaEndpoint):
         self._offer: SessionDescription | None = None
         self.peer_offer: SessionDescription | None = None
         self.is_silent = False
+        self.keeps_digits = False
         self.passing: list[PassedStream] = []
         self.offered: AllPassed = NOTHING
         self._places: Mapping[Key, int] = {}
@@ -93,6 +95,7 @@ class MediaSession(MediaEndpoint):
             dtmf=self._dtmf,
         )
         found._sent, found.peer_offer, found.agreed = self._sent, self.peer_offer, self.agreed
+        found.keeps_digits = self.keeps_digits
         if self.agreed is not None:
             found.security = moved(self.security, found.security, self.agreed)
         return found
@@ -125,7 +128,8 @@ class MediaSession(MediaEndpoint):
     def _sound(self) -> tuple[ConfigureEndpoint, ...]:
         if self.agreed is None:
             return ()
-        return (self.configured(silence_s=self.silence_s, tones=self.digit_way is Way.TONES),)
+        tones = self.digit_way is Way.TONES
+        return (self.configured(silence_s=self.silence_s, tones=tones, keeps_digits=self.keeps_digits),)
 
     # --- streams that are passed on ---------------------------------------------------------------------------
 

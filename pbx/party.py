@@ -32,6 +32,11 @@ class Party:
     is_private: bool = False
 
     @property
+    def is_employee(self) -> bool:
+        """At a terminal of the office; not whoever calls through a gateway."""
+        return self.kind is PartyKind.TERMINAL and not self.presented
+
+    @property
     def shown_number(self) -> str:
         return self.presented or self.number
 

@@ -122,7 +122,7 @@ class Transfers:
         """Nobody reaches by a transfer whom it may not call (GRP-7), nor a number outside that is not allowed
         (FEAT-10); whoever is outside reaches nobody (FEAT-9)."""
         party, directory = transferor.party, self._pbx.directory
-        if party.kind is not PartyKind.TERMINAL or party.presented or not may_transfer_to(directory, number):
+        if not party.is_employee or not may_transfer_to(directory, number):
             return False
         return may_call(directory, party.number, number)
 

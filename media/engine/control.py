@@ -66,6 +66,7 @@ from media.engine.streams import (
     check_digits,
     check_spec,
     flags,
+    is_other_sound,
     permitted,
     rtcp_target,
     takes,
@@ -231,7 +232,7 @@ class Control:
         )
         self._handshakes.configure(stream, spec)
         adapt_ear(self._shard, stream)
-        if before is not profile or was is None or (was.ptime_ms, was.tones) != (spec.ptime_ms, spec.tones):
+        if before is not profile or was is None or is_other_sound(was, spec):
             self._rooms.configured(stream)
         if before is not profile:
             self._link_partner(stream)

@@ -187,14 +187,15 @@ cdef inline void receive_voice(
 
 
 cdef inline void listen(Shard *shard, Voice *voice, int16_t *decoded) noexcept nogil:
-    """For digits as tones; only somebody whose digits are tones too, and who is alone with the party, is to hear them."""
+    """For digits as tones; only somebody whose digits are tones too, and who is alone with the party, is to hear them,
+    unless the party keeps them."""
     cdef Slot *slot = voice.slot
     cdef Slot *other
     cdef bint silenced = False
     hear(shard, slot, decoded, voice.decoded, voice.playout.rate)
     if slot.ear.detector.suspects:
         other = other_of(slot)
-        silenced = other == NULL or other.ear == NULL
+        silenced = other == NULL or other.ear == NULL or slot.config.keeps_digits
     if silenced:
         silence_tones(slot.ear, decoded, voice.decoded, voice.playout.rate)
     slot.ear.silenced = silenced

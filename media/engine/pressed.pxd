@@ -18,8 +18,8 @@ cdef inline int64_t lasted_ms(const Slot *slot, const Digit *digit) noexcept nog
 
 
 cdef inline Slot *hears_digits(Slot *slot) noexcept nogil:
-    """The other one of two."""
-    if slot.echo:
+    """The other one of two, if anybody."""
+    if slot.echo or slot.config.keeps_digits:
         return NULL
     return other_of(slot) if slot.voice != NULL else slot.peer
 
@@ -48,7 +48,9 @@ cdef inline void carry_digits(Shard *shard, Slot *slot, const Digit *digits, int
 
 cdef inline bint goes_over(const Slot *slot, const Header *h) noexcept nogil:
     """The packet itself reaches the other party."""
-    return slot.voice == NULL and (slot.echo or slot.route.action[h.payload_type] != NOT_CARRIED)
+    if slot.voice != NULL:
+        return False
+    return slot.echo or (not slot.config.keeps_digits and slot.route.action[h.payload_type] != NOT_CARRIED)
 
 
 cdef inline void receive_event(Shard *shard, Slot *slot, const Header *h, uint32_t rate, int64_t now_ns) noexcept nogil:

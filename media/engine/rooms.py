@@ -193,7 +193,8 @@ class Rooms:
 def _side(stream: Stream) -> Side:
     assert stream.profile is not None
     assert stream.spec is not None
-    return Side(stream.profile, stream.sent, stream.spec.ptime_ms, stream.spec.tones)
+    spec = stream.spec
+    return Side(stream.profile, stream.sent, spec.ptime_ms, spec.tones, spec.keeps_digits)
 
 
 def _second(room: Room) -> int:

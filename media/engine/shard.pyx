@@ -256,7 +256,7 @@ cdef class ShardThread:
         int takes=0,
     ):
         """`remote`, `rtcp`: (host, port); `allowed`: hosts; `flags`: 1 sends, 2 receives, 4 rtcp-mux, 8 secured, 16
-        pinned by ICE, 32 reachable, 64 wants VoIP Metrics. `takes`: 1 PLI, 2 FIR, 4 NACK."""
+        pinned by ICE, 32 reachable, 64 wants VoIP Metrics, 128 keeps its digits. `takes`: 1 PLI, 2 FIR, 4 NACK."""
         cdef Config *config = <Config *>calloc(1, sizeof(Config))
         if config == NULL:
             raise MemoryError()
@@ -276,7 +276,7 @@ cdef class ShardThread:
         config.secured = flags >> 3 & 1
         config.pinned = flags >> 4 & 1
         config.reachable = flags >> 5 & 1
-        config.extended = flags >> 6 & 1
+        config.extended, config.keeps_digits = flags >> 6 & 1, flags >> 7 & 1
         config.ptime_ms = ptime_ms
         config.takes = takes
         config.silence_ns = <int64_t>(silence_s * 1e9)

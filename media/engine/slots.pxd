@@ -176,6 +176,7 @@ cdef struct Config:
     bint pinned                     # by ICE
     bint reachable                  # there is an address to send to
     bint extended                   # the peer wants VoIP Metrics (RFC 3611)
+    bint keeps_digits               # what it presses reaches nobody else
     int takes                       # of `Takes`
     int ptime_ms
     int64_t silence_ns              # what is told as silence, 0 never

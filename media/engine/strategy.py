@@ -128,21 +128,22 @@ def route_table(source: Profile, sink: Profile) -> RouteTable:
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of two members: what it may send and receive, the payload type that it sends now (None: nothing that can be
-    decoded), how long it wants its packets, and whether its digits are tones in the audio."""
+    decoded), how long it wants its packets, whether its digits are tones in the audio, and whether it keeps them."""
 
     profile: Profile
     sends: Payload | None
     ptime_ms: int
     tones: bool = False
+    keeps_digits: bool = False
 
 
 @lru_cache(maxsize=4096)
 def goes_over(source: Side, sink: Side) -> bool:
     """What `source` sends needs no conversion for `sink`, or there is none. Tones are for those whose digits are tones
-    too; for anybody else they are taken out."""
+    too; for anybody else they are taken out, and so are those that the source keeps."""
     if source.sends is None or sink.profile.spoken is None:
         return True
-    if source.tones and not sink.tones:
+    if source.tones and (source.keeps_digits or not sink.tones):
         return False
     routes = choose_routes(source.profile.payloads, sink.profile.payloads)
     return source.ptime_ms == sink.ptime_ms and any(number == source.sends.number for number, _, _ in routes)

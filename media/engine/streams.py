@@ -23,7 +23,7 @@ MAX_PAYLOADS = 16
 MAX_SOURCES = 8
 MAX_DIGITS = 64
 PLAYED_HZ = 16000  # prompts and tones are no more than wideband
-SENDS, RECEIVES, MUX, SECURED, PINNED, REACHABLE, EXTENDED = 1, 2, 4, 8, 16, 32, 64
+SENDS, RECEIVES, MUX, SECURED, PINNED, REACHABLE, EXTENDED, KEEPS_DIGITS = 1, 2, 4, 8, 16, 32, 64, 128
 
 
 class Refusal(Exception):
@@ -162,8 +162,14 @@ def flags(spec: StreamSpec) -> int:
         (PINNED, spec.ice),
         (REACHABLE, reachable),
         (EXTENDED, spec.rtcp_xr),
+        (KEEPS_DIGITS, spec.keeps_digits),
     )
     return sum(flag for flag, is_set in found if is_set)
+
+
+def is_other_sound(was: StreamSpec, spec: StreamSpec) -> bool:
+    """Whether those in the same room may have to hear it otherwise than before, though it speaks the same."""
+    return (was.ptime_ms, was.tones, was.keeps_digits) != (spec.ptime_ms, spec.tones, spec.keeps_digits)
 
 
 def takes(spec: StreamSpec) -> int:

@@ -295,3 +295,20 @@ def test_a_wrong_list_of_lamps_is_told() -> None:
         'lamp_lists[1].id: "5-5" is already used by lamp_lists[0]',
         'lamp_lists[1].id: needs a letter, so that it is no number, not "5-5"',
     ]
+
+
+@pytest.mark.row("FEAT-1")
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ('park = "**"', 'features.park: "**" is also features.blind_transfer'),
+        ('park = "*"', 'features.park: "*" is the beginning of features.blind_transfer'),
+        ('record = "*21"', 'features.park: "*2" is the beginning of features.record, "*21"'),
+        ('pickup = "10"', 'features.pickup: "10" is the beginning of "101", terminals[0].number'),
+        ('dnd_on = "101"', 'features.dnd_on: "101" is also terminals[0].number'),
+        ('pickup = "*9"', 'features.pickup: "*9" is the beginning of features.'),
+    ],
+)
+def test_no_code_hides_another_one_or_a_number(features: str, said: str) -> None:
+    found = errors(f"{terminal('101')}[features]\n{features}", Office())
+    assert any(each.startswith(said) for each in found), found

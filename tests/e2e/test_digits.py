@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,8 +50,11 @@ class Party:
     signals: str = ""
 
     def take_signals(self) -> None:
-        """Answer every INFO that comes, until none does for a while."""
+        """Answer every INFO that comes, until none does for a while, or the call ends."""
         while (message := self.phone.receive(0.5)) is not None:
+            if message.method == "BYE":
+                self.phone.put_back(message)
+                return
             assert (message.method, message.first("content-type")) == ("INFO", "application/dtmf-relay")
             found = SIGNAL.search(message.body)
             assert found is not None, message.body
@@ -94,10 +98,9 @@ def talk(one: Party, other: Party, sound: Samples) -> None:
     other.packets += theirs
 
 
-@pytest.mark.row("EXT-9")
-@pytest.mark.parametrize("theirs", CALLEES)
-@pytest.mark.parametrize("ours", CALLERS)
-def test_each_press_reaches_the_other_phone_once_and_in_its_own_way(office: Server, ours: str, theirs: str) -> None:
+@contextmanager
+def conversation(office: Server, ours: str, theirs: str) -> Iterator[tuple[Party, Party]]:
+    """Two phones of those ways talk."""
     (caller, offered), (callee, answered) = CALLERS[ours], CALLEES[theirs]
     with (
         RtpSocket(CALLER) as here,
@@ -117,13 +120,42 @@ def test_each_press_reaches_the_other_phone_once_and_in_its_own_way(office: Serv
         one = Party(ours, a, here, outgoing, audio_of(answer.body).address)
         other = Party(theirs, b, there, incoming, described.address)
         talk(one, other, tone(300, 0.3, level=0.05))
-        for source, sink, digits in ((one, other, "1*"), (other, one, "#8")):
+        yield one, other
+
+
+@pytest.mark.row("EXT-9")
+@pytest.mark.parametrize("theirs", CALLEES)
+@pytest.mark.parametrize("ours", CALLERS)
+def test_each_press_reaches_the_other_phone_once_and_in_its_own_way(office: Server, ours: str, theirs: str) -> None:
+    with conversation(office, ours, theirs) as (one, other):
+        for source, sink, digits in ((one, other, "*4"), (other, one, "#8")):
             for digit in digits:
                 press(source, sink, digit)
-            talk(source, sink, np.zeros(1600, np.int16))
+            talk(source, sink, np.zeros(3200, np.int16))
             for way in ("events", "tones", "info"):
                 assert sink.told(way) == (digits if way == sink.way else ""), (sink.way, way)
             sink.packets, sink.signals = [], ""
-        outgoing.hang_up()
-        incoming.expect_hang_up()
-    assert office.json("history", "--number", callee)[0]["digits"] == "1*#8"
+        one.call.hang_up()
+        other.call.expect_hang_up()
+    assert office.json("history", "--number", CALLEES[theirs][0])[0]["digits"] == "*4#8"
+
+
+@pytest.mark.row("FEAT-1")
+@pytest.mark.parametrize("way", ["events", "tones"])
+def test_the_other_phone_is_told_nothing_of_a_code_and_what_is_none_when_that_is_known(
+    office: Server, way: str
+) -> None:
+    with conversation(office, way, way) as (one, other):
+        for digit in "5*":
+            press(one, other, digit)
+        talk(one, other, tone(300, 0.3, level=0.05))
+        assert other.told(way) == "5", "the other one may be the first of a code"
+        talk(one, other, tone(300, 2.5, level=0.05))
+        other.take_signals()
+        assert other.told(way) == "5*"
+        press(one, other, "*")
+        press(one, other, "0")
+        for each in ("events", "tones", "info"):
+            assert other.told(each) == ("5*" if each == way else ""), each
+        other.call.expect_hang_up()
+    assert office.json("history", "--number", CALLEES[way][0])[0]["digits"] == "5**0"

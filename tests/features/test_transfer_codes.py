@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from media.api import SendDigits
+from storage.records import Features, Office
 from tests.support.builders import terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import Phone, PhoneCall
@@ -81,6 +83,30 @@ async def test_digits_of_a_code_come_within_two_and_a_half_seconds() -> None:
         await asyncio.sleep(10)
         assert talk(office, "101", "102"), "who dials no number talks on"
         mine.hangup()
+        await other.until_over()
+
+
+@pytest.mark.row("FEAT-1")
+async def test_codes_are_the_offices_own_and_only_digits_of_none_reach_the_other_side() -> None:
+    own = Office("Test", features=Features(blind_transfer="#5", abort="*#"))
+    async with open_office(*OFFICE, office=own) as office:
+        _, other, c = await talking(office, by_callee=False)
+        to = office.leg_of("102").media.endpoint
+        for digits, told in (("12", "12"), ("**", "*"), ("4", "*4"), ("#", "")):
+            office.engine.commands.clear()
+            press(office, "101", digits)
+            await asyncio.sleep(0.3)
+            assert "".join(each.digits for each in office.engine.of(SendDigits)) == told, digits
+            assert {each.endpoint for each in office.engine.of(SendDigits)} <= {to}
+        await asyncio.sleep(2.3)
+        assert office.engine.of(SendDigits)[-1].digits == "#", "no code has come of it"
+        office.engine.commands.clear()
+        press(office, "101", "#5103#")
+        ring = await c.rung()
+        assert office.engine.of(SendDigits) == [], "neither the code nor the number is heard"
+        ring.answer()
+        await ring.until_confirmed()
+        ring.hangup()
         await other.until_over()
 
 

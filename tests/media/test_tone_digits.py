@@ -90,6 +90,41 @@ async def test_two_whose_digits_are_tones_are_relayed_and_each_press_is_heard_an
 
 
 @pytest.mark.real_loop
+async def test_tones_that_are_kept_are_told_and_nobody_hears_them() -> None:
+    async with embedded() as engine, peers(Peer(), Peer()) as (one, other):
+        events = Events(engine)
+        there = await open_endpoint(engine, 1, replace(tones_of(one), keeps_digits=True))
+        await open_endpoint(engine, 2, tones_of(other))
+        await accept(engine, JoinRoom(1, 1), JoinRoom(1, 2))
+        speech = np.tile(np.rint(3000 * np.sin(np.arange(160) * 2 * np.pi / 40)).astype(np.int16), 10)
+        await say(one, there, np.concatenate([speech, keyed("*2"), speech]))
+        assert told(events, 1) == "*2"
+        packets = received(other)
+        assert digits_in(packets) == ""
+        assert np.abs(heard(packets).astype(int)).max() > 2000, "the speech before and after it is heard"
+        loud = np.abs(heard(packets).astype(int)) > 4000  # the speech has no more than 3000
+        assert np.count_nonzero(loud) < 2 * 8 * 20  # of 160 ms of tones
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize("sink", [PCMU, G722], ids=["relayed", "mixed"])
+async def test_events_that_are_kept_are_told_and_reach_nobody(sink: Payload) -> None:
+    async with embedded() as engine, peers(Peer(), Peer()) as (one, other):
+        events = Events(engine)
+        there = await open_endpoint(engine, 1, replace(one.spec(PCMU, EVENTS), keeps_digits=True))
+        await open_endpoint(engine, 2, other.spec(sink, EVENTS))
+        await accept(engine, JoinRoom(1, 1), JoinRoom(1, 2))
+        for number in range(6):
+            duration = (160 * (number + 1)).to_bytes(2, "big")
+            one.send(there, bytes([10, 0x8A if number > 2 else 10]) + duration, payload_type=101, timestamp=0x1000)
+            await asyncio.sleep(0.02)
+        await accept(engine, SendDigits(2, "5"))
+        await asyncio.sleep(0.3)
+        assert told(events, 1) == "*"
+        assert {each.payload[0] for each in received(other) if each.payload_type == 101} == {5}
+
+
+@pytest.mark.real_loop
 @pytest.mark.parametrize("payload", [PCMU, PCMA, G722], ids=lambda each: each.name)
 async def test_who_has_digits_in_another_way_does_not_hear_the_tones(payload: Payload) -> None:
     async with embedded() as engine, peers(Peer(), Peer()) as (one, other):

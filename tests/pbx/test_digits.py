@@ -5,13 +5,14 @@ import asyncio
 import pytest
 
 from media.api import ConfigureEndpoint, DigitReceived, SendDigits
-from pbx.digits import SAME_PRESS_S, Digits, Way, way_of
+from pbx.digits import SAME_PRESS_S, Digits, Way, reaches, way_of
 from sipcore.events import InfoDigit
 from tests.support.builders import BASIC, terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import PhoneCall
 
 PLAIN = ("PCMA", "PCMU")
+CODE_S = 2.6  # until a digit with which codes begin is known to be none
 
 
 def press(call: PhoneCall, digit: str) -> None:
@@ -36,6 +37,7 @@ async def test_digits_by_info_are_in_the_trail_of_the_call_and_go_on_as_events()
         for digit in "1*#":
             press(ring, digit)
             await asyncio.sleep(0.3)
+        await asyncio.sleep(CODE_S)
         (running,) = office.pbx.calls.values()
         assert running.digits == "1*#"
         peer = office.leg_of("101").media.endpoint
@@ -57,7 +59,8 @@ async def test_a_press_that_comes_both_ways_counts_once(first: str) -> None:
                 await asyncio.sleep(0.2)
         (running,) = office.pbx.calls.values()
         assert running.digits == "55"
-        assert office.engine.of(SendDigits) == []  # the audio carries them on
+        peer = office.leg_of("102").media.endpoint
+        assert office.engine.of(SendDigits) == [SendDigits(peer, "5")] * 2
         call.hangup()
         await ring.until_over()
 
@@ -112,17 +115,29 @@ async def test_the_other_side_gets_each_press_once_and_in_its_own_way(one: Phone
             else:
                 by_audio(office, "101", digit)
             await asyncio.sleep(0.3)
+        await asyncio.sleep(CODE_S)
         endpoint = office.leg_of("102").media.endpoint
-        sent = [] if one[2] is way or way is Way.INFO else [SendDigits(endpoint, digit) for digit in "15#"]
+        sent = [] if way is Way.INFO else [SendDigits(endpoint, digit) for digit in "15#"]
         assert office.engine.of(SendDigits) == sent
         told = [event.digit for event in ring.heard if isinstance(event, InfoDigit)]
         assert told == (list("15#") if way is Way.INFO else [])
+        assert all(each.spec.keeps_digits for each in office.engine.of(ConfigureEndpoint)), "both may use codes"
         tones = {each.endpoint: each.spec.tones for each in office.engine.of(ConfigureEndpoint)}
         assert tones == {office.leg_of("101").media.endpoint: one[2] is Way.TONES, endpoint: way is Way.TONES}
         (running,) = office.pbx.calls.values()
         assert running.digits == "15#"
         call.hangup()
         await ring.until_over()
+
+
+@pytest.mark.parametrize("one", Way)
+@pytest.mark.parametrize("other", Way)
+@pytest.mark.parametrize("by_info", [False, True])
+def test_the_engine_carries_what_both_have_in_common(one: Way, other: Way, by_info: bool) -> None:
+    """Of parties that may not use codes."""
+    assert reaches(one, other, by_info=by_info) is (
+        (one, other) == (Way.EVENTS, Way.EVENTS) or ((one, other) == (Way.TONES, Way.TONES) and not by_info)
+    )
 
 
 @pytest.mark.parametrize("setting", ["info", "inband"])
