@@ -15,20 +15,12 @@ from conf.office_values import Values, entries, items_of, table_of, texts, texts
 from conf.office_ways import problems_of_ways
 from conf.passwords import weakness
 from conf.provider_templates import with_template
+from conf.sound_uses import OF_LISTS, OF_SECTIONS
 
 _WITH_ID = (
     *("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"),
     *("calendars", "off_hours", "inbound_rules", "number_rules", "caller_lists", "lost_call_alarms", "tariffs"),
 )
-_SOUNDS = {
-    "terminals": ("ringback",),
-    "queues": ("music", "announcement"),
-    "ivrs": ("greeting",),
-    "voicemail_boxes": ("greeting",),
-    "off_hours": ("sound",),
-    "external_numbers": ("greeting", "closed_sound"),
-    "inbound_rules": ("sound",),
-}
 
 
 def problems_between(values: Values, stored_passwords: Mapping[str, str] | None) -> Iterator[Problem]:
@@ -129,9 +121,9 @@ def _employee_groups(values: Values) -> Iterator[Problem]:
 def _sounds(values: Values) -> Iterator[Problem]:
     """SND-7: a sound cannot go while it is used; all its users are told."""
     known = {sound for _, sound in texts(values, "sounds", "id")}
-    uses = [use for section, keys in _SOUNDS.items() for use in texts(values, section, *keys)]
-    uses += texts_of(table_of(values, "recording"), ("recording",), "notice_in", "notice_out")
-    uses += texts_of(table_of(values, "inbound"), ("inbound",), "sound")
+    uses = [use for section, keys in OF_LISTS.items() for use in texts(values, section, *keys)]
+    for section, keys in OF_SECTIONS.items():
+        uses += texts_of(table_of(values, section), (section,), *keys)
     for path, sound in uses:
         if sound not in known:
             others = [path_text(place) for place, used in uses if used == sound and place != path]

@@ -9,7 +9,7 @@ Directions are seen from Zvon: `SENDONLY` means that we send audio and expect no
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Protocol
@@ -503,6 +503,23 @@ def conversion(source: Path, target: Path) -> list[str]:
     """The command that makes an MP3 or Ogg Opus file, by the suffix of `target`, of a sound file, with the lowest
     priority. The target appears complete or not at all; what went wrong is the last line on standard error."""
     return [sys.executable, "-m", "media.record.convert", str(source), str(target)]
+
+
+def taking(source: Path, target: Path) -> list[str]:
+    """The command that makes a WAV file of the sound library of any sound file and prints its seconds; ends as
+    `conversion` does."""
+    return [sys.executable, "-m", "media.files.take", str(source), str(target)]
+
+
+def measuring(files: Sequence[str]) -> list[str]:
+    """The command that prints for each file, as a line of JSON, its seconds and why it cannot be played, or nothing."""
+    return [sys.executable, "-m", "media.files.measure", *files]
+
+
+def saying(language: str, target: Path) -> list[str]:
+    """The command that makes a WAV file of the text on its standard input and prints its seconds; ends as
+    `conversion` does."""
+    return [sys.executable, "-m", "media.synthesis.say", language, str(target)]
 
 
 def recognition(models: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
+from pbx.cli_sounds import SOUND_COMMANDS
 
 if TYPE_CHECKING:
     from pbx.control.clerk import SwitchTo
@@ -189,6 +190,7 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "export": (recordings_export, "zvon recordings export 2026/11/22/09/zvon-1764000000.7-call-12"),
         },
     ),
+    "sounds": ("The sound library: greetings, announcements, music on hold.", SOUND_COMMANDS),
 }
 
 

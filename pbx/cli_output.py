@@ -18,10 +18,11 @@ from rich.text import Text
 
 from pbx.control.clerk import BanView, CalendarView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
+from pbx.control.sounds import SoundView
 from pbx.conversation_view import ConversationView
 from storage.records import CdrRow, MissedCall, StoredRecording
 
-View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView
+View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView | SoundView
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -101,6 +102,16 @@ def print_registrations(registrations: Sequence[RegistrationView]) -> None:
 def print_prompts(prompts: Sequence[Mapping[str, str]]) -> None:
     rows = [(each["language"], each["key"], each["voice"] or "silent", each["text"]) for each in prompts]
     _print_table(("", "key", "voice", "text"), rows, "no prompts", lambda row: "red" if row[2] == "silent" else "")
+
+
+def print_sounds(sounds: Sequence[SoundView]) -> None:
+    rows = [
+        (each.id, each.name, _clock(each.seconds), f"{each.size / 1024:,.0f} KB", "music" if each.music else "",
+         str(len(each.used_by)), ", ".join(each.used_by), each.problem)
+        for each in sounds
+    ]  # fmt: skip
+    headings = ("id", "name", "length", "size", "", "uses", "used by", "problem")
+    _print_table(headings, rows, "no sounds", lambda row: "red" if row[7] else "")
 
 
 def _latency(each: RegistrationView) -> str:

@@ -77,7 +77,11 @@ def _ended(leg: "Leg", done: "asyncio.Future[str]") -> None:
         leg.start_play(HOLD_TONE)
 
 
+def installed_music() -> tuple[str, ...]:
+    """The files of the music that came with the prompts."""
+    return tuple(str(path) for path in sorted(INSTALLED_MUSIC.glob("*.wav")))
+
+
 def _installed() -> SharedSource | None:
-    """The music that came with the prompts."""
-    files = tuple(str(path) for path in sorted(INSTALLED_MUSIC.glob("*.wav")))
+    files = installed_music()
     return SharedSource(files, MUSIC_GAIN_DB) if files else None

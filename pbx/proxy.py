@@ -28,6 +28,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
+from pbx.control.sounds import Librarian
 from pbx.edge_routes import EdgeRouter
 from pbx.gate import Gate
 from pbx.hep import HepExporter
@@ -160,6 +161,10 @@ class EdgeServer:
 
     @property
     def clerk(self) -> Answers:
+        _ask_a_node()
+
+    @property
+    def library(self) -> Librarian:
         _ask_a_node()
 
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:

@@ -45,6 +45,7 @@ from pbx.happenings import Journal
 from pbx.hearing import Recogniser
 from pbx.hep import HepExporter
 from pbx.keys import ServerKeys
+from pbx.library import Library
 from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_PARTS, SWEEP_S, Location, Target
@@ -159,6 +160,7 @@ class Server:
         """What is kept of the office and of calls, and the mail about it."""
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
         self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office)
+        self.library = Library(lambda: self.office, self._office_desk, storage.versions, data, self.clock)
         self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         folders = (data / "recordings", data / EXPORTS)
         self.archive = Archive(
@@ -250,6 +252,7 @@ class Server:
         self._recogniser.apply(self.office)
         self.qualifier.start()
         self._backups.start()
+        self.library.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
 
@@ -294,6 +297,7 @@ class Server:
         await self._voicemail.close()
         await self.mailer.close()
         await self.archive.close()
+        await self.library.close()
         await self._recogniser.close()
         await self._resolver.close()
         await self.driver.close()

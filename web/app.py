@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from pbx.control.link import ServerGone
 from pbx.control.messages import ControlError
 from web.answers import Refused, error_answer, refused
-from web.api import accounts, auth, backups, bulk, events, history, journal, live, office, people, webhooks
+from web.api import accounts, auth, backups, bulk, events, history, journal, live, office, people, sounds, webhooks
 from web.core import Core
 from web.describe import ERRORS, openapi
 from web.door import Door
@@ -34,7 +34,7 @@ def create_app() -> FastAPI:
     )
     routes = APIRouter(responses=ERRORS)
     routes.include_router(auth.router)
-    for part in (accounts, backups, bulk, events, history, journal, live, office, people, webhooks):
+    for part in (accounts, backups, bulk, events, history, journal, live, sounds, office, people, webhooks):
         routes.include_router(part.router, prefix=PREFIX)
     app.include_router(routes)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

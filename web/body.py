@@ -1,12 +1,14 @@
 """Bodies of requests: read once, bounded, and plain values or a typed record out of them."""
 
+import asyncio
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
 from web.answers import refused
-from web.limits import MAX_BODY
+from web.limits import MAX_BODY, MAX_UPLOAD
 
 T = TypeVar("T")
 
@@ -18,6 +20,24 @@ async def octets(request: Request, most: int = MAX_BODY) -> bytes:
         if len(found) > most:
             raise refused(413, f"the body is larger than {most // 1024 // 1024} MB")
     return bytes(found)
+
+
+async def saved(request: Request, file: Path, most: int = MAX_UPLOAD) -> None:
+    """The body as a file, which is there complete or not at all."""
+    try:
+        await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
+        with file.open("wb") as opened:
+            size = 0
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise refused(413, f"the body is larger than {most // 1024 // 1024} MB")
+                await asyncio.to_thread(opened.write, part)
+    except BaseException as error:
+        await asyncio.to_thread(file.unlink, missing_ok=True)
+        if isinstance(error, OSError):
+            raise refused(503, f"the upload cannot be written: {error.strerror}") from None
+        raise
 
 
 async def values_of(request: Request) -> dict[str, Any]:

@@ -18,6 +18,8 @@ HEADERS = (
     (b"referrer-policy", b"no-referrer"),
 )
 MAX_BODY = 12 * 1024 * 1024
+MAX_UPLOAD, UPLOAD_S = 128 * 1024 * 1024, 600.0  # of requests whose body is a file; it goes to the disk as it comes
+UPLOADS = frozenset(("/api/v3/sounds:upload",))
 _ADDRESSES_KEPT = 10_000
 
 
@@ -61,18 +63,19 @@ class OverloadGuard:
         BEGAN.set(time.perf_counter())
         if self._waiting >= self._most:
             return await error_answer(_overloaded())(scope, receive, send)
+        is_upload = scope["path"] in UPLOADS
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not length.isdigit() or int(length) > (MAX_UPLOAD if is_upload else MAX_BODY):
             return await error_answer(refused(413, "the body is too large"))(scope, receive, send)
         self._waiting += 1
         try:
-            await self._limited(scope, receive, send)
+            await self._limited(scope, receive, send, UPLOAD_S if is_upload else self._lifetime_s)
         finally:
             self._waiting -= 1
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, lifetime_s: float) -> None:
         """The life of a request ends with the first octet of its answer: a recording may take long to go out."""
-        timeout = asyncio.timeout(self._lifetime_s)
+        timeout = asyncio.timeout(lifetime_s)
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from frozen import dataclass
 from media.files.bad import BadSound
 from media.files.compressed import Compressed, is_compressed
 from media.files.g722 import RawG722, is_g722
@@ -18,25 +19,49 @@ MAX_BYTES = 128 * 1024 * 1024
 MAX_MINUTES = 60
 
 
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """A file with its content, which begins like a sound. `rate`: of the file itself."""
+
+    path: str
+    source: Wav | Compressed | RawG722
+
+    @property
+    def rate(self) -> int:
+        return self.source.rate
+
+    def samples(self, rate: int) -> Samples:
+        """All of it, once."""
+        converter = RateConverter(self.source.rate, rate)
+        limit, made = MAX_MINUTES * 60 * rate, 0
+        parts: list[Samples] = []
+        for block in _converted(self.source.blocks(), converter):
+            made += len(block)
+            if made > limit:
+                raise BadSound(f"{self.path} lasts longer than {MAX_MINUTES} minutes; that is not played.")
+            parts.append(_whole_numbers(block))
+        if not made:
+            raise BadSound(f"{self.path} has no audio in it.")
+        return np.concatenate(parts)
+
+    def seconds(self) -> float:
+        """How long it is, by its samples and not by what it claims."""
+        return len(self.samples(self.rate)) / self.rate
+
+
 def read_sound(path: str, rate: int = 8000) -> Samples:
     """The whole file. Limits: `MAX_BYTES` of file, `MAX_MINUTES` of sound."""
-    return decode_sound(path, _load(path), rate)
+    return load_sound(path).samples(rate)
+
+
+def load_sound(path: str) -> SoundFile:
+    """The file, to be decoded."""
+    return SoundFile(path, _open(path, _load(path)))
 
 
 def decode_sound(path: str, data: bytes, rate: int = 8000) -> Samples:
     """The same of a file with the content `data`."""
-    source = _open(path, data)
-    converter = RateConverter(source.rate, rate)
-    limit, made = MAX_MINUTES * 60 * rate, 0
-    parts: list[Samples] = []
-    for block in _converted(source.blocks(), converter):
-        made += len(block)
-        if made > limit:
-            raise BadSound(f"{path} lasts longer than {MAX_MINUTES} minutes; that is not played.")
-        parts.append(_whole_numbers(block))
-    if not made:
-        raise BadSound(f"{path} has no audio in it.")
-    return np.concatenate(parts)
+    return SoundFile(path, _open(path, data)).samples(rate)
 
 
 def _open(path: str, data: bytes) -> Wav | Compressed | RawG722:

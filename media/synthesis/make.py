@@ -2,7 +2,6 @@
 
 import json
 import os
-import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ import numpy as np
 from frozen import dataclass
 from media.files.bad import BadSound
 from media.files.decode import read_sound
+from media.files.take import write_wav
 from media.synthesis.finish import RATE, Samples, finished
 from media.synthesis.voices import Voice, voices
 
@@ -58,21 +58,22 @@ def _make(texts: Mapping[str, str], folder: Path, speakers: Sequence[Voice]) -> 
     """What was made by whom: by the best voice, and by the next one what that could not say."""
     done = {key: "" for key, text in texts.items() if not text}
     for key in done:
-        _write(_path(folder, key), np.zeros(round(SILENCE_S * RATE), np.int16))
+        write_wav(_path(folder, key), np.zeros(round(SILENCE_S * RATE), np.int16), RATE)
     for voice in speakers:
         left = [key for key in texts if key not in done]
         with TemporaryDirectory(prefix="zvon-prompts-") as temporary:
             raw = {Path(temporary) / f"{number}.wav": key for number, key in enumerate(left)}
             voice.speak({path: texts[key] for path, key in raw.items()})
             for path, key in raw.items():
-                prompt = _prompt(path, texts[key])
+                prompt = prompt_of(path, texts[key])
                 if prompt is not None:
-                    _write(_path(folder, key), prompt)
+                    write_wav(_path(folder, key), prompt, RATE)
                     done[key] = voice.name
     return done
 
 
-def _prompt(path: Path, text: str) -> Samples | None:
+def prompt_of(path: Path, text: str) -> Samples | None:
+    """The prompt out of what a voice has written; None where it has said nothing."""
     try:
         return finished(read_sound(str(path), RATE), text)
     except BadSound:
@@ -81,18 +82,6 @@ def _prompt(path: Path, text: str) -> Samples | None:
 
 def _path(folder: Path, key: str) -> Path:
     return folder / f"{key}.wav"
-
-
-def _write(path: Path, samples: Samples) -> None:
-    """All or nothing: a server may read the prompt now."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with wave.open(str(fresh), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(samples.astype("<i2").tobytes())
-    os.replace(fresh, path)
 
 
 def _read_list(folder: Path) -> dict[str, str]:

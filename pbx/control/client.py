@@ -62,6 +62,7 @@ from pbx.control.messages import (
     frame_length,
 )
 from pbx.control.place import socket_path
+from pbx.control.sounds import AddSound, ChangeSound, GetSounds, RemoveSound, RestoreSounds, SoundView
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, MissedCall, StoredRecording
 
@@ -164,6 +165,21 @@ class ControlClient:
 
     def remove_ban(self, source: str) -> bool:
         return self._ask(RemoveBan(source), bool)
+
+    def sounds(self, id: str = "") -> Sequence[SoundView]:
+        return self._ask(GetSounds(id), list[SoundView])
+
+    def add_sound(self, wanted: AddSound) -> SoundView:
+        return self._ask(wanted, SoundView)
+
+    def change_sound(self, wanted: ChangeSound) -> SoundView:
+        return self._ask(wanted, SoundView)
+
+    def remove_sound(self, id: str) -> bool:
+        return self._ask(RemoveSound(id), bool)
+
+    def restore_sounds(self) -> Sequence[str]:
+        return self._ask(RestoreSounds(), list[str])
 
     def plan(self, text: str, source_name: str) -> PlanView:
         return self._ask(PlanOffice(text, source_name), PlanView)

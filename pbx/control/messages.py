@@ -16,6 +16,7 @@ from frozen import dataclass
 from media.api import Interval
 from pbx.control.clerk import CLERK_REQUESTS, Answers, ClerkRequest
 from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents
+from pbx.control.sounds import SOUND_REQUESTS, Librarian, SoundRequest
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
 
@@ -410,6 +411,7 @@ Request = (
     | GetBackups
     | RemoveBackup
     | ClerkRequest
+    | SoundRequest
     | DeskRequest
     | FollowEvents
 )
@@ -437,6 +439,7 @@ REQUESTS: dict[str, type[Request]] = {
     "backups": GetBackups,
     "remove backup": RemoveBackup,
     **CLERK_REQUESTS,
+    **SOUND_REQUESTS,
     **DESK_REQUESTS,
 }
 KINDS = {request: kind for kind, request in REQUESTS.items()}
@@ -450,6 +453,9 @@ class Operator(Protocol):
 
     @property
     def clerk(self) -> Answers: ...
+
+    @property
+    def library(self) -> Librarian: ...
 
     async def status(self) -> dict[str, object]: ...
 

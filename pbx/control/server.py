@@ -50,6 +50,7 @@ from pbx.control.messages import (
     frame_length,
 )
 from pbx.control.place import SOCKET_NAME, DataFolderLock, socket_path
+from pbx.control.sounds import SoundRequest
 
 HELLO_TIMEOUT_S = 10.0
 BACKLOG = 64
@@ -204,6 +205,8 @@ class ControlServer:
                 return await operator.test_mail(address)
             case _ if isinstance(request, ClerkRequest):
                 return await operator.clerk.answer(request)
+            case _ if isinstance(request, SoundRequest):
+                return await operator.library.answer(request)
             case MakeBackup(parts):
                 return await operator.backup(parts)
             case GetBackups():

@@ -26,6 +26,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
+from pbx.control.sounds import Librarian
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
 
@@ -128,6 +129,10 @@ class FakeOperator:
     @property
     def desk(self) -> Desk:
         raise ControlError("this server has no desk")
+
+    @property
+    def library(self) -> Librarian:
+        raise ControlError("this server has no sounds")
 
     @property
     def clerk(self) -> "FakeOperator":
