@@ -161,3 +161,5 @@ class TerminalSection(Section):
     calendar: IdOrNone = ""
     # CAL-17: colleagues may ring whoever stays late.
     calendar_internal: bool = False
+    # USR-3: where no number of a person is the main one, the first is.
+    main: bool = False

@@ -54,10 +54,21 @@ def _used_twice(values: Values, section: str, key: str) -> Iterator[Problem]:
 
 
 def _owners(values: Values) -> Iterator[Problem]:
+    """USR-3: people own any number of terminals, one of them is the main one."""
     users = {user for _, user in texts(values, "users", "id")}
-    for path, owner in texts(values, "terminals", "owner"):
-        if owner not in users:
-            yield Problem(path, f'there is no user "{owner}"')
+    main_of: dict[str, KeyPath] = {}
+    for path, terminal in entries(values, "terminals"):
+        owner = terminal.get("owner", "")
+        if not isinstance(owner, str):
+            continue
+        if owner and owner not in users:
+            yield Problem((*path, "owner"), f'there is no user "{owner}"')
+        if terminal.get("main") is True:
+            if not owner:
+                yield Problem((*path, "main"), "only a terminal with an owner is the main one")
+            elif owner in main_of:
+                yield Problem((*path, "main"), f'{path_text(main_of[owner])} is the main one of "{owner}" already')
+            main_of.setdefault(owner, path)
 
 
 def _scopes(values: Values) -> Iterator[Problem]:

@@ -10,7 +10,21 @@ from starlette.exceptions import HTTPException
 from pbx.control.link import ServerGone
 from pbx.control.messages import ControlError
 from web.answers import Refused, error_answer, refused
-from web.api import accounts, auth, backups, bulk, events, history, journal, live, office, people, sounds, webhooks
+from web.api import (
+    accounts,
+    auth,
+    backups,
+    bulk,
+    employees,
+    events,
+    history,
+    journal,
+    live,
+    office,
+    people,
+    sounds,
+    webhooks,
+)
 from web.core import Core
 from web.describe import ERRORS, openapi
 from web.door import Door
@@ -18,6 +32,21 @@ from web.hooks import Webhooks
 from web.limits import OverloadGuard
 
 PREFIX = "/api/v3"
+# One a line, in the order in which paths are looked for.
+PARTS = (
+    accounts,
+    backups,
+    bulk,
+    employees,
+    events,
+    history,
+    journal,
+    live,
+    sounds,
+    office,
+    people,
+    webhooks,
+)
 ABOUT = "Every object of the office, its history, its live state, and what can be done with it."
 
 
@@ -34,7 +63,7 @@ def create_app() -> FastAPI:
     )
     routes = APIRouter(responses=ERRORS)
     routes.include_router(auth.router)
-    for part in (accounts, backups, bulk, events, history, journal, live, sounds, office, people, webhooks):
+    for part in PARTS:
         routes.include_router(part.router, prefix=PREFIX)
     app.include_router(routes)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

@@ -1,5 +1,6 @@
 """Templates of new entries (API-1, USR-12): defaults, a free number, a password."""
 
+from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -29,10 +30,12 @@ def required_fields(record: Any) -> list[str]:
     return [each.name for each in fields(record) if each.default is MISSING and each.default_factory is MISSING]
 
 
-def free_number(snapshot: Snapshot) -> str:
-    """The lowest gap at or above the smallest number of a terminal, 200 where there is none yet."""
+def free_number(snapshot: Snapshot, beside: Iterable[str] | None = None) -> str:
+    """The lowest gap at or above the smallest of the numbers `beside` (of all terminals), 200 where there is none yet
+    (USR-12); "" when all are taken."""
     taken = {number for _, number in claims(snapshot.values)} | set(RESERVED_NUMBERS)
     length = snapshot.office.number_length
-    own = [int(each.number) for each in snapshot.office.terminals if len(each.number) == length]
+    known = (each.number for each in snapshot.office.terminals) if beside is None else beside
+    own = [int(number) for number in known if len(number) == length]
     numbers = range(min(own, default=FIRST_NUMBER), 10**length)
     return next((found for each in numbers if (found := str(each).zfill(length)) not in taken), "")

@@ -59,6 +59,15 @@ def patch_schema(name: str) -> Schema:
     return {"type": "object", "properties": parts, "additionalProperties": False}
 
 
+def card_schema(*, part: bool = False) -> Schema:
+    """A person with the main terminal; for a `part` of it null is the default again."""
+    offered = patch_schema("terminals")["properties"] | patch_schema("users")["properties"]
+    known = {name: schema for name, schema in offered.items() if name not in ("owner", "main")}
+    if part:
+        return {"type": "object", "properties": known}
+    return {"type": "object", "properties": known, "required": ["id", "name", "number", "numbers", "is_registered"]}
+
+
 def takes(schema: Schema, kind: str = JSON) -> Schema:
     """The request body of an operation that reads it by itself."""
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema}}}}

@@ -39,7 +39,7 @@ class Draft:
     def add(self, of: OfficeList, entry: Values) -> int:
         key = entry.get(of.key)
         if any(each[of.key] == key for each in self.entries(of)):
-            raise refused(409, f'there is a {of.kind} "{key}" already', of.key)
+            raise refused(409, f'the {of.kind} "{key}" is there already', of.key)
         self.values[of.name] = [*self.entries(of), entry]
         return len(self.entries(of)) - 1
 

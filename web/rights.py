@@ -16,6 +16,7 @@ Way = Literal["read", "write"]
 SHARED = frozenset(
     ("calls", "directory", "events", "history", "me", "queues", "recordings", "registrations", "services")
 )
+SEEN = SHARED | {"employees"}  # and what everybody sees a part of, which administrators change
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,15 @@ class Principal:
             raise refused(403, "the password was given by somebody else: change it first (POST /auth:changePassword)")
         if self.rights and self.rights.get(resource) not in (("read", "write") if way == "read" else ("write",)):
             raise refused(403, f'this key may not {way} "{resource}"')
-        if self.role != "administrator" and resource not in SHARED:
+        if self.role != "administrator" and resource not in (SEEN if way == "read" else SHARED):
             raise refused(403, f'only an administrator may {way} "{resource}"')
 
     def sees(self, *numbers: str) -> bool:
         """Whether one of the numbers is seen."""
         return self.numbers is None or not self.numbers.isdisjoint(numbers)
+
+    def sees_user(self, user: str) -> bool:
+        return self.users is None or user in self.users
 
     def check_number(self, number: str) -> None:
         if not self.sees(number):

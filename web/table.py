@@ -19,8 +19,18 @@ MOST_ROWS = 1000
 _TRUE, _FALSE = frozenset(("1", "true", "yes", "да")), frozenset(("0", "false", "no", "нет"))
 
 
-def rows_of(octets: bytes, of: OfficeList) -> list[tuple[int, Values]]:
-    """Line and entry of each row; raises `Refused` (422) where it is no table of that list."""
+def rows_of(octets: bytes, key: str, blank: Values) -> list[tuple[int, Values]]:
+    """Line and entry of each row; raises `Refused` (422) where it is no table with a column `key`. `blank` is an entry
+    with its defaults, which say what a column holds."""
+    lines = lines_of(octets)
+    names = [cell.strip() for cell in lines[0][1]]
+    if key not in names:
+        raise refused(422, f'there is no column "{key}"; the columns are named as the fields of the API', key)
+    return [(line, _entry(names, cells, blank)) for line, cells in lines[1:]]
+
+
+def lines_of(octets: bytes) -> list[tuple[int, list[str]]]:
+    """Line and cells of each row that has any; raises `Refused` (422) where it is no table."""
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -36,24 +46,26 @@ def rows_of(octets: bytes, of: OfficeList) -> list[tuple[int, Values]]:
         raise refused(422, "the file is empty: its first line names the columns")
     if len(lines) - 1 > MOST_ROWS:
         raise refused(422, f"the file has {len(lines) - 1} rows; at most {MOST_ROWS} are taken at a time")
-    names, blank = [cell.strip() for cell in lines[0][1]], _blank(of)
-    if of.key not in names:
-        raise refused(422, f'there is no column "{of.key}"; the columns are named as the fields of the API', of.key)
-    return [(line, _entry(names, cells, blank)) for line, cells in lines[1:]]
+    return lines
 
 
-def table_of(entries: Iterable[Values], of: OfficeList) -> bytes:
-    """The entries as CSV with the byte order mark that spreadsheets want."""
-    rows = [_flat(each) for each in entries]
-    names = list(dict.fromkeys([*_flat(_blank(of)), *(name for row in rows for name in row)]))
+def list_table(entries: Iterable[Values], of: OfficeList) -> bytes:
+    """All columns of the entries of a list."""
+    rows = [flat(each) for each in entries]
+    names = list(dict.fromkeys([*flat(blank_of(of)), *(name for row in rows for name in row)]))
+    return table_of(names, rows)
+
+
+def table_of(names: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    """CSV with the byte order mark that spreadsheets want."""
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, names, restval="")
+    writer = csv.DictWriter(out, names, restval="", extrasaction="ignore")
     writer.writeheader()
     writer.writerows({name: _guarded(value) for name, value in row.items()} for row in rows)
     return out.getvalue().encode("utf-8-sig")
 
 
-def _blank(of: OfficeList) -> Values:
+def blank_of(of: OfficeList) -> Values:
     """An entry that has its defaults only, secrets among them."""
     return _plain(record_of(of.record, dict.fromkeys(required_fields(of.record), "")))
 
@@ -91,11 +103,11 @@ def _value(text: str, default: object) -> object:
     return text.removeprefix("'") if text[:2] in _GUARDED else text
 
 
-def _flat(values: Values) -> dict[str, str]:
+def flat(values: Values) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            found |= {f"{name}.{inner}": text for inner, text in _flat(value).items()}
+            found |= {f"{name}.{inner}": text for inner, text in flat(value).items()}
         else:
             found[name] = _text(value)
     return found

@@ -44,7 +44,8 @@ class Forward:
 class Terminal:
     """A SIP account (EXT-*). The password stays out of `repr`, so it cannot reach a log by accident. `ringback`: the
     id of the sound that callers hear (RBT-1). `calendar`: the id of that of its hours (CAL-17), with
-    `calendar_internal` for calls of colleagues too."""
+    `calendar_internal` for calls of colleagues too. `main`: of all numbers of its owner this one is on the card
+    (USR-3); where none is, the first is."""
 
     number: str
     owner: str = ""
@@ -64,6 +65,7 @@ class Terminal:
     public_access: bool = True
     calendar: str = ""
     calendar_internal: bool = False
+    main: bool = False
 
 
 @dataclass(frozen=True, slots=True)

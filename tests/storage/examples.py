@@ -152,6 +152,7 @@ OFFICE = Office(
         Terminal(
             number="202",
             owner="zoe",
+            main=True,
             password="Long-Enough_1",
             max_calls=3,
             max_contacts=2,

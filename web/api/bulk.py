@@ -1,86 +1,31 @@
 """Many entries at a time: CSV in, looked at before it is carried out, and CSV out (USR-17, USR-18)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from conf.load import check_office
-from storage.records import OfficeList
+from web import employee_table
 from web.answers import Refused, answer, refused
 from web.body import octets
-from web.core import Core
 from web.describe import gives, many, takes, thing
 from web.door import Caller, TheCore
-from web.draft import LISTS, Draft, Values, merged, without_secrets
-from web.edit import change, tell
-from web.table import rows_of, table_of
+from web.draft import LISTS, Draft, Values, without_secrets
+from web.edit import tell
+from web.employee_table import Columns
+from web.employees import cards
+from web.pictures import with_pictures
+from web.rows import Rows, Strategy, Target, target_of
+from web.table import blank_of, list_table, rows_of
 
 router = APIRouter(tags=["import"])
-Name = Annotated[str, Path(max_length=40, description="A list of the office.")]
-Strategy = Literal["skip_duplicates", "update_existing", "fail_on_duplicate"]
-ROW = thing(line="integer", key="string", status="string", errors=many({"type": "string"}))
+MAX_FILE = 10 * 1024 * 1024
+Name = Annotated[str, Path(max_length=40, description="A list of the office, or employees.")]
+Number = Annotated[str, Query(max_length=8)]
+WITH_PASSWORDS = ("terminals", "employees")  # that come from elsewhere, and may be weaker than ours (AMB-7)
+TEXTS = many({"type": "string"})
+ROW = thing(line="integer", key="string", status="string", errors=TEXTS, warnings=TEXTS)
 REPORT = thing(valid="integer", duplicates="integer", errors="integer", rows=many(ROW), applied="boolean")
-
-
-class Rows:
-    """The rows of a file put into a draft, and what became of each."""
-
-    def __init__(self, of: OfficeList, rows: list[tuple[int, Values]], strategy: Strategy) -> None:
-        self.of, self._rows, self._strategy = of, rows, strategy
-        self.report: list[dict[str, Any]] = []
-        self._line_of: dict[int, int] = {}  # place in the list → row
-
-    def put(self, draft: Draft) -> None:
-        self.report, self._line_of = [], {}
-        known = {entry[self.of.key]: place for place, entry in enumerate(draft.entries(self.of))}
-        for line, entry in self._rows:
-            key = str(entry.get(self.of.key, ""))
-            row: dict[str, Any] = {"line": line, "key": key, "status": "valid", "errors": []}
-            self.report.append(row)
-            place = known.get(key)
-            if place is None:
-                place = known[key] = draft.add(self.of, entry)
-            elif place in self._line_of:
-                row |= {"status": "error", "errors": [f'"{key}" stands in the file twice']}
-                continue
-            elif self._strategy == "fail_on_duplicate":
-                row |= {"status": "error", "errors": [f'there is a {self.of.kind} "{key}" already']}
-                continue
-            else:
-                row["status"] = "duplicate"
-                if self._strategy == "skip_duplicates":
-                    continue
-                draft.put(self.of, place, merged(draft.entries(self.of)[place], entry))
-            self._line_of[place] = len(self.report) - 1
-
-    def blame(self, error: Refused) -> None:
-        """Mistakes to their rows; those of other places are nobody's and raised again."""
-        others = []
-        for field, text in error.problems:
-            parts = field.split(".")
-            at = int(parts[1]) if parts[0] == self.of.name and len(parts) > 1 and parts[1].isdecimal() else -1
-            if at in self._line_of:
-                row = self.report[self._line_of[at]]
-                row["status"] = "error"
-                row["errors"].append(": ".join(filter(None, (".".join(parts[2:]), text))))
-            else:
-                others.append((field, text))
-        if others:
-            raise Refused(422, *others)
-
-    @property
-    def has_errors(self) -> bool:
-        return any(row["errors"] for row in self.report)
-
-    def answer(self, *, applied: bool) -> dict[str, Any]:
-        counts = {name: sum(row["status"] == name for row in self.report) for name in ("valid", "duplicate", "error")}
-        return {
-            "valid": counts["valid"],
-            "duplicates": counts["duplicate"],
-            "errors": counts["error"],
-            "rows": self.report,
-            "applied": applied,
-        }
+CSV: dict[int | str, dict[str, Any]] = {200: {"description": "The list as CSV.", "content": {"text/csv": {}}}}
 
 
 @router.post("/import/{name}", responses=gives(REPORT), openapi_extra=takes({"type": "string"}, "text/csv"))
@@ -93,44 +38,68 @@ async def import_table(
     apply: Annotated[bool, Query(description="false: only look at it.")] = False,
 ) -> Response:
     """Rows of CSV become entries, all or none. Without `apply` the answer says what would become of each line."""
-    of = _list(name)
+    target = _target(name)
     who.check(name, "write")
-    rows = Rows(of, rows_of(await octets(request), of), strategy)
-    await _look(core, rows)
+    lines = _rows(await octets(request, MAX_FILE), name)
+    rows = Rows(target, lines, strategy, takes_weak=name in WITH_PASSWORDS)
+    await rows.look(core)
     if not apply or rows.has_errors:
         if apply:
-            raise Refused(422, *((f"line {row['line']}", text) for row in rows.report for text in row["errors"]))
+            raise Refused(422, *rows.errors)
         return answer(rows.answer(applied=False))
-    done = await change(core, who, rows.put, "import")
+    done = await rows.carry_out(core, who)
     await tell(core, who, "import", name, None, {"rows": len(rows.report), "changes": len(done.changes)})
     return answer(rows.answer(applied=True), info=done.changes)
 
 
-@router.get(
-    "/export/{name}",
-    responses={200: {"description": "The list as CSV.", "content": {"text/csv": {}}}},
-)
-async def export_table(who: Caller, core: TheCore, name: Name, secrets: bool = False) -> Response:
-    """The whole list as CSV, which `import` takes back."""
-    of = _list(name)
-    who.check(name, "read")
-    entries = Draft((await core.snapshot()).values).entries(of)
-    shown = entries if secrets else without_secrets(entries)
+@router.get("/import/employees:template", responses=CSV)
+async def employees_template(who: Caller, columns: Columns = "standard") -> Response:
+    """A table to fill in, with two rows that show how."""
+    who.check("employees", "read")
+    return _csv(employee_table.template(columns), "employees")
+
+
+@router.get("/export/{name}", responses=CSV)
+async def export_table(
+    who: Caller,
+    core: TheCore,
+    name: Name,
+    secrets: bool = False,
+    columns: Columns = "standard",
+    number_from: Number = "",
+    number_to: Number = "",
+) -> Response:
+    """The whole list as CSV, which `import` takes back; of employees the columns and numbers that are wanted."""
+    _target(name)
+    who.check(name, "write" if secrets else "read")
+    values = (await core.snapshot()).values
+    if name == "employees":
+        people = [_shown(each, secrets=secrets) for each in cards(values) if who.sees_user(each["id"])]
+        pictures = await with_pictures(core) if columns == "full" else ()
+        return _csv(employee_table.employee_table(people, pictures, columns, number_from, number_to), name)
+    of = LISTS[name]
+    return _csv(list_table([_shown(each, secrets=secrets) for each in Draft(values).entries(of)], of), name)
+
+
+def _csv(table: bytes, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(table_of(shown, of), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(table, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _look(core: Core, rows: Rows) -> None:
-    """What would become of the rows; nothing is changed."""
-    snapshot = await core.snapshot()
-    draft = Draft(snapshot.values)
-    rows.put(draft)
-    found = check_office(draft.values, snapshot.office, core.data)
-    if isinstance(found, list):
-        rows.blame(Refused(422, *((".".join(map(str, each.path)), each.message) for each in found)))
+def _shown(entry: Values, *, secrets: bool) -> Values:
+    found: Values = entry if secrets else without_secrets(entry)
+    return found
 
 
-def _list(name: str) -> OfficeList:
-    if name not in LISTS:
+def _rows(file: bytes, name: str) -> list[tuple[int, Values]]:
+    if name == "employees":
+        return employee_table.employee_rows(file)
+    of = LISTS[name]
+    return rows_of(file, of.key, blank_of(of))
+
+
+def _target(name: str) -> Target:
+    found = target_of(name)
+    if found is None:
         raise refused(404, f'the office has no list "{name}"')
-    return LISTS[name]
+    return found

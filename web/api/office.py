@@ -21,7 +21,7 @@ from web.rights import Principal
 router = APIRouter()
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="Only if it is still this one (ETag).")]
 Key = Annotated[str, Path(max_length=100)]
-Secrets = Annotated[bool, Query(description="With passwords and PINs.")]
+Secrets = Annotated[bool, Query(description="With passwords and PINs: for who may write.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 POSITION = thing(position={"type": "integer", "minimum": 0})
@@ -55,7 +55,7 @@ class ListResource:
         offset: Offset = 0,
         secrets: Secrets = False,
     ) -> Response:
-        who.check(self.name, "read")
+        who.check(self.name, "write" if secrets else "read")
         entries = list((await core.snapshot()).values[self.name])
         if search:
             entries = list(searched(entries, search))
@@ -64,7 +64,7 @@ class ListResource:
         return answer(Page(items, len(entries), limit, offset))
 
     async def get(self, who: Caller, core: TheCore, key: Key, secrets: Secrets = False) -> Response:
-        who.check(self.name, "read")
+        who.check(self.name, "write" if secrets else "read")
         entry = Draft((await core.snapshot()).values).entry(self.of, key)
         return answer(shown(entry, secrets=secrets), headers={"ETag": etag(entry)})
 
