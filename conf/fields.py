@@ -30,7 +30,8 @@ class Check(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """An IP address of this machine and a port; port 0 takes any free one."""
+    """An IP address of this machine and a port; port 0 takes any free one. The host `*` is every address of both
+    families, as far as the machine has them."""
 
     host: str
     port: int
@@ -137,6 +138,14 @@ def listen_address(value: object) -> Listen:
     if bracketed != (address.version == 6):
         raise ValueError('an IPv6 address, and only that, stands in brackets: "[::]:5060"')
     return Listen(str(address), int(port))
+
+
+def listen_everywhere(value: object) -> Listen:
+    """The same, or `*:5060`."""
+    found = text(value)
+    if not found.startswith("*:"):
+        return listen_address(found)
+    return Listen("*", listen_address(f"0.0.0.0{found[1:]}").port)
 
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")

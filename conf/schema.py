@@ -17,7 +17,7 @@ from conf.fields import (
     choice,
     email_or_empty,
     host_or_empty,
-    listen_address,
+    listen_everywhere,
     listen_or_none,
     network,
     origin,
@@ -64,7 +64,7 @@ def _source_rate(value: object) -> SourceRate:
 RATE = whole_number(0, 100_000)
 SOURCE_RATE = Check(_source_rate, {"anyOf": [RATE.schema, {"const": "preset"}]})
 
-Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_address)], ...], Field(strict=False)]
+Listeners = Annotated[tuple[Annotated[Listen, PlainValidator(listen_everywhere)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[Network, PlainValidator(network)], ...], Field(strict=False)]
 Lifetime = Annotated[int, PlainValidator(whole_number(1, 86400))]  # s; RFC 3261 sets no limit, a day is plenty
 Digest = Annotated[str, PlainValidator(choice("MD5", "SHA-256", "SHA-512-256"))]
@@ -125,6 +125,12 @@ class SipSettings(Section):
     client_ca: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     # Empty: peers are told the address of the interface that reaches them, right for every site without NAT.
     external: Annotated[str, PlainValidator(host_or_empty)] = ""
+    # Asked every minute by HTTP for the address that our requests come from, "https://api.ipify.org"; empty: nobody is.
+    # A host name in `external` goes first.
+    external_service: Annotated[str, PlainValidator(web_address_or_empty)] = ""
+    # REG-2: where the router forwards other ports than those that we listen on; 0 = the same.
+    external_port: Annotated[int, PlainValidator(whole_number(0, 65535))] = 0
+    external_tls_port: Annotated[int, PlainValidator(whole_number(0, 65535))] = 0
     # Private (RFC 1918) and loopback addresses never need the external address.
     local_networks: Networks = tuple(
         ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")
@@ -170,6 +176,12 @@ class SipSettings(Section):
     # SEC-9: requests a second that begin something, from an address that has not authenticated yet; 0 = any number.
     # SEC-11: by the preset of [security]; where many terminals may stand behind one address, any number.
     source_rate: Annotated[SourceRate, PlainValidator(SOURCE_RATE)] = "preset"
+
+    @property
+    def external_ports(self) -> dict[str, int]:
+        """The ports that peers outside are told, by transport; those that are the same are not there."""
+        ports = {"UDP": self.external_port, "TCP": self.external_port, "TLS": self.external_tls_port}
+        return {transport: port for transport, port in ports.items() if port}
 
     @model_validator(mode="after")
     def _in_its_role(self) -> Self:

@@ -132,12 +132,15 @@ class Admission:
         self.border.failed(source, NOT_FROM_THERE if proven else WRONG_PASSWORD if is_known else UNKNOWN_ACCOUNT)
 
     def accounts_of(self, request: Request, flow: Flow) -> tuple[Provider, ...]:
-        """The accounts at providers that an INVITE is for, the likely one first: none when it comes from elsewhere, or
-        a terminal trusts that address."""
+        """The accounts at providers that an INVITE is for, the likely one first: none when it comes from elsewhere, a
+        terminal trusts that address, or it has credentials of an account here, which go first (REG-16)."""
         source = self.sources.of(request, flow).remote[0]
         if self.lines is None or self.directory.trusts(source):
             return ()
         found = self.lines.accounts_of(request, source)
+        credentials = self._credentials(request) if found else None
+        if credentials is not None and self.directory.account(credentials.username) is not None:
+            return ()
         if found:
             self.rate.proved(source)
         return found

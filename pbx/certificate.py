@@ -152,7 +152,7 @@ def make_self_signed(certificate: Path, key: Path, names: Sequence[str], now: dt
 
 def own_names(sip: SipSettings) -> list[str]:
     """What phones may call this server: its host name, the external address, the addresses it listens on."""
-    listened = [where.host for where in (*sip.tls, *sip.wss) if not ipaddress.ip_address(where.host).is_unspecified]
+    listened = [where.host for where in (*sip.tls, *sip.wss) if where.host not in ("*", "0.0.0.0", "::")]
     host = socket.gethostname()
     names = [*([sip.external] if sip.external else []), host, "localhost", *listened, "127.0.0.1", "::1"]
     return list(dict.fromkeys(name for name in names if name.isascii() and name))

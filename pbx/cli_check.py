@@ -1,11 +1,12 @@
 """`zvon check`: are these files right? Without a server, and without changing anything."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from conf.errors import ConfError, ConfInvalid
+from conf.fields import PortRange
 from conf.load import parse_office, parse_settings
 from conf.office import OfficeDocument
 from conf.read import parse_document, read_text
@@ -16,6 +17,8 @@ from storage.records import Office
 
 OFFICE_KEYS = frozenset(OfficeDocument.model_fields) | OfficeDocument.later
 SETTINGS_KEYS = frozenset(Settings.model_fields) | Settings.later
+PORTS_OF_CALL = 4  # two sides, RTP and RTCP
+FEW_CALLS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,17 @@ def check_file(path: Path, models: Mapping[str, str]) -> Finding:
             office = parse_office(text, str(path), stored=None)
             summary = f"{len(office.terminals)} terminals, {len(office.users)} users"
             return Finding(str(path), kind, (), summary, tuple(asyncio.run(_unheard(office, models))))
-        parse_settings(text, str(path))
-        return Finding(str(path), kind)
+        settings = parse_settings(text, str(path))
+        return Finding(str(path), kind, notes=tuple(_narrow(settings.media.ports)))
     except ConfInvalid as error:
         return Finding(str(path), kind, error.errors)
+
+
+def _narrow(ports: PortRange) -> Iterator[str]:
+    """A range that a small office uses up (REG-9)."""
+    calls = (ports.last - ports.first + 1) // PORTS_OF_CALL
+    if calls < FEW_CALLS:
+        yield f"media.ports {ports} is narrow: no more than {calls} calls at a time"
 
 
 async def _unheard(office: Office, models: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import asdict
 from hashlib import blake2s
 from pathlib import Path
-from uuid import NAMESPACE_OID, uuid5
+from uuid import NAMESPACE_OID, getnode, uuid5
 
 from frozen import dataclass
 from pbx.control.messages import ControlError
@@ -35,7 +35,7 @@ class ServerKeys:
         try:
             if path.exists():
                 return cls(**json.loads(path.read_text("utf-8")))
-            keys = cls(secrets.token_hex(6), secrets.token_hex(32))
+            keys = cls(_realm_of(getnode()), secrets.token_hex(32))
             _write(path, json.dumps(asdict(keys)))
         except OSError as error:
             raise ControlError(f"{path} cannot be used: {error.strerror}") from None
@@ -55,6 +55,13 @@ class ServerKeys:
     def derived(self, purpose: str) -> bytes:
         """A key for something else, which says nothing of the one it comes from."""
         return blake2s(purpose.encode(), key=self.nonce_bytes).digest()
+
+
+def _realm_of(node: int) -> str:
+    """12 hexadecimal digits that come of the machine's hardware address and do not show it (REG-15): who begins anew
+    on the same machine has the same realm. Random ones where it has none (RFC 9562 §6.10)."""
+    is_real = not node >> 40 & 1
+    return blake2s(node.to_bytes(6), digest_size=6, person=b"realm").hexdigest() if is_real else secrets.token_hex(6)
 
 
 def _write(path: Path, text: str) -> None:

@@ -68,7 +68,7 @@ class Listeners:
 
     async def _each(self, transport: str, wanted: Sequence[Listen], opener: Opener) -> None:
         opened = self._open.setdefault(transport.upper(), [])
-        for where in wanted:
+        for where in _both_families(wanted):
             try:
                 opened.append(await opener(where.host, where.port))
             except OSError as error:
@@ -108,8 +108,10 @@ class Listeners:
         return {each.bound[1] for listeners in self._open.values() for each in listeners}
 
     def has_port(self, port: int) -> bool:
-        """Whether one of the listeners has that port."""
-        return any(listener.bound[1] == port for listeners in self._open.values() for listener in listeners)
+        """Whether one of the listeners has that port, or is known by it outside."""
+        return port in self._sip.external_ports.values() or any(
+            listener.bound[1] == port for listeners in self._open.values() for listener in listeners
+        )
 
     def waiting(self) -> float:
         """About how many datagrams wait to be received."""
@@ -130,6 +132,25 @@ class Listeners:
         for listeners in self._open.values():
             for listener in listeners:
                 listener.close()
+
+
+def _both_families(wanted: Sequence[Listen]) -> Iterator[Listen]:
+    """`*` is all of IPv4 and, where an interface has an address of it, all of IPv6 (REG-1)."""
+    for where in wanted:
+        if where.host != "*":
+            yield where
+            continue
+        yield Listen("0.0.0.0", where.port)
+        if has_ipv6():
+            yield Listen("::", where.port)
+
+
+def has_ipv6(table: Path = Path("/proc/net/if_inet6")) -> bool:
+    """Whether an interface other than the loopback has an IPv6 address."""
+    try:
+        return any(line.split()[-1:] not in ([], ["lo"]) for line in table.read_text().splitlines())
+    except OSError:
+        return False
 
 
 def _sentence(transport: str, where: Listen, error: OSError) -> str:

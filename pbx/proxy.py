@@ -61,7 +61,8 @@ class EdgeServer:
     def __init__(self, settings: Settings, lock: DataFolderLock, nothing: Storage) -> None:
         sip = settings.sip
         self.clock = Clock(asyncio.get_running_loop())
-        self._addresses = AdvertisedAddress(sip.external, [str(network) for network in sip.local_networks])
+        networks = [str(network) for network in sip.local_networks]
+        self._addresses = AdvertisedAddress(sip.external, networks, sip.external_ports)
         tokens = FlowTokens(ServerKeys.load(lock.data).derived("flow tokens"), secrets.token_hex(4))
         self._rate = SourceRate(rate_of(sip, settings.security))
         self.nodes = Nodes(sip.nodes, lambda *peer: self._listeners.flow_to(*peer))

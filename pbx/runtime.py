@@ -59,7 +59,7 @@ from pbx.missed import MissedCalls
 from pbx.notifier import OF_NOTIFIER
 from pbx.office_desk import OfficeDesk
 from pbx.outward import Outward
-from pbx.own_address import OwnAddress
+from pbx.own_address import AddressService, OwnAddress
 from pbx.prompts import PromptFolders, Prompts
 from pbx.protection import border_of, rate_of
 from pbx.providers import Providers
@@ -116,7 +116,8 @@ class Server:
         self.admission = _admission(settings, directory, keys, self.clock)
         self.border = border_of(settings.security, self.admission, self.clock)
         external = sip.external if is_address(sip.external) else ""
-        self._addresses = AdvertisedAddress(external, [str(network) for network in sip.local_networks])
+        networks = [str(network) for network in sip.local_networks]
+        self._addresses = AdvertisedAddress(external, networks, sip.external_ports)
         self.location = Location(
             storage.locations, self.clock, self.bus, self._flow_to, self._is_open, Gruus(keys.derived("gruu"))
         )
@@ -206,7 +207,8 @@ class Server:
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus, self._devices)
         self.pbx.attach_lines(self.providers)
-        self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress)
+        service = AddressService(sip.external_service) if sip.external_service else None
+        self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress, service)
 
     def _watch_phones(self, sip: SipSettings, storage: Storage) -> None:
         """Whether they answer, and what is written down of it."""

@@ -1,7 +1,7 @@
 """Which of our addresses a peer should see: the one the kernel would send from, or the external one."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _CACHE_LIMIT = 10_000
@@ -14,10 +14,14 @@ def source_of(host: str) -> str:
 
 class AdvertisedAddress:
     """Answers per peer, cached. The external address is told to peers outside `local_networks` (REG-6), and only to
-    those of its own family. An IPv6 peer that is not global is local in any case."""
+    those of its own family. An IPv6 peer that is not global is local in any case. `ports`: those of the external
+    address by transport, where the router forwards others than the server has (REG-2)."""
 
-    def __init__(self, external: str = "", local_networks: Sequence[str] = ()) -> None:
+    def __init__(
+        self, external: str = "", local_networks: Sequence[str] = (), ports: Mapping[str, int] | None = None
+    ) -> None:
         self._external: dict[int, str] = {}
+        self._ports = ports or {}
         self._told: set[str] = set()  # also what was true before: flows of old calls name it
         self.set_external((external,) if external else ())
         self._networks = [ip_network(network, strict=False) for network in local_networks]
@@ -40,6 +44,11 @@ class AdvertisedAddress:
                 self._cache.clear()
             found = self._cache[remote_host, bound_host] = self._find(remote_host, bound_host)
         return found
+
+    def at(self, transport: str, remote_host: str, bound: tuple[str, int]) -> tuple[str, int]:
+        """Host and port to write into Via and Contact for a peer of the listener that is bound there."""
+        host = self.towards(remote_host, bound[0])
+        return host, self._ports.get(transport, bound[1]) if host in self._external.values() else bound[1]
 
     def _find(self, remote_host: str, bound_host: str) -> str:
         address = ip_address(remote_host)

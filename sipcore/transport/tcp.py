@@ -284,7 +284,7 @@ class TcpListener:
         return None
 
     def new_flow(self, host: str, port: int) -> Flow:
-        local = (self._addresses.towards(host, self.bound[0]), self.bound[1])
+        local = self._addresses.at(self.TRANSPORT, host, self.bound)
         return Flow(self.TRANSPORT, local, (host, port), self.driver.new_id())
 
     def flow_to(self, host: str, port: int) -> Flow:

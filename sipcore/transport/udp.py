@@ -85,7 +85,7 @@ class UdpListener:
         """The flow between this socket and a peer."""
         if len(self._flows) >= _FLOWS_KEPT:
             self._flows.clear()
-        local = (self._addresses.towards(host, self.bound[0]), self.bound[1])
+        local = self._addresses.at("UDP", host, self.bound)
         flow = self._flows[host, port] = Flow("UDP", local, (host, port), self.id)
         return flow
 

@@ -46,6 +46,9 @@ key = "/etc/zvon/key.pem"
 more_certificates = [{ certificate = "shop.pem", key = "shop.key" }]
 client_ca = "phones.pem"
 external = "pbx.example.net"
+external_service = "https://api.example.net/address"
+external_port = 15060
+external_tls_port = 15061
 local_networks = ["192.0.2.0/24", "2001:db8::/32", "192.0.2.1"]
 min_expires = 30
 default_expires = 60
@@ -168,6 +171,8 @@ def test_every_key_is_read() -> None:
     assert settings.sip.ws_origins == ("https://phone.example.com",)
     assert (settings.sip.certificate, settings.sip.key) == ("pbx.pem", "/etc/zvon/key.pem")
     assert settings.sip.external == "pbx.example.net"
+    assert settings.sip.external_service == "https://api.example.net/address"
+    assert settings.sip.external_ports == {"UDP": 15060, "TCP": 15060, "TLS": 15061}
     assert settings.sip.local_networks[1:] == (
         ipaddress.IPv6Network("2001:db8::/32"), ipaddress.IPv4Network("192.0.2.1/32"),
     )  # fmt: skip

@@ -10,8 +10,10 @@ import pytest
 
 from features import make_apps
 from pbx.api import App, AppContext, Arrival, Call, Next
+from sipcore.auth.digest import answer
+from sipcore.headers import WwwAuthenticate
 from storage.records import Office, OutboundRoute, Provider
-from tests.support.builders import terminal
+from tests.support.builders import sdp, terminal
 from tests.support.office import SERVER, VirtualOffice, open_office
 from tests.support.telco import Telco
 from tests.support.ua import Phone
@@ -67,6 +69,32 @@ async def test_a_call_over_a_provider_reaches_the_app_with_both_numbers(provider
         await asyncio.sleep(1)
     assert (office.row.from_number, office.row.to_number) == ("79161234567", "74951234567")
     assert (office.row.provider_in, office.row.external_number) == (provider.id, "74951234567")
+
+
+@pytest.mark.row("REG-16")
+async def test_credentials_of_an_account_count_before_the_address_and_the_address_before_nothing() -> None:
+    desk = Desk()
+    apps = replace(make_apps(), incoming=desk.incoming)
+    ours = Office(providers=(replace(BY_ADDRESS, qualify=0),))
+    async with open_office(terminal("201"), terminal("202"), office=ours, apps=apps) as office:
+        await asyncio.sleep(1)
+        there, elsewhere = office.raw("201", TELCO), office.raw("201", OTHER)
+        elsewhere.send(elsewhere.request("INVITE", "202", 1, body=sdp(OTHER, 40000)))
+        challenge = (await elsewhere.expect(401)).headers.all(WwwAuthenticate)[0]
+        elsewhere.send(elsewhere.request("ACK", "202", 1, branch="raw201-1"))
+        proof = answer(challenge, "201", "Secret-201", "INVITE", f"sip:202@{SERVER[0]}", "abc", 1)
+        there.send(there.request("INVITE", "202", 1, f"Authorization: {proof}", body=sdp(TELCO, 40000)))
+        assert (await there.expect_final()).status == 480, "a colleague who is not there"
+        there.send(there.request("ACK", "202", 1, branch="raw201-1"))
+        await asyncio.sleep(1)
+        assert (office.row.from_number, desk.arrivals) == ("201", [])
+        there.call_id, there.to_tag = "another", ""
+        there.send(there.request("INVITE", "202", 1, body=sdp(TELCO, 40000)))
+        await there.expect(200)
+        there.send(there.request("ACK", "202", 1))
+        assert [each.provider.id for each in desk.arrivals] == ["gateway"]
+        there.send(there.request("BYE", "202", 2))
+        await there.expect(200)
 
 
 async def test_who_is_no_provider_has_to_prove_who_he_is() -> None:

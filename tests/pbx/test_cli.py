@@ -382,6 +382,19 @@ def test_check_tells_the_two_files_apart_by_their_content(tmp_path: Path) -> Non
     assert result.stdout == f"{office}: valid office (1 terminals, 0 users)\n{settings}: valid settings\n"
 
 
+@pytest.mark.row("REG-9")
+def test_check_warns_of_a_range_of_ports_that_a_small_office_uses_up(tmp_path: Path) -> None:
+    """Two ports for each side of a call."""
+    settings = tmp_path / "zvon.toml"
+    for ports, calls in (("10000-10195", 49), ("20000-20003", 1)):
+        settings.write_text(f'[media]\nports = "{ports}"\n')
+        result = zvon("check", str(settings))
+        assert result.exit_code == 0
+        assert f"{settings}: media.ports {ports} is narrow: no more than {calls} calls at a time\n" in result.stdout
+    settings.write_text('[media]\nports = "10000-10199"\n')
+    assert "narrow" not in zvon("check", str(settings)).stdout
+
+
 def test_check_reports_every_mistake_with_file_key_path_and_line(tmp_path: Path) -> None:
     office, settings = tmp_path / "a.toml", tmp_path / "b.toml"
     office.write_text(OFFICE + "colour = 1\nmax_calls = 0\n")

@@ -1,28 +1,45 @@
 """The secrets that survive a restart."""
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
+from pbx import keys
 from pbx.control.messages import ControlError
 from pbx.keys import FILE, ServerKeys
 
 
 def test_keys_are_made_once_and_found_again(tmp_path: Path) -> None:
-    keys = ServerKeys.load(tmp_path)
-    assert ServerKeys.load(tmp_path) == keys
-    assert len(keys.realm) == 12
-    assert set(keys.realm) <= set("0123456789abcdef")
-    assert len(keys.nonce_bytes) == 32
+    made = ServerKeys.load(tmp_path)
+    assert ServerKeys.load(tmp_path) == made
+    assert len(made.nonce_bytes) == 32
 
 
 def test_two_servers_have_different_keys(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     one, other = ServerKeys.load(tmp_path / "a"), ServerKeys.load(tmp_path / "b")
-    assert one.realm != other.realm
     assert one.nonce_key != other.nonce_key
+
+
+@pytest.mark.row("REG-15")
+def test_the_realm_comes_of_the_hardware_address_does_not_show_it_and_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(keys, "getnode", lambda: 0x020000C0FFEE)
+    realm = ServerKeys.load(tmp_path / "a").realm
+    assert re.fullmatch("[0-9a-f]{12}", realm)
+    assert realm != "020000c0ffee"
+    assert ServerKeys.load(tmp_path / "b").realm == realm, "who begins anew on the same machine"
+    monkeypatch.setattr(keys, "getnode", lambda: 0x020000C0FFEF)
+    assert ServerKeys.load(tmp_path / "c").realm != realm
+    assert ServerKeys.load(tmp_path / "a").realm == realm, "phones know it"
+    monkeypatch.setattr(keys, "getnode", lambda: 0x010000000000)  # made up, as its lowest bit of the first octet says
+    assert ServerKeys.load(tmp_path / "d").realm != ServerKeys.load(tmp_path / "e").realm
 
 
 def test_only_the_owner_may_read_them_and_no_half_written_file_stays(tmp_path: Path) -> None:

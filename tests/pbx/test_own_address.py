@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from pbx.own_address import OwnAddress
+from pbx.own_address import AddressService, OwnAddress
 from sipcore.locate import Kind, Target
 from sipcore.transport.addresses import AdvertisedAddress
 from sipcore.transport.resolver import Located
@@ -40,11 +40,24 @@ class Finder:
         )
 
 
+class Page:
+    """A service that tells `address`, or fails when there is none."""
+
+    def __init__(self, address: str) -> None:
+        self.address_now, self.asked = address, 0
+
+    async def address(self) -> str:
+        self.asked += 1
+        if not self.address_now:
+            raise OSError("gone")
+        return self.address_now
+
+
 class World:
-    def __init__(self, external: str, dns: Dns) -> None:
+    def __init__(self, external: str, dns: Dns, service: "Page | None" = None) -> None:
         self.dns, self.news = dns, 0
         self.addresses = AdvertisedAddress("", ["127.0.0.0/8"])
-        self.own = OwnAddress(external, self.addresses, Finder(dns), self._changed)
+        self.own = OwnAddress(external, self.addresses, Finder(dns), self._changed, service)
 
     def _changed(self) -> None:
         self.news += 1
@@ -55,8 +68,10 @@ class World:
 
 
 @asynccontextmanager
-async def watching(external: str, *addresses: str, is_silent: bool = False) -> AsyncIterator[World]:
-    world = World(external, Dns(*addresses))
+async def watching(
+    external: str, *addresses: str, is_silent: bool = False, service: Page | None = None
+) -> AsyncIterator[World]:
+    world = World(external, Dns(*addresses), service)
     if is_silent:
         world.dns.addresses = None
     await world.own.start()
@@ -81,7 +96,7 @@ async def test_the_start_waits_a_second_for_dns_and_no_longer() -> None:
         async with watching("pbx.example.net", is_silent=True) as world:
             assert asyncio.get_running_loop().time() - began == 1.0
             assert world.told == "127.0.0.1"
-            assert [entry["why"] for entry in logs] == ["DNS did not answer in time"]
+            assert [entry["why"] for entry in logs] == ["nobody answered in time"]
             world.dns.addresses = ("198.51.100.4",)
             await asyncio.sleep(31)
             assert (world.told, world.news) == ("198.51.100.4", 1)
@@ -94,6 +109,52 @@ async def test_while_the_name_has_no_address_the_last_one_holds() -> None:
             await asyncio.sleep(300)
         assert (world.told, world.news, len(logs)) == ("198.51.100.4", 0, 1)
         assert world.own.describe()["why"] == 'there is no host "pbx.example.net"'
+
+
+@pytest.mark.row("REG-8")
+async def test_a_service_is_asked_every_minute_for_the_address_and_holds_while_it_says_nothing() -> None:
+    page = Page("198.51.100.4")
+    async with watching("", service=page) as world:
+        assert (world.told, page.asked) == ("198.51.100.4", 1)
+        page.address_now = "198.51.100.5"
+        await asyncio.sleep(61)
+        assert (world.told, world.news, page.asked) == ("198.51.100.5", 1, 2)
+        page.address_now = ""
+        with capture_logs() as logs:
+            await asyncio.sleep(300)
+        assert (world.told, world.news, page.asked, len(logs)) == ("198.51.100.5", 1, 7, 1)
+        assert world.own.describe()["why"] == "the service gives no address: gone"
+
+
+async def test_a_name_goes_before_the_service() -> None:
+    page = Page("198.51.100.9")
+    async with watching("pbx.example.net", "198.51.100.4", service=page) as world:
+        assert (world.told, page.asked) == ("198.51.100.4", 0)
+        world.dns.addresses = ()
+        await asyncio.sleep(31)
+        assert world.told == "198.51.100.9"
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize(
+    ("page", "told"), [("203.0.113.7\n", "203.0.113.7"), ("<html>", ""), ("", ""), ("x" * 500, ""), (None, "")]
+)
+async def test_a_web_page_tells_the_address_or_nothing(page: str | None, told: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        status = "200 OK" if page is not None else "503 No"
+        writer.write(f"HTTP/1.0 {status}\r\n\r\n{page or ''}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()[:2]
+        service = AddressService(f"http://{host}:{port}/")
+        if told:
+            assert await service.address() == told
+        else:
+            with pytest.raises((OSError, ValueError)):
+                await service.address()
 
 
 async def test_an_address_needs_no_dns() -> None:

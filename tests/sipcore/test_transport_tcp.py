@@ -246,6 +246,7 @@ async def options_of_accepted() -> None:
         await wait_for(lambda: not made.listener._connections)
 
 
+@pytest.mark.row("REG-22")
 @pytest.mark.real_loop
 async def test_the_kernel_watches_over_silent_peers() -> None:
     await options_of_accepted()
@@ -352,6 +353,7 @@ async def options_of_opened() -> None:
     await in_reach_of_a_peer(check)
 
 
+@pytest.mark.row("REG-22")
 @pytest.mark.real_loop
 async def test_the_kernel_watches_over_the_servers_that_we_connect_to() -> None:
     await options_of_opened()

@@ -155,6 +155,17 @@ def test_the_external_address_is_told_to_its_own_family_only(external: str, remo
     assert AdvertisedAddress(external, ["127.0.0.0/8"]).towards(remote, bound) == told
 
 
+@pytest.mark.row("REG-2")
+def test_ports_of_the_router_are_told_with_its_address_and_only_then() -> None:
+    addresses = AdvertisedAddress("198.51.100.4", ["10.0.0.0/8"], {"UDP": 15060, "TLS": 15061})
+    far, near = "203.0.113.9", "10.9.9.9"
+    assert addresses.at("UDP", far, ("10.0.0.1", 5060)) == ("198.51.100.4", 15060)
+    assert addresses.at("TLS", far, ("10.0.0.1", 5061)) == ("198.51.100.4", 15061)
+    assert addresses.at("TCP", far, ("10.0.0.1", 5060)) == ("198.51.100.4", 5060), "the same"
+    assert addresses.at("UDP", near, ("10.0.0.1", 5060)) == ("10.0.0.1", 5060)
+    assert addresses.at("UDP", "2a00:1450::9", ("::1", 5060)) == ("::1", 5060)
+
+
 def test_an_external_address_that_changes_is_told_from_then_on() -> None:
     addresses = AdvertisedAddress("", ["10.0.0.0/8"])
     assert addresses.towards("203.0.113.9", "10.0.0.1") == "10.0.0.1"

@@ -343,6 +343,7 @@ async def test_a_slow_message_is_given_up(first: bytes) -> None:
         await browser.close()
 
 
+@pytest.mark.row("REG-22")
 async def test_a_silent_browser_is_pinged_and_one_that_answers_is_kept() -> None:
     async with office() as made:
         browser = await connect(made)
