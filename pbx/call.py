@@ -142,10 +142,10 @@ class Call:
         if leg is self._caller:
             self._caller = new
 
-    def link(self, linkedid: CallId) -> None:
+    def link(self, linkedid: CallId, *, is_consultation: bool = False) -> None:
         """This call turned out to belong to that conversation."""
         self.linkedid = linkedid
-        self.services.publish(CallLinked(self.services.clock.wall(), self.id, linkedid))
+        self.services.publish(CallLinked(self.services.clock.wall(), self.id, linkedid, is_consultation))
 
     def send_on(self, party: Party, to: str, status: int, *, most: int, had_rung: bool = False) -> Cause | None:
         """`party`, or a rule of it, sends the call on to the number `to`; why that may not be. `most`: how often a call
@@ -162,7 +162,8 @@ class Call:
         self.stage = stage or self.stage
         arrival = self.arrival
         over = (arrival.provider.id, arrival.called) if arrival is not None else ("", "")
-        self.services.publish(CallStarted(self.started_at, self.id, self.linkedid, caller, self.to, stage, *over))
+        started = CallStarted(self.started_at, self.id, self.linkedid, caller, self.to, stage, *over, self.transferred)
+        self.services.publish(started)
 
     def run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
         """Let `app` control the call; `done` is called when nothing of it is left."""

@@ -77,11 +77,12 @@ class CallStory:
         "_quality",
         "_replacing",
         "_started",
+        "_transfer",
         "linkedid",
     )
 
     def __init__(self, started: CallStarted) -> None:
-        self._started, self.linkedid = started, started.linkedid
+        self._started, self.linkedid, self._transfer = started, started.linkedid, started.transfer
         self._attempts = [_Attempt(started.to, started.at)]
         self._current: _Attempt | None = None  # of the stage the call is in
         self._of_leg: dict[LegId, _Attempt | None] = {}  # None: the caller's leg
@@ -92,6 +93,8 @@ class CallStory:
 
     def linked(self, event: CallLinked) -> None:
         self.linkedid = event.linkedid
+        if event.is_consultation:
+            self._transfer = "consultation"
 
     def stage_entered(self, event: StageEntered) -> None:
         first = self._attempts[0]
@@ -222,6 +225,7 @@ class CallStory:
             sip_call_ids=(*self._caller_call_ids, *attempt.sip_call_ids),
             recording=" ".join(attempt.recordings),
             quality=self._measured(attempt),
+            transfer=self._transfer,
         )
 
     def _stage(self, attempt: _Attempt) -> str:

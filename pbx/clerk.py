@@ -17,6 +17,7 @@ from pbx.control.clerk import (
     SwitchCalendar,
 )
 from pbx.control.messages import ControlError
+from pbx.history_desk import HistoryDesk
 from pbx.missed import MissedCalls
 from pbx.originate import Originator
 from pbx.reports.reporter import Reporter
@@ -34,9 +35,10 @@ class Clerk:
         missed: MissedCalls,
         originator: Originator,
         reporter: Reporter,
+        history: HistoryDesk,
     ) -> None:
         self._calendars, self._bans, self._clock = calendars, bans, clock
-        self._missed, self._originator, self._reporter = missed, originator, reporter
+        self._missed, self._originator, self._reporter, self._history = missed, originator, reporter, history
 
     async def answer(self, request: ClerkRequest) -> object:
         """Raises `ControlError` with a sentence."""
@@ -62,6 +64,8 @@ class Clerk:
                 if not self._bans.remove(source):
                     raise ControlError(f"{source} is not banned; `zvon bans list` shows who is")
                 return True
+            case _:
+                return await self._history.answer(request)
 
     def _known(self, id: str) -> MissedCall:
         found = self._missed.get(id)

@@ -18,8 +18,6 @@ from frozen import dataclass
 if TYPE_CHECKING:
     from pbx.control.client import ControlClient
 
-HISTORY_FOR_PEOPLE = 50  # rows; scripts get all
-
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -33,9 +31,6 @@ class RunOptions:
 Data = Annotated[Path, typer.Option("--data", envvar="ZVON_DATA", help="Data folder of the server.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for scripts.")]
 Document = Annotated[Path, typer.Argument(metavar="OFFICE", help="An office document; - reads standard input.")]
-Limit = Annotated[
-    int | None, typer.Option(min=0, help="At most so many rows, 0 for all; otherwise 50, with --json all.", metavar="N")
-]
 Start = Annotated[str, typer.Option("--from", metavar="T", help="From this time on: 2026-11-22T09:00, UTC.")]
 End = Annotated[str, typer.Option("--to", metavar="T", help="Before this time; a date alone is included.")]
 VAR = Path("var")
@@ -76,8 +71,10 @@ def build_app(run: Callable[[RunOptions], int]) -> typer.Typer:
         """Run the phone server in the foreground. SIGTERM drains, a second one or SIGINT stops now."""
         raise typer.Exit(run(RunOptions(config, office, data)))
 
+    from pbx.cli_history import history
     from pbx.cli_report import report
 
+    app.command("history", epilog="Example: zvon history --number 101 102 --from 2026-11-22 --json")(history)
     app.command("report", epilog="Example: zvon report quality --from 2026-11-01 --step day --xlsx quality.xlsx")(
         report
     )
@@ -188,40 +185,6 @@ def lines(data: Data = VAR, json: Json = False) -> None:
     typer.echo(json_text([view_object(each) for each in found])) if json else print_lines(found)
 
 
-def history(
-    second: Annotated[str, typer.Argument(metavar="[N2]", help="A second number, after --number N.")] = "",
-    number: Annotated[str, typer.Option(metavar="N", help="Calls of this number; with N2 talks between both.")] = "",
-    id: Annotated[str, typer.Option(metavar="LINKEDID", help="The rows of one conversation.")] = "",
-    start: Start = "",
-    end: End = "",
-    conversations: Annotated[
-        bool, typer.Option("--conversations", help="A line for each conversation, whatever it went through.")
-    ] = False,
-    limit: Limit = None,
-    data: Data = VAR,
-    json: Json = False,
-) -> None:
-    """Show the call history, newest first; the rows of one conversation in the order in which they began."""
-    from pbx.cli_output import conversation_object, history_object, json_text, print_conversations, print_history
-    from pbx.conversation_view import newest_conversations
-    from storage.ports import HistoryQuery
-
-    first, second = _two_numbers(number, second)
-    query = HistoryQuery(first, second, id, time_of(start, "--from"), time_of(end, "--to", end_of_day=True))
-    if limit is None:
-        limit = 0 if json else HISTORY_FOR_PEOPLE
-    with server_of(data) as server:
-        if conversations:
-            found = newest_conversations(server.whole_history, query, limit)
-            typer.echo(json_text([*map(conversation_object, found)])) if json else print_conversations(found)
-            return
-        rows = list(server.whole_history(query, limit))
-    if json:
-        typer.echo(json_text([history_object(row) for row in rows]))
-    else:
-        print_history(sorted(rows, key=lambda row: row.started_at) if id else rows)
-
-
 def trace(
     call: Annotated[str, typer.Argument(metavar="CALL", help="The id of a call, its linkedid, or a SIP Call-ID.")],
     pcap: Annotated[
@@ -303,7 +266,6 @@ COMMANDS: Commands = {
     "calls": (calls, "zvon calls --json"),
     "queues": (queues, "zvon queues"),
     "lines": (lines, "zvon lines --json"),
-    "history": (history, "zvon history --number 101 102 --from 2026-11-22 --json"),
     "trace": (trace, "zvon trace zvon-1764000000.7 --pcap call.pcap"),
     "explain": (explain, "zvon explain 101 102 --at 2026-12-31T19:00+03:00"),
     "originate": (originate, "zvon originate 101 102"),
@@ -336,16 +298,6 @@ def _document(path: Path) -> tuple[str, str]:
     from conf.read import read_text
 
     return read_text(path), str(path.absolute())  # the server runs in another folder
-
-
-def _two_numbers(number: str, second: str) -> tuple[str, str]:
-    if second and not number:
-        raise typer.BadParameter("give the first number with --number")
-    numbers = [*number.split(), *second.split()]
-    if len(numbers) > 2:
-        raise typer.BadParameter("at most two numbers can be given")
-    first, other = (*numbers, "", "")[:2]
-    return first, other
 
 
 def time_of(text: str, option: str, *, end_of_day: bool = False) -> float | None:

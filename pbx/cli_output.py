@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pbx.control.clerk import BanView, CalendarView
+from pbx.control.history import ConversationView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from pbx.control.sounds import SoundView
-from pbx.conversation_view import ConversationView
 from storage.records import CdrRow, MissedCall, StoredRecording
 
 View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView | SoundView
@@ -70,6 +70,8 @@ def history_object(row: CdrRow) -> dict[str, object]:
         "recording": row.recording,
         "quality": row.quality,
         "digits": row.digits,
+        "transfer": row.transfer,
+        "call": row.call,
     }
 
 
@@ -198,12 +200,12 @@ def print_history(rows: Sequence[CdrRow]) -> None:
 
 def print_conversations(conversations: Sequence[ConversationView]) -> None:
     rows = [
-        (_local(each.started_at), each.kind, _who(each.from_number, each.from_name),
+        (_local(each.started_at), each.kind, each.status.replace("_", " "), _who(each.from_number, each.from_name),
          _who(each.to_number, each.to_name), " ".join(each.answered_by), _clock(each.waited_s),
          _clock(each.talk_seconds), each.linkedid)
         for each in conversations
     ]  # fmt: skip
-    headings = ("started", "kind", "from", "to", "answered by", "wait", "talk", "linkedid")
+    headings = ("started", "kind", "status", "from", "to", "answered by", "wait", "talk", "linkedid")
     _print_table(headings, rows, "no calls in the history", lambda row: "red" if row[1] == "missed" else "")
 
 

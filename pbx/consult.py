@@ -33,6 +33,7 @@ class Consultation:
         self._home.lend(self._held.mine)
         call.transferred = "attended"
         call.begin(self._held.mine.party, stage="transfer")
+        call.link(call.linkedid, is_consultation=True)
         call.take(self._held.mine)
 
     async def run(self, call: "Call") -> Cause:

@@ -7,9 +7,6 @@ from pbx.bus import Bus
 from pbx.events import BusEvent, CallEnded, CallLinked, CallStarted
 from storage.records import CdrRow
 
-# Stages in which a person, a conference or a mailbox takes the call; menus, queues and announcements do not (CDR-3).
-HUMAN = frozenset(("dial", "group", "transfer", "parking", "conference", "voicemail", "application", "fax", "queue"))
-
 
 class Conversations:
     """Fed with rows as calls end: `row` before the bus tells of the end. `over` gets the rows of each conversation, in
@@ -61,9 +58,3 @@ class Conversations:
 def client_of(row: CdrRow) -> str:
     """The number of a caller from outside: over a provider, or beyond a gateway that told it."""
     return row.from_number if row.provider_in else row.external_number or row.from_number
-
-
-def is_human_answer(row: CdrRow) -> bool:
-    """A person answered, or a message was left; who hangs up at the greeting of a mailbox has reached nobody."""
-    is_answered = row.disposition == "ANSWERED" and row.stage in HUMAN
-    return is_answered and (row.stage != "voicemail" or bool(row.recording))

@@ -38,7 +38,7 @@ class RegistrationChange(StrEnum):
 class CallStarted:
     """`to` is who was dialled; `linkedid` is shared by all rows of one conversation. `stage` is that of the rows when
     who was dialled does not say it: "transfer". `provider` is the id of the account over which the call came,
-    `external_number` what was called there."""
+    `external_number` what was called there. `transfer`: "blind" or "attended", what the call came of."""
 
     at: float
     call: CallId
@@ -48,6 +48,7 @@ class CallStarted:
     stage: str = ""
     provider: str = ""
     external_number: str = ""
+    transfer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,13 @@ class LegMoved:
 
 @dataclass(frozen=True, slots=True)
 class CallLinked:
-    """The call belongs to the conversation `linkedid` from now on: a transfer has joined two (CDR-18)."""
+    """The call belongs to the conversation `linkedid` from now on: a transfer has joined two (CDR-18).
+    `is_consultation`: it was the talk before the transfer."""
 
     at: float
     call: CallId
     linkedid: str
+    is_consultation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

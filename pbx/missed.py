@@ -9,10 +9,10 @@ import structlog
 
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.conversations import client_of, is_human_answer
+from pbx.conversations import client_of
 from pbx.events import CallMissed, CallsLost, MissedCallClosed
 from storage.ports import KeptStore
-from storage.records import CdrRow, LostCallAlarm, MissedCall, Office
+from storage.records import CdrRow, LostCallAlarm, MissedCall, Office, is_human_answer, is_incoming
 
 SAME_DIGITS = 10  # what two ways to write one number outside have in common at the end
 KEPT_S = 90 * 86_400.0  # closed ones, for reports
@@ -53,7 +53,7 @@ class MissedCalls:
         """A conversation has ended."""
         first = rows[0]
         is_answered = any(map(is_human_answer, rows))
-        if self._is_incoming(first):
+        if is_incoming(first):
             client = client_of(first)
             if is_answered:
                 talked = next(row for row in reversed(rows) if is_human_answer(row))
@@ -86,10 +86,6 @@ class MissedCalls:
         return {"open": sum(map(len, self._open.values())), "kept": len(self._all)}
 
     # --- inside -------------------------------------------------------------------------------------------------
-
-    def _is_incoming(self, row: CdrRow) -> bool:
-        """Over a provider, or beyond a gateway that told who calls."""
-        return bool(row.provider_in) or (bool(row.external_number) and not row.provider_out)
 
     def _missed(self, rows: Sequence[CdrRow], client: str) -> None:
         first, last = rows[0], rows[-1]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -44,6 +43,7 @@ from pbx.gate import Gate
 from pbx.happenings import Journal
 from pbx.hearing import Recogniser
 from pbx.hep import HepExporter
+from pbx.history_desk import HistoryDesk
 from pbx.keys import ServerKeys
 from pbx.library import Library
 from pbx.line import LineTerms
@@ -177,7 +177,9 @@ class Server:
         LostCallMail(self.mailer, self.bus)
         bans = self.border.bans
         reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
-        self.clerk = Clerk(self.pbx.calendars, bans, self.clock, self.missed, self.pbx.originator, reporter)
+        self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
+        parts = (self.missed, self.pbx.originator, reporter, self._history)
+        self.clerk = Clerk(self.pbx.calendars, bans, self.clock, *parts)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
     def _services(self, data: Path) -> Services:
@@ -393,10 +395,7 @@ class Server:
         return list(self.providers.views())
 
     async def history(self, query: HistoryQuery) -> Sequence[CdrRow]:
-        try:
-            return await self._storage.cdrs.query(replace(query, number_length=self.office.number_length))
-        except StorageUnavailable as error:
-            raise ControlError(str(error)) from None
+        return await self._history.rows(query)
 
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:
         return await self._traces.trace(wanted, with_secrets=with_secrets)

@@ -204,14 +204,14 @@ class Transfers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _link(self, one: "Call", other: "Call") -> None:
+    def _link(self, one: "Call", consulting: "Call") -> None:
         """Two conversations become one in the history (CDR-18): the one that has rows already gives its name."""
-        is_told = other.id != other.linkedid and one.id == one.linkedid
-        stays, goes = (other, one) if is_told else (one, other)
+        is_told = consulting.id != consulting.linkedid and one.id == one.linkedid
+        stays, goes = (consulting, one) if is_told else (one, consulting)
         old, new = goes.linkedid, stays.linkedid
         for call in self._pbx.calls.values():
-            if call.linkedid == old:
-                call.link(new)
+            if call.linkedid == old or call is consulting:
+                call.link(new, is_consultation=call is consulting)
 
 
 def who_talks_to(leg: "Leg") -> "Leg | None":

@@ -1,5 +1,6 @@
-"""What a query means (CDR-8, CDR-9, CDR-11): the plain reading that every adapter follows."""
+"""What a query means (CDR-8…13): the plain reading that every adapter follows."""
 
+from collections.abc import Iterable
 from itertools import permutations
 
 from frozen import dataclass
@@ -37,11 +38,24 @@ def patterns_of(query: HistoryQuery) -> tuple[NumberPattern, ...]:
     return tuple(number_pattern(text, query.number_length) for text in (query.number, query.number2) if text)
 
 
+def names_key(from_name: str, to_name: str) -> str:
+    """Both names of a row, in which parts of names are looked for."""
+    return f"{from_name}\n{to_name}".casefold()
+
+
 def matches(row: CdrRow, query: HistoryQuery) -> bool:
-    """Whether `row` belongs to the answer."""
+    """Whether `row` belongs to the answer, as far as it can tell by itself: `kind` is a matter of all rows."""
     if query.linkedid:
         return row.linkedid == query.linkedid
-    return _in_period(row, query) and _has_numbers(row, patterns_of(query))
+    return (
+        _in_period(row, query)
+        and _has_numbers(row, query)
+        and _has_ends(row, query)
+        and query.name.casefold() in names_key(row.from_name, row.to_name)
+        and query.provider in ("", row.provider_in, row.provider_out)
+        and query.disposition in ("", row.disposition)
+        and row.talk_seconds >= query.min_talk_s
+    )
 
 
 def is_wanted(recording: StoredRecording, query: RecordingQuery) -> bool:
@@ -82,10 +96,27 @@ def _in_period(row: CdrRow | StoredRecording, query: HistoryQuery | RecordingQue
     )
 
 
-def _has_numbers(row: CdrRow, patterns: tuple[NumberPattern, ...]) -> bool:
-    ends = [number_key(number) for number in (row.from_number, row.to_number, row.external_number)]
+def _has_numbers(row: CdrRow, query: HistoryQuery) -> bool:
+    patterns, ends = patterns_of(query), _ends(row)
     if len(patterns) == 2:
-        return row.talk_seconds > 0 and any(
+        return (query.with_unanswered or row.talk_seconds > 0) and any(
             patterns[0].matches(one) and patterns[1].matches(other) for one, other in permutations(ends, 2)
         )
     return all(any(map(pattern.matches, ends)) for pattern in patterns)
+
+
+def _has_ends(row: CdrRow, query: HistoryQuery) -> bool:
+    wanted = (query.source, query.target, query.line)
+    ends = _ends(row)
+    return all(
+        number_pattern(text, query.number_length).matches(end) for text, end in zip(wanted, ends, strict=True) if text
+    ) and all(not set(ends).isdisjoint(keys_of(numbers)) for numbers in query.among)
+
+
+def keys_of(numbers: Iterable[str]) -> set[str]:
+    """Numbers that are looked for as a whole."""
+    return {number_key(number) for number in numbers} - {""}
+
+
+def _ends(row: CdrRow) -> tuple[str, str, str]:
+    return number_key(row.from_number), number_key(row.to_number), number_key(row.external_number)

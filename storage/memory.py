@@ -22,6 +22,7 @@ from storage.records import (
     StoredSubscription,
     StoredText,
     VoiceMessage,
+    kind_of,
 )
 
 
@@ -88,7 +89,23 @@ class MemoryCdrs:
         appended_last_first = list(self._rows.values())[::-1]
         newest_first = sorted(appended_last_first, key=lambda row: -row.started_at)
         found = [row for row in newest_first if matches(row, query)]
+        if query.kind and not query.linkedid:
+            of_kind = {id for id, rows in self._conversations().items() if kind_of(rows) == query.kind}
+            found = [row for row in found if row.linkedid in of_kind]
         return found[query.offset : query.offset + query.limit]
+
+    def _conversations(self) -> dict[str, list[CdrRow]]:
+        found: dict[str, list[CdrRow]] = {}
+        for row in self._rows.values():
+            found.setdefault(row.linkedid, []).append(row)
+        return found
+
+    async def get(self, id: str) -> CdrRow | None:
+        return self._rows.get(id)
+
+    async def of_conversations(self, linkedids: Sequence[str]) -> Sequence[CdrRow]:
+        found = (row for row in self._rows.values() if row.linkedid in set(linkedids))
+        return sorted(found, key=lambda row: row.started_at)
 
     async def scan(self, from_at: float, to_at: float, after: ScannedRow | None, limit: int) -> Sequence[ScannedRow]:
         rows = sorted(map(scanned, self._rows.values()), key=lambda row: (row.started_at, row.id))
@@ -100,6 +117,9 @@ class MemoryCdrs:
         for id in old:
             del self._rows[id]
         return len(old)
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        return sum(self._rows.pop(id, None) is not None for id in ids)
 
 
 class MemoryHappenings:

@@ -4,12 +4,13 @@ All writes are safe to call from the event loop: they queue and return; a writer
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from frozen import dataclass
 from storage.records import (
     AuditEntry,
     CdrRow,
+    ConversationKind,
     Happening,
     Mailbox,
     MissedCall,
@@ -31,9 +32,12 @@ R = TypeVar("R", StoredLetter, VoiceMessage, Mailbox, StoredState, MissedCall)
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
     """Filters of `zvon history`, all optional, combined by AND; newest first. `number` matches either end (CDR-8),
-    two numbers match answered calls between them in both directions (CDR-9); `linkedid` ignores the others (CDR-11).
-    Times are UTC seconds, `from_at` inclusive, `to_at` exclusive. `number_length` is the office's: a number no longer
-    than this is internal and matches as a whole, a longer one on its last nine digits."""
+    two numbers match answered calls between them in both directions (CDR-9), `with_unanswered` also those in vain
+    (AMB-21); `linkedid` ignores the others (CDR-11). `source`, `target` and `line` are numbers at one end (CDR-12),
+    `name` is a part of a name at either. Each set of `among` has a number of either end, as a whole. `kind` is that of
+    the whole conversation, `provider` the way in or out (CDR-13). Times are UTC seconds, `from_at` inclusive, `to_at`
+    exclusive. `number_length` is the office's: a number no longer than this is internal and matches as a whole, a
+    longer one on its last nine digits."""
 
     number: str = ""
     number2: str = ""
@@ -43,6 +47,16 @@ class HistoryQuery:
     limit: int = 50
     offset: int = 0
     number_length: int = 3
+    source: str = ""
+    target: str = ""
+    line: str = ""
+    name: str = ""
+    among: tuple[tuple[str, ...], ...] = ()
+    kind: ConversationKind | Literal[""] = ""
+    provider: str = ""
+    disposition: str = ""
+    min_talk_s: float = 0.0
+    with_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +136,20 @@ class CdrStore(Protocol):
 
     async def query(self, query: HistoryQuery) -> Sequence[CdrRow]: ...
 
+    async def get(self, id: str) -> CdrRow | None: ...
+
+    async def of_conversations(self, linkedids: Sequence[str]) -> Sequence[CdrRow]:
+        """All rows of so many conversations, in the order in which they began."""
+
     async def scan(self, from_at: float, to_at: float, after: ScannedRow | None, limit: int) -> Sequence[ScannedRow]:
         """Rows that began in the period, by time and id; the next ones `after` one that is known. Raises
         `StorageUnavailable`."""
 
     async def remove_before(self, at: float) -> int:
         """Delete the rows of calls that began before; returns how many. Raises `StorageUnavailable`."""
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        """Delete rows; returns how many there were. Raises `StorageUnavailable`."""
 
 
 class HappeningStore(Protocol):

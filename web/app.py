@@ -22,6 +22,7 @@ from web.api import (
     live,
     office,
     people,
+    recordings,
     sounds,
     webhooks,
 )
@@ -45,6 +46,7 @@ PARTS = (
     sounds,
     office,
     people,
+    recordings,
     webhooks,
 )
 ABOUT = "Every object of the office, its history, its live state, and what can be done with it."

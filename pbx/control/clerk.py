@@ -3,6 +3,7 @@
 from typing import Literal, Protocol
 
 from frozen import dataclass
+from pbx.control.history import HISTORY_REQUESTS, HistoryRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,17 @@ class GetReport:
     stages: tuple[str, ...] = ()
 
 
-ClerkRequest = GetCalendars | SwitchCalendar | GetBans | RemoveBan | GetMissed | CallBack | CloseMissed | GetReport
+ClerkRequest = (
+    GetCalendars
+    | SwitchCalendar
+    | GetBans
+    | RemoveBan
+    | GetMissed
+    | CallBack
+    | CloseMissed
+    | GetReport
+    | HistoryRequest
+)
 CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "calendars": GetCalendars,
     "switch calendar": SwitchCalendar,
@@ -125,6 +136,7 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "call back": CallBack,
     "close missed": CloseMissed,
     "report": GetReport,
+    **HISTORY_REQUESTS,
 }
 
 

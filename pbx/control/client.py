@@ -22,6 +22,7 @@ from pbx.control.clerk import (
     SwitchCalendar,
     SwitchTo,
 )
+from pbx.control.history import AddHistory, ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     LENGTH_BYTES,
     ApplyOffice,
@@ -126,6 +127,28 @@ class ControlClient:
                     yield row
             if len(page) < PAGE:
                 return
+
+    def whole_conversations(self, query: HistoryQuery, limit: int = 0) -> Iterator[ConversationView]:
+        """The same for whole conversations."""
+        seen: set[str] = set()
+        for offset in range(query.offset, query.offset + limit if limit else 2**62, PAGE):
+            size = min(PAGE, limit) if limit else PAGE
+            page = self._ask(GetConversations(replace(query, offset=offset, limit=size)), list[ConversationView])
+            for each in page:
+                if each.linkedid not in seen and not (limit and len(seen) >= limit):
+                    seen.add(each.linkedid)
+                    yield each
+            if len(page) < size:
+                return
+
+    def numbers_of(self, people: Sequence[str], groups: Sequence[str]) -> Sequence[str]:
+        return self._ask(NumbersOf(tuple(people), tuple(groups)), list[str])
+
+    def forget_history(self, linkedid: str, *, with_recordings: bool = False) -> Forgotten:
+        return self._ask(ForgetHistory(linkedid=linkedid, with_recordings=with_recordings), Forgotten)
+
+    def add_history(self, rows: Sequence[CdrRow]) -> int:
+        return self._ask(AddHistory(tuple(rows)), int)
 
     def trace(self, wanted: str, *, with_secrets: bool = False) -> TraceView:
         return self._ask(TraceCall(wanted, with_secrets), TraceView)

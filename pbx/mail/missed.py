@@ -5,10 +5,10 @@ Where none of them has an address, the common one hears of callers from outside.
 
 from collections.abc import Sequence
 
-from pbx.conversations import client_of, is_human_answer
+from pbx.conversations import client_of
 from pbx.mail.mailer import Mailer, Recipient
 from pbx.mail.wording import Wording, caller_text, cause_text, length_text
-from storage.records import CdrRow
+from storage.records import CdrRow, is_human_answer
 
 KIND = "missed_calls"
 

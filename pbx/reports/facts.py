@@ -1,14 +1,13 @@
 """Conversations out of rows of the history: what all reports about calls are made of.
 
-A conversation is everything with one linkedid. Only people, conferences and mailboxes answer (`is_human`); a menu or a
-queue that goes off the hook does not.
+A conversation is everything with one linkedid. Only people, conferences and mailboxes answer (`is_human_answer`); a
+menu or a queue that goes off the hook does not.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 
-from pbx.conversations import HUMAN
-from storage.records import ScannedRow
+from storage.records import ScannedRow, is_human_answer, is_incoming
 
 IN, OUT, INTERNAL = "in", "out", "internal"
 BEFORE_PEOPLE = frozenset(("incoming", "ivr", "outworktimes"))  # greeting, menu, off-hours
@@ -38,12 +37,12 @@ class Conversation:
             self.started_at, self.caller = row.started_at, row.from_number
         if row.ended_at > self.ended_at:
             self.ended_at = row.ended_at
-        if row.provider_in or (row.external_number and not row.provider_out and self.direction is INTERNAL):
+        if is_incoming(row) and (row.provider_in or self.direction is not IN):
             self._comes_in(row)
         elif row.provider_out and self.direction is not IN:
             self.direction, self.provider, self.line = OUT, row.provider_out, row.external_number
             self.client = row.to_number
-        if is_human(row):
+        if is_human_answer(row):
             at = row.answered_at if row.answered_at is not None else row.started_at
             if self.reached_at is None or at < self.reached_at:
                 self.reached_at, self.reached = at, row.to_number
@@ -58,11 +57,6 @@ class Conversation:
         self.direction, self.provider = IN, row.provider_in
         self.line = row.external_number if row.provider_in else self.line or row.to_number
         self.client = row.from_number if row.provider_in else row.external_number
-
-
-def is_human(row: ScannedRow) -> bool:
-    """A person answered, or a message was left (as `pbx.conversations.is_human_answer`)."""
-    return row.disposition == "ANSWERED" and row.stage in HUMAN and (row.stage != "voicemail" or bool(row.recording))
 
 
 def fold(rows: Iterable[ScannedRow], into: dict[str, Conversation]) -> None:

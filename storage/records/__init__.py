@@ -57,10 +57,12 @@ from storage.records.policies import (
     VoicemailPolicy,
 )
 from storage.records.reports import Happening, ScannedRow, Tariff
+from storage.records.story import HUMAN, ConversationKind, is_human_answer, is_incoming, kind_of
 
 __all__ = [
     "CALL_CODES",
     "DIALLED_CODES",
+    "HUMAN",
     "OFFICE_LISTS",
     "OFFICE_SECTIONS",
     "OFFICE_VALUES",
@@ -72,6 +74,7 @@ __all__ = [
     "CallerList",
     "CdrRow",
     "Conference",
+    "ConversationKind",
     "EmployeeGroup",
     "Entry",
     "ExternalNumber",
@@ -116,6 +119,9 @@ __all__ = [
     "VoicemailBox",
     "VoicemailPolicy",
     "fits",
+    "is_human_answer",
+    "is_incoming",
+    "kind_of",
     "office_of",
     "record_of",
     "secret_of",

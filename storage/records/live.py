@@ -152,7 +152,8 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class CdrRow:
-    """One row of call history (CDR-15, `interface.md` section 5). `stage`: dial, application, …"""
+    """One row of call history (CDR-15, `interface.md` section 5). `stage`: dial, application, …; `transfer`: "blind" or
+    "attended", what this talk came of; "consultation": the talk before it (CDR-18)."""
 
     id: str
     linkedid: str
@@ -174,3 +175,9 @@ class CdrRow:
     digits: str = ""
     recording: str = ""  # ids of recordings, a space between them
     quality: dict[str, float] = field(default_factory=dict)
+    transfer: str = ""
+
+    @property
+    def call(self) -> str:
+        """The call that the row is of, as `zvon trace` takes it."""
+        return self.id.rpartition("-")[0]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import RowMapping, Table
 
-from storage.match import number_key
+from storage.match import names_key, number_key
 from storage.records import (
     OFFICE_SECTIONS,
     OFFICE_VALUES,
@@ -41,7 +41,7 @@ _CDR_ENCODED = ("sip_call_ids", "quality")
 _CDR_PLAIN = tuple(name for name in _CDR_FIELDS if name not in _CDR_ENCODED)
 _cdr_plain_values = attrgetter(*_CDR_PLAIN)
 
-CDR_COLUMNS = (*_CDR_PLAIN, *_CDR_ENCODED, "from_key", "to_key", "external_key")
+CDR_COLUMNS = (*_CDR_PLAIN, *_CDR_ENCODED, "from_key", "to_key", "external_key", "names_key")
 
 _encode = msgspec.json.Encoder().encode
 _decode_bindings = msgspec.json.Decoder(tuple[Registration, ...]).decode
@@ -89,6 +89,7 @@ def cdr_values(row: CdrRow) -> tuple[Any, ...]:
         number_key(row.from_number),
         number_key(row.to_number),
         number_key(row.external_number),
+        names_key(row.from_name, row.to_name),
     )
 
 

@@ -111,6 +111,10 @@ def delete_happenings_before(connection: Connection, at: float) -> int:
     return connection.execute(delete(happenings).where(happenings.c.at < at)).rowcount
 
 
+def delete_cdrs(connection: Connection, ids: Sequence[str]) -> int:
+    return connection.execute(delete(cdrs).where(cdrs.c.id.in_([*map(mappers.storable_text, ids)]))).rowcount
+
+
 def delete_cdrs_before(connection: Connection, at: float) -> int:
     return connection.execute(delete(cdrs).where(cdrs.c.started_at < at)).rowcount
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from storage.ports import HappeningQuery, HistoryQuery, R, RecordingQuery, StorageUnavailable
 from storage.records import (
@@ -29,7 +29,7 @@ from storage.records import (
 from storage.sql import mappers, migrate, statements
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
-from storage.sql.history import history_select
+from storage.sql.history import history_select, row_of, rows_of
 from storage.sql.journal import SqlAudit, SqlVersions
 from storage.sql.postgres import Postgres
 from storage.sql.spool import Spool
@@ -132,8 +132,17 @@ class SqlCdrs:
         self._storage.append(row)
 
     async def query(self, query: HistoryQuery) -> Sequence[CdrRow]:
+        return await self._rows(history_select(query))
+
+    async def get(self, id: str) -> CdrRow | None:
+        return next(iter(await self._rows(row_of(id))), None)
+
+    async def of_conversations(self, linkedids: Sequence[str]) -> Sequence[CdrRow]:
+        return await self._rows(rows_of(linkedids))
+
+    async def _rows(self, wanted: Select[tuple[object, ...]]) -> Sequence[CdrRow]:
         def work(connection: Connection) -> Sequence[CdrRow]:
-            return [mappers.cdr_row(row) for row in connection.execute(history_select(query)).mappings()]
+            return [mappers.cdr_row(row) for row in connection.execute(wanted).mappings()]
 
         return await self._storage.read(work)
 
@@ -144,6 +153,10 @@ class SqlCdrs:
 
     async def remove_before(self, at: float) -> int:
         return await self._storage.write(lambda connection: statements.delete_cdrs_before(connection, at))
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        await self._storage.flush()  # a row on its way would come back
+        return await self._storage.write(lambda connection: statements.delete_cdrs(connection, ids))
 
 
 class SqlHappenings:

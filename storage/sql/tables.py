@@ -147,6 +147,9 @@ cdrs = Table(
     Column("recording", String, nullable=False),
     Column("digits", String, nullable=False, server_default=""),
     Column("quality", String, nullable=False),  # JSON object
+    Column("transfer", String, nullable=False, server_default=""),
+    # Both names as `storage.match.names_key` writes them: no database folds the case of every alphabet.
+    Column("names_key", String, nullable=False, server_default=""),
     # `storage.match.number_key` of the three numbers. With the time an index answers "newest first" without sorting.
     Column("from_key", KEY, nullable=False),
     Column("to_key", KEY, nullable=False),

@@ -163,6 +163,7 @@ async def test_attended_transfer_joins_the_others_when_who_asked_hangs_up(by_cal
     assert {row.linkedid for row in office.rows} == {held.linkedid}
     assert (asked.stage, asked.from_number, asked.to_number, asked.disposition) == ("transfer", me, "103", "ANSWERED")
     assert (joined.stage, joined.from_number, joined.to_number) == ("transfer", stays, "103")
+    assert [row.transfer for row in office.rows] == ["", "consultation", "attended"]
     assert joined.talk_seconds == pytest.approx(11, abs=1)
 
 

@@ -1,23 +1,22 @@
 """A conversation as one line of the history."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pbx.conversation_view import conversation, newest_conversations
-from storage.match import matches
-from storage.ports import HistoryQuery
-from storage.records import CdrRow
+from pbx.conversation_view import conversation
+from storage.records import CdrRow, MissedCall
 
 T = 1_700_000_000.0
 
 
-def row(id: str, start: float, end: float, to: str, disposition: str = "NOANSWER", **more: object) -> CdrRow:
+def row(id: str, start: float, end: float, to: str, disposition: str = "NOANSWER", **more: Any) -> CdrRow:
     found = CdrRow(f"a-{id}", "a", T + start, T + end, "101", to, disposition)
-    return replace(found, **more)  # type: ignore[arg-type]
+    return replace(found, **more)
 
 
-FROM_OUTSIDE = {"from_number": "+79161234567", "external_number": "74950000000", "provider_in": "telco"}
+FROM_OUTSIDE: dict[str, Any] = {"from_number": "+79161234567", "external_number": "74950000000", "provider_in": "telco"}
 MENU = row("1", 0, 10, "700", stage="ivr", **FROM_OUTSIDE)
 QUEUE = row("2", 10, 40, "500", "ANSWERED", stage="queue", answered_at=T + 30, **FROM_OUTSIDE)
 MISSED = row("3", 11, 20, "201", stage="dial", **FROM_OUTSIDE)
@@ -50,14 +49,36 @@ def test_calls_of_our_own_are_internal_or_outgoing_also_without_an_answer(over: 
     assert (found.kind, found.disposition, found.from_number, found.to_number) == (kind, "BUSY", "101", "102")
 
 
-def test_conversations_are_found_by_any_of_their_rows_and_shown_whole() -> None:
-    others = [replace(row("1", 100, 110, "102"), id=f"{id}-1", linkedid=id) for id in ("b", "c")]
-    kept = [*others, TAKEN, MISSED, MENU]
+GONE = replace(QUEUE, disposition="NOANSWER", answered_at=None)
+OUT: dict[str, Any] = {"provider_out": "telco", "external_number": "74950000000"}
+ANSWERED: dict[str, Any] = {"disposition": "ANSWERED", "answered_at": T + 5}
+ENTRY = MissedCall("a", "+79161234567", "", "74950000000", "telco", T, 40.0, "queue", "500")
 
-    def history(query: HistoryQuery, limit: int) -> list[CdrRow]:
-        return [each for each in kept if matches(each, query)]
 
-    assert [each.linkedid for each in newest_conversations(history, HistoryQuery(), 0)] == ["b", "c", "a"]
-    (found,) = newest_conversations(history, HistoryQuery(number="202"), 5)
-    assert (found.linkedid, found.rows) == ("a", 3)
-    assert len(newest_conversations(history, HistoryQuery(), 2)) == 2
+@pytest.mark.row("CDR-20")
+@pytest.mark.parametrize(
+    ("rows", "closed_by", "kind", "status", "waited_s"),
+    [
+        ([MENU, QUEUE, MISSED, TAKEN], "", "incoming", "ok", 30.0),
+        ([MENU, QUEUE, TAKEN, ONWARD], "", "incoming", "transfer", 30.0),
+        ([MENU, QUEUE, TAKEN, replace(ONWARD, disposition="BUSY")], "", "incoming", "ok", 30.0),
+        ([MENU, GONE], "", "missed", "missed", 40.0),
+        ([MENU, GONE], "hand", "missed", "missed", 40.0),
+        ([MENU, GONE], "client", "missed", "client_called_back", 40.0),
+        ([MENU, GONE], "callback", "missed", "called_back", 40.0),
+        ([MENU, row("2", 10, 40, "201", stage="voicemail", recording="m", **ANSWERED, **FROM_OUTSIDE)],
+         "", "incoming", "application", 5.0),
+        ([row("1", 0, 9, "79161234567", "BUSY", **OUT)], "", "outgoing", "failed", 9.0),
+        ([row("1", 0, 9, "79161234567", **ANSWERED, **OUT)], "", "outgoing", "ok", 5.0),
+        ([row("1", 0, 9, "102", **ANSWERED), replace(ONWARD, transfer="consultation")], "", "internal", "ok", 5.0),
+        ([row("1", 0, 9, "700", "ANSWERED", stage="ivr", answered_at=T)], "", "internal", "application", 9.0),
+        ([row("1", 0, 9, "10003246", stage="application", **ANSWERED)], "", "internal", "application", 5.0),
+        ([row("1", 0, 9, "102")], "", "internal", "missed", 9.0),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_conversation_is_one_word(
+    rows: list[CdrRow], closed_by: str, kind: str, status: str, waited_s: float
+) -> None:
+    entry = replace(ENTRY, closed_by=closed_by, closed_at=T + 90 if closed_by else 0.0)
+    found = conversation(rows, entry if kind == "missed" else None)
+    assert (found.kind, found.status, found.waited_s) == (kind, status, waited_s)

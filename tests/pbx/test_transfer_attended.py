@@ -82,9 +82,10 @@ async def test_rfc_5359_2_5_attended_transfer(by_callee: bool) -> None:
     assert (joined.disposition, joined.cause) == ("ANSWERED", "normal")
     assert joined.talk_seconds == pytest.approx(11, abs=0.5)
     assert len(joined.sip_call_ids) == 2
-    talks = {(row.from_number, row.to_number, row.disposition) for row in office.rows[:2]}
+    talks = {(row.from_number, row.to_number, row.disposition, row.transfer) for row in office.rows[:2]}
     first = ("102", "101") if by_callee else ("101", "102")
-    assert talks == {(*first, "ANSWERED"), ("101", "103", "ANSWERED")}
+    assert talks == {(*first, "ANSWERED", ""), ("101", "103", "ANSWERED", "consultation")}
+    assert joined.transfer == "attended"
 
 
 async def test_media_of_one_phone_are_on_one_worker_so_nobody_is_asked_to_move() -> None:

@@ -51,6 +51,7 @@ async def test_rfc_5359_2_4_unattended_transfer(by_callee: bool) -> None:
     assert first.linkedid == second.linkedid
     assert (first.stage, first.from_number, first.to_number, first.disposition) == ("dial", "101", "102", "ANSWERED")
     assert (second.stage, second.from_number, second.to_number) == ("transfer", stays, "103")
+    assert (first.transfer, second.transfer) == ("", "blind")
     assert second.disposition == "ANSWERED"
     assert second.talk_seconds == pytest.approx(11, abs=0.5)
     assert first.ended_at == pytest.approx(second.answered_at, abs=0.2)

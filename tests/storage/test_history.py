@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.dialects import sqlite
@@ -44,11 +45,18 @@ def random_row(choose: random.Random, id: int) -> CdrRow:
     return cdr(
         str(id),
         float(choose.randrange(40)),
-        linkedid=f"l{choose.randrange(20)}",
+        linkedid=f"l{choose.randrange(120)}",
         from_number=choose.choice(NUMBERS),
         to_number=choose.choice(NUMBERS),
         external_number=choose.choice(NUMBERS),
         talk_seconds=choose.choice((0.0, 1.0)),
+        from_name=choose.choice(("", "Иван Ёлкин", "100%_sure")),
+        to_name=choose.choice(("", "anna", "Straße")),
+        provider_in=choose.choice(("", "", "telco")),
+        provider_out=choose.choice(("", "", "telco", "other")),
+        disposition=choose.choice(("ANSWERED", "NOANSWER", "BUSY")),
+        stage=choose.choice(("dial", "ivr", "voicemail")),
+        recording=choose.choice(("", "r")),
     )
 
 
@@ -57,15 +65,33 @@ def random_query(choose: random.Random) -> HistoryQuery:
         return choose.choice((None, None, value))
 
     return HistoryQuery(
-        number=choose.choice(NUMBERS),
-        number2=choose.choice(("", *NUMBERS)),
+        number=choose.choice(("", "", *NUMBERS)),
+        number2=choose.choice(("", "", *NUMBERS)),
         linkedid=choose.choice(("", "", "", "l3")),
         from_at=maybe(float(choose.randrange(40))),
         to_at=maybe(float(choose.randrange(40))),
         limit=choose.choice((1, 5, 1000)),
         offset=choose.choice((0, 0, 3)),
         number_length=choose.choice((2, 3, 4, 7)),
+        **(_random_filters(choose) if choose.random() < 0.7 else {}),
     )
+
+
+def _random_filters(choose: random.Random) -> dict[str, Any]:
+    """Some of them; all at once would find nothing."""
+    filters: dict[str, Any] = {
+        "source": choose.choice(NUMBERS),
+        "target": choose.choice(NUMBERS),
+        "line": choose.choice(NUMBERS),
+        "name": choose.choice(("ёлк", "ANNA", "STRASSE", "%", "_", "nobody")),
+        "among": tuple(tuple(choose.sample(NUMBERS, 4)) for _ in range(choose.choice((1, 2)))),
+        "kind": choose.choice(("incoming", "missed", "outgoing", "internal")),
+        "provider": choose.choice(("telco", "other", "nobody")),
+        "disposition": choose.choice(("ANSWERED", "BUSY")),
+        "min_talk_s": choose.choice((0.5, 1.5)),
+        "with_unanswered": True,
+    }
+    return {name: filters[name] for name in choose.sample(sorted(filters), choose.choice((1, 1, 2)))}
 
 
 @pytest.mark.real_loop
@@ -78,7 +104,7 @@ async def test_sql_gives_what_the_plain_reading_gives(tmp_path: Path) -> None:
             memory.cdrs.append(row)
             sql.cdrs.append(row)
         found = 0
-        for query in (random_query(choose) for _ in range(300)):
+        for query in (random_query(choose) for _ in range(600)):
             expected = await memory.cdrs.query(query)
             assert await sql.cdrs.query(query) == expected, query
             found += bool(expected)

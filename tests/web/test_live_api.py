@@ -24,6 +24,7 @@ OFFICE = Office(
     employee_groups=(EmployeeGroup("sales", members=("anna",)),),
 )
 T = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+DAY = "from=2023-11-14&to=2023-11-15"
 
 
 def row(id: str, start: float, caller: str, callee: str, **more: Any) -> CdrRow:
@@ -55,8 +56,9 @@ def ids(response: httpx.Response) -> list[str]:
 async def test_history_is_filtered_by_number_conversation_and_time(tmp_path: Path) -> None:
     async with api(tmp_path, OFFICE, filled()) as found:
         get = found.client.get
-        assert ids(await get("/history")) == ["4", "3", "2", "1"]
-        assert ids(await get("/history?limit=2&offset=1")) == ["3", "2"]
+        assert ids(await get(f"/history?{DAY}")) == ["4", "3", "2", "1"]
+        assert ids(await get("/history")) == [], "the last 30 days"
+        assert ids(await get(f"/history?{DAY}&limit=2&offset=1")) == ["3", "2"]
         assert ids(await get("/history?number=202")) == ["2", "1"]
         assert ids(await get("/history?number=202&number2=201")) == ["1"]
         assert ids(await get("/history?linkedid=zvon-3")) == ["3"]
@@ -70,8 +72,8 @@ async def test_history_is_filtered_by_number_conversation_and_time(tmp_path: Pat
 async def test_everybody_sees_the_history_and_the_recordings_of_the_own_numbers(tmp_path: Path) -> None:
     async with api(tmp_path, OFFICE, filled()) as found:
         await found.account_of("anna")
-        assert ids(await found.client.get("/history")) == ["4", "1"]
-        assert ids(await found.client.get("/history?offset=1&limit=1")) == ["1"]
+        assert ids(await found.client.get(f"/history?{DAY}")) == ["4", "1"]
+        assert ids(await found.client.get(f"/history?{DAY}&offset=1&limit=1")) == ["1"]
         assert ids(await found.client.get("/history?number=79161234567")) == ["4"]
         assert ids(await found.client.get("/history?linkedid=zvon-2")) == []
         assert ids(await found.client.get("/recordings")) == ["2023~11~14~1"]
@@ -79,7 +81,7 @@ async def test_everybody_sees_the_history_and_the_recordings_of_the_own_numbers(
         errors_of(await found.client.get("/recordings/2023~11~14~2/audio"), 404)
         await found.become()
         await found.account_of("boris")
-        assert ids(await found.client.get("/history")) == ["4", "2", "1"]
+        assert ids(await found.client.get(f"/history?{DAY}")) == ["4", "2", "1"]
         assert ids(await found.client.get("/recordings?offset=1")) == ["2023~11~14~1"]
 
 

@@ -3,15 +3,16 @@
 import asyncio
 import csv
 from dataclasses import replace
-from pathlib import Path
+from io import BytesIO
 from zipfile import ZipFile
 
 import pytest
+from pypdf import PdfReader
 
 from pbx.bus import Bus
-from pbx.cli_report import write_csv, write_xlsx
 from pbx.clock import Clock
-from pbx.control.clerk import GetReport, ReportView
+from pbx.control.clerk import GetReport
+from pbx.control.sheets import Sheet, sheet_bytes
 from pbx.events import ProviderChanged, RegistrationChange, RegistrationChanged
 from pbx.happenings import KEPT_S, Journal
 from pbx.reports.reporter import Reporter
@@ -112,16 +113,14 @@ async def test_missed_calls_are_listed_with_who_called_back_when() -> None:
     assert (rows[1]["closed_by"], rows[1]["closed_with"], rows[1]["closed_at"]) == ("callback", "104", T + 90)
 
 
-VIEW = ReportView(
-    "missed", T, T + HOUR, ("missed_at", "client", "name", "waited_s"),
+SHEET = Sheet(
+    "missed", ("missed_at", "client", "name", "waited_s"),
     ((T + 0.25, "+79161234567", "=HYPERLINK(1)", 12.5), (T + 60, "101", "Анна", 3)),
 )  # fmt: skip
 
 
-def test_a_report_is_written_as_csv_without_formulas(tmp_path: Path) -> None:
-    write_csv(VIEW, tmp_path / "missed.csv")
-    with (tmp_path / "missed.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
+def test_a_report_is_written_as_csv_without_formulas() -> None:
+    rows = list(csv.reader(sheet_bytes(SHEET, "csv").decode().splitlines()))
     assert rows == [
         ["missed_at", "client", "name", "waited_s"],
         ["2025-11-27T00:00:00.250Z", "+79161234567", "'=HYPERLINK(1)", "12.5"],
@@ -129,10 +128,18 @@ def test_a_report_is_written_as_csv_without_formulas(tmp_path: Path) -> None:
     ]
 
 
-def test_a_report_is_written_as_a_workbook_without_formulas(tmp_path: Path) -> None:
-    write_xlsx(VIEW, tmp_path / "missed.xlsx")
-    with ZipFile(tmp_path / "missed.xlsx") as book:
+def test_a_report_is_written_as_a_workbook_without_formulas() -> None:
+    with ZipFile(BytesIO(sheet_bytes(SHEET, "xlsx"))) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "=HYPERLINK(1)" in sheet
     assert "<f>" not in sheet
     assert "<v>12.5</v>" in sheet
+
+
+def test_a_report_is_written_as_pdf_in_russian_with_its_headings_on_each_page() -> None:
+    found = PdfReader(BytesIO(sheet_bytes(replace(SHEET, rows=[*SHEET.rows] * 60), "pdf")))
+    pages = [page.extract_text() for page in found.pages]
+    assert len(pages) == 3
+    assert all("missed_at" in page for page in pages)
+    assert "Анна" in pages[0]
+    assert sum(page.count("Анна") for page in pages) == 60
