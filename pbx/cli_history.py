@@ -22,6 +22,24 @@ Limit = Annotated[
     int | None, typer.Option(min=0, help="At most so many rows, 0 for all; otherwise 50, with --json all.", metavar="N")
 ]
 Texts = list[str] | None
+Search = Annotated[
+    str, typer.Option(metavar="TEXT", help="Numbers, src:N, dst:N, did:N, linkedid:ID, or a part of a name.")
+]
+Kind = Annotated[
+    str, typer.Option(metavar="KIND", help="Conversations that are incoming, outgoing, missed or internal.")
+]
+Employee = Annotated[Texts, typer.Option(metavar="USER", help="Calls of this person; several times for more.")]
+Group = Annotated[Texts, typer.Option(metavar="GROUP", help="Calls of the people of an employee group.")]
+Provider = Annotated[str, typer.Option(metavar="ID", help="Calls that came or went over this provider.")]
+Result = Annotated[str, typer.Option(metavar="RESULT", help="ANSWERED, NOANSWER, BUSY or FAILED.")]
+Talk = Annotated[float, typer.Option(min=0, metavar="S", help="Talks of so many seconds at least.")]
+All = Annotated[bool, typer.Option("--all", help="With two numbers: those in vain as well.")]
+Whole = Annotated[bool, typer.Option("--conversations", help="A line for each conversation, whatever it went through.")]
+Zip = Annotated[
+    Path | None, typer.Option("--zip", metavar="FILE", help="Write the recordings of what was found as MP3.")
+]
+Delete = Annotated[bool, typer.Option("--delete", help="With --id: delete the conversation.")]
+Recordings = Annotated[bool, typer.Option("--with-recordings", help="With --delete: its recordings as well.")]
 
 
 def history(
@@ -30,34 +48,22 @@ def history(
     id: Annotated[str, typer.Option(metavar="LINKEDID", help="The rows of one conversation.")] = "",
     start: Start = "",
     end: End = "",
-    search: Annotated[
-        str, typer.Option(metavar="TEXT", help="Numbers, src:N, dst:N, did:N, linkedid:ID, or a part of a name.")
-    ] = "",
-    kind: Annotated[
-        str, typer.Option(metavar="KIND", help="Conversations that are incoming, outgoing, missed or internal.")
-    ] = "",
-    employee: Annotated[
-        Texts, typer.Option(metavar="USER", help="Calls of this person; several times for more.")
-    ] = None,
-    group: Annotated[Texts, typer.Option(metavar="GROUP", help="Calls of the people of an employee group.")] = None,
-    provider: Annotated[str, typer.Option(metavar="ID", help="Calls that came or went over this provider.")] = "",
-    result: Annotated[str, typer.Option(metavar="RESULT", help="ANSWERED, NOANSWER, BUSY or FAILED.")] = "",
-    talk: Annotated[float, typer.Option(min=0, metavar="S", help="Talks of so many seconds at least.")] = 0.0,
-    all: Annotated[bool, typer.Option("--all", help="With two numbers: those in vain as well.")] = False,
-    conversations: Annotated[
-        bool, typer.Option("--conversations", help="A line for each conversation, whatever it went through.")
-    ] = False,
+    search: Search = "",
+    kind: Kind = "",
+    employee: Employee = None,
+    group: Group = None,
+    provider: Provider = "",
+    result: Result = "",
+    talk: Talk = 0.0,
+    all: All = False,
+    conversations: Whole = False,
     limit: Limit = None,
     csv_file: Csv = None,
     xlsx: Xlsx = None,
     pdf: Pdf = None,
-    zip_file: Annotated[
-        Path | None, typer.Option("--zip", metavar="FILE", help="Write the recordings of what was found as MP3.")
-    ] = None,
-    delete: Annotated[bool, typer.Option("--delete", help="With --id: delete the conversation.")] = False,
-    with_recordings: Annotated[
-        bool, typer.Option("--with-recordings", help="With --delete: its recordings as well.")
-    ] = False,
+    zip_file: Zip = None,
+    delete: Delete = False,
+    with_recordings: Recordings = False,
     data: Data = VAR,
     json: Json = False,
 ) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -17,9 +18,10 @@ from typer.testing import CliRunner, Result
 from conf.errors import ConfError, ConfInvalid
 from pbx.cli import COMMANDS, RunOptions, build_app
 from pbx.control.clerk import GetBans, SwitchCalendar
+from pbx.control.history import ForgetHistory
 from pbx.control.messages import ControlError
 from storage.ports import HistoryQuery, RecordingQuery, StorageUnavailable
-from tests.support.control import CALL, ROW, FakeOperator, control_server
+from tests.support.control import CALL, RECORDINGS, ROW, FakeOperator, control_server
 
 OFFICE = """
 [office]
@@ -35,7 +37,7 @@ CONTRACT_FIELDS = [
     *("id", "linkedid", "started_at", "answered_at", "ended_at", "duration", "talk_seconds"),
     *("from_number", "from_name", "to_number", "to_name", "external_number", "provider_in", "provider_out"),
     *("disposition", "stage", "cause", "sip_call_ids", "recording", "quality"),
-    "digits",
+    *("digits", "transfer", "call"),
 ]
 
 
@@ -165,8 +167,15 @@ async def test_registrations_are_an_array_and_status_is_an_object(tmp_path: Path
 
 
 @pytest.mark.real_loop
+@pytest.mark.row("CDR-15")
 async def test_history_rows_have_exactly_the_fields_of_the_contract(tmp_path: Path) -> None:
-    (row,) = await document(tmp_path, "history")
+    told = replace(ROW, transfer="blind", digits="t,2", provider_in="telco", provider_out="other", recording="r1")
+    (row,) = await document(tmp_path, "history", operator=FakeOperator(rows=[told]))
+    assert (row["call"], row["transfer"], row["digits"], row["recording"]) == ("c1", "blind", "t,2", "r1")
+    assert (row["id"], row["linkedid"], row["stage"], row["cause"]) == ("c1-1", "zvon-1.1", "dial", "normal")
+    assert (row["provider_in"], row["provider_out"], row["disposition"]) == ("telco", "other", "ANSWERED")
+    (recording, _) = await document(tmp_path, "recordings", "list")
+    assert recording["caller_channel"] == 1
     assert list(row) == CONTRACT_FIELDS
     assert (row["started_at"], row["ended_at"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:37.750Z")
     assert (row["duration"], row["talk_seconds"], row["to_name"]) == (17.75, 12.5, "Борис")
@@ -188,13 +197,10 @@ def utc(*parts: int) -> float:
 
 @pytest.mark.real_loop
 async def test_conversations_are_one_line_each(tmp_path: Path) -> None:
-    rows = [ROW, replace(ROW, id="x", stage="ivr"), replace(ROW, id="y", linkedid="zvon-1.9", disposition="BUSY")]
-    found = await document(tmp_path, "history", "--conversations", operator=FakeOperator(rows=rows))
-    assert [(each["linkedid"], each["rows"], each["kind"]) for each in found] == [
-        (ROW.linkedid, 2, "internal"), ("zvon-1.9", 1, "internal"),
-    ]  # fmt: skip
-    shown = (await asked(tmp_path, "history", "--conversations", operator=FakeOperator(rows=rows))).stdout
-    assert len(shown.splitlines()) == 3
+    (found,) = await document(tmp_path, "history", "--conversations", "--number", "101")
+    assert (found["linkedid"], found["kind"], found["status"], found["rows"]) == ("zvon-1.1", "missed", "missed", 2)
+    shown = (await asked(tmp_path, "history", "--conversations")).stdout
+    assert len(shown.splitlines()) == 2
 
 
 @pytest.mark.real_loop
@@ -209,6 +215,11 @@ async def test_conversations_are_one_line_each(tmp_path: Path) -> None:
         (["--to", "2026-11-22"], HistoryQuery(to_at=utc(2026, 11, 23))),
         (["--to", "2026-11-22T10:30"], HistoryQuery(to_at=utc(2026, 11, 22, 10, 30))),
         (["--from", "2026-11-22T10:00:00+03:00"], HistoryQuery(from_at=utc(2026, 11, 22, 7))),
+        (["--search", "src:101 анна"], HistoryQuery(source="101", name="анна")),
+        (["--kind", "missed", "--provider", "telco"], HistoryQuery(kind="missed", provider="telco")),
+        (["--result", "busy", "--talk", "5"], HistoryQuery(disposition="BUSY", min_talk_s=5.0)),
+        (["--employee", "anna", "--group", "sales"], HistoryQuery(among=(("201",), ("201",)))),
+        (["--number", "101 102", "--all"], HistoryQuery("101", "102", with_unanswered=True)),
     ],
 )
 async def test_history_filters_reach_the_server(tmp_path: Path, args: list[str], query: HistoryQuery) -> None:
@@ -223,12 +234,36 @@ async def test_history_filters_reach_the_server(tmp_path: Path, args: list[str],
         (["--from", "yesterday"], "--from is not a time such as"),
         (["102"], "give the first number with --number"),
         (["--number", "1 2 3"], "at most two numbers"),
+        (["--kind", "odd"], "--kind is internal, outgoing, incoming or missed"),
+        (["--result", "odd"], "--result is ANSWERED, NOANSWER, BUSY or FAILED"),
     ],
 )
 def test_wrong_history_filters_are_explained(args: list[str], sentence: str) -> None:
     result = zvon("history", *args)
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+@pytest.mark.real_loop
+async def test_history_is_written_as_files_and_deleted(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.mp3"
+    sound.write_bytes(b"sound")
+    operator = FakeOperator(rows=[replace(ROW, recording=RECORDINGS[0].id)], mp3=sound)
+    files = {kind: tmp_path / f"history.{kind}" for kind in ("csv", "xlsx", "pdf", "zip")}
+    done = await asked(
+        tmp_path,
+        "history",
+        *(part for kind, file in files.items() for part in (f"--{kind}", str(file))),
+        operator=operator,
+    )
+    assert done.stdout == ""
+    assert "2023-11-14T22:13:20.000Z,101,Anna,102,Борис" in files["csv"].read_text()
+    assert files["pdf"].read_bytes().startswith(b"%PDF")
+    assert files["xlsx"].read_bytes().startswith(b"PK")
+    assert ZipFile(files["zip"]).namelist() == ["2023-11-14_22-13-20_101_102.mp3"]
+    gone = await asked(tmp_path, "history", "--id", "zvon-1.1", "--delete", "--with-recordings", operator=operator)
+    assert gone.stdout == "3 rows and 1 recordings are deleted\n"
+    assert operator.requests[-1] == ForgetHistory(linkedid="zvon-1.1", with_recordings=True)
 
 
 # --- people --------------------------------------------------------------------------------------------------------

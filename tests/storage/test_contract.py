@@ -228,6 +228,19 @@ async def test_rows_of_calls_before_a_moment_are_removed(opened: Opened) -> None
         assert await ids(storage, HistoryQuery()) == ["3"]
 
 
+async def test_rows_are_read_by_id_and_by_conversations_and_removed_for_good(opened: Opened) -> None:
+    async with opened() as storage:
+        for id, linkedid in (("1", "a"), ("2", "b"), ("3", "a"), ("4", "c")):
+            storage.cdrs.append(cdr(id, 10.0 - float(id), linkedid=linkedid, transfer="blind"))
+        assert await storage.cdrs.get("2") == cdr("2", 8.0, linkedid="b", transfer="blind")
+        assert await storage.cdrs.get("9") is None
+        assert [row.id for row in await storage.cdrs.of_conversations(["a", "b", "x"])] == ["3", "2", "1"]
+        storage.cdrs.append(cdr("5"))
+        assert await storage.cdrs.remove(["1", "5", "9"]) == 2
+        await storage.flush()
+        assert await ids(storage, HistoryQuery()) == ["2", "3", "4"]
+
+
 async def test_letters_voice_messages_and_mailboxes_are_kept_by_id_and_the_latest_wins(opened: Opened) -> None:
     async with opened() as storage:
         assert await storage.letters.load() == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from media.api import Interval
 from pbx.control.clerk import BanView, CalendarView, ClerkRequest, GetBans, RemoveBan, SwitchCalendar
 from pbx.control.desk import Desk
+from pbx.control.history import ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     AgentView,
     BackupView,
@@ -68,6 +69,9 @@ ROW = CdrRow(
     sip_call_ids=("a@x", "b@y"),
     quality={"from_jitter_ms": 1.5},
 )
+CONVERSATION = ConversationView(
+    "zvon-1.1", T, T + 20, "101", "Anna", "74950000000", "", "missed", "missed", "NOANSWER", (), False, 20.0, 0.0, (), 2
+)  # fmt: skip
 RECORDINGS = [
     StoredRecording(
         *("2023/11/14/22/c1-call-1", "c1", "zvon-1.1", T, "101", "102", "Anna", "call", "done"),
@@ -145,6 +149,12 @@ class FakeOperator:
                 return CalendarView(id, "", "none", to == "open", "by hand", T, is_switched=to != "hours")
             case GetBans():
                 return [BAN]
+            case GetConversations(query):
+                return [CONVERSATION][query.offset : query.offset + query.limit]
+            case NumbersOf():
+                return ["201"]
+            case ForgetHistory():
+                return Forgotten(3, 1)
             case RemoveBan(source):
                 if source != BAN.source:
                     raise ControlError(f"{source} is not banned")

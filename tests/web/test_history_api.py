@@ -159,6 +159,7 @@ async def test_a_period_has_365_days_a_page_a_thousand_and_no_filter_means_30_da
             assert (await get(f"/history?{wrong}")).status_code == 422
 
 
+@pytest.mark.real_loop
 @pytest.mark.row("CDR-22")
 async def test_a_row_or_a_conversation_is_deleted_with_its_recordings_and_audited(tmp_path: Path) -> None:
     async with opened(tmp_path) as found:
