@@ -31,7 +31,9 @@ class Archive:
     ) -> None:
         self.converter = Converter()
         self.recordings = Recordings(storage.recordings, folder, exports, bus, self.converter)
-        self.retention = Retention(self.recordings, storage.cdrs, folder, exports, clock, policy, mailboxes.needed, bus)
+        self.retention = Retention(
+            self.recordings, storage.cdrs, folder, exports, clock, policy, mailboxes.needed, bus, storage.audit
+        )
 
     async def start(self) -> None:
         """Complete what a crash left, then keep the house clean."""

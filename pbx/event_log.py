@@ -37,6 +37,7 @@ from pbx.events import (
     OfficeChanged,
     ProviderChanged,
     RecordingEnded,
+    RecordingFailed,
     RegistrationChange,
     RegistrationChanged,
     RosterChanged,
@@ -234,6 +235,7 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
         "calls_lost",
         lambda event: {"alarm": event.alarm, "number": event.number, "calls": event.calls, "minutes": event.minutes},
     ),
+    RecordingFailed: ("recording_failed", lambda event: {"call": event.call, "why": event.why}),
     DiskShort: ("disk_short", lambda event: {"free_mb": event.free_mb}),
     OfficeChanged: ("office_changed", lambda event: {"revision": event.revision, "by": event.by}),
 }

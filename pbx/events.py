@@ -280,6 +280,15 @@ class DiskShort:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingFailed:
+    """Recordings end before their time, `why` in a sentence; told once until one ends as it should."""
+
+    at: float
+    call: CallId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderChanged:
     """A line to a provider works, or does not; `error` is a sentence that says why not."""
 
@@ -385,6 +394,7 @@ BusEvent = (
     | MissedCallClosed
     | CallsLost
     | DiskShort
+    | RecordingFailed
     | OutsideRefused
     | OfficeChanged
 )

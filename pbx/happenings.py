@@ -14,6 +14,7 @@ from pbx.events import (
     MissedCallClosed,
     OfficeChanged,
     ProviderChanged,
+    RecordingFailed,
     RegistrationChange,
     RegistrationChanged,
 )
@@ -61,6 +62,7 @@ class Journal:
             ),
             OfficeChanged: lambda event: self._note("office_changed", str(event.revision), event.by),
             DiskShort: lambda event: self._note("disk_short", "", f"{event.free_mb} MB are free"),
+            RecordingFailed: lambda event: self._note("recording_failed", event.call, event.why),
         }
         for kind, handler in handlers.items():
             bus.subscribe([kind], handler)

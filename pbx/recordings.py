@@ -17,7 +17,7 @@ import structlog
 
 from pbx.bus import Bus
 from pbx.conversion import ConversionFailed, Converter
-from pbx.events import BusEvent, CallEnded, CallLinked, CallStarted, RecordingEnded, RecordingStarted
+from pbx.events import BusEvent, CallEnded, CallLinked, CallStarted, RecordingEnded, RecordingFailed, RecordingStarted
 from pbx.recording import FINISHED
 from storage.ports import RecordingQuery, RecordingStore
 from storage.records import StoredRecording
@@ -38,6 +38,7 @@ class Recordings:
         self._of_call: dict[str, dict[str, StoredRecording]] = {}  # of calls in progress
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended, self._cut_short, self._last_error = 0, 0, ""
+        self._is_failing = False
         bus.subscribe((RecordingStarted, RecordingEnded), self._told)
         bus.subscribe((CallStarted, CallLinked, CallEnded), self._call_told)
 
@@ -71,7 +72,7 @@ class Recordings:
     async def as_mp3(self, recording: StoredRecording) -> Path:
         """The recording as MP3: its own file, or one that may be removed after an hour. Raises `ConversionFailed`."""
         source = self.file(recording)
-        if not await asyncio.to_thread(source.exists):
+        if not await asyncio.to_thread(self._is_ours, source):
             raise ConversionFailed(f"the file of the recording {recording.id} is not there")
         if recording.suffix == ".mp3":
             return source
@@ -79,6 +80,10 @@ class Recordings:
         if not await asyncio.to_thread(target.exists):
             await self._converter.convert(source, target)
         return target
+
+    def _is_ours(self, file: Path) -> bool:
+        """It is there, within the folder of recordings (REC-13)."""
+        return file.is_file() and file.resolve().is_relative_to(self._folder.resolve())
 
     def remove(self, recording: StoredRecording) -> None:
         """Take it out of the index; its file is the affair of who asks."""
@@ -102,9 +107,14 @@ class Recordings:
 
     def _count(self, event: RecordingEnded) -> None:
         self._ended += 1
-        if event.reason != FINISHED:
-            self._cut_short += 1
-            self._last_error = event.reason
+        if event.reason == FINISHED:
+            self._is_failing = False
+            return
+        self._cut_short += 1
+        self._last_error = event.reason
+        if not self._is_failing:
+            self._is_failing = True
+            self._bus.publish(RecordingFailed(event.at, event.call, event.reason))
 
     def _call_told(self, event: BusEvent) -> None:
         match event:

@@ -1,14 +1,17 @@
 """What is too old or too much: recordings and call history after so many days (REC-10), whole days of recordings while
-the disk is nearly full, the oldest first (REC-11). Every file that goes has a line in the log that says why (REC-13).
+the disk is nearly full, the oldest first (REC-11). Every file that goes has a line in the log and one in the audit that
+say why (REC-13).
 
 What is still needed stays: recordings that run, and messages that wait in a mailbox.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +19,16 @@ import structlog
 
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import DiskShort
+from pbx.events import BusEvent, DiskShort, RecordingFailed
 from pbx.recordings import Recordings
-from storage.ports import CdrStore, RecordingQuery, StorageUnavailable
-from storage.records import RecordingPolicy, StoredRecording
+from storage.ports import AuditStore, CdrStore, RecordingQuery, StorageUnavailable
+from storage.records import AuditEntry, RecordingPolicy, StoredRecording
 
 DAY_S = 86400.0
 CLEAN_S, LOOK_S = 1800.0, 60.0  # between two rounds of old things, two looks at the disk
 AT_ONCE = 500  # entries of the index; deleting many must not keep anybody waiting
 EXPORTS_S = 3600.0
+LEFT_OVER = "old and in no index"
 
 log = structlog.get_logger("retention")
 
@@ -43,16 +47,24 @@ class Retention:
         policy: Callable[[], RecordingPolicy],
         needed: Callable[[], Collection[str]],
         bus: Bus,
+        audit: AuditStore,
     ) -> None:
         self._recordings, self._history, self._clock = recordings, history, clock
+        self._audit = audit
         self._folder, self._exports, self._policy, self._needed, self._bus = folder, exports, policy, needed, bus
         self.free_mb: Callable[[], int] = lambda: _free_mb(folder)
         self._deleted, self._is_short = 0, False
+        self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        rounds = ((CLEAN_S, self.clean), (LOOK_S, self.make_room))
-        self._tasks = [asyncio.ensure_future(self._every(pause_s, job)) for pause_s, job in rounds]
+        self._bus.subscribe((RecordingFailed,), self._failed)
+        rounds = ((CLEAN_S, self.clean, asyncio.Event()), (LOOK_S, self.make_room, self._look))
+        self._tasks = [asyncio.ensure_future(self._every(*round)) for round in rounds]
+
+    def _failed(self, _: BusEvent) -> None:
+        """Perhaps the disk is full: look now."""
+        self._look.set()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -74,7 +86,8 @@ class Retention:
         await self._delete(RecordingQuery(to_at=before), why)
         if gone := await self._history.remove_before(before):
             log.info("history deleted", rows=gone, why=why)
-        await asyncio.to_thread(_remove_leftovers, self._folder, before, set(self._needed()))
+        left = await asyncio.to_thread(_remove_leftovers, self._folder, before, set(self._needed()))
+        await asyncio.gather(*(self._audit.add(self._deletion(file, {}, LEFT_OVER)) for file in left))
 
     # --- too much ---------------------------------------------------------------------------------------------------
 
@@ -119,20 +132,31 @@ class Retention:
         """Everything that the query means and that may go; how many."""
         needed, count, passed = set(self._needed()), 0, 0
         while found := await self._recordings.query(replace(query, limit=AT_ONCE, offset=passed, is_oldest_first=True)):
-            going = [each for each in found if _may_go(each, needed)]
-            passed += len(found) - len(going)
-            await asyncio.to_thread(_unlink, [self._recordings.file(each) for each in going])
-            for recording in going:
+            files = {each.id: self._recordings.file(each) for each in found if _may_go(each, needed)}
+            stay = await asyncio.to_thread(_unlink, files.values())
+            gone = [each for each in found if each.id in files and files[each.id] not in stay]
+            passed += len(found) - len(gone)
+            for recording in gone:
                 self._recordings.remove(recording)
                 needed.add(recording.id)  # a database that cannot be written shows it again
-                log.info("recording deleted", file=recording.id + recording.suffix, call=recording.call, why=why)
-            count += len(going)
+                log.info("recording deleted", file=_name(recording), call=recording.call, why=why)
+            await asyncio.gather(*(self._audit.add(self._deletion(_name(each), _call_of(each), why)) for each in gone))
+            count += len(gone)
         self._deleted += count
         return count
 
-    async def _every(self, pause_s: float, job: Callable[[], Awaitable[None]]) -> None:
+    def _deletion(self, file: str, of: Mapping[str, str], why: str) -> AuditEntry:
+        """By nobody: the server itself (REC-13)."""
+        id = Path(file).with_suffix("").as_posix().replace("/", "~")  # as the API names it
+        before, after = json.dumps({"file": file, **of}), json.dumps({"why": why})
+        return AuditEntry(self._clock.wall(), "", "", "delete", f"recordings/{id}", before, after)
+
+    async def _every(self, pause_s: float, job: Callable[[], Awaitable[None]], sooner: asyncio.Event) -> None:
         while True:
-            await asyncio.sleep(pause_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await sooner.wait()
+            sooner.clear()
             try:
                 await job()
             except StorageUnavailable as error:
@@ -145,6 +169,14 @@ def _may_go(recording: StoredRecording, needed: Collection[str]) -> bool:
     return recording.state != "running" and recording.id not in needed
 
 
+def _name(recording: StoredRecording) -> str:
+    return recording.id + recording.suffix
+
+
+def _call_of(recording: StoredRecording) -> Mapping[str, str]:
+    return {"call": recording.call, "linkedid": recording.linkedid}
+
+
 # --- on the disk ----------------------------------------------------------------------------------------------------
 
 
@@ -154,12 +186,16 @@ def _free_mb(folder: Path) -> int:
     return shutil.disk_usage(folder).free >> 20
 
 
-def _unlink(files: list[Path]) -> None:
+def _unlink(files: Iterable[Path]) -> list[Path]:
+    """Those that could not be deleted."""
+    stay = []
     for file in files:
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
             log.error("a recording could not be deleted", file=str(file), why=error.strerror)
+            stay.append(file)
+    return stay
 
 
 def _remove_exports(folder: Path) -> None:
@@ -168,16 +204,19 @@ def _remove_exports(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _remove_leftovers(folder: Path, before: float, needed: Collection[str]) -> None:
-    """Old files that are in no index, and folders of which nothing is left."""
+def _remove_leftovers(folder: Path, before: float, needed: Collection[str]) -> list[str]:
+    """Old files that are in no index, which are told, and folders of which nothing is left."""
+    gone = []
     for place, _, names in os.walk(folder, topdown=False):
         for file in (Path(place, name) for name in names):
-            is_needed = file.relative_to(folder).with_suffix("").as_posix() in needed
-            if not is_needed and file.stat().st_mtime < before:
+            name = file.relative_to(folder)
+            if name.with_suffix("").as_posix() not in needed and file.stat().st_mtime < before:
                 file.unlink(missing_ok=True)
-                log.info("recording deleted", file=str(file.relative_to(folder)), why="old and in no index")
+                gone.append(str(name))
+                log.info("recording deleted", file=str(name), why=LEFT_OVER)
         if Path(place) != folder and not os.listdir(place):
             os.rmdir(place)
+    return gone
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -54,7 +54,7 @@ class Mailer:
             "voicemail": settings.voicemail,
             "missed_calls": settings.missed_calls,
             "lost_calls": settings.missed_calls,
-            **dict.fromkeys(("line", "disk", "outside"), settings.system),
+            **dict.fromkeys(("line", "disk", "recording", "outside"), settings.system),
         }
 
     async def start(self) -> None:

@@ -1,5 +1,5 @@
 """Mail about the server itself to its administrator (NOT-6): lines that do not work (PRV-15), a disk that is
-full, calls outside that a limit has stopped.
+full, recordings that fail, calls outside that a limit has stopped.
 
 Each trouble is told once, until it is over.
 """
@@ -7,7 +7,7 @@ Each trouble is told once, until it is over.
 import asyncio
 
 from pbx.bus import Bus
-from pbx.events import BusEvent, DiskShort, OutsideRefused, ProviderChanged
+from pbx.events import BusEvent, DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 
 STOPPED_AGAIN_S = 3600.0
@@ -24,7 +24,7 @@ class SystemMail:
         self._stopped_at: dict[str, float] = {}  # whose calls outside a limit has stopped
         self._why: dict[str, ProviderChanged] = {}
         if mailer.sends("line"):
-            bus.subscribe((ProviderChanged, DiskShort, OutsideRefused), self._told)
+            bus.subscribe((ProviderChanged, DiskShort, OutsideRefused, RecordingFailed), self._told)
 
     def close(self) -> None:
         for timer in self._timers.values():
@@ -34,6 +34,8 @@ class SystemMail:
     def _told(self, event: BusEvent) -> None:
         if isinstance(event, DiskShort):
             self._post("disk", event.at, free=str(event.free_mb))
+        elif isinstance(event, RecordingFailed):
+            self._post("recording", event.at, call=event.call, why=event.why.rstrip("."))
         elif isinstance(event, ProviderChanged):
             self._line(event)
         elif isinstance(event, OutsideRefused) and event.at - self._stopped_at.get(event.who, 0.0) > STOPPED_AGAIN_S:

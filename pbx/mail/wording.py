@@ -44,6 +44,7 @@ VARIABLES = {
     "lost_calls": frozenset(("office", "date", "calls", "minutes", "number")),
     "line": frozenset(("office", "date", "line", "why")),
     "disk": frozenset(("office", "date", "free")),
+    "recording": frozenset(("office", "date", "call", "why")),
     "outside": frozenset(("office", "date", "who", "number", "why")),
     "test": frozenset(("office", "date")),
 }
@@ -78,6 +79,12 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "disk": Wording(
             "The disk of the phone server is nearly full",
             "{free} MB were free on {date}, and there are no older recordings left to delete.",
+            "-- \n{office}",
+        ),
+        "recording": Wording(
+            "Conversations cannot be recorded",
+            "On {date} the recording of call {call} ended before its time: {why}.\n\n"
+            "The call went on. You hear of it once, until a recording ends as it should.",
             "-- \n{office}",
         ),
         "test": Wording(
@@ -117,6 +124,12 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "disk": Wording(
             "На диске станции почти нет места",
             "{date}: свободно {free} МБ, старых записей для удаления не осталось.",
+            "-- \n{office}",
+        ),
+        "recording": Wording(
+            "Разговоры не записываются",
+            "{date}: запись звонка {call} прервалась: {why}.\n\n"
+            "Разговор продолжался. О следующих сбоях не сообщается, пока запись не заработает.",
             "-- \n{office}",
         ),
         "test": Wording(

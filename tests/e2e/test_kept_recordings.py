@@ -18,6 +18,7 @@ OFFICE = f"""
 
 
 @pytest.mark.row("AMB-19")
+@pytest.mark.row("REC-7")
 def test_a_conversation_is_kept_as_opus_and_given_out_as_mp3_named_by_date_and_numbers(tmp_path: Path) -> None:
     site = Site.write(tmp_path, OFFICE, sip="qualify = 0")
     with (

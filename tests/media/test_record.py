@@ -227,6 +227,19 @@ def test_a_finished_recording_is_converted_with_its_parties_apart(suffix: str, f
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["a.wav", f"a{suffix}"])
 
 
+@pytest.mark.row("REC-7")
+@pytest.mark.parametrize(
+    ("suffix", "rate", "kbit"), [(".mp3", 8000, 32), (".opus", 8000, 32), (".opus", 16000, 48), (".opus", 48000, 64)]
+)
+def test_an_hour_of_a_channel_takes_what_its_rate_is_worth(tmp_path: Path, suffix: str, rate: int, kbit: int) -> None:
+    noise = np.random.default_rng(7).normal(0, 3000, rate * 10).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", noise, rate)
+    convert(tmp_path / "a.wav", tmp_path / f"a{suffix}")
+    made = tmp_path / f"a{suffix}"
+    assert made.stat().st_size * 8 / 10 / 1000 == pytest.approx(kbit, rel=0.1)
+    assert soundfile.info(made).channels == 1
+
+
 def test_what_cannot_be_converted_leaves_no_half_file(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(struct.pack("<4sI", b"RIFF", 0))
     command = [sys.executable, "-m", "media.record.convert", str(tmp_path / "a.wav"), str(tmp_path / "a.mp3")]

@@ -14,7 +14,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.messages import ControlError
 from pbx.conversion import ConversionFailed, Converter
-from pbx.events import CallEnded, CallLinked, CallStarted, RecordingEnded, RecordingStarted
+from pbx.events import BusEvent, CallEnded, CallLinked, CallStarted, RecordingEnded, RecordingFailed, RecordingStarted
 from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
 from pbx.party import Party, PartyKind
@@ -134,6 +134,7 @@ async def test_a_file_that_could_not_be_converted_at_once_is_converted_later(
         assert source.with_suffix(".opus").read_bytes().startswith(b"OggS")
 
 
+@pytest.mark.row("REC-7")
 @pytest.mark.real_loop
 async def test_a_file_that_cannot_be_converted_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pbx.recordings.AGAIN_S", 0.0)
@@ -174,6 +175,32 @@ async def test_a_recording_is_given_out_as_mp3_under_a_name_for_people(tmp_path:
         rig.recordings.file(done).unlink()
         with pytest.raises(ControlError, match=f"the file of the recording {done.id} is not there"):
             await rig.archive.as_mp3(done.id, "UTC")
+
+
+@pytest.mark.row("REC-13")
+@pytest.mark.real_loop
+async def test_nothing_outside_the_folder_of_recordings_is_given_out(tmp_path: Path) -> None:
+    (tmp_path / "secret.mp3").write_bytes(b"secret")
+    async with archive(tmp_path) as rig:
+        link = rig.write(replace(ENTRY, id="2023/link", suffix=".mp3"))
+        link.unlink()
+        link.symlink_to(tmp_path / "secret.mp3")
+        for id in ("../secret", "2023/../../secret", "2023/link", "2023"):
+            rig.storage.recordings.put(id, replace(ENTRY, id=id, state="done", suffix=".mp3"))
+            with pytest.raises(ControlError, match=f"the file of the recording {id} is not there"):
+                await rig.archive.as_mp3(id, "UTC")
+
+
+async def test_recordings_that_fail_are_told_once_until_one_ends_as_it_should(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    told: list[BusEvent] = []
+    rig.bus.subscribe((RecordingFailed,), told.append)
+    full = "/rec/a.wav cannot be written: the disk is full."
+    for call, why in (("c1", full), ("c2", full), ("c3", "finished"), ("c4", full)):
+        rig.bus.publish(RecordingEnded(T, call, 1, "/rec/a.wav", 1.0, why, None))
+    assert told == [RecordingFailed(T, "c1", full), RecordingFailed(T, "c4", full)]
+    described = rig.recordings.describe()
+    assert (described["ended"], described["cut_short"], described["last_error"]) == (4, 3, full)
 
 
 @pytest.mark.real_loop

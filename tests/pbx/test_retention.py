@@ -1,6 +1,7 @@
 """What is deleted by its age or for want of room, and what stays."""
 
 import asyncio
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,11 @@ from structlog.testing import capture_logs
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.conversion import Converter
-from pbx.events import BusEvent, DiskShort
+from pbx.events import BusEvent, DiskShort, RecordingFailed
 from pbx.recordings import Recordings
 from pbx.retention import DAY_S, Retention
 from storage.memory import MemoryStorage
-from storage.ports import HistoryQuery, RecordingQuery
+from storage.ports import AuditQuery, HistoryQuery, RecordingQuery
 from storage.records import RecordingPolicy, StoredRecording
 from tests.storage.examples import cdr, recording
 from tests.support.polling import eventually
@@ -44,6 +45,7 @@ class Rig:
             lambda: policy,
             lambda: needed,
             self.bus,
+            self.storage.audit,
         )
 
     def add(self, id: str, at: float, state: str = "done") -> Path:
@@ -69,6 +71,51 @@ class Rig:
             each for each in self.folder.rglob("*") if each.is_file()
         }
         return [each.id for each in found]
+
+
+@pytest.mark.row("REC-13")
+async def test_every_file_that_goes_is_in_the_audit_with_the_reason(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, RecordingPolicy(keep_days=30, min_free_mb=500))
+    limit = NOW - 30 * DAY_S
+    rig.add("2023/10/01/09/old", limit - 1)
+    rig.file(recording("2023/10/01/09/of-nobody"), limit - 1)
+    await rig.retention.clean()
+    rig.add("2023/11/01/09/young", NOW - 10 * DAY_S)
+    rig.disk_of(500)
+    await rig.retention.make_room()
+    young, nobody, old = await rig.storage.audit.query(AuditQuery())
+    assert {(each.user, each.action, each.at) for each in (young, nobody, old)} == {("", "delete", NOW)}
+    assert (old.object, json.loads(old.before)["file"], json.loads(old.after)) == (
+        "recordings/2023~10~01~09~old", "2023/10/01/09/old.opus", {"why": "older than 30 days"}
+    )  # fmt: skip
+    assert (nobody.object, json.loads(nobody.after)["why"]) == (
+        "recordings/2023~10~01~09~of-nobody", "old and in no index"
+    )  # fmt: skip
+    assert (young.object, json.loads(young.after)["why"]) == (
+        "recordings/2023~11~01~09~young", "less than 500 MB free (499 MB)"
+    )  # fmt: skip
+
+
+async def test_a_file_that_cannot_be_deleted_stays_in_the_index_and_nobody_claims_otherwise(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, RecordingPolicy(keep_days=30))
+    stubborn = rig.recordings.file(recording("2023/10/01/09/old", 0.0))
+    stubborn.mkdir(parents=True)
+    rig.storage.recordings.put("2023/10/01/09/old", recording("2023/10/01/09/old", NOW - 40 * DAY_S))
+    await rig.retention.clean()
+    assert [each.id for each in await rig.storage.recordings.query(RecordingQuery())] == ["2023/10/01/09/old"]
+    assert (await rig.storage.audit.query(AuditQuery()), rig.retention.describe()["deleted"]) == ([], 0)
+
+
+async def test_a_recording_that_fails_has_the_disk_looked_at_at_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, RecordingPolicy(min_free_mb=500))
+    rig.add("2023/11/01/09/young", NOW - 10 * DAY_S)
+    rig.disk_of(500)
+    rig.retention.start()
+    await asyncio.sleep(0.05)
+    assert rig.retention.describe()["deleted"] == 0
+    rig.bus.publish(RecordingFailed(NOW, "c1", "/rec/a.wav cannot be written: the disk is full."))
+    await eventually(lambda: rig.retention.describe()["deleted"] == 1)
+    await rig.retention.close()
 
 
 @pytest.mark.row("REC-10")

@@ -1,8 +1,10 @@
 """History, recordings, what happens now and what can be done with it: each sees and does the own part."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from storage.memory import MemoryStorage
 from storage.records import CdrRow, EmployeeGroup, Office, StoredRecording, User
 from tests.support.api import Api, api, data_of, errors_of
 from tests.support.builders import terminal
+from web import door
 from web.api.events import is_seen
 from web.rights import Principal
 
@@ -85,8 +88,11 @@ async def test_everybody_sees_the_history_and_the_recordings_of_the_own_numbers(
         assert ids(await found.client.get("/recordings?offset=1")) == ["2023~11~14~1"]
 
 
+@pytest.mark.row("REC-13")
 @pytest.mark.real_loop
-async def test_audio_comes_whole_by_parts_and_by_a_link_without_sign_in(tmp_path: Path) -> None:
+async def test_audio_comes_whole_by_parts_and_by_a_link_without_sign_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = tmp_path / "1.mp3"
     sound.write_bytes(bytes(range(100)))
 
@@ -105,7 +111,12 @@ async def test_audio_comes_whole_by_parts_and_by_a_link_without_sign_in(tmp_path
         assert (await found.client.get(path, headers={"Range": "bytes=200-"})).status_code == 416
         head = await found.client.head(path)
         assert (head.status_code, head.headers["content-length"], head.content) == (200, "100", b"")
-        url = data_of(await found.client.post("/recordings/2023~11~14~1:link"))["url"]
+        for age_s, status in ((3610, 401), (3590, 200)):
+            made_at = time.time() - age_s
+            with monkeypatch.context() as patch:
+                patch.setattr(door, "time", SimpleNamespace(time=lambda at=made_at: at))
+                url = data_of(await found.client.post("/recordings/2023~11~14~1:link"))["url"]
+            assert (await found.client.get(f"http://pbx{url}")).status_code == status, "it counts for an hour"
         del found.client.headers["Authorization"]
         linked = await found.client.get(f"http://pbx{url}")
         assert linked.content == sound.read_bytes()

@@ -10,7 +10,7 @@ import pytest
 from conf.schema import MailSettings
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import DiskShort, ProviderChanged
+from pbx.events import DiskShort, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 from pbx.mail.system import PATIENCE_S, SystemMail
 from storage.memory import MemoryStorage
@@ -84,6 +84,14 @@ async def test_a_full_disk_is_told_to_the_administrator_s_own_address(tmp_path: 
         (letter,) = await rig.letters()
         assert (letter.recipient, letter.subject) == ("root@x.org", "The disk of the phone server is nearly full")
         assert letter.text.startswith("123 MB were free on 14 November 2023, 22:13")
+
+
+async def test_recordings_that_fail_are_told_with_the_reason(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        rig.bus.publish(RecordingFailed(WALL_AT_START, "c1", "/rec/a.wav cannot be written: the disk is full."))
+        (letter,) = await rig.letters()
+        assert letter.subject == "Conversations cannot be recorded"
+        assert "the recording of call c1 ended before its time: /rec/a.wav cannot be written" in letter.text
 
 
 async def test_nobody_is_told_where_it_is_not_wanted_or_nobody_is_named(tmp_path: Path) -> None:
