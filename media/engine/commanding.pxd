@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
 
+from media.engine.arriving cimport set_stamped
 from media.engine.busy cimport add_busy, leave_busy
 from media.engine.hearing cimport set_ear
 from media.engine.measuring cimport end_measures
@@ -80,6 +81,8 @@ cdef inline void unlink(Slot *slot) noexcept nogil:
         if slot.peer.presses:
             let_go(slot, 0)
         slot.presses = slot.peer.presses = False
+        set_stamped(slot.peer, True)
+        set_stamped(slot, True)
         slot.peer.peer = NULL
         slot.peer = NULL
 
@@ -93,6 +96,8 @@ cdef inline void link(Slot *slot, Slot *other, const Route *routes) noexcept nog
     other.peer = slot
     slot.route = routes[0]
     other.route = routes[1]
+    set_stamped(slot, False)
+    set_stamped(other, False)
 
 
 cdef inline void play(Shard *shard, Slot *slot, Player *player) noexcept nogil:

@@ -3,6 +3,7 @@
 from libc.math cimport log2
 from libc.stdint cimport int64_t, uint64_t
 
+from media.engine.arriving cimport fetch
 from media.engine.busy cimport leave_busy
 from media.engine.commanding cimport apply_command, free_command
 from media.engine.hearing cimport tick_ear
@@ -11,8 +12,8 @@ from media.engine.mixed cimport tick_rooms
 from media.engine.outbox cimport drop, notify, post_freed
 from media.engine.passing cimport pass_asked, pass_datagram, pass_rtp
 from media.engine.posix cimport (
-    CLOCK_MONOTONIC, MSG_DONTWAIT, MSG_TRUNC, Address, clock_nanosleep, clock_ns, epoll_event, epoll_wait,
-    pthread_mutex_lock, pthread_mutex_unlock, read, recvfrom, socklen_t, timespec,
+    CLOCK_MONOTONIC, Address, clock_nanosleep, clock_ns, epoll_event, epoll_wait, pthread_mutex_lock,
+    pthread_mutex_unlock, read, timespec,
 )
 from media.engine.pressed cimport tick_pressed_digit
 from media.engine.pressing cimport tick_digits
@@ -32,9 +33,10 @@ cdef enum:
     TIMER = 2             # epoll data that is no slot
     BATCH = 64            # packets between two looks at commands and the clock: half a millisecond
     REMOVALS_A_TURN = 32  # closing sockets takes time that packets would have to wait
-    PACE_NS = 150000      # the least between two turns while packets come fast
-    EASY_PACE_NS = 4000000      # and when none of them goes on as it comes: a tick plays them
-    EASY_AFTER_NS = 1000000000
+    PACE_NS = 150000      # the least between two turns while packets come fast that somebody waits for
+    URGENT_NS = 1000000000      # after the last of these nobody waits but the tick
+    EASY_PACKETS = 50           # are taken at once then: of more, those that came first have left the processor's caches
+    MOST_DRAIN_NS = 1000000     # how late a tick may be for what waits to be taken first
 
 
 cdef inline void receive_control(
@@ -48,14 +50,11 @@ cdef inline void receive_control(
 cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
     """One datagram of one socket."""
     cdef Address source
-    cdef socklen_t length = sizeof(Address)
-    cdef int fd = slot.rtcp_fd if control else slot.rtp_fd
-    cdef ssize_t size = recvfrom(fd, shard.buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC, &source.any, &length)
     cdef int64_t now_ns
+    cdef ssize_t size = fetch(shard, slot, slot.rtcp_fd if control else slot.rtp_fd, &source, &now_ns)
     if size < 0:
         return   # nothing there after all, or an ICMP error of an earlier packet
     shard.packets_in += 1
-    now_ns = clock_ns()
     shard.hurries |= slot.turn + 1 == shard.turn   # a queue, where a phone would send once in so many turns
     slot.turn = shard.turn
     if size > BUFFER_SIZE:
@@ -67,7 +66,7 @@ cdef inline void receive(Shard *shard, Slot *slot, bint control) noexcept nogil:
         return
     if slot.demux and not control and is_handshake(shard.buffer, <int>size):
         tell_handshake(shard, slot, &source, <int>size)
-        shard.hurries = True   # whoever shakes hands waits for every answer
+        shard.urgent_ns = now_ns
         return
     control = control or (slot.config.mux and size >= 2 and 192 <= shard.buffer[1] <= 223)   # RFC 5761 §4
     if slot.config.secured:
@@ -178,10 +177,13 @@ cdef inline void run_ticks(Shard *shard) noexcept nogil:
     for i in range(due):
         tick(shard, now_ns)
         shard.tick_ns += TICK_NS
+    shard.tick_packets = shard.packets_in - shard.packets_before
+    shard.packets_before = shard.packets_in
 
 
-cdef inline int64_t pace_of(const Shard *shard, int64_t turn_ns) noexcept nogil:
-    return PACE_NS if turn_ns - shard.relayed_ns < EASY_AFTER_NS else EASY_PACE_NS
+cdef inline int64_t easy_pace(const Shard *shard) noexcept nogil:
+    """How long to wait for packets that nobody but the tick waits for, by their number in the last one."""
+    return TICK_NS * <int64_t>EASY_PACKETS // max(<int64_t>EASY_PACKETS, <int64_t>shard.tick_packets)
 
 
 cdef inline void pause(Shard *shard, int64_t until_ns) noexcept nogil:
@@ -194,33 +196,55 @@ cdef inline void pause(Shard *shard, int64_t until_ns) noexcept nogil:
         clock_nanosleep(CLOCK_MONOTONIC, 0, &left, NULL)
 
 
-cdef inline void run(Shard *shard) noexcept nogil:
-    cdef epoll_event events[BATCH]
+cdef inline bint take_batch(Shard *shard, const epoll_event *events, int count) noexcept nogil:
+    """A datagram of each socket that has some; whether the timer was among them."""
+    cdef bint timer = False
     cdef uint64_t data
-    cdef int64_t turn_ns = 0, before_ns, pace_ns
-    cdef bint timer
-    cdef int i, count
+    cdef int i
+    for i in range(count):
+        data = events[i].data.u64
+        if data == TIMER:
+            timer = True
+        else:
+            receive(shard, <Slot *>(data & ~<uint64_t>1), data & 1)
+    return timer
+
+
+cdef inline void run(Shard *shard) noexcept nogil:
+    """In turns: commands, a batch of packets, the tick if it is due, a pause.
+
+    While somebody waits for packets, a pause is short. When nobody does but the tick, it lasts until that is due, and
+    everything that has come meanwhile is taken first.
+    """
+    cdef epoll_event events[BATCH]
+    cdef int64_t turn_ns = 0, before_ns
+    cdef uint64_t taken, rested = 0    # packets that had been taken before this turn, before the last long pause
+    cdef bint timer, urgent, drains = False
+    cdef int count
     while not shard.stop:
-        count = epoll_wait(shard.epoll, events, BATCH, 0 if shard.taken != NULL else -1)
+        count = epoll_wait(shard.epoll, events, BATCH, 0 if drains or shard.taken != NULL else -1)
         before_ns, turn_ns = turn_ns, clock_ns()
         shard.turn += 1
         shard.hurries = False
-        timer = turn_ns >= shard.deadline_ns   # its event may come behind those of a thousand sockets
+        taken = shard.packets_in
         # First what was commanded: a command that was answered holds for every packet that arrives afterwards.
         # Nobody wakes us for commands: the next packet does, or the next tick.
         if shard.command_count or shard.taken != NULL:
             run_commands(shard)
-        for i in range(count):
-            data = events[i].data.u64
-            if data == TIMER:
-                timer = True
-            else:
-                receive(shard, <Slot *>(data & ~<uint64_t>1), data & 1)
-        if timer:
+        timer = take_batch(shard, events, count)
+        timer |= turn_ns >= shard.deadline_ns   # its event may come behind those of a thousand sockets
+        urgent = turn_ns - shard.urgent_ns < URGENT_NS
+        drains = not urgent and shard.packets_in != taken and turn_ns - shard.deadline_ns < MOST_DRAIN_NS
+        if timer and not drains:
             run_ticks(shard)
         # Only now, when no event of this batch can point to a slot that a command removed.
         post_freed(shard)
         notify(shard)
-        pace_ns = pace_of(shard, turn_ns)
-        if (count > 1 or turn_ns - before_ns < pace_ns) and not shard.hurries and shard.taken == NULL:
-            pause(shard, turn_ns + pace_ns)
+        if drains or shard.taken != NULL:
+            continue
+        if not urgent:
+            if shard.packets_in != rested:
+                rested = shard.packets_in
+                pause(shard, turn_ns + easy_pace(shard))
+        elif (count > 1 or turn_ns - before_ns < PACE_NS) and not shard.hurries:
+            pause(shard, turn_ns + PACE_NS)

@@ -31,7 +31,7 @@ cdef inline bint takes_passed(const Slot *sink) noexcept nogil:
 
 cdef inline void note_source(Shard *shard, Slot *slot, int64_t now_ns) noexcept nogil:
     slot.received += 1
-    slot.heard_ns = shard.relayed_ns = now_ns
+    slot.heard_ns = shard.urgent_ns = now_ns
     if slot.latch.news:
         slot.latch.news = False
         tell_learned(shard, slot)

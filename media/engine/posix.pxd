@@ -52,6 +52,24 @@ cdef extern from *:
     int bind(int fd, const sockaddr *address, socklen_t length) nogil
     int setsockopt(int fd, int level, int name, const void *value, socklen_t length) nogil
     ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, sockaddr *source, socklen_t *length) nogil
+    ctypedef struct iovec "struct iovec":
+        void *iov_base
+        size_t iov_len
+    ctypedef struct msghdr "struct msghdr":
+        void *msg_name
+        socklen_t msg_namelen
+        iovec *msg_iov
+        size_t msg_iovlen
+        void *msg_control
+        size_t msg_controllen
+        int msg_flags
+    ctypedef struct cmsghdr "struct cmsghdr":
+        int cmsg_level
+        int cmsg_type
+    int SO_TIMESTAMPNS, SCM_TIMESTAMPNS
+    ssize_t recvmsg(int fd, msghdr *message, int flags) nogil
+    cmsghdr *CMSG_FIRSTHDR(msghdr *message) nogil
+    unsigned char *CMSG_DATA(cmsghdr *control) nogil
     ssize_t sendto(int fd, const void *data, size_t size, int flags, const sockaddr *to, socklen_t length) nogil
     uint16_t htons(uint16_t value) nogil
     uint16_t ntohs(uint16_t value) nogil
@@ -108,8 +126,14 @@ cdef inline int64_t clock_ns() noexcept nogil:
     return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
-cdef inline uint64_t ntp_time() noexcept nogil:
-    """Wall clock as a 64-bit NTP timestamp (RFC 3550 §4)."""
+cdef inline int64_t wall_ns() noexcept nogil:
+    """Time since 1970."""
     cdef timespec now
     clock_gettime(CLOCK_REALTIME, &now)
-    return ((<uint64_t>now.tv_sec + 2208988800u) << 32) | ((<uint64_t>now.tv_nsec << 32) // 1000000000)
+    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
+
+
+cdef inline uint64_t ntp_time(int64_t then_ns) noexcept nogil:
+    """A moment of the monotonic clock as a 64-bit NTP timestamp (RFC 3550 §4)."""
+    cdef uint64_t wall = <uint64_t>(wall_ns() - (clock_ns() - then_ns))
+    return ((wall // 1000000000 + 2208988800u) << 32) | ((wall % 1000000000 << 32) // 1000000000)

@@ -47,7 +47,7 @@ cdef inline void forward(
 ) noexcept nogil:
     """Send the payload in the shard's buffer as part of `sink`'s stream; the header is written just before it."""
     cdef Stamp stamp
-    shard.relayed_ns = now_ns
+    shard.urgent_ns = now_ns
     if not outgoing_stamp(
         &sink.out, relay_feed(source, h.ssrc), h.sequence, h.timestamp, rate, now_ns, &stamp
     ):

@@ -35,7 +35,7 @@ cdef inline int64_t report_interval(Shard *shard, double seconds) noexcept nogil
 
 cdef inline void fill_sender(const Slot *slot, SenderInfo *info, int64_t now_ns) noexcept nogil:
     cdef int64_t passed = (now_ns - slot.out.sent_ns) // 1000 * slot.out.rate // 1000000
-    info.ntp = ntp_time()
+    info.ntp = ntp_time(now_ns)
     info.timestamp = slot.out.timestamp + <uint32_t>passed
     info.packets = <uint32_t>(slot.out.packets - slot.out.packets_before)
     info.octets = <uint32_t>(slot.out.octets - slot.out.octets_before)
@@ -140,7 +140,7 @@ cdef inline void apply_received(Slot *slot, const Received *r, int64_t now_ns) n
         slot.measures.remote_fraction = r.block.fraction
         slot.measures.remote_jitter = r.block.jitter
         slot.has_remote_lost = True
-        trip = round_trip(<uint32_t>(ntp_time() >> 16), &r.block)
+        trip = round_trip(<uint32_t>(ntp_time(now_ns) >> 16), &r.block)
         if trip >= 0:
             slot.trip = trip
     if r.has_metrics:

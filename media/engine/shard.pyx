@@ -21,6 +21,7 @@ from libc.string cimport memcpy
 
 from media.codec.g711 cimport g711_tables
 from media.engine.priority import ask_for_real_time
+from media.engine.arriving cimport set_stamped
 from media.engine.commanding cimport free_command, watch
 from media.engine.looping cimport TIMER, run
 from media.engine.figures cimport measured_of
@@ -215,6 +216,7 @@ cdef class ShardThread:
             close(rtp)
             raise
         self._make_slot(handle, rtp, rtcp)
+        set_stamped(handle.slot, True)
         handle.slot.demux = demux
         handle.slot.passes = passes
         if beside is not None:

@@ -244,6 +244,7 @@ cdef struct Slot:
     bint echo
     bint demux                      # STUN and DTLS come here too (RFC 7983)
     int handshakes                  # packets of these since the slot was visited last
+    bint stamped                    # the kernel says when packets came
     uint64_t turn                   # of the shard, when a packet came
     int passes                      # of `Passes`
     int asked                       # feedback packets since the slot was visited last
@@ -400,12 +401,14 @@ cdef struct Shard:
     int64_t tick_ns                 # when the tick at work was due
     uint64_t turn
     bint hurries                    # more packets wait than one turn can take
-    int64_t relayed_ns              # last packet that went on as it came
+    int64_t urgent_ns               # last packet that somebody waited for: it went on as it came, or is answered
     uint64_t ticks
     uint64_t first_tick             # that of this shard among all since the machine started
     uint64_t random
     uint64_t feeds                  # numbers given to generated feeds
     uint64_t packets_in
+    uint64_t packets_before         # until the last tick
+    uint64_t tick_packets           # in the one before that
     uint64_t packets_out
     uint64_t dropped[REASONS]
     uint64_t late[LATE_BUCKETS]

@@ -19,6 +19,7 @@ from media.api import (
     ToneSource,
 )
 from media.rtp.rtcp import Description, Goodbye, Report, ReportBlock, SenderInfo, parse_compound
+from media.rtp.stats import Reception
 from media.rtp.xr import ExtendedReport, VoipMetrics
 from tests.media.peer import Events, Peer, accept, created, embedded, open_endpoint, peers
 from tests.media.test_relay import all_arrived
@@ -259,3 +260,20 @@ async def test_two_sources_that_take_turns_are_both_heard_in_one_stream() -> Non
         assert {packet.ssrc for packet in heard} == {created(replies[1]).ssrc}
         steps = {(y.sequence - x.sequence) & 0xFFFF for x, y in itertools.pairwise(heard)}
         assert steps == {1}
+
+
+async def test_what_waits_for_a_tick_is_measured_by_when_it_came() -> None:
+    """Two packets a tick, as phones with 10 ms send: all of them are taken, and none counts as late as its tick."""
+    expected = Reception()
+    async with peers(Peer()) as (a,), embedded() as engine:
+        events = Events(engine)
+        reply = created((await accept(engine, CreateEndpoint(1, "127.0.0.1", a.spec())))[0])
+        for n in range(40):
+            a.send(reply.rtp, payload=b"\xd5" * 80, sequence=n, timestamp=80 * n)
+            expected.arrival(80 * n, 8000, time.monotonic_ns())
+            await asyncio.sleep(0.01)
+        await all_arrived(engine, 40)
+        await accept(engine, DestroyEndpoint(1))
+        report = await events.wait(StreamReport)
+        assert (report.received, report.lost) == (40, 0)
+        assert report.jitter_ms == pytest.approx(expected.jitter / 8, abs=1)
