@@ -239,9 +239,7 @@ cdef class ShardThread:
         slot.serial = handle.serial = self.serials
         slot.rtp_fd = rtp
         slot.rtcp_fd = rtcp
-        slot.busy_index = slot.audio_type = -1
-        slot.trip = -1
-        slot.config.event_type = -1
+        slot.busy_index = slot.audio_type = slot.trip = slot.config.event_type = -1
         memcpy(&slot.out.ssrc, random, 4)
         memcpy(&slot.out.timestamp, random + 4, 4)
         memcpy(&slot.out.sequence, random + 8, 2)
