@@ -6,20 +6,21 @@ none to be offered.
 
 import json
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from features._queue_agent import Agent, agents_of, is_paused, is_reachable, is_silent, is_working, party_of
 from features._queue_strategy import Memory, Shuffle, Tries, choose
-from features.do_not_disturb import wants_no_calls
-from pbx.api import AgentView, AppContext, Queue, QueueView, States, Terminal, WaitingView
+from pbx.api import AgentView, AppContext, Queue, QueueView, States, WaitingView
 
-LOGINS, PAUSES, MEMORIES = "queue-agents", "queue-pauses", "queue-memory"  # areas of what outlives a restart
+MEMORIES = "queue-memory"  # area of what outlives a restart
 SMOOTHING = 0.2  # of the mean handling time: the last ten calls count
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One caller's place in a line. `skips` are agents that refused, and until when they are left alone."""
+    """One caller's place in a line. `skips` are agents that refused, and until when they are left alone; `barred` those
+    to whom the caller may not be led."""
 
     call: str
     number: str
@@ -28,6 +29,7 @@ class Ticket:
     tries: Tries = field(default_factory=Tries)
     skips: dict[str, float] = field(default_factory=dict)
     ringing: tuple[str, ...] = ()
+    barred: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class _Glance:
     """Who was free when the agents of a queue were looked at, and until when that holds if nothing changes."""
 
     queue: Queue
-    free: Mapping[str, Terminal]
+    free: Mapping[str, Agent]
     until: float
 
 
@@ -86,22 +88,23 @@ class Lines:
     def expected_wait_s(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> float | None:
         """From the mean handling time, the callers before and the agents there are; None before the first call."""
         line = self.line(queue.number)
-        agents = sum(self.is_working(ctx, queue, each) for each in agents_of(ctx, queue))
+        agents = sum(is_working(ctx, each) for each in agents_of(ctx, queue))
         if not line.handling_s or not agents:
             return None
         return line.handling_s * self.place(queue, ticket) / agents
 
     # --- agents -----------------------------------------------------------------------------------------------
 
-    def offer(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[Terminal]:
+    def offer(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[Agent]:
         """The agents to ring for this caller now; they are its own until `refused` or `answered`."""
         found, memory = self.choice(ctx, queue, ticket), self.line(queue.number).memory
+        free = self._free(ctx, queue)
         ticket.ringing = tuple(found)
         if found:
             self.forget()
         for agent in found:
             memory.called_at[agent] = ctx.wall()
-        return [terminal for terminal in map(ctx.terminal, found) if terminal is not None]
+        return [free[agent] for agent in found]
 
     def choice(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> list[str]:
         """The agents that the strategy rings now for this caller, or for one who comes behind all others; only the
@@ -112,7 +115,8 @@ class Lines:
             if before is ticket or not left:
                 break
             if not before.ringing:
-                left = [agent for agent in left if before.skips.get(agent, 0.0) > ctx.now()]
+                wanted = set(self._for_ticket(ctx, before, left))
+                left = [agent for agent in left if agent not in wanted]
         available = [agent for agent in self._for_ticket(ctx, ticket, left) if self._is_free(ctx, queue, free[agent])]
         if not available:
             return []
@@ -153,12 +157,7 @@ class Lines:
 
     def is_registered(self, ctx: AppContext, queue: Queue) -> bool:
         """At least one agent has a phone that could be rung (QUE-24): busy, paused and resting ones count."""
-        return any(ctx.is_reachable(each) for each in agents_of(ctx, queue))
-
-    def is_working(self, ctx: AppContext, queue: Queue, terminal: Terminal) -> bool:
-        """The agent takes calls of the queue, now or after the one it has."""
-        is_there = ctx.is_reachable(terminal) and ctx.calendars.decide(terminal.calendar).is_open
-        return is_there and not is_paused(ctx.states, terminal) and not wants_no_calls(ctx, terminal)
+        return any(is_reachable(ctx, each) for each in agents_of(ctx, queue))
 
     def is_somebody_free(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> bool:
         """An agent rings, or could be rung: not all are busy (AMB-27)."""
@@ -178,9 +177,9 @@ class Lines:
 
     @staticmethod
     def _for_ticket(ctx: AppContext, ticket: Ticket, agents: Iterable[str]) -> list[str]:
-        return [agent for agent in agents if ticket.skips.get(agent, 0.0) <= ctx.now()]
+        return [each for each in agents if each not in ticket.barred and ticket.skips.get(each, 0.0) <= ctx.now()]
 
-    def _free(self, ctx: AppContext, queue: Queue) -> Mapping[str, Terminal]:
+    def _free(self, ctx: AppContext, queue: Queue) -> Mapping[str, Agent]:
         """The agents who could be rung, looked at once after each change: hundreds may wait and ask. One who has begun
         a call of their own meanwhile is found out when it is their turn."""
         glance = self._glances.get(queue.number)
@@ -197,11 +196,11 @@ class Lines:
         times += [ctx.now() + at - ctx.wall() for at in changes if at is not None]
         return _Glance(queue, free, min(times, default=float("inf")))
 
-    def _is_free(self, ctx: AppContext, queue: Queue, terminal: Terminal) -> bool:
+    def _is_free(self, ctx: AppContext, queue: Queue, agent: Agent) -> bool:
         return (
-            self._free_at.get(terminal.number, 0.0) <= ctx.now()
-            and (queue.ring_in_use or not ctx.calls_at(terminal.number))
-            and self.is_working(ctx, queue, terminal)
+            self._free_at.get(agent.number, 0.0) <= ctx.now()
+            and (queue.ring_in_use or not ctx.calls_at(agent.number))
+            and is_working(ctx, agent)
         )
 
     # --- over a restart -----------------------------------------------------------------------------------------
@@ -226,14 +225,14 @@ class Lines:
         agents = tuple(self._agent(ctx, queue, each, rung) for each in agents_of(ctx, queue))
         return QueueView(queue.number, queue.name, queue.strategy, waiting, agents)
 
-    def _agent(self, ctx: AppContext, queue: Queue, terminal: Terminal, rung: set[str]) -> AgentView:
-        number, memory = terminal.number, self.line(queue.number).memory
+    def _agent(self, ctx: AppContext, queue: Queue, agent: Agent, rung: set[str]) -> AgentView:
+        number, memory = agent.number, self.line(queue.number).memory
         state = "idle"
-        if not ctx.is_reachable(terminal):
+        if not is_reachable(ctx, agent):
             state = "unavailable"
-        elif not ctx.calendars.decide(terminal.calendar).is_open:
+        elif not ctx.calendars.decide(agent.calendar).is_open:
             state = "off duty"
-        elif is_paused(ctx.states, terminal):
+        elif is_paused(ctx.states, number):
             state = "paused"
         elif number in rung:
             state = "ringing"
@@ -241,26 +240,6 @@ class Lines:
             state = "busy"
         elif self._free_at.get(number, 0.0) > ctx.now():
             state = "resting"
-        elif wants_no_calls(ctx, terminal):
+        elif is_silent(ctx, agent):
             state = "do not disturb"
-        return AgentView(number, ctx.party(terminal).name, state, memory.answered.get(number, 0))
-
-
-def agents_of(ctx: AppContext, queue: Queue) -> list[Terminal]:
-    """The agents of a queue in its order, then those who logged in; each must know what the queue asks for."""
-    logged_in = dict.fromkeys(queue.agents)
-    for key, state in ctx.states.of(LOGINS).items():
-        number, _, agent = key.partition("/")
-        if number == queue.number:
-            logged_in = logged_in | {agent: None} if state == "in" else {k: None for k in logged_in if k != agent}
-    found = [terminal for terminal in map(ctx.terminal, logged_in) if terminal is not None]
-    return [each for each in found if _knows(ctx, each, queue.skills)]
-
-
-def _knows(ctx: AppContext, terminal: Terminal, skills: Sequence[str]) -> bool:
-    owner = ctx.owner(terminal)
-    return not skills or (owner is not None and set(skills) <= set(owner.skills))
-
-
-def is_paused(states: States, terminal: Terminal) -> bool:
-    return terminal.number in states.of(PAUSES)
+        return AgentView(number, party_of(ctx, agent).name, state, memory.answered.get(number, 0))

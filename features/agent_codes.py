@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from features._queue_line import LOGINS, PAUSES
+from features._queue_agent import LOGINS, PAUSES
 from features.announcement import confirm
 from pbx.api import AppContext, Call, Cause, Queue, Terminal
 

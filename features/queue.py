@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+from features._queue_agent import Agent, barred_to, party_of, ways_to
 from features._queue_line import Lines, Ticket
 from features.announcement import announce
 from features.conversation import talk
-from features.dialogue import Dialogue
+from features.dialogue import KEY_S, TRIES, Dialogue
 from features.queue_callback import Callbacks, Changes
 from pbx.api import (
     ANSWERED_ELSEWHERE,
@@ -24,19 +25,25 @@ from pbx.api import (
     Call,
     CallEnded,
     Cause,
+    Collect,
+    DialOutcome,
     GoTo,
     Inquiry,
     Leg,
     LegEnded,
     Next,
+    OutsideMember,
     Playlist,
+    ProviderChanged,
     Queue,
     QueueView,
     RegistrationChanged,
     Ringing,
+    collect,
 )
 
 MINUTE_S = 60.0
+ACCEPT_KEY = "1"
 
 
 class Queues:
@@ -49,7 +56,7 @@ class Queues:
 
     async def begin(self, ctx: AppContext) -> None:
         self.lines.restore(ctx.states)
-        ctx.bus.subscribe([RegistrationChanged], self.changes.wake)
+        ctx.bus.subscribe([RegistrationChanged, ProviderChanged], self.changes.wake)
         ctx.bus.subscribe([LegEnded, CallEnded], lambda _: self.look(ctx))
         self.callbacks.restore(ctx, self.changes)
 
@@ -83,11 +90,13 @@ class Waiting:
         self._changes, self._callbacks = queues.changes, queues.callbacks
         self._unanswered = self._announced = 0
         self._pressed = ""
+        self._ringing: asyncio.Future[DialOutcome] | None = None
         self._announce_at = 0.0
         self._is_served = False
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         ticket = Ticket(call.id, call.caller.party.shown_number, call.caller.party.name, ctx.wall())
+        ticket.barred = barred_to(ctx, self._queue, call)
         await ctx.prepare(call)
         self._lines.enter(self._queue, ticket)
         call.caller.digits.listen(self._press)
@@ -150,9 +159,12 @@ class Waiting:
         if way_out is not None:
             return way_out
         view = self._lines.view(ctx, queue)
-        found = self._lines.choice(ctx, queue, Ticket("", asked.calling.shown_number, asked.calling.name, ctx.wall()))
+        barred = barred_to(ctx, queue, asked)
+        ticket = Ticket("", asked.calling.shown_number, asked.calling.name, ctx.wall(), barred=barred)
+        found = self._lines.choice(ctx, queue, ticket)
         for agent in view.agents:
             why = f"{agent.state}, {agent.answered} answered, penalty {queue.penalties.get(agent.number, 0)}"
+            why = "no rule for numbers outside lets this caller through to it" if agent.number in barred else why
             asked.tried(f"agent {agent.number}", matched=agent.number in found, why=why)
         leads = f"goes on to {queue.timeout_target}" if queue.timeout_target else "the call ends"
         wait = f"after {queue.max_wait} s without an agent: {leads}" if queue.max_wait else "callers wait without end"
@@ -167,15 +179,29 @@ class Waiting:
         queue = self._queue
         agents = self._lines.offer(ctx, queue, ticket)
         if not agents:
-            await self._announce(call, ctx, ticket)
-            await self._changes.until_change(self._next_look_s(ctx, ticket))
+            if not await self._announce(call, ctx, ticket):
+                await self._changes.until_change(self._next_look_s(ctx, ticket))
             return None
         self._queues.look(ctx)  # who waits further behind may have the others
         label = f"{queue.short_name}{queue.separator}" if queue.short_name else ""
-        how = Ringing(float(queue.ring_time), ignores_limit=True, follows=False, label=label, on_ringing=_nothing)
+        terminals = [each.terminal for each in agents if each.terminal is not None]
+        how = Ringing(
+            float(queue.ring_time),
+            ignores_limit=True,
+            follows=False,
+            label=label,
+            on_ringing=_nothing,
+            outside=tuple(self._outside(call, ctx, each) for each in agents if each.terminal is None),
+        )
+        self._ringing = asyncio.ensure_future(ctx.ring(call, *terminals, how=how))
         try:
-            outcome = await ctx.ring(call, *agents, how=how)
+            outcome = await self._ringing
+        except asyncio.CancelledError:
+            if not self._has_chosen:
+                raise
+            return None
         finally:
+            self._ringing.cancel()
             rung, ticket.ringing = ticket.ringing, ()
         if outcome.answered is not None:
             self._lines.answered(queue, ticket, outcome.answered.party.number)
@@ -187,6 +213,19 @@ class Waiting:
         self._changes.wake()
         await asyncio.sleep(queue.retry)
         return None
+
+    def _outside(self, call: Call, ctx: AppContext, agent: Agent) -> OutsideMember:
+        """An agent outside takes the call by a key: who answers there may be a mailbox."""
+
+        async def takes(leg: Leg) -> bool:
+            said, wanted = Dialogue(leg, ctx).prompt("agent-accept"), Collect(most=1, first_s=KEY_S)
+            for _ in range(TRIES):
+                asking = collect(leg, wanted, said) if said.files else collect(leg, wanted, tone=ctx.tones.waiting)
+                if (await asking).digits == ACCEPT_KEY:
+                    return True
+            return False
+
+        return OutsideMember(party_of(ctx, agent), ways_to(ctx, agent.number, call), takes)
 
     async def _talk(self, call: Call, ctx: AppContext, agent: Leg) -> Next:
         call.caller.digits.listen(None)
@@ -222,11 +261,12 @@ class Waiting:
         else:
             caller.ring()
 
-    async def _announce(self, call: Call, ctx: AppContext, ticket: Ticket) -> None:
-        """Place, wait and the extra announcement, while all agents are busy (QUE-18…21)."""
+    async def _announce(self, call: Call, ctx: AppContext, ticket: Ticket) -> bool:
+        """Place, wait and the extra announcement, while all agents are busy (QUE-18…21). True when something was said:
+        much may have changed meanwhile."""
         queue = self._queue
         if ctx.now() < self._announce_at or self._lines.is_somebody_free(ctx, queue, ticket):
-            return
+            return False
         said = self._announcements(call, ctx, ticket)
         if said.files:
             call.caller.stop_plays()
@@ -234,6 +274,7 @@ class Waiting:
             self._announced += 1
             self._sound(call, ctx)
         self._announce_at = ctx.now() + queue.announce_every if queue.announce_every else float("inf")
+        return bool(said.files)
 
     def _announcements(self, call: Call, ctx: AppContext, ticket: Ticket) -> Playlist:
         queue, language = self._queue, call.caller.party.language
@@ -259,8 +300,16 @@ class Waiting:
         return min((each for each in times if each is not None and 0 < each < float("inf")), default=None)
 
     def _press(self, digit: str) -> None:
-        self._pressed = (self._pressed + digit)[-1:]
+        """A key that leads out of the queue does so at once, whoever rings."""
+        self._pressed = digit
+        if self._has_chosen and self._ringing is not None:
+            self._ringing.cancel()
         self._changes.wake()
+
+    @property
+    def _has_chosen(self) -> bool:
+        keys = (*self._queue.exit_keys, self._queue.callback.key)
+        return bool(self._pressed) and self._pressed in keys
 
 
 def _nothing() -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import ClassVar
 
+from features._queue_agent import agents_of
 from features._queue_line import Lines, Ticket
 from pbx.api import AppContext, Call, GoTo, Next, Party, Queue, Terminal
 
@@ -74,9 +75,10 @@ class Callbacks:
                 ctx.states.put(ORDERS, f"{queue.number}/{ticket.number}", None)
 
     async def _turn(self, ctx: AppContext, queue: Queue, ticket: Ticket, wake: "Changes") -> Terminal | None:
-        """The agent who is free for this caller; None when nobody need be called any longer."""
+        """The agent at a terminal who is free for this caller; None when nobody need be called any longer."""
         while not self._is_served(ctx, queue, ticket):
-            agents = self._lines.offer(ctx, queue, ticket)
+            ticket.barred = frozenset(each.number for each in agents_of(ctx, queue) if each.terminal is None)
+            agents = [each.terminal for each in self._lines.offer(ctx, queue, ticket) if each.terminal is not None]
             if agents:
                 ticket.ringing = (agents[0].number,)
                 return agents[0]

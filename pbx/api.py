@@ -41,7 +41,7 @@ from pbx.cause import (
 )
 from pbx.collect import PLAYED, Collect, Collected, Why, collect
 from pbx.control.messages import AgentView, QueueView, WaitingView
-from pbx.dial import DialOutcome, Ringing
+from pbx.dial import DialOutcome, OutsideMember, Ringing
 from pbx.events import (
     BridgeEnded,
     BridgeFormed,
@@ -51,6 +51,7 @@ from pbx.events import (
     LegEnded,
     LegHoldChanged,
     OutsideRefused,
+    ProviderChanged,
     RegistrationChanged,
     RoomMember,
     RosterChanged,
@@ -138,8 +139,11 @@ class AppContext(Protocol):
     async def ring(self, call: Call, *terminals: Terminal, how: Ringing = ...) -> DialOutcome:
         """Ring every contact of the terminals for the caller of `call`; the first answer wins."""
 
-    def consider_outside(self, asked: Call | Inquiry, number: str) -> Sequence[Considered]:
-        """What each rule for numbers outside makes of the number for this call, in their order."""
+    def outside_party(self, number: str) -> Party | None:
+        """Who is at a number outside; None when it is none."""
+
+    def consider_outside(self, asked: Call | Inquiry | None, number: str) -> Sequence[Considered]:
+        """What each rule for numbers outside makes of the number for this call, in order; None: for the office."""
 
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         """For whom a call goes outside: who forwards, transfers or makes it; None for the office itself."""
@@ -317,6 +321,7 @@ __all__ = [
     "Observer",
     "OffHours",
     "Office",
+    "OutsideMember",
     "OutsideRefused",
     "Paging",
     "Party",
@@ -324,6 +329,7 @@ __all__ = [
     "PlaySource",
     "Playlist",
     "Prompts",
+    "ProviderChanged",
     "Queue",
     "QueueView",
     "Recording",

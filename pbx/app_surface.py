@@ -183,7 +183,10 @@ class AppSurface:
     def recording_path(self, call: Call, name: str) -> Path:
         return self.services.recording_path(call.id, name)
 
-    def consider_outside(self, asked: Call | Inquiry, number: str) -> Sequence[Considered]:
+    def outside_party(self, number: str) -> Party | None:
+        return self.directory.outside(number)
+
+    def consider_outside(self, asked: Call | Inquiry | None, number: str) -> Sequence[Considered]:
         return self.outside.consider(asked, number)
 
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:

@@ -5,7 +5,7 @@ outcome is the best of the refusals: declined ends it for all phones, busy says 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from frozen import dataclass
 from media.api import PlaySource
 from pbx.cause import ANSWERED_ELSEWHERE, BUSY, DECLINED, NO_ANSWER, NOT_ACCEPTABLE, UNAVAILABLE, Cause
 from pbx.leg import Leg, LegState
+from pbx.party import Party
+from pbx.routing import WayOut
 
 if TYPE_CHECKING:
     from pbx.call import Call
@@ -36,11 +38,22 @@ class DialOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideMember:
+    """Somebody outside who is rung together with others, by the first of the ways over which it rings; it has answered
+    when `takes` says so of who is there: it may be a mailbox (QUE-5)."""
+
+    party: Party
+    ways: Sequence[WayOut]
+    takes: Callable[[Leg], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
 class Ringing:
     """How terminals are rung, `ring_s` seconds at most. `ignores_limit`: also those that have as many calls as they may
     (EXT-8). `follows`: a phone may send the call on (FWD-11). `label` stands before the caller's name on the phones
     (QUE-4). `hears` is what the caller hears in place of ringing (RBT-1), one after the other, each when the one before
-    has ended or cannot be played. `on_ringing` is called in place of letting the caller hear anything."""
+    has ended or cannot be played. `on_ringing` is called in place of letting the caller hear anything. `outside`: who
+    is rung besides; then a phone decides for itself only."""
 
     ring_s: float = RING_CAP_S
     ignores_limit: bool = False
@@ -48,6 +61,7 @@ class Ringing:
     label: str = ""
     hears: tuple[PlaySource, ...] = ()
     on_ringing: Callable[[], None] | None = None
+    outside: tuple[OutsideMember, ...] = ()
 
 
 PLAINLY = Ringing()
@@ -68,7 +82,8 @@ class Attempt:
     ) -> None:
         self._call, self._legs, self._how = call, list(legs), how
         self._is_shared = is_shared
-        self._to_come = to_come  # phones that are being woken
+        self._to_come = to_come  # phones that are being woken, people outside who are being dialled
+        self._is_late = False  # the ringing time is over
         self._plays = False
         self._early: Leg | None = None
         self._decided: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
@@ -97,7 +112,7 @@ class Attempt:
             self._decided.set_result(None)
 
     def _nobody_left(self) -> bool:
-        return not self._to_come and all(each.is_ended for each in self._legs)
+        return (self._is_late or not self._to_come) and all(each.is_ended for each in self._legs)
 
     async def outcome(self) -> DialOutcome:
         """Wait for the first answer, the last refusal, or the end of the ringing time."""
@@ -127,10 +142,15 @@ class Attempt:
         return DialOutcome(winner, cause, has_rung=has_rung, redirected=redirected, refusals=refusals)
 
     def _rung_out(self) -> None:
-        """The ringing time is over."""
-        if not self._decided.done():
+        """The ringing time is over. Who has been asked whether to take the call may still say so."""
+        if self._decided.done():
+            return
+        self._is_late = True
+        if not any(leg.is_asked for leg in self._legs):
             self._decided.set_result(None)
-            self._give_up(NO_ANSWER, None)
+        for leg in self._legs:
+            if not leg.is_asked:
+                leg.hangup(NO_ANSWER)
 
     def _changed(self, leg: Leg) -> None:
         if self._decided.done():

@@ -5,12 +5,12 @@ closed when the engine has given its last report. Whoever controls it learns of 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from media.api import EndpointId, Play, PlayId, PlaySource, SendDigits, SetEcho, StopPlay, StreamReport
-from pbx.cause import MEDIA_FAILED, NORMAL, Cause
+from pbx.cause import MEDIA_FAILED, NO_ANSWER, NORMAL, Cause
 from pbx.digits import Digits, Way, reaches
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_endpoint import MediaRefused
@@ -118,6 +118,8 @@ class Leg:
         self._label = label
         media.keeps_digits = party.is_employee  # who may use codes
         self.redirect: Response | None = None
+        self.takes: Callable[[Leg], Awaitable[bool]] | None = None  # whether who answers wants the call
+        self._asked: asyncio.Task[None] | None = None
         self.has_rung = False
         self.state = LegState.NEW
         self.bridge: Bridge | None = None
@@ -162,6 +164,11 @@ class Leg:
     @property
     def is_answered(self) -> bool:
         return self.state is LegState.ANSWERED
+
+    @property
+    def is_asked(self) -> bool:
+        """Who has answered there is being asked; it counts as ringing."""
+        return self._asked is not None
 
     def ring(self, *, like: RtpFormat | None = None, early_media: bool = False) -> None:
         """Tell the incoming party that the other side rings. With early media the answer is given now, for a peer
@@ -325,6 +332,20 @@ class Leg:
             self.side.end(MEDIA_FAILED)
             self._end(MEDIA_FAILED)
             return
+        if self.takes is None:
+            self._has_taken()
+        else:
+            self._asked = asyncio.ensure_future(self._ask(self.takes(self)))
+
+    async def _ask(self, takes: Awaitable[bool]) -> None:
+        is_taken = await takes
+        self._asked = None
+        if is_taken and not self.is_ended:
+            self._has_taken()
+        else:
+            self.hangup(NO_ANSWER)
+
+    def _has_taken(self) -> None:
         self._answered()
         self._held_changed()
         self._changed()
@@ -549,6 +570,8 @@ class Leg:
         if self.line.provider:
             self._services.channels.leave(self.line.provider, self.call.id, self.id)
         bridge = self.bridge
+        if self._asked is not None:
+            self._asked.cancel()
         if self._relocation is not None:
             self._relocation.answered(487, b"")
         if self.media.is_created:

@@ -5,17 +5,18 @@ that dies while the phone out there rings within a few seconds more: it is asked
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pbx.addressing import contact
 from pbx.cause import PEER_BUSY, TIMEOUT, TOO_MANY_HOPS, UNAVAILABLE, Cause
-from pbx.dial import Attempt, DialOutcome
+from pbx.dial import Attempt, DialOutcome, OutsideMember
 from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.identity import on_line
 from pbx.leg import Leg, LineUse
+from pbx.media_endpoint import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.routing import Considered, WayOut
 from pbx.sip_leg import SipSide
@@ -35,6 +36,7 @@ SILENT_S = 4.0  # an INVITE is answered by a 100 at once, and sent four times wi
 MOST_SERVERS = 3  # of one provider: all of them have been silent for 12 s then
 PAUSE_S = 1.0
 NOBODY = EmployeeGroup("")  # may use no route
+OutcomeOf = Callable[[Leg], Awaitable[DialOutcome]]  # what comes of a leg that has been sent
 
 
 class OutsideDialler:
@@ -43,10 +45,10 @@ class OutsideDialler:
     def __init__(self, pbx: "Pbx", lines: "Providers") -> None:
         self._pbx, self._lines = pbx, lines
 
-    def consider(self, asked: "Call | Inquiry", number: str) -> Sequence[Considered]:
-        """What each rule of the office makes of the number for this call, in their order."""
+    def consider(self, asked: "Call | Inquiry | None", number: str) -> Sequence[Considered]:
+        """What each rule of the office makes of the number for this call, in order; None: for the office itself."""
         directory = self._pbx.directory
-        group = self._group(asked)
+        group = self._group(asked) if asked is not None else None
         return list(directory.ways.consider(directory.dial_string(number), group, self._pbx.services.channels.count))
 
     def obstacle(self, way: WayOut) -> str:
@@ -64,26 +66,44 @@ class OutsideDialler:
         """One way to `party`: every server of the provider until one speaks."""
         if call.way.hops < 0:
             return DialOutcome(None, TOO_MANY_HOPS)
-        line = self._lines.line(way.provider.id)
+        return await self._dial(
+            call, party, way, self._pbx.services.new_id(), lambda leg: Attempt(call, [leg]).outcome()
+        )
+
+    async def join(self, call: "Call", member: OutsideMember, attempt: Attempt, number: int) -> None:
+        """Ring somebody outside as one of those of an attempt; the next way is tried when one leads nowhere."""
+
+        async def outcome(leg: Leg) -> DialOutcome:
+            leg.takes = member.takes
+            attempt.enter(leg)
+            await leg.until_ended()
+            return DialOutcome(None, leg.cause or UNAVAILABLE)
+
+        try:
+            for way in member.ways:
+                if not (await self._dial(call, member.party, way, number, outcome)).cause.may_retry:
+                    break
+        except MediaRefused:
+            pass  # logged already
+        attempt.has_come()
+
+    async def _dial(self, call: "Call", party: Party, way: WayOut, number: int, outcome_of: OutcomeOf) -> DialOutcome:
+        line, outcome = self._lines.line(way.provider.id), DialOutcome(None, UNAVAILABLE)
         if line is None or self.obstacle(way):
-            return DialOutcome(None, UNAVAILABLE)
-        number, outcome = self._pbx.services.new_id(), DialOutcome(None, UNAVAILABLE)
+            return outcome
         with ExitStack() as taken:
             taken.enter_context(self._pbx.services.channels.reserved(way.provider.id, call.id))
             for flow in (await line.ways())[:MOST_SERVERS]:
                 leg = await self._invite(call, party, way, line, flow, number)
-                outcome = await self._outcome(call, leg, line, flow)
+                vigil = asyncio.ensure_future(_watch(leg, line, flow))
+                try:
+                    outcome = await outcome_of(leg)
+                finally:
+                    vigil.cancel()
                 if outcome.answered is not None or not _is_no_word(leg):
                     return outcome
                 line.is_silent(flow)
         return outcome
-
-    async def _outcome(self, call: "Call", leg: Leg, line: "Line", flow: "Flow") -> DialOutcome:
-        vigil = asyncio.ensure_future(_watch(leg, line, flow))
-        try:
-            return await Attempt(call, [leg]).outcome()
-        finally:
-            vigil.cancel()
 
     async def _invite(self, call: "Call", party: Party, way: WayOut, line: "Line", flow: "Flow", attempt: int) -> Leg:
         pbx, provider = self._pbx, way.provider

@@ -65,7 +65,7 @@ class Ringer:
         """Ring every contact of the terminals at once (EXT-13); busy at `max_calls` (EXT-7). A phone that redirects
         decides for all of its terminal, if that is the only one."""
         outcome = await self._ring_once(call, terminals, how)
-        if outcome.redirected is None or not how.follows or len(terminals) > 1:
+        if outcome.redirected is None or not how.follows or len(terminals) + len(how.outside) > 1:
             return outcome
         return self._sent_on(call, outcome.redirected, outcome)
 
@@ -83,14 +83,14 @@ class Ringer:
 
     async def _ring_once(self, call: "Call", terminals: "Sequence[Terminal]", how: Ringing) -> DialOutcome:
         phones, refusals = self._phones(call, terminals, how)
-        if not phones:
+        if not phones and not how.outside:
             return DialOutcome(None, best_cause(list(refusals.values())), refusals=refusals)
-        way = call.way.spread(len(phones))
+        way = call.way.spread(len(phones) + len(how.outside))
         if way is None:
             return DialOutcome(None, TOO_BROAD)
         call.way = way
         invites = _Invites(self._pbx.services.new_id(), f"{call.label}{how.label}")
-        is_shared = len(terminals) > 1 or not how.follows
+        is_shared = len(terminals) + len(how.outside) > 1 or not how.follows
         outcome = await self._attempt(call, phones, invites, how, is_shared=is_shared)
         return replace(outcome, refusals={**refusals, **outcome.refusals})
 
@@ -108,14 +108,16 @@ class Ringer:
     async def _attempt(
         self, call: "Call", phones: Sequence[_Phone], invites: _Invites, how: Ringing, *, is_shared: bool = False
     ) -> DialOutcome:
-        """Those that are awake ring at once, the others as soon as they are."""
+        """Those that are awake ring at once, the others as soon as they are, and people outside as soon as they can."""
         asleep = self._pbx.waker.asleep([each.target for each in phones])
         awake = [each for each in phones if each.target not in asleep]
         legs = await self._invite_all(call, awake, invites) if awake else []
-        attempt = Attempt(call, legs, how, to_come=len(asleep), is_shared=is_shared)
+        attempt = Attempt(call, legs, how, to_come=len(asleep) + len(how.outside), is_shared=is_shared)
         wakings = [
             asyncio.ensure_future(self._wake(call, each, attempt, invites)) for each in phones if each.target in asleep
         ]
+        outside = self._pbx.outside
+        wakings += [asyncio.ensure_future(outside.join(call, each, attempt, invites.number)) for each in how.outside]
         try:
             return await attempt.outcome()
         finally:

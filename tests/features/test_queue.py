@@ -335,6 +335,44 @@ async def test_a_key_leads_out_of_the_queue() -> None:
         await ring.until_over()
 
 
+async def test_a_key_leads_out_of_the_queue_also_while_an_agent_rings_or_something_is_said() -> None:
+    queue = replace(SALES, agents=("201",), caller_hears="music", announce_position=True, exit_keys={"9": "204"})
+    async with open_office(*PHONES, office=with_queue(queue)) as office:
+        a, agent, reserve = await phones(office, "101", "201", "204")
+        for is_busy in (False, True):
+            busy = await office.connect(await office.registered("103"), agent) if is_busy else None
+            call = a.dial("500")
+            await call.until_answered()
+            in_vain = None if is_busy else await agent.rung()
+            await asyncio.sleep(1)
+            office.engine.press(office.leg_of("101").media.endpoint, "9")
+            ring = await reserve.rung(3)
+            ring.answer()
+            await ring.until_confirmed()
+            if in_vain is not None:
+                await in_vain.until_over()
+            call.hangup()
+            await ring.until_over()
+            if busy is not None:
+                busy[0].hangup()
+                await busy[1].until_over()
+
+
+async def test_an_agent_who_is_free_while_something_is_said_to_the_caller_is_rung_after_it() -> None:
+    queue = replace(SALES, agents=("201",), caller_hears="music", announce_position=True)
+    async with open_office(*PHONES, office=with_queue(queue)) as office:
+        a, b, agent = await phones(office, "101", "102", "201")
+        busy, talk = await office.connect(b, agent)
+        call = a.dial("500")
+        await call.until_answered()
+        await asyncio.sleep(1)
+        busy.hangup()
+        await talk.until_over()
+        ring = await agent.rung(10)
+        call.hangup()
+        await ring.until_over()
+
+
 @pytest.mark.row("QUE-29")
 async def test_agents_log_in_and_out_and_take_a_break_by_codes_also_over_a_restart() -> None:
     queue = replace(SALES, agents=("201",), dynamic_agents=True)

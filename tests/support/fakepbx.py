@@ -249,7 +249,10 @@ class FakePbx:
     def play_hold(self, leg: Leg) -> None:
         self.services.sound.play_hold(leg)
 
-    def consider_outside(self, asked: Call | Inquiry, number: str) -> list[Considered]:
+    def outside_party(self, number: str) -> Party | None:
+        return None
+
+    def consider_outside(self, asked: Call | Inquiry | None, number: str) -> list[Considered]:
         return []
 
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
