@@ -15,8 +15,8 @@ def report(
         str,
         typer.Argument(
             metavar="NAME",
-            help="agents, events, funnel, lines, missed, outgoing, problems, providers, quality, queues, spend or"
-            " terminal-load.",
+            help="agents, events, funnel, line-health, lines, missed, outgoing, problems, providers, quality, queues,"
+            " spend or terminal-load.",
         ),
     ],
     start: Start = "",

@@ -18,6 +18,7 @@ from pbx.events import (
     RegistrationChange,
     RegistrationChanged,
 )
+from pbx.reports.line_health import DOWN, LINE_LATENCY, OFF, UP
 from pbx.reports.troubles import AVAILABLE, LATENCY, LOST, UNAVAILABLE
 from storage.ports import HappeningStore, StorageUnavailable
 from storage.records import Happening
@@ -30,7 +31,8 @@ _LOSSES = frozenset((RegistrationChange.EXPIRED, RegistrationChange.UNREACHABLE)
 
 class Journal:
     """Writes down what the bus tells. `is_reachable`: whether a number has a phone that answers; `latencies`: number →
-    ms of each phone that was asked, looked at once a minute and written down once an hour."""
+    ms of each phone that was asked, looked at every few seconds, of which the worst is written down once an hour;
+    `lines`: the same of lines to providers, of which the mean is."""
 
     def __init__(
         self,
@@ -39,12 +41,14 @@ class Journal:
         clock: Clock,
         is_reachable: Callable[[str], bool],
         latencies: Callable[[], Iterable[tuple[str, float]]],
+        lines: Callable[[], Iterable[tuple[str, float]]] = tuple,
     ) -> None:
         self._store, self._clock = store, clock
-        self._is_reachable, self._latencies = is_reachable, latencies
+        self._is_reachable, self._latencies, self._line_latencies = is_reachable, latencies, lines
         self._available: dict[str, bool] = {}
         self._lines: dict[str, str] = {}
         self._worst: dict[str, float] = {}  # of this hour
+        self._measured: dict[str, list[float]] = {}  # of lines, of this hour
         self._hour = int(clock.wall() // HOUR_S)
         self._forget_at = 0.0
         handlers: Mapping[type[BusEvent], Callable[..., None]] = {
@@ -71,12 +75,17 @@ class Journal:
         """What is due every few seconds."""
         for number, latency_ms in self._latencies():
             self._worst[number] = max(self._worst.get(number, 0.0), latency_ms)
+        for line, latency_ms in self._line_latencies():
+            self._measured.setdefault(line, []).append(latency_ms)
         now = self._clock.wall()
         if int(now // HOUR_S) != self._hour:
             self._hour = int(now // HOUR_S)
             worst, self._worst = self._worst, {}
             for number, latency_ms in worst.items():
                 self._note(LATENCY, number, f"{latency_ms:.1f}")
+            measured, self._measured = self._measured, {}
+            for line, each in measured.items():
+                self._note(LINE_LATENCY, line, f"{sum(each) / len(each):.1f}")
         if now >= self._forget_at:
             self._forget_at = now + 24 * HOUR_S
             try:
@@ -100,7 +109,7 @@ class Journal:
 
     def _provider(self, event: ProviderChanged) -> None:
         """States that a line passes through on its way are none."""
-        state = "provider_up" if event.state in WORKS else "provider_down" if event.error else ""
+        state = UP if event.state in WORKS else OFF if event.state == "off" else DOWN if event.error else ""
         if state and self._lines.get(event.provider) != state:
             self._lines[event.provider] = state
             self._note(state, event.provider, event.error)

@@ -106,6 +106,12 @@ class Providers:
                 expires_in_s=round(expires_at - self._clock.now(), 1) if expires_at is not None else None,
             )
 
+    def latencies(self) -> Iterator[tuple[str, float]]:
+        """How long the latest answer of each line took that is asked, in ms."""
+        for id, line in self._lines.items():
+            if line.health.latency_ms is not None:
+                yield id, line.health.latency_ms
+
     def describe(self) -> dict[str, int]:
         """How many lines are in which state."""
         states = [line.state for line in self._lines.values()]
@@ -122,6 +128,7 @@ class Providers:
     def _end(self, id: str) -> None:
         line = self._lines.pop(id)
         self._told.pop(id, None)
+        self._bus.publish(ProviderChanged(self._clock.wall(), id, "off"))
         task = asyncio.ensure_future(line.stop())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

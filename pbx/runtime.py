@@ -215,7 +215,14 @@ class Server:
     def _watch_phones(self, sip: SipSettings, storage: Storage) -> None:
         """Whether they answer, and what is written down of it."""
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
-        self._journal = Journal(storage.happenings, self.bus, self.clock, self._has_phone, self._latencies)
+        self._journal = Journal(
+            storage.happenings,
+            self.bus,
+            self.clock,
+            self._has_phone,
+            self._latencies,
+            lambda: self.providers.latencies(),
+        )
 
     def _stand_before_the_stack(self, sip: SipSettings) -> Gate:
         gate = Gate(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pbx.control.clerk import GetReport, ReportView
 from pbx.control.messages import ControlError
-from pbx.reports import calls
+from pbx.reports import calls, line_health
 from pbx.reports.calls import Table
 from pbx.reports.facts import Conversation, departments, fold
 from pbx.reports.spend import spend
@@ -18,11 +18,12 @@ from storage.records import MissedCall, Office, ScannedRow
 PAGE = 20_000
 DAY_S = 86_400.0
 MOST_EVENTS = 10_000
+MEASURED = (LATENCY, line_health.LINE_LATENCY)  # once an hour: figures, no events
 OF_ROWS = frozenset(("outgoing", "agents", "queues", "spend", "terminal-load"))
 OF_CONVERSATIONS = frozenset(("lines", "providers", "quality", "funnel"))
 NAMES = (
-    *("agents", "events", "funnel", "lines", "missed", "outgoing", "problems", "providers", "quality", "queues"),
-    *("spend", "terminal-load"),
+    *("agents", "events", "funnel", "line-health", "lines", "missed", "outgoing", "problems", "providers", "quality"),
+    *("queues", "spend", "terminal-load"),
 )
 
 
@@ -65,6 +66,10 @@ class Reporter:
             query = HappeningQuery(from_at=from_at - 30 * DAY_S, to_at=to_at, kinds=kinds)
             limits = Limits(asked.latency_ms, asked.losses_a_day, asked.unavailable_min)
             return problem_terminals(await self._storage.happenings.query(query), from_at, to_at, limits)
+        if asked.name == "line-health":
+            known = HappeningQuery(from_at - 30 * DAY_S, to_at, line_health.KINDS)
+            happenings = await self._storage.happenings.query(known)
+            return line_health.line_health(happenings, from_at, to_at, _zone(office))
         return await self._events(asked, from_at, to_at) if asked.name == "events" else self._open(from_at, to_at)
 
     async def _events(self, asked: GetReport, from_at: float, to_at: float) -> Table:
@@ -73,7 +78,7 @@ class Reporter:
         found = [
             (each.at, each.kind, each.subject, each.text)
             for each in await self._storage.happenings.query(query)
-            if each.kind != LATENCY or asked.kind == LATENCY
+            if each.kind not in MEASURED or asked.kind == each.kind
         ]
         for entry in await self._storage.audit.query(AuditQuery(limit=MOST_EVENTS)):
             is_asked = asked.kind in ("", entry.action) and asked.subject in ("", entry.object, entry.user)
@@ -110,7 +115,7 @@ class Reporter:
 
 
 def _of_conversations(asked: GetReport, found: list[Conversation], office: Office) -> Table:
-    zone: tzinfo = UTC if office.timezone == "UTC" else ZoneInfo(office.timezone)
+    zone = _zone(office)
     if asked.name == "lines":
         return calls.line_load(found, {each.id: each.max_calls for each in office.providers}, zone, asked.step)
     if asked.name == "providers":
@@ -119,6 +124,10 @@ def _of_conversations(asked: GetReport, found: list[Conversation], office: Offic
         return calls.service(found, zone, asked.step, asked.within_s)
     stages = [stage for stage in calls.STAGES if not asked.stages or stage in asked.stages]
     return calls.funnel(found, asked.by or "line", zone, asked.talk_s, stages)
+
+
+def _zone(office: Office) -> tzinfo:
+    return UTC if office.timezone == "UTC" else ZoneInfo(office.timezone)
 
 
 def _of_rows(asked: GetReport, rows: list[ScannedRow], office: Office, period_s: float) -> Table:

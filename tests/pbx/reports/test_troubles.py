@@ -30,9 +30,15 @@ class Rig:
         self.now, self.bus, self.storage = T, Bus(), MemoryStorage()
         self.here: set[str] = set()
         self.latency: dict[str, float] = {}
+        self.lines: dict[str, float] = {}
         clock = Clock(asyncio.get_running_loop(), lambda: self.now)
         self.journal = Journal(
-            self.storage.happenings, self.bus, clock, self.here.__contains__, lambda: self.latency.items()
+            self.storage.happenings,
+            self.bus,
+            clock,
+            self.here.__contains__,
+            lambda: self.latency.items(),
+            lambda: self.lines.items(),
         )
         self.missed: list[MissedCall] = []
         self.reporter = Reporter(self.storage, Office, lambda: self.missed, lambda: self.now)
@@ -143,3 +149,46 @@ def test_a_report_is_written_as_pdf_in_russian_with_its_headings_on_each_page() 
     assert all("missed_at" in page for page in pages)
     assert "Анна" in pages[0]
     assert sum(page.count("Анна") for page in pages) == 60
+
+
+@pytest.mark.row("PRV-14")
+async def test_lines_have_a_timeline_and_figures_of_their_health() -> None:
+    rig = Rig()
+
+    def line(state: str, error: str = "", *, at: float, id: str = "telco") -> None:
+        rig.now = T + at
+        rig.bus.publish(ProviderChanged(rig.now, id, state, error))
+
+    line("registered", at=-HOUR)
+    line("reachable", at=-HOUR, id="backup")
+    await rig.journal.sweep()
+    for latency_ms in (20.0, 40.0):
+        rig.lines = {"telco": latency_ms, "backup": 5.0}
+        await rig.journal.sweep()
+    rig.now, rig.lines = T, {}
+    await rig.journal.sweep()
+    line("unreachable", "the provider does not answer", at=6 * HOUR)
+    line("trying", at=6 * HOUR + 10)
+    line("registered", at=7 * HOUR)
+    line("rejected", "the password is wrong", at=30 * HOUR)
+    line("registered", at=30.5 * HOUR)
+    line("off", at=40 * HOUR)  # the server was stopped
+    line("registered", at=46 * HOUR)
+    rig.now = T + 48 * HOUR
+    found = await rig.reporter.report(GetReport("line-health", T, T + 48 * HOUR))
+    worst, best = (dict(zip(found.columns, row, strict=True)) for row in found.rows)
+    assert (best["line"], best["availability_percent"], best["grade"], best["incidents"]) == (
+        "backup", 100.0, "excellent", 0,
+    )  # fmt: skip
+    assert (worst["line"], worst["incidents"], worst["down_s"], worst["up_s"]) == ("telco", 2, 5400, 40.5 * HOUR)
+    assert (worst["availability_percent"], worst["grade"]) == (96.429, "fair")
+    assert (worst["longest_down_s"], worst["latency_mean_ms"], worst["latency_worst_ms"]) == (3600, 30.0, 30.0)
+    assert (worst["worst_day"], worst["worst_percent"]) == ("2025-11-27", 95.833)
+    assert (worst["best_day"], worst["best_percent"]) == ("2025-11-28", 97.222)
+    day = await rig.reporter.report(GetReport("events", T, T + 24 * HOUR, subject="telco"))
+    assert [(row[0], row[1], row[3]) for row in day.rows] == [
+        (T + 7 * HOUR, "provider_up", ""),
+        (T + 6 * HOUR, "provider_down", "the provider does not answer"),
+    ]
+    hour = await rig.reporter.report(GetReport("line-health", T + 6 * HOUR, T + 7 * HOUR))
+    assert [row[:3] for row in hour.rows] == [("telco", 0.0, "poor"), ("backup", 100.0, "excellent")]
