@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from conf.calendar_values import DAYS, days_of
 from conf.errors import KeyPath, Problem
-from conf.office_values import Values, entries, table_of, texts
+from conf.office_values import Values, entries, table_of, texts, texts_of
 
 
 def problems_of_calendars(values: Values) -> Iterator[Problem]:
@@ -13,6 +13,9 @@ def problems_of_calendars(values: Values) -> Iterator[Problem]:
         for path, calendar in texts(values, section, "calendar"):
             if calendar not in known:
                 yield Problem(path, f'there is no calendar "{calendar}"')
+    for path, calendar in texts_of(table_of(values, "outbound"), ("outbound",), "off_hours_calendar"):
+        if calendar not in known:
+            yield Problem(path, f'there is no calendar "{calendar}"')
     for path, entry in entries(values, "calendars"):
         yield from _named_twice(path, entry)
         if not any(entry.get(key) for key in ("weekly", "open", "url")) and entry.get("base") != "ru":

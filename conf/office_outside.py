@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
+from conf.calling_codes import code_at
 from conf.dial_template import DialTemplate
 from conf.fields import choice, host, host_or_empty, network, text, text_up_to, whole_number
 from conf.header_pattern import header_pattern
 from conf.model import Section
-from conf.office_fields import Id, Ids, Name, NetworkOrAny, Note, OutsideNumber, RouteName, ScriptOrNone
+from conf.office_fields import Id, IdOrNone, Ids, Name, NetworkOrAny, Note, OutsideNumber, RouteName, ScriptOrNone
 from conf.provider_templates import TEMPLATES, with_template
 from storage.records import OutboundPolicy
 
@@ -94,6 +95,14 @@ def _regex(value: object) -> str:
     return text(value)
 
 
+def _calling_code(value: object) -> str:
+    found = text(value).removeprefix("+")
+    if not found.isdecimal() or code_at(found) != found:
+        raise ValueError(f'must be the calling code of a country such as "49", not "{found}"')
+    return found
+
+
+Money = Annotated[int, PlainValidator(whole_number(0, 1_000_000_000))]  # hundredths of the currency
 Header = Annotated[str, PlainValidator(_header)]
 Between = Annotated[tuple[Annotated[str, PlainValidator(text_up_to(50))], ...], Field(strict=False)]
 Regex = Annotated[str, PlainValidator(_regex)]
@@ -189,3 +198,12 @@ class OutboundSection(Section):
     calls_to_one: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 0
     locked: Annotated[tuple[Annotated[str, PlainValidator(_template)], ...], Field(strict=False)] = ()
     lock_hours: Annotated[str, PlainValidator(_hours)] = ""
+    money_a_day: Money = 0
+    minutes_a_call: Annotated[int, PlainValidator(whole_number(0, 1440))] = 0
+    money_a_call: Money = 0
+    warn_before: Annotated[int, PlainValidator(whole_number(0, 300))] = 30
+    new_country: Annotated[str, PlainValidator(choice("allow", "alert", "stop"))] = "allow"
+    countries: Annotated[tuple[Annotated[str, PlainValidator(_calling_code)], ...], Field(strict=False)] = ()
+    off_hours_calendar: IdOrNone = ""
+    off_hours_calls: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 0
+    off_hours_action: Annotated[str, PlainValidator(choice("alert", "stop"))] = "alert"

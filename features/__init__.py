@@ -94,6 +94,6 @@ def make_apps() -> Apps:
         claims=(lot.claim, claim, claim_switch),
         outside=lambda number: OutsideCall(number, spending),
         incoming=lambda _, arrival: Incoming(arrival),
-        observers=(codes, recording, queues),
+        observers=(codes, recording, queues, spending),
         queues=queues.views,
     )

@@ -6,11 +6,12 @@ from typing import ClassVar
 from features.announcement import announce
 from features.conversation import talk
 from features.forwarding import is_same
-from features.spending import Spending, Stop
+from features.spending import Spending
 from pbx.api import (
     BUSY,
     DECLINED,
     FORBIDDEN,
+    LIMIT_REACHED,
     LOOP,
     NOT_FOUND,
     UNAVAILABLE,
@@ -48,12 +49,14 @@ class OutsideCall:
             return LOOP
         considered = ctx.consider_outside(call, self._number)
         cause = self._cause_of_none(call, considered)
-        stop = self._stop(call, ctx, considered)
-        if stop is not None:
+        limited = self._limited(considered)
+        for stop in self._spending.judge(call, ctx, self._number, limited) if limited else ():
             self._spending.refused(call, ctx, self._number, stop)
-            await self._tell(call, ctx, FORBIDDEN, "call-not-allowed")
-            return FORBIDDEN
-        self._spending.begun(call, ctx, self._number)
+            if not stop.is_alert:
+                await self._tell(call, ctx, FORBIDDEN, "call-not-allowed")
+                return FORBIDDEN
+        if limited:
+            self._spending.begun(call, ctx, self._number, limited)
         for way in self._ways(call, ctx, considered):
             obstacle = ctx.obstacle(way)
             if obstacle:
@@ -61,7 +64,7 @@ class OutsideCall:
             else:
                 outcome = await ctx.dial_outside(call, self._number, way)
                 if outcome.answered is not None:
-                    return await self._talk(call, ctx, outcome.answered)
+                    return await self._talk(call, ctx, outcome.answered, is_limited=bool(limited))
                 cause = outcome.cause
                 if not (cause.may_retry or way.is_emergency):
                     break
@@ -70,19 +73,19 @@ class OutsideCall:
         await self._tell(call, ctx, cause)
         return cause
 
-    async def _talk(self, call: Call, ctx: AppContext, callee: Leg) -> Cause:
-        began = ctx.now()
-        try:
-            return await talk(call, callee)
-        finally:
-            self._spending.talked(call, ctx, ctx.now() - began)
+    async def _talk(self, call: Call, ctx: AppContext, callee: Leg, *, is_limited: bool) -> Cause:
+        if is_limited:
+            self._spending.talks(call, ctx, callee, self._number)
+        cause = await talk(call, callee)
+        if cause.name == LIMIT_REACHED.name and not call.caller.is_ended:
+            await self._tell(call, ctx, cause, "call-limit-reached")
+        return cause
 
-    def _stop(self, call: Call | Inquiry, ctx: AppContext, considered: Sequence[Considered]) -> Stop | None:
-        """The limit that the call meets; none for an emergency, nor where no rule leads."""
+    @staticmethod
+    def _limited(considered: Sequence[Considered]) -> Sequence[WayOut]:
+        """The ways for which limits hold: none for an emergency."""
         ways = [way for each in considered for way in each.ways]
-        if not ways or any(way.is_emergency for way in ways):
-            return None
-        return self._spending.stop(call, ctx, self._number)
+        return [] if any(way.is_emergency for way in ways) else ways
 
     @staticmethod
     async def _tell(call: Call, ctx: AppContext, cause: Cause, prompt: str = "") -> None:
@@ -120,9 +123,8 @@ class OutsideCall:
         considered = ctx.consider_outside(asked, self._number)
         for each in considered:
             asked.tried(each.rule, matched=bool(each.ways), why=each.why)
-        stop = self._stop(asked, ctx, considered)
-        if stop is not None:
-            asked.tried(stop.rule, matched=True, why=stop.why)
+        limited = self._limited(considered)
+        if limited and self._spending.tell(asked, ctx, self._number, limited) is not None:
             return FORBIDDEN
         usable: list[WayOut] = []
         for way in self._ways(asked, ctx, considered):

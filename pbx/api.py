@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from conf.calling_codes import calling_codes, home_code
+from conf.countries import country_of
 from conf.dial_template import DialTemplate
 from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
 from pbx.apps import BARRED, App, Apps, GoTo, Next, Tried, try_target
@@ -24,6 +26,7 @@ from pbx.cause import (
     BUSY,
     DECLINED,
     FORBIDDEN,
+    LIMIT_REACHED,
     LOOP,
     NO_AGENT,
     NO_ANSWER,
@@ -68,6 +71,7 @@ from pbx.number_rules import fits as fits_number
 from pbx.party import Party, PartyKind
 from pbx.prompts import Prompts
 from pbx.recording import Recording, Wanted
+from pbx.reports.spend import price
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
 from pbx.script.hosts import ScriptFailed, ScriptHost
@@ -86,6 +90,7 @@ from storage.records import (
     Ivr,
     OffHours,
     Office,
+    OutboundPolicy,
     Paging,
     Queue,
     Terminal,
@@ -260,6 +265,7 @@ __all__ = [
     "DECLINED",
     "FORBIDDEN",
     "HEARD",
+    "LIMIT_REACHED",
     "LOOP",
     "NEW",
     "NORMAL",
@@ -321,6 +327,7 @@ __all__ = [
     "Observer",
     "OffHours",
     "Office",
+    "OutboundPolicy",
     "OutsideMember",
     "OutsideRefused",
     "Paging",
@@ -354,9 +361,13 @@ __all__ = [
     "Why",
     "box_for",
     "breadth",
+    "calling_codes",
     "collect",
+    "country_of",
     "fits_number",
+    "home_code",
     "is_weak",
     "own_box",
+    "price",
     "try_target",
 ]

@@ -131,6 +131,7 @@ class Cause:
 
 
 NORMAL = Cause("normal", 200, 16, ANSWERED)
+LIMIT_REACHED = replace(NORMAL, name="limit_reached", q850=31)  # of what may be spent on calls outside
 NOT_ENCRYPTED = Cause("not_encrypted", 488, 58, FAILED)
 ANSWERED_ELSEWHERE = Cause("answered_elsewhere", 487, 26, NOANSWER)
 CANCELLED = Cause("cancelled", 487, 16, NOANSWER)

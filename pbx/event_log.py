@@ -35,6 +35,7 @@ from pbx.events import (
     MessagesChanged,
     MissedCallClosed,
     OfficeChanged,
+    OutsideRefused,
     ProviderChanged,
     RecordingEnded,
     RecordingFailed,
@@ -236,6 +237,16 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
         lambda event: {"alarm": event.alarm, "number": event.number, "calls": event.calls, "minutes": event.minutes},
     ),
     RecordingFailed: ("recording_failed", lambda event: {"call": event.call, "why": event.why}),
+    OutsideRefused: (
+        "outside_limited",
+        lambda event: {
+            "call": event.call,
+            "who": event.who,
+            "number": event.number,
+            "why": event.why,
+            "action": event.action,
+        },
+    ),
     DiskShort: ("disk_short", lambda event: {"free_mb": event.free_mb}),
     OfficeChanged: ("office_changed", lambda event: {"revision": event.revision, "by": event.by}),
 }

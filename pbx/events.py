@@ -345,13 +345,15 @@ class CalendarSwitched:
 
 @dataclass(frozen=True, slots=True)
 class OutsideRefused:
-    """A limit has stopped a call of `who` to a number outside; `why` is the end of a sentence."""
+    """A limit of calls outside has "stopped" or "cut" a call of `who`, or it was only "noticed" (`action`); `why` is
+    the end of a sentence."""
 
     at: float
     call: CallId
     who: str
     number: str
     why: str
+    action: str = "stopped"
 
 
 @dataclass(frozen=True, slots=True)

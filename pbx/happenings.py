@@ -13,6 +13,7 @@ from pbx.events import (
     DiskShort,
     MissedCallClosed,
     OfficeChanged,
+    OutsideRefused,
     ProviderChanged,
     RecordingFailed,
     RegistrationChange,
@@ -65,6 +66,9 @@ class Journal:
                 "calendar_switched", event.calendar, "by hand" if event.is_switched else "its hours again"
             ),
             OfficeChanged: lambda event: self._note("office_changed", str(event.revision), event.by),
+            OutsideRefused: lambda event: self._note(
+                f"outside_{event.action}", event.who, f"{event.number}: {event.why}"
+            ),
             DiskShort: lambda event: self._note("disk_short", "", f"{event.free_mb} MB are free"),
             RecordingFailed: lambda event: self._note("recording_failed", event.call, event.why),
         }

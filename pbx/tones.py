@@ -5,6 +5,7 @@ BT SIN 350. Where it allows several, the one of the public network that people k
 not name is that of neighbouring practice (France, Portugal).
 """
 
+from conf.countries import country_of
 from frozen import dataclass
 from media.api import ToneSource
 
@@ -78,10 +79,9 @@ TONES = {
     ),
     "us": _country("350+440/1000", "440+480/2000 0/4000", "480+620/500 0/500", "480+620/250 0/250", "440/300 0/10000"),
 }
-OF_LANGUAGE = {"en": "us", "ru": "ru"}
 FALLBACK = "ru"  # REG-18
 
 
 def tones_of(country: str, language: str) -> CountryTones:
     """Those of the office's country; without one, of the country where its language is spoken most."""
-    return TONES.get(country) or TONES[OF_LANGUAGE.get(language, FALLBACK)]
+    return TONES.get(country_of(country, language)) or TONES[FALLBACK]

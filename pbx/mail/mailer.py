@@ -54,7 +54,9 @@ class Mailer:
             "voicemail": settings.voicemail,
             "missed_calls": settings.missed_calls,
             "lost_calls": settings.missed_calls,
-            **dict.fromkeys(("line", "disk", "recording", "outside"), settings.system),
+            **dict.fromkeys(
+                ("line", "disk", "recording", "outside", "outside_cut", "outside_noticed"), settings.system
+            ),
         }
 
     async def start(self) -> None:

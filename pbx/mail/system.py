@@ -1,5 +1,5 @@
 """Mail about the server itself to its administrator (NOT-6): lines that do not work (PRV-15), a disk that is
-full, recordings that fail, calls outside that a limit has stopped.
+full, recordings that fail, calls outside that a limit has stopped or cut, or that somebody should look at.
 
 Each trouble is told once, until it is over.
 """
@@ -12,6 +12,7 @@ from pbx.mail.mailer import Mailer
 
 STOPPED_AGAIN_S = 3600.0
 PATIENCE_S = 300.0  # what mends itself within is nobody's trouble
+KINDS = {"stopped": "outside", "cut": "outside_cut", "noticed": "outside_noticed"}
 DOWN = frozenset(("unreachable", "rejected", "failed"))
 
 
@@ -21,7 +22,7 @@ class SystemMail:
     def __init__(self, mailer: Mailer, bus: Bus) -> None:
         self._mailer = mailer
         self._timers: dict[str, asyncio.TimerHandle] = {}  # lines that do not work
-        self._stopped_at: dict[str, float] = {}  # whose calls outside a limit has stopped
+        self._told_at: dict[tuple[str, str], float] = {}  # of limits: whose calls outside, what became of them
         self._why: dict[str, ProviderChanged] = {}
         if mailer.sends("line"):
             bus.subscribe((ProviderChanged, DiskShort, OutsideRefused, RecordingFailed), self._told)
@@ -38,9 +39,14 @@ class SystemMail:
             self._post("recording", event.at, call=event.call, why=event.why.rstrip("."))
         elif isinstance(event, ProviderChanged):
             self._line(event)
-        elif isinstance(event, OutsideRefused) and event.at - self._stopped_at.get(event.who, 0.0) > STOPPED_AGAIN_S:
-            self._stopped_at[event.who] = event.at
-            self._post("outside", event.at, who=event.who, number=event.number, why=event.why)
+        elif isinstance(event, OutsideRefused):
+            self._limit(event)
+
+    def _limit(self, event: OutsideRefused) -> None:
+        told = event.who, event.action
+        if event.at - self._told_at.get(told, 0.0) > STOPPED_AGAIN_S:
+            self._told_at[told] = event.at
+            self._post(KINDS[event.action], event.at, who=event.who, number=event.number, why=event.why)
 
     def _line(self, event: ProviderChanged) -> None:
         line = event.provider

@@ -45,7 +45,9 @@ VARIABLES = {
     "line": frozenset(("office", "date", "line", "why")),
     "disk": frozenset(("office", "date", "free")),
     "recording": frozenset(("office", "date", "call", "why")),
-    "outside": frozenset(("office", "date", "who", "number", "why")),
+    **dict.fromkeys(
+        ("outside", "outside_cut", "outside_noticed"), frozenset(("office", "date", "who", "number", "why"))
+    ),
     "test": frozenset(("office", "date")),
 }
 WORDINGS: Mapping[str, Mapping[str, Wording]] = {
@@ -74,6 +76,16 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "outside": Wording(
             "Calls outside of {who} are stopped",
             "On {date} a call of {who} to {number} was stopped: {why}.\n\nYou hear of it once an hour at most.",
+            "-- \n{office}",
+        ),
+        "outside_cut": Wording(
+            "A call outside of {who} was cut",
+            "On {date} a conversation of {who} with {number} was ended: {why}.\n\nYou hear of it once an hour at most.",
+            "-- \n{office}",
+        ),
+        "outside_noticed": Wording(
+            "Look at the calls outside of {who}",
+            "On {date} {who} called {number}: {why}. The call was let through.\n\nYou hear of it once an hour at most.",
             "-- \n{office}",
         ),
         "disk": Wording(
@@ -119,6 +131,16 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "outside": Wording(
             "Внешние звонки с {who} остановлены",
             "{date}: звонок с {who} на {number} остановлен: {why}.\n\nО следующих в течение часа не сообщается.",
+            "-- \n{office}",
+        ),
+        "outside_cut": Wording(
+            "Внешний разговор {who} прерван",
+            "{date}: разговор {who} с {number} прерван: {why}.\n\nО следующих в течение часа не сообщается.",
+            "-- \n{office}",
+        ),
+        "outside_noticed": Wording(
+            "Обратите внимание на внешние звонки с {who}",
+            "{date}: звонок с {who} на {number}: {why}. Звонок пропущен.\n\nО следующих в течение часа не сообщается.",
             "-- \n{office}",
         ),
         "disk": Wording(

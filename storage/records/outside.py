@@ -76,8 +76,11 @@ class OutboundRoute:
 class OutboundPolicy:
     """What holds for all calls outside. `emergency`: numbers (X is any digit) that everybody may call over any provider
     (OUT-10), where the office has no such number itself. Limits of a day, 0 is none: `calls_a_day` and `minutes_a_day`
-    of one employee, `calls_to_one` number by all. Numbers that begin as one of `locked` are not called within
-    `lock_hours` ("22:00-07:00")."""
+    of one employee, `calls_to_one` number by all; `money_a_day` by tariffs, in hundredths of the currency. Numbers that
+    begin as one of `locked` are not called within `lock_hours` ("22:00-07:00"). A call is cut after `minutes_a_call`,
+    for `money_a_call`, and when a limit of the day is reached; who talks hears of it `warn_before` seconds before.
+    `new_country`: what becomes of calls to countries that are not in `countries` (calling codes) and were not called
+    before; `off_hours_action` of more than `off_hours_calls` a day while `off_hours_calendar` is closed."""
 
     emergency: tuple[str, ...] = ("101", "102", "103", "104", "112", "911")
     calls_a_day: int = 0
@@ -85,3 +88,12 @@ class OutboundPolicy:
     calls_to_one: int = 0
     locked: tuple[str, ...] = ()
     lock_hours: str = ""
+    money_a_day: int = 0
+    minutes_a_call: int = 0
+    money_a_call: int = 0
+    warn_before: int = 30
+    new_country: str = "allow"
+    countries: tuple[str, ...] = ()
+    off_hours_calendar: str = ""
+    off_hours_calls: int = 0
+    off_hours_action: str = "alert"

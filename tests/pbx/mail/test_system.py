@@ -10,7 +10,7 @@ import pytest
 from conf.schema import MailSettings
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import DiskShort, ProviderChanged, RecordingFailed
+from pbx.events import DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 from pbx.mail.system import PATIENCE_S, SystemMail
 from storage.memory import MemoryStorage
@@ -101,3 +101,20 @@ async def test_nobody_is_told_where_it_is_not_wanted_or_nobody_is_named(tmp_path
             rig.line("unreachable")
             await asyncio.sleep(3600)
             assert await rig.letters() == []
+
+
+async def test_limits_of_calls_outside_are_told_each_in_its_words_once_an_hour(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        for action in ("stopped", "cut", "noticed", "cut"):
+            rig.bus.publish(OutsideRefused(rig.clock.wall(), "c", "201", "7916", "it is too much", action))
+            await asyncio.sleep(1)
+        letters = await rig.letters()
+        assert [each.subject for each in letters] == [
+            "Calls outside of 201 are stopped",
+            "A call outside of 201 was cut",
+            "Look at the calls outside of 201",
+        ]
+        assert all("it is too much" in each.text for each in letters)
+        await asyncio.sleep(3600)
+        rig.bus.publish(OutsideRefused(rig.clock.wall(), "c", "201", "7916", "it is too much", "cut"))
+        assert len(await rig.letters()) == 4
