@@ -57,7 +57,11 @@ class WorkerEngine:
             raise WorkerFailed(problem)
 
     async def execute(self, *commands: Command) -> tuple[Reply, ...]:
-        return tuple(await self._exchange(commands))
+        """What is too much for a frame goes in several, none of which waits for the replies to those before."""
+        self._flush()
+        parts = _parts(commands)
+        answers = await asyncio.gather(*(self._ask(part) for part in parts), return_exceptions=True)
+        return tuple(reply for part, answer in zip(parts, answers, strict=True) for reply in _replies(part, answer))
 
     def submit(self, *commands: Command) -> None:
         if not self._submitted:
@@ -91,20 +95,13 @@ class WorkerEngine:
             if not self._send(protocol.command_frame(0, part)):
                 log.warning("%d media commands were dropped: the media worker does not answer", len(part))
 
-    async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
-        parts = _parts(commands)
-        if len(parts) > 1:
-            return [reply for part in parts for reply in await self._exchange(part)]
-        self._flush()
+    def _ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Reply]]":
         number, future = self._expect(self._waiting)
         frame = protocol.command_frame(number, commands)
         if len(frame) > protocol.MAX_FRAME or not self._send(frame):
             del self._waiting[number]
-            return [Refused("The media worker does not answer, or the command is too large.") for _ in commands]
-        try:
-            return await future
-        except WorkerFailed as failed:
-            return [Refused(str(failed)) for _ in commands]
+            future.set_exception(WorkerFailed("The media worker does not answer, or the command is too large."))
+        return future
 
     def _expect(self, waiting: dict[int, asyncio.Future[T]]) -> tuple[int, asyncio.Future[T]]:
         self._number += 1
@@ -198,6 +195,14 @@ def _fail(waiting: "dict[int, asyncio.Future[T]]", why: str) -> None:
         if not future.done():
             future.set_exception(WorkerFailed(why))
     waiting.clear()
+
+
+def _replies(commands: Sequence[Command], answer: list[Reply] | BaseException) -> list[Reply]:
+    if isinstance(answer, WorkerFailed):
+        return [Refused(str(answer)) for _ in commands]
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _parts(commands: Sequence[Command]) -> list[Sequence[Command]]:

@@ -1,8 +1,9 @@
 """One media worker that comes back: its process, what it carries, and its rebirth.
 
-A worker that dies is replaced at once, after repeated deaths with growing pauses. Its successor is told again what it
-carried (`journal.py`) and binds the same ports, so peers notice a gap and nothing else. Commands wait meanwhile. When
-no successor comes up in time, or it cannot take something over, the endpoints concerned are `gone`.
+A worker that dies is replaced at once by the spare one (`spare.py`), after repeated deaths with growing pauses. Its
+successor is told again what it carried (`journal.py`) and binds the same ports, so peers notice a gap and nothing else.
+Commands wait meanwhile. When no successor comes up in time, or it cannot take something over, the endpoints concerned
+are `gone`.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from media.config import EngineConfig
 from media.worker.client import WorkerEngine, WorkerFailed
 from media.worker.journal import Journal
 from media.worker.process import WorkerProcess
+from media.worker.spare import Spare
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,8 @@ Gone = Callable[[int, tuple[EndpointId, ...]], None]
 class KeptWorker:
     """`tell` hears the worker's events, `gone` of endpoints that did not survive its death."""
 
-    def __init__(self, index: int, config: EngineConfig, tell: Listener, gone: Gone) -> None:
-        self.index, self._config, self._tell, self._gone = index, config, tell, gone
+    def __init__(self, index: int, config: EngineConfig, spare: Spare, tell: Listener, gone: Gone) -> None:
+        self.index, self._config, self._spare, self._tell, self._gone = index, config, spare, tell, gone
         self._journal = Journal()
         self._engine: WorkerEngine | None = None
         self._process: WorkerProcess | None = None
@@ -67,7 +69,7 @@ class KeptWorker:
 
     async def start(self) -> None:
         """Raises `WorkerFailed` when the worker does not come up."""
-        self._engine = await self._spawned()
+        self._engine = await self._started(WorkerProcess())
         self._up.set()
 
     async def stop(self) -> None:
@@ -131,15 +133,15 @@ class KeptWorker:
 
     # --- death and rebirth ------------------------------------------------------------------------------------------
 
-    async def _spawned(self) -> WorkerEngine:
-        self._process = WorkerProcess()
-        engine = WorkerEngine(self._process.link, lambda: self._lost(engine))
+    async def _started(self, process: WorkerProcess) -> WorkerEngine:
+        self._process = process
+        engine = WorkerEngine(process.link, lambda: self._lost(engine))
         engine.listen(self._heard)
         try:
             await engine.start(self._config)
         except BaseException:
             await engine.close()
-            await self._process.ended()
+            await process.ended()
             raise
         self._started_at_s = asyncio.get_running_loop().time()
         return engine
@@ -171,7 +173,7 @@ class KeptWorker:
             if loop.time() - died_at_s > PATIENCE_S:
                 self._give_up(self._journal.endpoints)
             try:
-                self._engine = await self._spawned()
+                self._engine = await self._started(self._spare.take() or WorkerProcess())
             except (WorkerFailed, OSError) as error:
                 log.error("media worker %d cannot be started: %s", self.index, error)
             else:

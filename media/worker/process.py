@@ -29,6 +29,10 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._child.poll() is None
+
     async def ended(self) -> None:
         """Return when the child is gone and reaped; one that does not go by itself is killed."""
         waited_s = 0.0

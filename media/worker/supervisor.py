@@ -36,6 +36,7 @@ from media.worker.kept import KeptWorker
 from media.worker.load import Load
 from media.worker.placement import Placement
 from media.worker.spans import Spans
+from media.worker.spare import Spare
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class MediaSupervisor:
     def __init__(self, config: EngineConfig) -> None:
         count = config.workers or spare_cores()
         parts = enumerate(split_ports(config, count))
-        self._workers = [KeptWorker(index, part, self._tell, self._gone) for index, part in parts]
+        self._spare = Spare()
+        self._workers = [KeptWorker(index, part, self._spare, self._tell, self._gone) for index, part in parts]
         self._placement = Placement()
         self._spans = Spans(self._workers, self._placement)
         self._load = Load()
@@ -63,6 +65,7 @@ class MediaSupervisor:
         except BaseException:
             await self.close()
             raise
+        self._spare.prepare_later()
 
     @property
     def codecs(self) -> tuple[str, ...]:
@@ -103,6 +106,7 @@ class MediaSupervisor:
     async def close(self) -> None:
         await self._spans.close()
         await asyncio.gather(*(worker.stop() for worker in self._workers))
+        await self._spare.close()
 
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that are up."""

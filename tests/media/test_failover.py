@@ -33,8 +33,9 @@ from media.api import (
     StreamSpec,
     ToneSource,
 )
-from media.worker import kept
+from media.worker import kept, spare
 from media.worker.journal import Journal
+from media.worker.process import WorkerProcess
 from media.worker.supervisor import MediaSupervisor
 from tests.media.peer import PCMU, Events, Peer, accept, created, open_endpoint, peers, refused
 
@@ -236,6 +237,33 @@ async def test_when_no_successor_comes_up_in_time_the_endpoints_are_given_up(mon
         monkeypatch.setattr(kept, "PATIENCE_S", 5.0)
         await succeeded(engine, pid, 1)
         await accept(engine, CreateEndpoint(1, LOCAL))
+
+
+@pytest.mark.real_loop
+async def test_the_successor_is_up_before_it_is_needed_and_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "PREPARED_AFTER_S", 0.0)
+    made: list[WorkerProcess] = []
+
+    def make() -> WorkerProcess:
+        made.append(WorkerProcess())
+        return made[-1]
+
+    monkeypatch.setattr(spare, "WorkerProcess", make)
+    async with peers(Peer()) as (a,), supervisor(1) as engine:
+        to_a = await open_endpoint(engine, 1, a.spec())
+        await accept(engine, SetEcho(1))
+        for is_killed in (False, True):
+            async with asyncio.timeout(5.0):
+                while len(made) < 1 + is_killed:  # noqa: ASYNC110 - a timer of the engine makes them
+                    await asyncio.sleep(0.01)
+            pid, waits = engine.pids()[0], made[-1]
+            if is_killed:
+                os.kill(waits.pid, signal.SIGKILL)
+                await waits.ended()
+            await died(engine, pid)
+            assert await heard_again(a, to_a) < 5
+            assert (waits.pid == engine.pids()[0]) is not is_killed
+    assert not any(each.is_running for each in made)
 
 
 @pytest.mark.real_loop
