@@ -3,14 +3,12 @@
 from typing import ClassVar
 
 from features.announcement import confirm
-from pbx.api import AppContext, Call, Cause, Terminal
-
-AREA = "dnd"  # of what is remembered over a restart: id of the person, or number of a terminal that nobody owns
+from pbx.api import DO_NOT_DISTURB, AppContext, Call, Cause, Terminal, owner_or_number
 
 
 def wants_no_calls(ctx: AppContext, terminal: Terminal) -> bool:
     """Whether whoever is at the terminal does not want to be disturbed now."""
-    return _key(terminal) in ctx.states.of(AREA)
+    return owner_or_number(terminal) in ctx.states.of(DO_NOT_DISTURB)
 
 
 class SetDoNotDisturb:
@@ -26,10 +24,6 @@ class SetDoNotDisturb:
         terminal = ctx.terminal(call.caller.party.number)
         if terminal is None or not self._is_known:
             return await confirm(call, ctx, None)
-        ctx.states.put(AREA, _key(terminal), "on" if self._is_on else None)
+        ctx.states.put(DO_NOT_DISTURB, owner_or_number(terminal), "on" if self._is_on else None)
         prompt = "disturb-on" if self._is_on else "disturb-off"
         return await confirm(call, ctx, ctx.prompts.say(prompt, language=call.caller.party.language))
-
-
-def _key(terminal: Terminal) -> str:
-    return terminal.owner or terminal.number

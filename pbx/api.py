@@ -75,7 +75,7 @@ from pbx.reports.spend import price
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
 from pbx.script.hosts import ScriptFailed, ScriptHost
-from pbx.states import States
+from pbx.states import DO_NOT_DISTURB, States, owner_or_number
 from pbx.tones import CountryTones
 from storage.records import (
     CALL_CODES,
@@ -263,6 +263,7 @@ __all__ = [
     "CALL_CODES",
     "COMMON",
     "DECLINED",
+    "DO_NOT_DISTURB",
     "FORBIDDEN",
     "HEARD",
     "LIMIT_REACHED",
@@ -368,6 +369,7 @@ __all__ = [
     "home_code",
     "is_weak",
     "own_box",
+    "owner_or_number",
     "price",
     "try_target",
 ]

@@ -1,12 +1,13 @@
 """The office as call control looks things up in it: an index over one immutable snapshot."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from conf.office_namespace import is_outside
-from pbx.party import Party
+from pbx.party import Party, display_name
+from pbx.phonebook import Phonebook
 from pbx.routing import WaysOut
 from sipcore.auth.digest import Ha1, ha1
 from storage.records import (
@@ -147,6 +148,16 @@ class Directory:
         """What is dialled for a number outside: that of a person may be another one (USR-5)."""
         person = self._mobiles.get(number.lstrip("+"))
         return (person.mobile_dial if person is not None else "") or number
+
+    @cached_property
+    def phonebook(self) -> Phonebook:
+        """People by their numbers."""
+        return Phonebook.of(self.office)
+
+    def named(self, caller: Party) -> Party:
+        """Somebody outside, named as in the directory: a provider knows no more than the number (USR-15)."""
+        name = "" if caller.is_private else self.phonebook.find(caller.shown_number)
+        return replace(caller, name=display_name(name)) if name else caller
 
     @cached_property
     def _mobiles(self) -> dict[str, User]:

@@ -1,6 +1,7 @@
 """How an INVITE outside of any dialog becomes a call: who sends it, what it is for, the leg of who calls."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frozen import dataclass
@@ -131,6 +132,7 @@ class Intake:
             return
         if arrival.provider.log_sources:
             arrival.log_sources(event.request)
+        arrival = replace(arrival, caller=directory.named(arrival.caller))
         to, app = self._pbx.apps.find_incoming(self._pbx, arrival)
         call = self._pbx.new_call(to)
         call.arrival = arrival

@@ -126,6 +126,14 @@ class Line:
         if flow is not None and not self._outward.is_open(flow):
             self.renew()
 
+    async def ask_now(self) -> None:
+        """Register anew, where that is what keeps the line, and ask whether the provider is there, not waiting for the
+        time to do so (API-9)."""
+        if self.provider.disabled or self._is_device:
+            return
+        self.renew()
+        await self._probe()
+
     # --- outgoing calls ---------------------------------------------------------------------------------------------
 
     @property

@@ -133,6 +133,12 @@ class Location:
         """Remove every binding: the terminal is gone from the office."""
         self._remove(number, self.bindings(number), RegistrationChange.REMOVED)
 
+    def forget_contact(self, number: str, contact: str) -> bool:
+        """Remove one phone of a number, as its registration names it; whether there was one."""
+        gone = tuple(each for each in self.bindings(number) if str(each.contact) == contact)
+        self._remove(number, gone, RegistrationChange.REMOVED)
+        return bool(gone)
+
     def addressee(self, uri: Uri) -> Addressee | None:
         """The phone that a GRUU names (RFC 5627 §5.5), its number empty when it is a false one; None for a URI that
         names no phone in particular."""

@@ -14,6 +14,7 @@ from conf.schema import Settings
 from pbx.clock import Clock
 from pbx.control.clerk import Answers
 from pbx.control.desk import Desk
+from pbx.control.errands import Errands
 from pbx.control.messages import (
     BackupView,
     CallView,
@@ -166,6 +167,10 @@ class EdgeServer:
 
     @property
     def library(self) -> Librarian:
+        _ask_a_node()
+
+    @property
+    def errands(self) -> Errands:
         _ask_a_node()
 
     async def trace(self, wanted: str, with_secrets: bool) -> TraceView:

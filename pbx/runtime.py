@@ -37,6 +37,7 @@ from pbx.conversations import Conversations
 from pbx.core import Pbx
 from pbx.desk import WebDesk
 from pbx.directory import Directory
+from pbx.errands import Steward
 from pbx.explain import explain
 from pbx.firewall import Firewall
 from pbx.gate import Gate
@@ -209,6 +210,7 @@ class Server:
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus, self._devices)
         self.pbx.attach_lines(self.providers)
+        self.errands = Steward(self.pbx, self.providers)
         service = AddressService(sip.external_service) if sip.external_service else None
         self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress, service)
 

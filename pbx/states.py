@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from storage.ports import KeptStore
-from storage.records import StoredState
+from storage.records import StoredState, Terminal
+
+DO_NOT_DISTURB = "dnd"  # FEAT-23: by `owner_or_number`, whether calls are wanted
 
 
 class States:
@@ -30,3 +32,8 @@ class States:
         else:
             known[key] = value
             self._store.put(id, StoredState(id, area, key, value))
+
+
+def owner_or_number(terminal: Terminal) -> str:
+    """The key of what counts for all terminals of a person, or for one that nobody owns."""
+    return terminal.owner or terminal.number

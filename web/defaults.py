@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from typing import Any
 
+from conf.errors import path_text
 from conf.export import entry_values
+from conf.office_fields import MIN_NUMBER_LENGTH
 from conf.office_namespace import RESERVED_NUMBERS, claims
 from conf.passwords import generate_password
 from storage.records import OfficeList, Terminal, record_of
@@ -39,3 +41,16 @@ def free_number(snapshot: Snapshot, beside: Iterable[str] | None = None) -> str:
     own = [int(number) for number in known if len(number) == length]
     numbers = range(min(own, default=FIRST_NUMBER), 10**length)
     return next((found for each in numbers if (found := str(each).zfill(length)) not in taken), "")
+
+
+def taken_by(snapshot: Snapshot, number: str) -> str:
+    """Why nobody new can have that number, as a sentence; "" when it is free."""
+    office = snapshot.office
+    if not (number.isascii() and number.isdecimal()) or not MIN_NUMBER_LENGTH <= len(number) <= office.number_length:
+        return f"a number has {MIN_NUMBER_LENGTH} to {office.number_length} digits"
+    if number in RESERVED_NUMBERS:
+        return f"it is the number of the built-in {RESERVED_NUMBERS[number]}"
+    for path, taken in claims(snapshot.values):
+        if taken == number:
+            return f"it is already used by {path_text(path[:2] if isinstance(path[1], int) else path)}"
+    return ""

@@ -3,6 +3,7 @@
 import ipaddress
 import secrets
 import time
+from base64 import b64decode
 from typing import Annotated
 
 import jwt
@@ -125,6 +126,21 @@ async def entered(connection: HTTPConnection) -> Principal:
     found = await door.enter(connection.headers.get("authorization", ""), address_of(connection))
     connection.state.principal = found
     return found
+
+
+async def entered_by_phone(connection: HTTPConnection) -> Principal:
+    """The same for devices that know users and passwords only: the password is an API key. Of endpoints that change
+    nothing, for browsers repeat such credentials by themselves."""
+    kind, _, shown = connection.headers.get("authorization", "").partition(" ")
+    if kind.casefold() != "basic":
+        return await entered(connection)
+    try:
+        key = b64decode(shown, validate=True).decode().partition(":")[2]
+    except ValueError:
+        key = ""
+    return await (await door_of(connection)).enter(
+        f"Bearer {key}" if key.startswith(KEY_MARK) else "", address_of(connection)
+    )
 
 
 Caller = Annotated[Principal, Depends(entered)]

@@ -14,7 +14,7 @@ from web.answers import refused
 Way = Literal["read", "write"]
 # What everybody has a part of: the own.
 SHARED = frozenset(
-    ("calls", "directory", "events", "history", "me", "queues", "recordings", "registrations", "services")
+    ("calls", "directory", "events", "history", "me", "queues", "recordings", "registrations", "services", "statistics")
 )
 SEEN = SHARED | {"employees"}  # and what everybody sees a part of, which administrators change
 

@@ -16,6 +16,7 @@ from frozen import dataclass
 from media.api import Interval
 from pbx.control.clerk import CLERK_REQUESTS, Answers, ClerkRequest
 from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents
+from pbx.control.errands import ERRAND_REQUESTS, ErrandRequest, Errands
 from pbx.control.sounds import SOUND_REQUESTS, Librarian, SoundRequest
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
@@ -412,6 +413,7 @@ Request = (
     | RemoveBackup
     | ClerkRequest
     | SoundRequest
+    | ErrandRequest
     | DeskRequest
     | FollowEvents
 )
@@ -440,6 +442,7 @@ REQUESTS: dict[str, type[Request]] = {
     "remove backup": RemoveBackup,
     **CLERK_REQUESTS,
     **SOUND_REQUESTS,
+    **ERRAND_REQUESTS,
     **DESK_REQUESTS,
 }
 KINDS = {request: kind for kind, request in REQUESTS.items()}
@@ -456,6 +459,9 @@ class Operator(Protocol):
 
     @property
     def library(self) -> Librarian: ...
+
+    @property
+    def errands(self) -> Errands: ...
 
     async def status(self) -> dict[str, object]: ...
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from pbx.control.clerk import ClerkRequest
 from pbx.control.desk import EVENT, FollowEvents
+from pbx.control.errands import ErrandRequest
 from pbx.control.messages import (
     FAILED,
     LENGTH_BYTES,
@@ -205,6 +206,8 @@ class ControlServer:
                 return await operator.test_mail(address)
             case _ if isinstance(request, ClerkRequest):
                 return await operator.clerk.answer(request)
+            case _ if isinstance(request, ErrandRequest):
+                return await operator.errands.answer(request)
             case _ if isinstance(request, SoundRequest):
                 return await operator.library.answer(request)
             case MakeBackup(parts):

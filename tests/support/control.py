@@ -8,6 +8,7 @@ from pathlib import Path
 from media.api import Interval
 from pbx.control.clerk import BanView, CalendarView, ClerkRequest, GetBans, RemoveBan, SwitchCalendar
 from pbx.control.desk import Desk
+from pbx.control.errands import Errands
 from pbx.control.history import ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     AgentView,
@@ -137,6 +138,10 @@ class FakeOperator:
     @property
     def library(self) -> Librarian:
         raise ControlError("this server has no sounds")
+
+    @property
+    def errands(self) -> Errands:
+        raise ControlError("nobody runs errands here")
 
     @property
     def clerk(self) -> "FakeOperator":

@@ -172,6 +172,7 @@ async def test_calls_queues_and_lines_are_shown_and_acted_on(tmp_path: Path) -> 
         assert data_of(await client.post("/calls/c1:transfer", json={"to": "202"})) == {"call": "c10"}
         data_of(await client.post("/calls/c2:park"))
         data_of(await client.post("/calls:listen", json={"number": "201", "to": "202", "mode": "whisper"}), 201)
+        data_of(await client.post("/calls:intercept", json={"number": "201", "to": "203"}), 201)
         data_of(await client.delete("/calls/c2"))
         errors_of(await client.delete("/calls/c3"), 404)
         assert operated.done == [
@@ -179,10 +180,18 @@ async def test_calls_queues_and_lines_are_shown_and_acted_on(tmp_path: Path) -> 
             ("transfer", "c1", "202"),
             ("transfer", "c2", "890"),
             ("originate", "202", "*56201"),
+            ("originate", "203", "*8201"),
             ("hangup", "c2"),
         ]
         audit = data_of(await client.get("/audit?object=calls"))
-        assert [each["action"] for each in audit] == ["hang up", "whisper", "park", "transfer", "originate"]
+        assert [each["action"] for each in audit] == [
+            "hang up",
+            "intercept",
+            "whisper",
+            "park",
+            "transfer",
+            "originate",
+        ]
 
 
 @pytest.mark.row("USR-21")
@@ -199,6 +208,7 @@ async def test_people_see_and_do_what_role_and_scope_let_them(tmp_path: Path) ->
         errors_of(await client.post("/calls", json={"from_number": "202", "to_number": "201"}), 403)
         data_of(await client.post("/calls", json={"from_number": "201", "to_number": "203"}), 201)
         errors_of(await client.post("/calls:listen", json={"number": "201", "to": "201"}), 403)
+        errors_of(await client.post("/calls:intercept", json={"number": "203", "to": "201"}), 403)
         data_of(await client.delete("/calls/c1"))
         await _services(found, own="201", other="202")
         await found.become()
@@ -243,12 +253,3 @@ async def test_figures_are_there_for_prometheus(tmp_path: Path) -> None:
         assert 'zvon_line_up{line="telco",state="registered"} 1.0' in lines
         assert 'zvon_queue_agents{queue="501",state="busy"} 1.0' in lines
         errors_of(await found.client.get("/calls"), 403)
-
-
-async def test_everybody_finds_the_others_in_the_directory(tmp_path: Path) -> None:
-    hidden = replace(OFFICE, terminals=(*OFFICE.terminals, terminal("204", owner="anna", show_in_phonebook=False)))
-    async with api(tmp_path, hidden) as found:
-        await found.account_of("anna")
-        entries = data_of(await found.client.get("/directory"))
-        assert [(each["name"], each["numbers"]) for each in entries] == [("Anna", ["201"]), ("Boris", ["202"])]
-        assert [each["name"] for each in data_of(await found.client.get("/directory?search=bor"))] == ["Boris"]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse
 
+from pbx.control.errands import CheckLine
 from pbx.control.messages import (
     CallView,
     ExplainCall,
@@ -26,6 +27,7 @@ from pbx.control.messages import (
 from web.answers import answer, refused
 from web.body import record_of
 from web.core import Core
+from web.defaults import taken_by
 from web.describe import gives, many, takes, thing
 from web.door import Caller, TheCore
 from web.edit import tell
@@ -51,6 +53,11 @@ class NewCall(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Onward(msgspec.Struct, forbid_unknown_fields=True):
+    to: str
+
+
+class Picker(msgspec.Struct, forbid_unknown_fields=True):
+    number: str
     to: str
 
 
@@ -140,6 +147,27 @@ async def listen(request: Request, who: Caller, core: TheCore) -> Response:
     return answer({"call": id}, status=201)
 
 
+@router.post(
+    "/calls:intercept",
+    tags=["calls"],
+    status_code=201,
+    responses=gives(ONWARD, 201, "The phone of `to` takes the call."),
+    openapi_extra=takes(thing(number="string", to="string")),
+)
+async def intercept(request: Request, who: Caller, core: TheCore) -> Response:
+    """The phone `to` picks up the call that rings at `number`."""
+    who.check("calls", "write")
+    given = await record_of(request, Picker)
+    who.check_number(given.number)
+    who.check_number(given.to)
+    code = (await core.snapshot()).office.features.pickup
+    if not code:
+        raise refused(409, "the office has no code for it: features.pickup is empty")
+    id = await core.ask(Originate(given.to, code + given.number), str)
+    await tell(core, who, "intercept", f"calls/{id}", None, {"number": given.number, "to": given.to})
+    return answer({"call": id}, status=201)
+
+
 @router.get("/queues:live", tags=["queues"], responses=gives(many(QUEUE)))
 async def queues(who: Caller, core: TheCore) -> Response:
     """Who waits in the queues, and their agents: those that one of the own numbers is an agent of."""
@@ -161,6 +189,25 @@ async def lines(who: Caller, core: TheCore) -> Response:
     """The lines to providers."""
     who.check("lines", "read")
     return answer([_view(each) for each in await core.ask(GetLines(), list[LineView])])
+
+
+@router.post("/lines/{id}:check", tags=["lines"], responses=gives(LINE))
+async def check_line(who: Caller, core: TheCore, id: Id) -> Response:
+    """Ask the provider now, and register anew; the answer says how it is."""
+    who.check("lines", "write")
+    if all(each.id != id for each in (await core.snapshot()).office.providers):
+        raise refused(404, f'there is no provider "{id}"')
+    return answer(_view(await core.ask(CheckLine(id), LineView)))
+
+
+@router.get(
+    "/numbers/{number}", tags=["numbers"], responses=gives(thing(number="string", is_free="boolean", why="string"))
+)
+async def number(who: Caller, core: TheCore, number: Annotated[str, Path(max_length=20)]) -> Response:
+    """Whether the office could give that number to somebody new, and why not."""
+    who.check("numbers", "read")
+    why = taken_by(await core.snapshot(), number)
+    return answer({"number": number, "is_free": not why, "why": why})
 
 
 @router.get("/status", tags=["status"], responses=gives({"type": "object"}))

@@ -1,0 +1,58 @@
+"""Requests of people for themselves and of who looks after the office: small things that change no document."""
+
+from typing import Protocol
+
+from frozen import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class GetNames:
+    """→ dict: for each of the numbers whose it is; the number itself where nobody is known (USR-16)."""
+
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetDisturbance:
+    """→ bool: whether who is at the terminal does not want to be disturbed (FEAT-23)."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetDisturbance:
+    """→ bool: as it is now. `is_on`: all terminals of the person are busy from now on."""
+
+    number: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unregister:
+    """→ bool: whether that phone was registered. It may register again."""
+
+    number: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """→ `LineView`, after the provider has been asked now."""
+
+    id: str
+
+
+ErrandRequest = GetNames | GetDisturbance | SetDisturbance | Unregister | CheckLine
+ERRAND_REQUESTS: dict[str, type[ErrandRequest]] = {
+    "names": GetNames,
+    "disturbance": GetDisturbance,
+    "set disturbance": SetDisturbance,
+    "unregister": Unregister,
+    "check line": CheckLine,
+}
+
+
+class Errands(Protocol):
+    """Whoever answers these requests; a `ControlError` that it raises is told to the client."""
+
+    async def answer(self, request: ErrandRequest) -> object: ...
