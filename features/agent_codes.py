@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from features._queue_agent import LOGINS, PAUSES
 from features.announcement import confirm
-from pbx.api import AppContext, Call, Cause, Queue, Terminal
+from pbx.api import AgentBreak, AppContext, Call, Cause, Queue, Terminal
 
 
 class AgentLogin:
@@ -48,5 +48,6 @@ class AgentPause:
             return await confirm(call, ctx, None)
         is_paused = terminal.number in ctx.states.of(PAUSES)
         ctx.states.put(PAUSES, terminal.number, None if is_paused else "paused")
+        ctx.bus.publish(AgentBreak(ctx.wall(), terminal.number, is_over=is_paused))
         prompt = "agent-resumed" if is_paused else "agent-paused"
         return await confirm(call, ctx, ctx.prompts.say(prompt, language=call.caller.party.language))

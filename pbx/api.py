@@ -46,6 +46,7 @@ from pbx.collect import PLAYED, Collect, Collected, Why, collect
 from pbx.control.messages import AgentView, QueueView, WaitingView
 from pbx.dial import DialOutcome, OutsideMember, Ringing
 from pbx.events import (
+    AgentBreak,
     BridgeEnded,
     BridgeFormed,
     BusEvent,
@@ -284,6 +285,7 @@ __all__ = [
     "SHORTEST_S",
     "TIMEOUT",
     "UNAVAILABLE",
+    "AgentBreak",
     "AgentView",
     "App",
     "AppContext",

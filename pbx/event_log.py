@@ -17,6 +17,7 @@ from pbx.bus import Bus
 from pbx.control.desk import EventView, Followed, FollowEvents
 from pbx.control.messages import ControlError
 from pbx.events import (
+    AgentBreak,
     BridgeEnded,
     BridgeFormed,
     BusEvent,
@@ -230,6 +231,7 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
         "provider_changed",
         lambda event: {"provider": event.provider, "state": event.state, "error": event.error},
     ),
+    AgentBreak: ("agent_break", lambda event: {"number": event.number, "is_over": event.is_over}),
     CallMissed: ("call_missed", _missed),
     MissedCallClosed: ("missed_call_closed", _missed),
     CallsLost: (

@@ -344,6 +344,15 @@ class CalendarSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentBreak:
+    """An agent of queues takes a break, or (`is_over`) is back."""
+
+    at: float
+    number: str
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OutsideRefused:
     """A limit of calls outside has "stopped" or "cut" a call of `who`, or it was only "noticed" (`action`); `why` is
     the end of a sentence."""
@@ -392,6 +401,7 @@ BusEvent = (
     | PresencePublished
     | ProviderChanged
     | CalendarSwitched
+    | AgentBreak
     | CallMissed
     | MissedCallClosed
     | CallsLost

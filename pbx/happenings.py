@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import (
+    AgentBreak,
     BusEvent,
     CalendarSwitched,
     CallMissed,
@@ -19,6 +20,7 @@ from pbx.events import (
     RegistrationChange,
     RegistrationChanged,
 )
+from pbx.reports.calls import PAUSED, RESUMED
 from pbx.reports.line_health import DOWN, LINE_LATENCY, OFF, UP
 from pbx.reports.troubles import AVAILABLE, LATENCY, LOST, UNAVAILABLE
 from storage.ports import HappeningStore, StorageUnavailable
@@ -65,6 +67,7 @@ class Journal:
             CalendarSwitched: lambda event: self._note(
                 "calendar_switched", event.calendar, "by hand" if event.is_switched else "its hours again"
             ),
+            AgentBreak: lambda event: self._note(RESUMED if event.is_over else PAUSED, event.number),
             OfficeChanged: lambda event: self._note("office_changed", str(event.revision), event.by),
             OutsideRefused: lambda event: self._note(
                 f"outside_{event.action}", event.who, f"{event.number}: {event.why}"

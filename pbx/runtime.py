@@ -177,9 +177,9 @@ class Server:
         self._conversations = Conversations(self.bus, MissedCallMail(self.mailer).over, self.missed.over)
         LostCallMail(self.mailer, self.bus)
         bans = self.border.bans
-        reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
+        self._reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
         self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
-        parts = (self.missed, self.pbx.originator, reporter, self._history)
+        parts = (self.missed, self.pbx.originator, self._reporter, self._history)
         self.clerk = Clerk(self.pbx.calendars, bans, self.clock, *parts)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
@@ -334,6 +334,7 @@ class Server:
             self.border.bans.sweep()
             self.missed.sweep()
             await self._journal.sweep()
+            await self._reporter.sweep()
 
     # --- the operator -----------------------------------------------------------------------------------------
 

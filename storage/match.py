@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import permutations
 
 from frozen import dataclass
-from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery
-from storage.records import AuditEntry, CdrRow, Happening, ScannedRow, StoredRecording
+from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery, TallyQuery
+from storage.records import AuditEntry, CdrRow, Happening, ScannedRow, StoredRecording, Tally
 
 LAST_DIGITS = 9
 _IGNORED = str.maketrans("", "", "()-+ \t\u00a0")
@@ -78,6 +78,33 @@ def is_audited(entry: AuditEntry, query: AuditQuery) -> bool:
 
 def scanned(row: CdrRow) -> ScannedRow:
     return ScannedRow(*(getattr(row, name) for name in ScannedRow._fields))
+
+
+def tallied(rows: Iterable[CdrRow], query: TallyQuery) -> list[Tally]:
+    """The sums of a query."""
+    found: dict[tuple[str | float, ...], list[float]] = {}
+    rows = [row for row in rows if query.from_at <= row.started_at < query.to_at]
+    queued = {row.linkedid for row in rows if row.stage == "queue" and row.to_number in (query.in_queues or ())}
+    for row in rows:
+        if not _is_tallied(row, query) or (query.in_queues is not None and row.linkedid not in queued):
+            continue
+        sums = found.setdefault(tuple(getattr(row, name) for name in query.by), [0, 0.0, 0.0, 0.0])
+        wait_s = (row.ended_at if row.answered_at is None else row.answered_at) - row.started_at
+        sums[0] += 1
+        sums[1] += row.talk_seconds
+        sums[2] += wait_s
+        sums[3] = max(sums[3], wait_s)
+    return [Tally(keys, int(sums[0]), *sums[1:]) for keys, sums in sorted(found.items())]
+
+
+def _is_tallied(row: CdrRow, query: TallyQuery) -> bool:
+    return (
+        query.stage in ("", row.stage)
+        and (bool(row.provider_out) or not query.is_outgoing)
+        and (row.talk_seconds > 0 or not query.has_talk)
+        and row.talk_seconds >= query.min_talk_s
+        and (query.to_numbers is None or row.to_number in query.to_numbers)
+    )
 
 
 def has_happened(happening: Happening, query: HappeningQuery) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Generic
 
-from storage.match import has_happened, is_audited, is_wanted, matches, scanned
-from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, R, RecordingQuery
+from storage.match import has_happened, is_audited, is_wanted, matches, scanned, tallied
+from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, R, RecordingQuery, TallyQuery
 from storage.records import (
     AuditEntry,
     CdrRow,
@@ -15,15 +15,19 @@ from storage.records import (
     Office,
     OfficeVersion,
     Registration,
+    Rollup,
     ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
     StoredSubscription,
     StoredText,
+    Tally,
     VoiceMessage,
     kind_of,
 )
+
+DAY_S = 86_400.0
 
 
 class MemoryOffices:
@@ -112,6 +116,15 @@ class MemoryCdrs:
         known = (from_at, "") if after is None else (after.started_at, after.id)
         return [row for row in rows if row.started_at < to_at and (row.started_at, row.id) > known][:limit]
 
+    async def tally(self, query: TallyQuery) -> Sequence[Tally]:
+        return tallied(self._rows.values(), query)
+
+    async def marks(self, first_day: int, end_day: int) -> Sequence[Rollup]:
+        found: dict[int, list[int]] = {}
+        for place, row in enumerate(self._rows.values(), 1):
+            found.setdefault(int(row.started_at // DAY_S), []).append(place)
+        return [Rollup(day, len(each), sum(each)) for day, each in sorted(found.items()) if first_day <= day < end_day]
+
     async def remove_before(self, at: float) -> int:
         old = [row.id for row in self._rows.values() if row.started_at < at]
         for id in old:
@@ -120,6 +133,17 @@ class MemoryCdrs:
 
     async def remove(self, ids: Sequence[str]) -> int:
         return sum(self._rows.pop(id, None) is not None for id in ids)
+
+
+class MemoryRollups:
+    def __init__(self) -> None:
+        self._by_day: dict[int, Rollup] = {}
+
+    async def load(self, first_day: int, end_day: int) -> Sequence[Rollup]:
+        return [self._by_day[day] for day in sorted(self._by_day) if first_day <= day < end_day]
+
+    async def save(self, rollup: Rollup) -> None:
+        self._by_day[rollup.day] = rollup
 
 
 class MemoryHappenings:
@@ -214,6 +238,7 @@ class MemoryStorage:
         self.audit = MemoryAudit()
         self.locations = MemoryLocations()
         self.cdrs = MemoryCdrs()
+        self.rollups = MemoryRollups()
         self.texts = MemoryTexts()
         self.subscriptions = MemorySubscriptions()
         self.letters = MemoryKept[StoredLetter]()

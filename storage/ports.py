@@ -17,12 +17,14 @@ from storage.records import (
     Office,
     OfficeVersion,
     Registration,
+    Rollup,
     ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
     StoredSubscription,
     StoredText,
+    Tally,
     VoiceMessage,
 )
 
@@ -57,6 +59,26 @@ class HistoryQuery:
     disposition: str = ""
     min_talk_s: float = 0.0
     with_unanswered: bool = False
+
+
+TALLIED = ("provider_out", "external_number", "from_number", "to_number", "talk_seconds", "disposition", "cause")
+
+
+@dataclass(frozen=True, slots=True)
+class TallyQuery:
+    """Rows that began in the period, counted by the columns `by` of `TALLIED`. `stage` "" is any; `is_outgoing`: only
+    those over a provider; `min_talk_s` the talk that counts, `has_talk` any; `in_queues`: of conversations that have a
+    row of the stage "queue" at one of these numbers in the period; `to_numbers`: those to one of these; None: all."""
+
+    from_at: float
+    to_at: float
+    by: tuple[str, ...]
+    stage: str = ""
+    is_outgoing: bool = False
+    has_talk: bool = False
+    min_talk_s: float = 0.0
+    in_queues: tuple[str, ...] | None = None
+    to_numbers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +167,24 @@ class CdrStore(Protocol):
         """Rows that began in the period, by time and id; the next ones `after` one that is known. Raises
         `StorageUnavailable`."""
 
+    async def tally(self, query: TallyQuery) -> Sequence[Tally]:
+        """Sums, by their keys. Raises `StorageUnavailable`."""
+
+    async def marks(self, first_day: int, end_day: int) -> Sequence[Rollup]:
+        """Which rows each day of UTC has; days without rows are left out. Raises `StorageUnavailable`."""
+
     async def remove_before(self, at: float) -> int:
         """Delete the rows of calls that began before; returns how many. Raises `StorageUnavailable`."""
 
     async def remove(self, ids: Sequence[str]) -> int:
         """Delete rows; returns how many there were. Raises `StorageUnavailable`."""
+
+
+class RollupStore(Protocol):
+    async def load(self, first_day: int, end_day: int) -> Sequence[Rollup]: ...
+
+    async def save(self, rollup: Rollup) -> None:
+        """Replace that of the day; returns when it is stored. Raises `StorageUnavailable`."""
 
 
 class HappeningStore(Protocol):
@@ -219,6 +254,9 @@ class Storage(Protocol):
 
     @property
     def cdrs(self) -> CdrStore: ...
+
+    @property
+    def rollups(self) -> RollupStore: ...
 
     @property
     def texts(self) -> TextStore: ...

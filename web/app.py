@@ -23,6 +23,7 @@ from web.api import (
     office,
     people,
     recordings,
+    reports,
     sounds,
     webhooks,
 )
@@ -47,6 +48,7 @@ PARTS = (
     office,
     people,
     recordings,
+    reports,
     webhooks,
 )
 ABOUT = "Every object of the office, its history, its live state, and what can be done with it."

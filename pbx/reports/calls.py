@@ -1,4 +1,4 @@
-"""Reports about calls (REP-1, REP-2, REP-4, REP-5, REP-8, REP-9): conversations and rows in, a table out. Pure."""
+"""Reports about calls (REP-1, REP-2, REP-4, REP-5, REP-8, REP-9): conversations and tallies in, a table out. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -7,13 +7,14 @@ from itertools import pairwise
 
 from frozen import dataclass
 from pbx.reports.facts import IN, INTERNAL, OUT, Conversation, bucket
-from storage.records import ScannedRow
+from storage.records import Happening, Tally
 
 Cell = str | int | float
 Rows = tuple[tuple[Cell, ...], ...]
 MINUTE_S = 60.0
 STEPS_S = {"hour": 3600.0, "day": 86400.0}
 BLOCKED = frozenset(("peer_busy", "server_busy", "timeout", "unavailable", "bad_gateway"))
+PAUSED, RESUMED = "agent_paused", "agent_resumed"
 STAGES = ("calls", "through", "reached", "talked", "repeated")
 
 
@@ -30,16 +31,18 @@ def line_load(conversations: Collection[Conversation], capacity: Mapping[str, in
     are calls to the outside that no line took."""
     kept: defaultdict[tuple[str, str, str], list[Conversation]] = defaultdict(list)
     for each in conversations:
-        if each.direction is not INTERNAL:
+        if each.direction != INTERNAL:
             kept[bucket(each.started_at, zone, step), each.provider, each.line].append(each)
     peaks = _peaks(conversations, zone, step)
     rows: list[tuple[Cell, ...]] = []
     for (when, provider, line), calls in sorted(kept.items()):
         peak, most = peaks.get((when, provider, line), 0), capacity.get(provider, 0)
-        incoming = [each for each in calls if each.direction is IN]
-        blocked = sum(each.direction is OUT and not each.reached and each.last_cause in BLOCKED for each in calls)
+        incoming = [each for each in calls if each.direction == IN]
+        blocked = sum(
+            each.direction == OUT and each.reached_at is None and each.last_cause in BLOCKED for each in calls
+        )
         minutes_in, minutes_out = (
-            round(sum(each.ended_at - each.started_at for each in calls if each.direction is way) / MINUTE_S, 1)
+            round(sum(each.ended_at - each.started_at for each in calls if each.direction == way) / MINUTE_S, 1)
             for way in (IN, OUT)
         )
         used = round(100.0 * peak / most, 1) if most else ""
@@ -65,7 +68,7 @@ def _peaks(conversations: Iterable[Conversation], zone: tzinfo, step: str) -> di
     """The most calls at once on each line in each period."""
     edges: defaultdict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
     for each in conversations:
-        if each.direction is not INTERNAL:
+        if each.direction != INTERNAL:
             found = edges[each.provider, each.line]
             found += [(each.started_at, 1), (each.ended_at, -1)]
             found += [(at, 0) for at in _boundaries(each, step)]
@@ -92,7 +95,7 @@ def providers(conversations: Iterable[Conversation]) -> Table:
     """REP-2."""
     sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0, 0.0, 0.0])
     for each in conversations:
-        if each.direction is not INTERNAL:
+        if each.direction != INTERNAL:
             found = sums[each.provider, each.direction]
             found[0] += 1
             found[1] += each.reached_at is not None
@@ -109,7 +112,7 @@ def service(conversations: Iterable[Conversation], zone: tzinfo, step: str, with
     """REP-4: of calls from outside. Abandoned: the caller gave up in a queue or a menu."""
     kept: defaultdict[str, list[Conversation]] = defaultdict(list)
     for each in conversations:
-        if each.direction is IN:
+        if each.direction == IN:
             kept[bucket(each.started_at, zone, step)].append(each)
     rows: list[tuple[Cell, ...]] = []
     for when, calls in sorted(kept.items()):
@@ -126,22 +129,27 @@ def service(conversations: Iterable[Conversation], zone: tzinfo, step: str, with
     return Table((*names, "abandoned_in_queue", "abandoned_in_menu"), tuple(rows))
 
 
-def terminal_load(rows: Iterable[ScannedRow], terminals: Collection[str], period_s: float) -> Table:
-    """REP-4: how much each terminal talks. Occupancy is talk by the length of the period."""
+def terminal_load(
+    offered: Iterable[Tally], made: Iterable[Tally], terminals: Collection[str], period_s: float
+) -> Table:
+    """REP-4: how much each terminal talks, out of tallies by called number and disposition, and by caller. Occupancy
+    is talk by the length of the period."""
     talks: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0, 0, 0.0])
-    for row in rows:
-        if row.to_number in terminals:
-            found = talks[row.to_number]
-            found[0] += 1
-            found[1] += row.disposition != "ANSWERED"
-            found[3] += row.talk_seconds
-        if row.from_number in terminals:
-            found = talks[row.from_number]
-            found[2] += 1
-            found[3] += row.talk_seconds
+    for each in offered:
+        number, disposition = map(str, each.keys)
+        if number in terminals:
+            found = talks[number]
+            found[0] += each.rows
+            found[1] += each.rows if disposition != "ANSWERED" else 0
+            found[3] += each.talk_s
+    for each in made:
+        number = str(each.keys[0])
+        if number in terminals:
+            talks[number][2] += each.rows
+            talks[number][3] += each.talk_s
     found_rows = tuple(
-        (number, int(offered), int(missed), int(made), round(talk_s, 1), round(100.0 * talk_s / period_s, 2))
-        for number, (offered, missed, made, talk_s) in sorted(talks.items())
+        (number, int(calls), int(missed), int(own), round(talk_s, 1), round(100.0 * talk_s / period_s, 2))
+        for number, (calls, missed, own, talk_s) in sorted(talks.items())
     )
     return Table(("terminal", "offered", "missed", "made", "talk_s", "occupancy_percent"), found_rows)
 
@@ -154,7 +162,7 @@ def funnel(
     last = _last_contacts(conversations)
     kept: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(STAGES))
     for each in conversations:
-        if each.direction is IN:
+        if each.direction == IN:
             key = {"line": each.line, "provider": each.provider}.get(by) or bucket(each.started_at, zone, by)
             came = (
                 True,
@@ -184,18 +192,20 @@ def _last_contacts(conversations: Iterable[Conversation]) -> Mapping[str, float]
     return found
 
 
-def outgoing(rows: Iterable[ScannedRow], names: Mapping[str, str], min_talk_s: float) -> Table:
-    """REP-8: calls to the outside of each employee. `names`: terminal → who it belongs to."""
+def outgoing(calls: Iterable[Tally], owners: Mapping[str, str], names: Mapping[str, str]) -> Table:
+    """REP-8: calls to the outside of each employee, out of tallies by caller. `owners`: terminal → person, `names`:
+    person → name; a terminal that is nobody's stands for itself."""
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
-    for row in rows:
-        if row.provider_out and row.from_number in names and row.talk_seconds >= min_talk_s:
-            found = sums[row.from_number]
-            found[0] += 1
-            found[1] += row.talk_seconds
+    for each in calls:
+        number = str(each.keys[0])
+        if number in owners:
+            found = sums[owners[number] or number]
+            found[0] += each.rows
+            found[1] += each.talk_s
     found_rows = tuple(
-        (number, names[number], int(calls), *divmod_hms(talk_s)) for number, (calls, talk_s) in sorted(sums.items())
+        (who, names.get(who, ""), int(count), *divmod_hms(talk_s)) for who, (count, talk_s) in sorted(sums.items())
     )
-    return Table(("terminal", "name", "calls", "hours", "minutes", "seconds"), found_rows)
+    return Table(("employee", "name", "calls", "hours", "minutes", "seconds"), found_rows)
 
 
 def divmod_hms(seconds: float) -> tuple[int, int, int]:
@@ -203,51 +213,59 @@ def divmod_hms(seconds: float) -> tuple[int, int, int]:
     return minutes // 60, minutes % 60, rest
 
 
-def queues(rows: Iterable[ScannedRow], numbers: Collection[str]) -> Table:
-    """What became of the callers of each queue."""
+def queues(callers: Iterable[Tally], numbers: Collection[str]) -> Table:
+    """REP-9: what became of the callers of each queue, out of tallies by queue, disposition and cause."""
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0, 0, 0.0, 0.0])
-    for row in rows:
-        if row.stage == "queue" and row.to_number in numbers:
-            found = sums[row.to_number]
-            wait_s = (row.answered_at if row.answered_at is not None else row.ended_at) - row.started_at
-            found[0] += 1
-            found[1] += row.disposition == "ANSWERED"
-            found[2] += row.cause == "cancelled" and row.disposition != "ANSWERED"
-            found[3] += wait_s
-            found[4] = max(found[4], wait_s)
-    found_rows = tuple(
-        (
-            number,
-            int(calls),
-            int(answered),
-            int(left),
-            int(calls - answered - left),
-            round(wait_s / calls, 1),
-            round(most_s, 1),
-        )
-        for number, (calls, answered, left, wait_s, most_s) in sorted(sums.items())
-    )
-    return Table(("queue", "callers", "answered", "gave_up", "sent_on", "wait_avg_s", "wait_max_s"), found_rows)
+    for each in callers:
+        number, disposition, cause = map(str, each.keys)
+        if number in numbers:
+            found, is_answered = sums[number], disposition == "ANSWERED"
+            found[0] += each.rows
+            found[1] += each.rows if is_answered else 0
+            found[2] += each.rows if cause == "cancelled" and not is_answered else 0
+            found[3] += each.wait_s
+            found[4] = max(found[4], each.wait_max_s)
+    rows: list[tuple[Cell, ...]] = []
+    for number, (calls, answered, left, wait_s, most_s) in sorted(sums.items()):
+        counts = (int(calls), int(answered), int(left), int(calls - answered - left))
+        rows.append((number, *counts, round(wait_s / calls, 1), round(most_s, 1)))
+    return Table(("queue", "callers", "answered", "gave_up", "sent_on", "wait_avg_s", "wait_max_s"), tuple(rows))
 
 
-def agents(rows: Iterable[ScannedRow], agents_of: Mapping[str, Collection[str]]) -> Table:
-    """What each agent was offered by queues: attempts in conversations that were in one of its queues."""
-    of_conversation: defaultdict[str, set[str]] = defaultdict(set)
-    kept = list(rows)
-    for row in kept:
-        if row.stage == "queue" and row.to_number in agents_of:
-            of_conversation[row.linkedid].add(row.to_number)
+def agents(offers: Iterable[Tally], breaks: Mapping[str, tuple[int, float]]) -> Table:
+    """REP-9: what each agent was offered by its queues, out of tallies by agent and disposition; `breaks`: how often
+    and for how many seconds each took one."""
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
-    for row in kept:
-        if row.stage == "dial" and any(
-            row.to_number in agents_of[queue] for queue in of_conversation.get(row.linkedid, ())
-        ):
-            found = sums[row.to_number]
-            found[0] += 1
-            found[1] += row.disposition == "ANSWERED"
-            found[2] += row.talk_seconds
-    found_rows = tuple(
-        (number, int(offered), int(answered), int(offered - answered), round(talk_s / answered, 1) if answered else 0.0)
-        for number, (offered, answered, talk_s) in sorted(sums.items())
-    )
-    return Table(("agent", "offered", "answered", "missed", "talk_avg_s"), found_rows)
+    for each in offers:
+        number, disposition = map(str, each.keys)
+        found = sums[number]
+        found[0] += each.rows
+        found[1] += each.rows if disposition == "ANSWERED" else 0
+        found[2] += each.talk_s
+    rows: list[tuple[Cell, ...]] = []
+    for number in sorted(sums.keys() | breaks.keys()):
+        offered, answered, talk_s = sums[number]
+        count, break_s = breaks.get(number, (0, 0.0))
+        talk_avg_s = round(talk_s / answered, 1) if answered else 0.0
+        rows.append((number, int(offered), int(answered), int(offered - answered), talk_avg_s, count, round(break_s)))
+    return Table(("agent", "offered", "answered", "missed", "talk_avg_s", "breaks", "break_s"), tuple(rows))
+
+
+def breaks_of(happenings: Iterable[Happening], from_at: float, to_at: float) -> dict[str, tuple[int, float]]:
+    """Agent → how many breaks and their seconds in the period; one that began before counts from the beginning."""
+    since: dict[str, float] = {}
+    found: defaultdict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+    for each in sorted(happenings, key=lambda each: each.at):
+        if each.kind == PAUSED and each.at < to_at:
+            since.setdefault(each.subject, each.at)
+        elif each.kind == RESUMED and each.at >= from_at and each.subject in since:
+            found[each.subject] = _longer(found[each.subject], since.pop(each.subject), each.at, from_at, to_at)
+        elif each.kind == RESUMED:
+            since.pop(each.subject, None)
+    for subject, began in since.items():
+        found[subject] = _longer(found[subject], began, to_at, from_at, to_at)
+    return dict(found)
+
+
+def _longer(known: tuple[int, float], began: float, ended: float, from_at: float, to_at: float) -> tuple[int, float]:
+    return known[0] + 1, known[1] + min(ended, to_at) - max(began, from_at)

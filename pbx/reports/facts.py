@@ -1,4 +1,4 @@
-"""Conversations out of rows of the history: what all reports about calls are made of.
+"""Conversations out of rows of the history: what reports about calls are made of.
 
 A conversation is everything with one linkedid. Only people, conferences and mailboxes answer (`is_human_answer`); a
 menu or a queue that goes off the hook does not.
@@ -6,73 +6,121 @@ menu or a queue that goes off the hook does not.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
+from functools import lru_cache
+
+import msgspec
 
 from storage.records import ScannedRow, is_human_answer, is_incoming
 
 IN, OUT, INTERNAL = "in", "out", "internal"
 BEFORE_PEOPLE = frozenset(("incoming", "ivr", "outworktimes"))  # greeting, menu, off-hours
+QUARTER_S = 900.0  # clocks of all zones differ by whole ones
 
 
-class Conversation:
+class Conversation(msgspec.Struct, array_like=True):
     """`line`: the external number that was called or shown; `client`: who is outside; `reached_at`: the first human
-    answer, of `reached`; `through`: it came past greeting and menu."""
+    answer; `through`: it came past greeting and menu."""
 
-    __slots__ = (
-        *("linkedid", "direction", "provider", "line", "client", "caller", "started_at", "ended_at", "reached_at"),
-        *("reached", "talk_s", "through", "last_at", "last_stage", "last_cause", "stages"),
-    )
+    linkedid: str
+    started_at: float
+    ended_at: float
+    last_at: float
+    last_stage: str
+    last_cause: str
+    direction: str = INTERNAL
+    provider: str = ""
+    line: str = ""
+    client: str = ""
+    reached_at: float | None = None
+    talk_s: float = 0.0
+    through: bool = False
 
-    def __init__(self, row: ScannedRow) -> None:
-        self.linkedid, self.caller = row.linkedid, row.from_number
-        self.direction = INTERNAL
-        self.provider = self.line = self.client = self.reached = ""
-        self.started_at, self.ended_at = row.started_at, row.ended_at
-        self.reached_at: float | None = None
-        self.talk_s, self.through = 0.0, False
-        self.last_at, self.last_stage, self.last_cause = row.started_at, row.stage, row.cause
-        self.stages: set[str] = set()
+    @classmethod
+    def of(cls, row: ScannedRow) -> "Conversation":
+        return cls(row.linkedid, row.started_at, row.ended_at, row.started_at, row.stage, row.cause)
 
     def add(self, row: ScannedRow) -> None:
-        if row.started_at < self.started_at:
-            self.started_at, self.caller = row.started_at, row.from_number
+        """One more row of it; rows come in the order in which they began."""
         if row.ended_at > self.ended_at:
             self.ended_at = row.ended_at
-        if is_incoming(row) and (row.provider_in or self.direction is not IN):
-            self._comes_in(row)
-        elif row.provider_out and self.direction is not IN:
-            self.direction, self.provider, self.line = OUT, row.provider_out, row.external_number
-            self.client = row.to_number
+        if is_incoming(row):
+            self._comes_in(row.provider_in, row.external_number, row.from_number, row.to_number)
+        elif row.provider_out:
+            self._goes_out(row.provider_out, row.external_number, row.to_number)
         if is_human_answer(row):
-            at = row.answered_at if row.answered_at is not None else row.started_at
-            if self.reached_at is None or at < self.reached_at:
-                self.reached_at, self.reached = at, row.to_number
+            self._reached(row.answered_at if row.answered_at is not None else row.started_at)
         self.talk_s += row.talk_seconds
-        self.stages.add(row.stage)
         self.through = self.through or row.stage not in BEFORE_PEOPLE
-        if row.started_at >= self.last_at:
-            self.last_at, self.last_stage, self.last_cause = row.started_at, row.stage, row.cause
+        self.last_at, self.last_stage, self.last_cause = row.started_at, row.stage, row.cause
 
-    def _comes_in(self, row: ScannedRow) -> None:
+    def merge(self, later: "Conversation") -> None:
+        """What the rows of a later time say of it."""
+        self.ended_at = max(self.ended_at, later.ended_at)
+        if later.direction == IN and later.provider:
+            self._comes_in(later.provider, later.line, later.client, later.line)
+        elif later.direction == IN:
+            self._comes_in("", later.client, "", later.line)
+        elif later.direction == OUT:
+            self._goes_out(later.provider, later.line, later.client)
+        if later.reached_at is not None:
+            self._reached(later.reached_at)
+        self.talk_s += later.talk_s
+        self.through = self.through or later.through
+        self.last_at, self.last_stage, self.last_cause = later.last_at, later.last_stage, later.last_cause
+
+    def _comes_in(self, provider: str, external_number: str, from_number: str, to_number: str) -> None:
         """Over a provider, or beyond a gateway that told who calls."""
-        self.direction, self.provider = IN, row.provider_in
-        self.line = row.external_number if row.provider_in else self.line or row.to_number
-        self.client = row.from_number if row.provider_in else row.external_number
+        if provider:
+            self.direction, self.provider, self.line, self.client = IN, provider, external_number, from_number
+        elif self.direction != IN:
+            self.direction, self.provider, self.client = IN, "", external_number
+            self.line = self.line or to_number
+
+    def _goes_out(self, provider: str, line: str, client: str) -> None:
+        if self.direction != IN:
+            self.direction, self.provider, self.line, self.client = OUT, provider, line, client
+
+    def _reached(self, at: float) -> None:
+        if self.reached_at is None or at < self.reached_at:
+            self.reached_at = at
 
 
-def fold(rows: Iterable[ScannedRow], into: dict[str, Conversation]) -> None:
-    """Add rows, in any order, to the conversations that they belong to."""
+Conversations = dict[str, Conversation]  # by linkedid
+_decode = msgspec.msgpack.Decoder(list[Conversation]).decode
+
+
+def fold(rows: Iterable[ScannedRow], into: Conversations) -> None:
+    """Add rows, in the order in which they began, to the conversations that they belong to."""
     for row in rows:
         found = into.get(row.linkedid)
         if found is None:
-            found = into[row.linkedid] = Conversation(row)
+            found = into[row.linkedid] = Conversation.of(row)
         found.add(row)
+
+
+def pack(conversations: Conversations) -> bytes:
+    """As they are kept."""
+    return msgspec.msgpack.encode(list(conversations.values()))
+
+
+def unpack(packed: bytes, into: Conversations) -> None:
+    """Add those that were kept of a later time to what is known already."""
+    for each in _decode(packed):
+        found = into.setdefault(each.linkedid, each)
+        if found is not each:
+            found.merge(each)
 
 
 def bucket(at: float, zone: tzinfo, step: str) -> str:
     """The hour or day of a moment on the office's clock; "" for one bucket of all."""
-    if not step:
-        return ""
-    return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:00" if step == "hour" else "%Y-%m-%d")
+    return _bucket(at // QUARTER_S, zone, step) if step else ""
+
+
+@lru_cache(maxsize=100_000)
+def _bucket(quarter: float, zone: tzinfo, step: str) -> str:
+    return datetime.fromtimestamp(quarter * QUARTER_S, zone).strftime(
+        "%Y-%m-%d %H:00" if step == "hour" else "%Y-%m-%d"
+    )
 
 
 def departments(groups: Iterable[tuple[str, Iterable[str]]], owners: Mapping[str, str]) -> dict[str, str]:

@@ -1,25 +1,28 @@
-"""Reports by name, over a period: rows of the history are read and folded page by page, beside all other work."""
+"""Reports by name, over a period: made of sums that the database makes, and of conversations put together by days."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
 from pbx.control.clerk import GetReport, ReportView
 from pbx.control.messages import ControlError
 from pbx.reports import calls, line_health
-from pbx.reports.calls import Table
-from pbx.reports.facts import Conversation, departments, fold
-from pbx.reports.spend import spend
+from pbx.reports.calls import PAUSED, RESUMED, Table
+from pbx.reports.facts import Conversation, departments
+from pbx.reports.rollups import Rollups
+from pbx.reports.spend import BY, spend
 from pbx.reports.troubles import AVAILABLE, LATENCY, LOST, UNAVAILABLE, Limits, problem_terminals
-from storage.ports import AuditQuery, HappeningQuery, Storage, StorageUnavailable
-from storage.records import MissedCall, Office, ScannedRow
+from storage.ports import AuditQuery, HappeningQuery, Storage, StorageUnavailable, TallyQuery
+from storage.records import MissedCall, Office, Tally
 
-PAGE = 20_000
 DAY_S = 86_400.0
 MOST_EVENTS = 10_000
 MEASURED = (LATENCY, line_health.LINE_LATENCY)  # once an hour: figures, no events
-OF_ROWS = frozenset(("outgoing", "agents", "queues", "spend", "terminal-load"))
+OF_TALLIES = frozenset(("outgoing", "agents", "queues", "spend", "terminal-load"))
+BREAK_S = 30 * DAY_S  # the longest break, or time without a phone, that is found from before a period
 OF_CONVERSATIONS = frozenset(("lines", "providers", "quality", "funnel"))
 NAMES = (
     *("agents", "events", "funnel", "line-health", "lines", "missed", "outgoing", "problems", "providers", "quality"),
@@ -38,6 +41,11 @@ class Reporter:
         wall: Callable[[], float],
     ) -> None:
         self._storage, self._office, self._missed, self._wall = storage, office, missed, wall
+        self._rollups = Rollups(storage, wall)
+
+    async def sweep(self) -> None:
+        """What is due now and then."""
+        await self._rollups.sweep()
 
     async def report(self, asked: GetReport) -> ReportView:
         """Raises `ControlError` with a sentence."""
@@ -56,14 +64,13 @@ class Reporter:
     async def _table(self, asked: GetReport, from_at: float, to_at: float) -> Table:
         office = self._office()
         if asked.name in OF_CONVERSATIONS:
-            found = await self._conversations(from_at, to_at)
+            found = await self._rollups.conversations(from_at, to_at)
             return await asyncio.to_thread(_of_conversations, asked, found, office)
-        if asked.name in OF_ROWS:
-            rows = await self._rows(from_at, to_at)
-            return await asyncio.to_thread(_of_rows, asked, rows, office, to_at - from_at)
+        if asked.name in OF_TALLIES:
+            return await self._of_tallies(asked, from_at, to_at, office)
         if asked.name == "problems":
             kinds = (UNAVAILABLE, AVAILABLE, LATENCY, LOST)
-            query = HappeningQuery(from_at=from_at - 30 * DAY_S, to_at=to_at, kinds=kinds)
+            query = HappeningQuery(from_at=from_at - BREAK_S, to_at=to_at, kinds=kinds)
             limits = Limits(asked.latency_ms, asked.losses_a_day, asked.unavailable_min)
             return problem_terminals(await self._storage.happenings.query(query), from_at, to_at, limits)
         if asked.name == "line-health":
@@ -99,19 +106,44 @@ class Reporter:
         names = ("missed_at", "client", "name", "line", "waited_s", "stage", "at_number", "tries", "open_s")
         return Table((*names, "closed_by", "closed_with", "closed_at", "id"), rows)
 
-    async def _conversations(self, from_at: float, to_at: float) -> list[Conversation]:
-        found: dict[str, Conversation] = {}
-        after: ScannedRow | None = None
-        while page := await self._storage.cdrs.scan(from_at, to_at, after, PAGE):
-            await asyncio.to_thread(fold, page, found)
-            after = page[-1]
-        return list(found.values())
+    async def _of_tallies(self, asked: GetReport, from_at: float, to_at: float, office: Office) -> Table:
+        tally = self._storage.cdrs.tally
+        owners: Mapping[str, str] = {each.number: each.owner for each in office.terminals}
+        match asked.name:
+            case "terminal-load":
+                offered = await tally(TallyQuery(from_at, to_at, ("to_number", "disposition")))
+                made = await tally(TallyQuery(from_at, to_at, ("from_number",)))
+                return calls.terminal_load(offered, made, owners, to_at - from_at)
+            case "outgoing":
+                query = TallyQuery(from_at, to_at, ("from_number",), is_outgoing=True, min_talk_s=asked.talk_s)
+                return calls.outgoing(await tally(query), owners, {user.id: user.name for user in office.users})
+            case "queues":
+                query = TallyQuery(from_at, to_at, ("to_number", "disposition", "cause"), stage="queue")
+                return calls.queues(await tally(query), {each.number for each in office.queues})
+            case "agents":
+                known = HappeningQuery(from_at - BREAK_S, to_at, (PAUSED, RESUMED))
+                breaks = calls.breaks_of(await self._storage.happenings.query(known), from_at, to_at)
+                return calls.agents(await self._offers(from_at, to_at, office), breaks)
+            case _:
+                spent = await tally(TallyQuery(from_at, to_at, BY, is_outgoing=True, has_talk=True))
+                groups = [(each.id, each.members) for each in office.employee_groups]
+                by = asked.by or "line"
+                return await asyncio.to_thread(spend, spent, office.tariffs, by, departments(groups, owners))
 
-    async def _rows(self, from_at: float, to_at: float) -> list[ScannedRow]:
-        rows: list[ScannedRow] = []
-        while page := await self._storage.cdrs.scan(from_at, to_at, rows[-1] if rows else None, PAGE):
-            rows += page
-        return rows
+    async def _offers(self, from_at: float, to_at: float, office: Office) -> list[Tally]:
+        """Attempts of agents in conversations that were in one of their queues."""
+        queues_of: defaultdict[str, list[str]] = defaultdict(list)
+        for queue in office.queues:
+            for agent in queue.agents:
+                queues_of[agent].append(queue.number)
+        agents_of: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        for agent, its in queues_of.items():
+            agents_of[tuple(its)].append(agent)
+        found: list[Tally] = []
+        for queues, agents in agents_of.items():
+            query = TallyQuery(from_at, to_at, ("to_number", "disposition"), stage="dial", in_queues=queues)
+            found += await self._storage.cdrs.tally(replace(query, to_numbers=tuple(agents)))
+        return found
 
 
 def _of_conversations(asked: GetReport, found: list[Conversation], office: Office) -> Table:
@@ -128,19 +160,3 @@ def _of_conversations(asked: GetReport, found: list[Conversation], office: Offic
 
 def _zone(office: Office) -> tzinfo:
     return UTC if office.timezone == "UTC" else ZoneInfo(office.timezone)
-
-
-def _of_rows(asked: GetReport, rows: list[ScannedRow], office: Office, period_s: float) -> Table:
-    people = {user.id: user.name for user in office.users}
-    owners: Mapping[str, str] = {each.number: each.owner for each in office.terminals}
-    if asked.name == "terminal-load":
-        return calls.terminal_load(rows, owners, period_s)
-    if asked.name == "outgoing":
-        names = {number: people.get(owner, "") for number, owner in owners.items()}
-        return calls.outgoing(rows, names, asked.talk_s)
-    if asked.name == "queues":
-        return calls.queues(rows, {each.number for each in office.queues})
-    if asked.name == "agents":
-        return calls.agents(rows, {each.number: set(each.agents) for each in office.queues})
-    groups = ((each.id, each.members) for each in office.employee_groups)
-    return spend(rows, office.tariffs, asked.by or "line", departments(groups, owners))

@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pbx.reports.calls import Table
-from storage.records import ScannedRow, Tariff
+from storage.records import Tally, Tariff
+
+BY = ("provider_out", "external_number", "from_number", "to_number", "talk_seconds")
 
 
 def price(tariffs: Sequence[Tariff], provider: str, number: str, talk_s: float) -> int | None:
@@ -20,20 +22,20 @@ def price(tariffs: Sequence[Tariff], provider: str, number: str, talk_s: float) 
     return (found.connection if counted_s else 0) + round(steps * found.step * found.minute / 60)
 
 
-def spend(rows: Iterable[ScannedRow], tariffs: Sequence[Tariff], by: str, department_of: Mapping[str, str]) -> Table:
-    """By line, provider or department (of who called). Calls without a tariff are counted apart."""
+def spend(calls: Iterable[Tally], tariffs: Sequence[Tariff], by: str, department_of: Mapping[str, str]) -> Table:
+    """By line, provider or department (of who called), out of tallies by `BY`. Calls without a tariff are counted
+    apart."""
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0, 0])
-    for row in rows:
-        if not row.provider_out or row.talk_seconds <= 0:
-            continue
-        department = department_of.get(row.from_number, "")
-        key = {"line": row.external_number, "provider": row.provider_out, "department": department}[by]
-        cost = price(tariffs, row.provider_out, row.to_number, row.talk_seconds)
-        found = sums[key]
-        found[0] += 1
-        found[1] += row.talk_seconds
-        found[2] += cost or 0
-        found[3] += cost is None
+    for each in calls:
+        provider, line, caller, number, talk_s = each.keys
+        department = department_of.get(str(caller), "")
+        key = {"line": line, "provider": provider, "department": department}[by]
+        cost = price(tariffs, str(provider), str(number), float(talk_s))
+        found = sums[str(key)]
+        found[0] += each.rows
+        found[1] += each.talk_s
+        found[2] += (cost or 0) * each.rows
+        found[3] += each.rows if cost is None else 0
     found_rows = tuple(
         (key, int(calls), round(talk_s / 60, 1), round(cost / 100, 2), int(unpriced))
         for key, (calls, talk_s, cost, unpriced) in sorted(sums.items())

@@ -56,7 +56,7 @@ from storage.records.policies import (
     RecordingPolicy,
     VoicemailPolicy,
 )
-from storage.records.reports import Happening, ScannedRow, Tariff
+from storage.records.reports import Happening, Rollup, ScannedRow, Tally, Tariff
 from storage.records.story import HUMAN, ConversationKind, is_human_answer, is_incoming, kind_of
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "Queue",
     "RecordingPolicy",
     "Registration",
+    "Rollup",
     "ScannedRow",
     "Sound",
     "StoredLetter",
@@ -112,6 +113,7 @@ __all__ = [
     "StoredState",
     "StoredSubscription",
     "StoredText",
+    "Tally",
     "Tariff",
     "Terminal",
     "User",

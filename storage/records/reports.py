@@ -25,6 +25,28 @@ class ScannedRow(NamedTuple):
     recording: str
 
 
+class Tally(NamedTuple):
+    """What rows of history that have the same `keys` come to together. A row waits until its answer, or its end."""
+
+    keys: tuple[str | float, ...]
+    rows: int
+    talk_s: float
+    wait_s: float
+    wait_max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """A day of history (of UTC, counted from 1970) put together, made of `rows` whose places in the table come to
+    `sum`; `packed` is opaque, empty in what only says which rows there are."""
+
+    day: int
+    rows: int
+    sum: int
+    format: int = 0
+    packed: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class Happening:
     """One entry of the journal of events (REP-6): `kind` such as "terminal_unavailable", `subject` what it is about,

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Select
 
-from storage.ports import HappeningQuery, HistoryQuery, R, RecordingQuery, StorageUnavailable
+from storage.ports import HappeningQuery, HistoryQuery, R, RecordingQuery, StorageUnavailable, TallyQuery
 from storage.records import (
     CdrRow,
     Happening,
@@ -18,15 +18,17 @@ from storage.records import (
     MissedCall,
     Office,
     Registration,
+    Rollup,
     ScannedRow,
     StoredLetter,
     StoredRecording,
     StoredState,
     StoredSubscription,
     StoredText,
+    Tally,
     VoiceMessage,
 )
-from storage.sql import mappers, migrate, statements
+from storage.sql import mappers, migrate, statements, sums
 from storage.sql.backlog import Backlog
 from storage.sql.database import Database
 from storage.sql.history import history_select, row_of, rows_of
@@ -54,6 +56,7 @@ class SqlStorage:
         self.audit = SqlAudit(self)
         self.locations = SqlLocations(self)
         self.cdrs = SqlCdrs(self)
+        self.rollups = SqlRollups(self)
         self.texts = SqlTexts(self)
         self.subscriptions = SqlSubscriptions(self)
         self.letters = SqlKept(self, "letters", StoredLetter)
@@ -151,12 +154,37 @@ class SqlCdrs:
             lambda connection: statements.scan_cdrs(connection, from_at, to_at, after, limit)
         )
 
+    async def tally(self, query: TallyQuery) -> Sequence[Tally]:
+        return await self._storage.read(lambda connection: sums.tally(connection, query))
+
+    async def marks(self, first_day: int, end_day: int) -> Sequence[Rollup]:
+        return await self._storage.read(lambda connection: sums.marks(connection, first_day, end_day))
+
     async def remove_before(self, at: float) -> int:
-        return await self._storage.write(lambda connection: statements.delete_cdrs_before(connection, at))
+        def work(connection: Connection) -> int:
+            sums.delete_rollups_before(connection, at)
+            return statements.delete_cdrs_before(connection, at)
+
+        return await self._storage.write(work)
 
     async def remove(self, ids: Sequence[str]) -> int:
+        def work(connection: Connection) -> int:
+            sums.forget_days_of(connection, ids)
+            return statements.delete_cdrs(connection, ids)
+
         await self._storage.flush()  # a row on its way would come back
-        return await self._storage.write(lambda connection: statements.delete_cdrs(connection, ids))
+        return await self._storage.write(work)
+
+
+class SqlRollups:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+
+    async def load(self, first_day: int, end_day: int) -> Sequence[Rollup]:
+        return await self._storage.read(lambda connection: sums.load_rollups(connection, first_day, end_day))
+
+    async def save(self, rollup: Rollup) -> None:
+        await self._storage.write(lambda connection: sums.save_rollup(connection, rollup))
 
 
 class SqlHappenings:

@@ -2,7 +2,20 @@
 
 from typing import Any, get_type_hints
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy.types import TypeEngine
 
 from storage.records import (
@@ -121,6 +134,17 @@ texts = Table(
     Column("expires_at", Float, nullable=False),
     Column("content_type", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+# Days of history put together for reports, made again whenever the rows are others.
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("rows", Integer, nullable=False),
+    Column("sum", BigInteger, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
 )
 
 cdrs = Table(

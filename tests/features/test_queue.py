@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from media.api import Play, Playlist, SharedSource
+from pbx.api import AgentBreak, BusEvent
 from pbx.control.messages import QueueView
 from storage.memory import MemoryStorage
 from storage.records import Callback, Ivr, Office, Queue, Sound, User
@@ -379,6 +380,8 @@ async def test_agents_log_in_and_out_and_take_a_break_by_codes_also_over_a_resta
     storage = MemoryStorage()
     async with open_office(*PHONES, office=with_queue(queue), storage=storage) as office:
         a, agent, other = await phones(office, "101", "201", "204")
+        breaks: list[BusEvent] = []
+        office.bus.subscribe([AgentBreak], breaks.append)
 
         async def dial(phone: Phone, code: str) -> None:
             call = phone.dial(code)
@@ -389,6 +392,7 @@ async def test_agents_log_in_and_out_and_take_a_break_by_codes_also_over_a_resta
         assert agent_state(office, "204") == "idle"
         await dial(agent, "*46")
         assert agent_state(office, "201") == "paused"
+        assert [(each.number, each.is_over) for each in breaks if isinstance(each, AgentBreak)] == [("201", False)]
         call = a.dial("500")
         ring = await other.rung()
         assert not agent.is_ringing

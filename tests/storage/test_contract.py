@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from storage.match import tallied
 from storage.memory import MemoryStorage
-from storage.ports import AuditQuery, HistoryQuery, RecordingQuery, Storage
-from storage.records import AuditEntry, CdrRow, Mailbox, Office, OfficeVersion, StoredState, Terminal
+from storage.ports import AuditQuery, HistoryQuery, RecordingQuery, Storage, TallyQuery
+from storage.records import AuditEntry, CdrRow, Mailbox, Office, OfficeVersion, Rollup, StoredState, Terminal
 from storage.sql import open_storage
 from tests.storage.examples import (
     OFFICE,
@@ -24,6 +25,7 @@ from tests.storage.examples import (
     voice_message,
 )
 
+DAY_S = 86_400.0
 Opened = Callable[[], AbstractAsyncContextManager[Storage]]
 
 pytestmark = pytest.mark.real_loop
@@ -239,6 +241,52 @@ async def test_rows_are_read_by_id_and_by_conversations_and_removed_for_good(ope
         assert await storage.cdrs.remove(["1", "5", "9"]) == 2
         await storage.flush()
         assert await ids(storage, HistoryQuery()) == ["2", "3", "4"]
+
+
+TALLIES = {
+    "by number": TallyQuery(0.0, 9e9, ("to_number", "disposition")),
+    "a part of the time": TallyQuery(DAY_S, 2 * DAY_S, ("from_number",)),
+    "outgoing": TallyQuery(0.0, 9e9, ("provider_out", "talk_seconds"), is_outgoing=True, has_talk=True),
+    "long talks": TallyQuery(0.0, 9e9, ("external_number",), min_talk_s=4.0),
+    "queues": TallyQuery(0.0, 9e9, ("to_number", "cause"), stage="queue"),
+    "agents": TallyQuery(0.0, 9e9, ("to_number",), stage="dial", in_queues=("500",), to_numbers=("201", "202")),
+    "nobody": TallyQuery(0.0, 9e9, ("to_number",), to_numbers=()),
+}
+
+
+@pytest.mark.parametrize("query", TALLIES.values(), ids=TALLIES.keys())
+async def test_sums_are_those_of_the_rows(opened: Opened, query: TallyQuery) -> None:
+    rows = [
+        answered(
+            str(number), number * DAY_S / 4, linkedid=f"l{number % 7}", talk_seconds=float(number % 6), cause="normal",
+            to_number=("500", "201", "202")[number % 3], stage="queue" if number % 3 == 0 else "dial",
+            provider_out=("", "telco")[number % 2], external_number=("", "7495")[number % 2],
+        )
+        for number in range(20)
+    ]  # fmt: skip
+    async with opened() as storage:
+        for row in rows:
+            storage.cdrs.append(row)
+        assert await storage.cdrs.tally(query) == tallied(rows, query)
+
+
+async def test_days_have_marks_of_their_rows_and_are_kept_put_together(opened: Opened) -> None:
+    async with opened() as storage:
+        for id, at in (("1", DAY_S * 3), ("2", DAY_S * 4 - 0.001), ("3", DAY_S * 5.5)):
+            storage.cdrs.append(cdr(id, at))
+        marks = await storage.cdrs.marks(0, 10)
+        assert [(each.day, each.rows) for each in marks] == [(3, 2), (5, 1)]
+        assert await storage.cdrs.marks(4, 5) == []
+        await storage.cdrs.remove(["1"])
+        storage.cdrs.append(cdr("4", DAY_S * 3))
+        changed = await storage.cdrs.marks(3, 4)
+        assert changed[0].rows == 2
+        assert changed[0].sum != marks[0].sum
+        await storage.rollups.save(Rollup(3, 2, 2**40, 1, b"\x00\xff"))
+        await storage.rollups.save(Rollup(3, 2, 2**41, 1, b"\x01"))
+        await storage.rollups.save(Rollup(5, 1, 3, 1))
+        assert [each.sum for each in await storage.rollups.load(3, 6)] == [2**41, 3]
+        assert await storage.rollups.load(4, 5) == []
 
 
 async def test_letters_voice_messages_and_mailboxes_are_kept_by_id_and_the_latest_wins(opened: Opened) -> None:

@@ -4,34 +4,25 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from pbx.control.clerk import GetReport, ReportView
 from pbx.control.messages import ControlError
+from pbx.control.sheets import Sheet, sheet_bytes
 from pbx.reports.reporter import NAMES, Reporter
 from storage.memory import MemoryStorage
 from storage.ports import Storage
-from storage.records import CdrRow, EmployeeGroup, Office, Provider, Queue, Tariff, Terminal, User
+from storage.records import CdrRow, Happening
 from storage.sql import open_storage
 from tests.pbx.reports.day import LINES, TERMINALS, T, day_of_calls
+from tests.pbx.reports.office import OFFICE
 
 ROWS = day_of_calls(5_000)
 TO = T + 2 * 86_400.0
-OFFICE = Office(
-    timezone="UTC",
-    users=(User("anna", "Anna"), User("boris", "Boris")),
-    employee_groups=(EmployeeGroup("sales", members=("anna",)),),
-    terminals=tuple(Terminal(number, "anna" if number < "111" else "boris") for number in TERMINALS),
-    providers=(Provider("telco", "192.0.2.1", max_calls=100), Provider("other", "192.0.2.2")),
-    queues=(Queue("500", agents=TERMINALS),),
-    tariffs=(
-        Tariff("city", "telco", "7", minute=150, step=60),
-        Tariff("mobile", "telco", "7916", minute=250, connection=50, step=1),
-    ),
-)  # fmt: skip
-
 pytestmark = pytest.mark.real_loop
 
 
@@ -208,22 +199,46 @@ async def test_what_calls_cost_follows_the_tariffs(kind: str, tmp_path: Path) ->
     assert set(departments) == {"sales", ""}
 
 
-async def test_queues_agents_and_outgoing_calls(kind: str, tmp_path: Path) -> None:
+@pytest.mark.row("REP-9")
+async def test_queues_and_agents_are_counted_with_their_breaks(kind: str, tmp_path: Path) -> None:
     async with reporter(kind, tmp_path) as made:
+        moments = ((-60, "paused"), (60, "resumed"), (600, "paused"), (900, "resumed"), (86_400 * 2 - 5, "paused"))
+        for at, what in moments:
+            noted = Happening(f"{at}", T + at, f"agent_{what}", "101")
+            made._storage.happenings.put(noted.id, noted)
         (queue,) = (await made.report(whole("queues"))).rows
         agents = table(await made.report(whole("agents")))
-        outgoing = table(await made.report(whole("outgoing", talk_s=30.0)))
     waited = [row for row in ROWS if row.stage == "queue"]
     assert queue[1:3] == (len(waited), sum(row.disposition == "ANSWERED" for row in waited))
+    gave_up = sum(row.disposition != "ANSWERED" and row.cause == "cancelled" for row in waited)
+    assert queue[3:5] == (gave_up, len(waited) - queue[2] - gave_up)  # type: ignore[operator]
+    waits = [(row.answered_at or row.ended_at) - row.started_at for row in waited]
+    assert list(queue[5:]) == pytest.approx([sum(waits) / len(waits), max(waits)], abs=0.06)
     queued = {row.linkedid for row in waited}
     for number in TERMINALS:
         offered = [r for r in ROWS if r.linkedid in queued and r.stage == "dial" and r.to_number == number]
+        talks = [r.talk_seconds for r in offered if r.disposition == "ANSWERED"]
         assert agents[number]["offered"] == len(offered)
+        assert agents[number]["answered"] == len(talks)
         assert agents[number]["missed"] == sum(r.disposition != "ANSWERED" for r in offered)
-        mine = [r for r in ROWS if r.provider_out and r.from_number == number and r.talk_seconds >= 30]
-        spent = outgoing[number]
+        assert agents[number]["talk_avg_s"] == pytest.approx(sum(talks) / len(talks), abs=0.06)
+        assert (agents[number]["breaks"], agents[number]["break_s"]) == ((3, 365) if number == "101" else (0, 0))
+
+
+@pytest.mark.row("REP-8")
+async def test_each_employee_has_made_the_calls_of_all_own_terminals(kind: str, tmp_path: Path) -> None:
+    async with reporter(kind, tmp_path) as made:
+        found = await made.report(whole("outgoing", talk_s=30.0))
+    outgoing = table(found)
+    assert set(outgoing) == {"anna", "boris"}
+    for person, own in (("anna", TERMINALS[:10]), ("boris", TERMINALS[10:])):
+        mine = [r for r in ROWS if r.provider_out and r.from_number in own and r.talk_seconds >= 30]
+        spent = outgoing[person]
         seconds = int(str(spent["hours"])) * 3600 + int(str(spent["minutes"])) * 60 + int(str(spent["seconds"]))
         assert (spent["calls"], seconds) == (len(mine), round(sum(r.talk_seconds for r in mine)))
+    sheet = Sheet("outgoing", found.columns, found.rows)
+    assert "Boris" in PdfReader(BytesIO(sheet_bytes(sheet, "pdf"))).pages[0].extract_text()
+    assert sheet_bytes(sheet, "xlsx").startswith(b"PK")
 
 
 async def test_a_report_that_there_is_not_or_of_no_time_is_a_sentence(tmp_path: Path) -> None:

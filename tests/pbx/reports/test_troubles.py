@@ -13,7 +13,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.clerk import GetReport
 from pbx.control.sheets import Sheet, sheet_bytes
-from pbx.events import ProviderChanged, RegistrationChange, RegistrationChanged
+from pbx.events import AgentBreak, ProviderChanged, RegistrationChange, RegistrationChanged
 from pbx.happenings import KEPT_S, Journal
 from pbx.reports.reporter import Reporter
 from storage.memory import MemoryStorage
@@ -101,6 +101,15 @@ async def test_events_are_shown_newest_first_by_kind_and_subject_with_what_peopl
     rig.now = T + KEPT_S + 100
     await rig.journal.sweep()
     assert (await rig.reporter.report(GetReport("events", T, rig.now))).rows[0][1] == "sign in"
+
+
+async def test_breaks_of_agents_are_in_the_journal_and_in_their_report() -> None:
+    rig = Rig()
+    for is_over in (False, True):
+        rig.now += 90
+        rig.bus.publish(AgentBreak(rig.now, "201", is_over))
+    found = await rig.reporter.report(GetReport("agents", T, rig.now))
+    assert found.rows == (("201", 0, 0, 0, 0.0, 1, 90),)
 
 
 @pytest.mark.row("REP-7")
