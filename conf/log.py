@@ -10,14 +10,13 @@ import re
 import sys
 import threading
 from collections.abc import Callable, MutableMapping
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from time import time
 from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.contextvars import bind_contextvars, merge_contextvars
 
 Event = MutableMapping[str, Any]
 Renderer = Callable[[Any, str, Event], str]
@@ -114,9 +113,9 @@ def configure(level: str = "info", form: str = "text", stream: TextIO | None = N
     return writer
 
 
-def call_scope(call_id: str) -> AbstractContextManager[None]:
-    """Every line logged inside carries `call`, in this task and in those started from it."""
-    return bound_contextvars(call=call_id)
+def enter_call(call_id: str) -> None:
+    """Every line that this task logs from now on carries `call`, and so do those of tasks started from it."""
+    bind_contextvars(call=call_id)
 
 
 def hide_secrets(_logger: Any, _method: str, event: Event) -> Event:

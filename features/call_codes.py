@@ -5,6 +5,7 @@ Both sides of an internal conversation may; of a conversation with the outside o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from features._code_reader import CodeReader
 from frozen import dataclass
@@ -40,6 +41,8 @@ Action = Callable[[AppContext, Talk], Awaitable[None]]
 
 class _Listener:
     """Reads what one of two dials. Digits that may become a code are held back from the other (FEAT-1)."""
+
+    __slots__ = ("_ctx", "_found", "_pause", "_reader", "leg")
 
     def __init__(
         self, ctx: AppContext, leg: Leg, reader: CodeReader, found: Callable[["_Listener", str], None]
@@ -90,6 +93,7 @@ class CallCodes:
 
     def __init__(self, actions: Mapping[str, Action]) -> None:
         self._actions = actions
+        self._known: tuple[Features, Mapping[str, str]] | None = None  # the codes of the office, for all who talk
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._listeners: dict[int, list[_Listener]] = {}
 
@@ -113,15 +117,16 @@ class CallCodes:
 
     def _listener(self, ctx: AppContext, bridge: Bridge, leg: Leg) -> _Listener:
         features = ctx.office.features
-        reader = CodeReader(codes_of(features, self._actions), features.code_timeout_ms / 1000)
+        if self._known is None or self._known[0] is not features:
+            self._known = (features, codes_of(features, self._actions))
+        reader = CodeReader(self._known[1], features.code_timeout_ms / 1000)
+        return _Listener(ctx, leg, reader, partial(self._found, ctx, bridge))
 
-        def found(listener: _Listener, name: str) -> None:
-            other = bridge.peer_of(leg)
-            if other is not None and bridge.id not in self._tasks:
-                listener.pause()
-                self._tasks[bridge.id] = asyncio.ensure_future(self._act(ctx, name, Talk(leg, other, bridge)))
-
-        return _Listener(ctx, leg, reader, found)
+    def _found(self, ctx: AppContext, bridge: Bridge, listener: _Listener, name: str) -> None:
+        other = bridge.peer_of(listener.leg)
+        if other is not None and bridge.id not in self._tasks:
+            listener.pause()
+            self._tasks[bridge.id] = asyncio.ensure_future(self._act(ctx, name, Talk(listener.leg, other, bridge)))
 
     async def _act(self, ctx: AppContext, name: str, talk: Talk) -> None:
         talk.mine.call.log.info("a code was pressed", code=name, number=talk.mine.party.number)

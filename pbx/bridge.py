@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 class Bridge:
     """Made by `Call.connect`. It ends when one member is left."""
 
+    __slots__ = ("_call_id", "_guests", "_has_ended", "_lent", "_one_left", "_services", "id", "members")
+
     def __init__(self, services: Services, call_id: str) -> None:
         self.id: BridgeId = services.new_id()
         self.members: dict[int, Leg] = {}
-        self._lent: set[int] = set()
+        self._lent: frozenset[int] = frozenset()
         self._guests: dict[int, tuple[Leg, Collection[Leg]]] = {}
         self._services, self._call_id = services, call_id
         self._has_ended = False
@@ -140,7 +142,7 @@ class Bridge:
 
     def lend(self, leg: "Leg") -> None:
         """A member talks elsewhere for a while; its place here is kept, and the others hear music."""
-        self._lent.add(leg.id)
+        self._lent |= {leg.id}
         leg.bridge = None
         for other in self.members.values():
             if other is not leg:
@@ -148,7 +150,7 @@ class Bridge:
 
     def take_back(self, leg: "Leg") -> None:
         """A member that was lent talks here again."""
-        self._lent.discard(leg.id)
+        self._lent -= {leg.id}
         leg.bridge = self
         self._services.publish(BridgeFormed(self._services.clock.wall(), self._call_id, self.id, tuple(self.members)))
         for other in self.members.values():

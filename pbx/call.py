@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from conf.log import call_scope
+from conf.log import enter_call
 from pbx.bridge import Bridge
 from pbx.carried import NOTHING
 from pbx.cause import CANCELLED, SERVER_ERROR, Cause
@@ -32,6 +32,41 @@ REPORT_TIMEOUT_S = 2.0  # the engine's last reports; without them the history ro
 class Call:
     """Made for each INVITE that was admitted and for each transfer. `to` is who was dialled; a transfer goes on from
     the call `origin`, and history joins them. Media of a call `near` are on the worker of that call."""
+
+    __slots__ = (
+        "_app_runs",
+        "_caller",
+        "_closed",
+        "_media_group",
+        "_open",
+        "_task",
+        "_wanted_cause",
+        "arrival",
+        "attempt",
+        "carried",
+        "cause",
+        "digits",
+        "goes_on",
+        "id",
+        "label",
+        "legs",
+        "linkedid",
+        "on_reached",
+        "only",
+        "previous",
+        "referred_by",
+        "services",
+        "stage",
+        "stage_digits",
+        "started_at",
+        "talk",
+        "talked_s",
+        "to",
+        "transferred",
+        "variables",
+        "wanted_leg",
+        "way",
+    )
 
     def __init__(
         self, call_id: CallId, to: Party, services: Services, origin: "Call | None" = None, near: "Call | None" = None
@@ -55,7 +90,7 @@ class Call:
         self.stage_digits = ""  # dialled in this stage, as its row of history tells it
         self.started_at = services.clock.wall()
         self.cause: Cause | None = None
-        self._open: set[int] = set()
+        self._open: list[int] = []  # legs whose last word is still to come
         self._closed: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted_cause: Cause | None = None
@@ -108,7 +143,7 @@ class Call:
         if self._caller is None and not leg.is_caller:
             self._caller = leg
         self.legs.append(leg)
-        self._open.add(leg.id)
+        self._open.append(leg.id)
 
     @property
     def log(self) -> structlog.typing.FilteringBoundLogger:
@@ -217,7 +252,8 @@ class Call:
             self._task.cancel()
 
     def leg_closed(self, leg: "Leg") -> None:
-        self._open.discard(leg.id)
+        if leg.id in self._open:
+            self._open.remove(leg.id)
         if not self._open and self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
 
@@ -225,8 +261,8 @@ class Call:
 
     async def _run(self, app: Callable[["Call"], Awaitable[Cause]], done: Callable[["Call"], None]) -> None:
         try:
-            with call_scope(self.id):
-                cause = await self._controlled(app)
+            enter_call(self.id)
+            cause = await self._controlled(app)
             self._hang_up_all(cause)
             await self._until_closed()
             self.cause = cause

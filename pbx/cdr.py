@@ -88,7 +88,7 @@ class CallStory:
         self._of_leg: dict[LegId, _Attempt | None] = {}  # None: the caller's leg
         self._caller_call_ids: list[str] = []
         self._caller_is_answered = False
-        self._replacing: set[LegId] = set()
+        self._replacing: frozenset[LegId] = frozenset()
         self._quality: dict[LegId, dict[str, float]] = {}
 
     def linked(self, event: CallLinked) -> None:
@@ -124,7 +124,7 @@ class CallStory:
         attempt = self._attempt_at(event.party, event.at, event.attempt)
         self._of_leg[event.leg] = attempt
         if event.is_callee:
-            self._replacing.add(event.leg)
+            self._replacing |= {event.leg}
         attempt.provider, attempt.external_number = event.provider, event.external_number
         attempt.sip_call_ids.append(event.sip_call_id)
 

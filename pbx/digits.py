@@ -5,7 +5,6 @@ events go over as packets, tones with the audio. Everything else is told to the 
 presses who may use codes, once it is known to be none.
 """
 
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
@@ -48,33 +47,34 @@ class Digits:
 
     def __init__(self) -> None:
         self.are_held = False  # who listens decides what the other side is told
-        self._unpaired: list[tuple[str, bool, float]] = []
+        self._unpaired: tuple[tuple[str, bool, float], ...] = ()
         self._listener: Listener | None = None
-        self._typed: deque[str] = deque(maxlen=TYPED_AHEAD)
+        self._typed = ""
 
     def listen(self, listener: Listener | None) -> None:
         """Give what the party dials to `listener`, first of all what nobody has asked for yet; None: nobody asks."""
         self._listener = listener
         while self._listener is not None and self._typed:
-            self._listener(self._typed.popleft())
+            digit, self._typed = self._typed[0], self._typed[1:]
+            self._listener(digit)
 
     def give(self, digit: str) -> None:
         """The party has dialled a digit."""
         if self._listener is not None:
             self._listener(digit)
         else:
-            self._typed.append(digit)
+            self._typed = (self._typed + digit)[-TYPED_AHEAD:]
 
     def forget(self) -> None:
         """What nobody has asked for so far is not meant for who asks later: the party talked to somebody meanwhile."""
-        self._typed.clear()
+        self._typed = ""
 
     def is_new(self, digit: str, *, by_info: bool, now: float) -> bool:
         """Whether this is another press than the one that came the other way."""
-        self._unpaired = [each for each in self._unpaired if now - each[2] < SAME_PRESS_S]
-        for each in self._unpaired:
-            if each[0] == digit and each[1] is not by_info:
-                self._unpaired.remove(each)
-                return False
-        self._unpaired.append((digit, by_info, now))
+        fresh = tuple([each for each in self._unpaired if now - each[2] < SAME_PRESS_S])
+        pair = next((each for each in fresh if each[0] == digit and each[1] is not by_info), None)
+        if pair is not None:
+            self._unpaired = tuple([each for each in fresh if each is not pair])
+            return False
+        self._unpaired = (*fresh, (digit, by_info, now))
         return True

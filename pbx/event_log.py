@@ -123,15 +123,21 @@ def _only(number: str) -> frozenset[str]:
     return frozenset((number,)) if number else frozenset()
 
 
+@lru_cache(maxsize=2048)
+def _same(numbers: frozenset[str]) -> frozenset[str]:
+    """One set for all calls between the same numbers."""
+    return numbers
+
+
 class _Concerned:
     __slots__ = ("numbers",)
 
     def __init__(self, numbers: tuple[str, ...]) -> None:
-        self.numbers = frozenset(filter(None, numbers))
+        self.numbers = _same(frozenset(filter(None, numbers)))
 
     def add(self, number: str) -> None:
         if number and number not in self.numbers:
-            self.numbers |= {number}
+            self.numbers = _same(self.numbers | {number})
 
 
 class EventReader:

@@ -96,6 +96,42 @@ class Leg:
     """`party` and `direction` never change; `call` does on transfer. `is_callee`: an incoming leg that takes the place
     of who was called; `is_caller`: one to who wants to call, until it has answered."""
 
+    __slots__ = (
+        "_asked_by",
+        "_asking",
+        "_awaits_answer",
+        "_earlier",
+        "_is_told",
+        "_label",
+        "_last_report",
+        "_plays",
+        "_relocation",
+        "_services",
+        "_until_ended",
+        "answered_at",
+        "audio_from",
+        "bridge",
+        "call",
+        "cause",
+        "digits",
+        "direction",
+        "ended_at",
+        "has_early_media",
+        "has_rung",
+        "held",
+        "id",
+        "is_caller",
+        "line",
+        "media",
+        "others",
+        "party",
+        "redirect",
+        "shown",
+        "side",
+        "state",
+        "watch",
+    )
+
     def __init__(
         self,
         call: "Call",
@@ -482,7 +518,7 @@ class Leg:
 
     def give_up_report(self) -> None:
         """No last report will come."""
-        self.media.ending.clear()
+        self.media.ending = frozenset()
         self.reported(StreamReport(self.media.endpoint))
 
     def reported(self, report: StreamReport) -> None:

@@ -56,6 +56,8 @@ class Surroundings:
 class MediaEndpoint:
     """`agreed` is what both sides say of the stream, None before they have spoken."""
 
+    __slots__ = ("_local", "agreed", "around", "endpoint", "security", "worker")
+
     passes = Passes.NOTHING
 
     def __init__(self, endpoint: EndpointId, around: Surroundings) -> None:

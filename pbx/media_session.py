@@ -43,6 +43,21 @@ class MediaSession(MediaEndpoint):
     `is_silent`: there is no sound now, as while a fax is sent. `dtmf` is the setting of that name of the terminal.
     `keeps_digits`: what the peer presses reaches nobody until call control says so."""
 
+    __slots__ = (
+        "_codecs",
+        "_dropped",
+        "_dtmf",
+        "_offer",
+        "_places",
+        "_sent",
+        "_silence",
+        "ending",
+        "is_silent",
+        "offered",
+        "passing",
+        "peer_offer",
+    )
+
     def __init__(
         self,
         endpoint: EndpointId,
@@ -66,7 +81,7 @@ class MediaSession(MediaEndpoint):
         self.offered: AllPassed = NOTHING
         self._places: Mapping[Key, int] = {}
         self._dropped: list[PassedStream] = []
-        self.ending: set[EndpointId] = set()  # of other streams, whose last report is still to come
+        self.ending: frozenset[EndpointId] = frozenset()  # of other streams, whose last report is still to come
 
     @property
     def group(self) -> int:
@@ -113,7 +128,7 @@ class MediaSession(MediaEndpoint):
 
     def lost(self, endpoint: EndpointId) -> None:
         """That endpoint does not exist any more."""
-        self.ending.discard(endpoint)
+        self.ending -= {endpoint}
         for each in (self, *self.passing):
             if each.endpoint == endpoint:
                 each.gone()

@@ -16,6 +16,8 @@ Asked = tuple[int, frozenset[Key]]  # which leg, for which streams
 class OtherStreams:
     """One per leg, which is given to each method: an object that knows its owner outlives it."""
 
+    __slots__ = ("_declined", "_kinds", "_reports", "_services")
+
     def __init__(self, services: "Services") -> None:
         self._services = services
         self._kinds: dict[EndpointId, str] = {}
@@ -65,7 +67,7 @@ class OtherStreams:
         """Whether the last words of an endpoint are of one of these."""
         if report.endpoint not in self._kinds:
             return False
-        leg.media.ending.discard(report.endpoint)
+        leg.media.ending -= {report.endpoint}
         self._reports.append(report)
         return True
 

@@ -17,6 +17,8 @@ class PassedStream(MediaEndpoint):
     """`index` is the place of its m= line, `theirs` what the party says of it, `ours` what we do. `asked`: the offer of
     the party in which it came up, None when it is ours."""
 
+    __slots__ = ("_asked", "index", "key", "ours", "passes", "theirs")
+
     def __init__(
         self,
         endpoint: EndpointId,

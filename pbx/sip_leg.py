@@ -33,6 +33,17 @@ class SipSide:
     """One INVITE session as the side of a leg. `is_outside`: it leads to a provider, which is not told who of the
     office talks."""
 
+    __slots__ = (
+        "_driver",
+        "_from_may_change",
+        "_is_outside",
+        "_is_trusted",
+        "_session",
+        "_shown",
+        "_stack",
+        "early_tags",
+    )
+
     def __init__(
         self, driver: SipDriver, session: "InviteSession", *, is_trusted: bool = False, is_outside: bool = False
     ) -> None:

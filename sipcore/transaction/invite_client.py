@@ -124,6 +124,7 @@ class InviteClientTransaction(ClientBase):
 
     def _proceed(self, response: Response, now: float) -> Actions:
         self.deadline = now + self._timers.give_up if self._abandoned else None
+        self._data = b""  # it came: there is nothing to send again
         return (Received(response),)
 
     def _abandon_later(self, _: Response | None, now: float) -> Actions:
@@ -140,6 +141,7 @@ class InviteClientTransaction(ClientBase):
 
     def _accept(self, response: Response, now: float) -> Actions:
         self.deadline = now + self._timers.give_up
+        self._data = b""
         return (Received(response),)
 
     def _complete(self, response: Response, now: float) -> Actions:

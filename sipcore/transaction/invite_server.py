@@ -126,8 +126,8 @@ class InviteServerTransaction(ServerBase):
 
     def _accept(self, response: Response, now: float) -> Actions:
         self.deadline = now + self._timers.give_up
-        self._data = bytes(response)
-        return (Send(self._data, self.flow),)
+        self._data = b""  # the user repeats its 2xx
+        return (Send(bytes(response), self.flow),)
 
     def _complete(self, response: Response, now: float) -> Actions:
         self._give_up_at = now + self._timers.give_up

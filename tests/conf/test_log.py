@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 
 import pytest
 import structlog
@@ -58,8 +59,11 @@ def test_a_text_line_is_for_people() -> None:
 
 def test_every_line_of_a_call_names_it() -> None:
     def work() -> None:
-        with log.call_scope("w0-17"):
+        def call() -> None:
+            log.enter_call("w0-17")
             structlog.get_logger().info("inside")
+
+        copy_context().run(call)
         structlog.get_logger().info("outside")
 
     inside, outside = map(json.loads, written("info", "json", work))
