@@ -13,6 +13,8 @@ from pbx.services import Services
 if TYPE_CHECKING:
     from pbx.leg import Leg
 
+_NOBODY: frozenset[int] = frozenset()
+
 
 class Bridge:
     """Made by `Call.connect`. It ends when one member is left."""
@@ -22,7 +24,7 @@ class Bridge:
     def __init__(self, services: Services, call_id: str) -> None:
         self.id: BridgeId = services.new_id()
         self.members: dict[int, Leg] = {}
-        self._lent: frozenset[int] = frozenset()
+        self._lent = _NOBODY
         self._guests: dict[int, tuple[Leg, Collection[Leg]]] = {}
         self._services, self._call_id = services, call_id
         self._has_ended = False

@@ -41,6 +41,7 @@ KINDS = (
     CallEnded,
 )
 DIAL = "dial"
+_NO_LEGS: frozenset[LegId] = frozenset()
 ANSWERS_ITSELF = frozenset(("application", "conference", "voicemail", "fax"))
 TALKS = frozenset((DIAL, "transfer", "conference"))
 RINGS = frozenset(("queue", "group", "parking"))  # answered when somebody answers there
@@ -88,7 +89,7 @@ class CallStory:
         self._of_leg: dict[LegId, _Attempt | None] = {}  # None: the caller's leg
         self._caller_call_ids: list[str] = []
         self._caller_is_answered = False
-        self._replacing: frozenset[LegId] = frozenset()
+        self._replacing = _NO_LEGS
         self._quality: dict[LegId, dict[str, float]] = {}
 
     def linked(self, event: CallLinked) -> None:

@@ -14,7 +14,7 @@ from pbx.cause import MEDIA_FAILED, NO_ANSWER, NORMAL, Cause
 from pbx.digits import Digits, Way, reaches
 from pbx.events import Direction, LegAnswered, LegCreated, LegEnded, LegHoldChanged, LegId, LegRinging
 from pbx.media_endpoint import MediaRefused
-from pbx.media_session import NOTHING, MediaSession
+from pbx.media_session import NO_ENDPOINTS, NOTHING, MediaSession
 from pbx.other_streams import OtherStreams
 from pbx.party import Party
 from pbx.passed_stream import AllPassed
@@ -518,7 +518,7 @@ class Leg:
 
     def give_up_report(self) -> None:
         """No last report will come."""
-        self.media.ending = frozenset()
+        self.media.ending = NO_ENDPOINTS
         self.reported(StreamReport(self.media.endpoint))
 
     def reported(self, report: StreamReport) -> None:

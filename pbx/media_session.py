@@ -25,6 +25,7 @@ from sipcore.sdp.security import PROFILES, is_acceptable
 from sipcore.sdp.write import write_sdp
 
 NOTHING: AllPassed = {}
+NO_ENDPOINTS: frozenset[EndpointId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class MediaSession(MediaEndpoint):
         self.offered: AllPassed = NOTHING
         self._places: Mapping[Key, int] = {}
         self._dropped: list[PassedStream] = []
-        self.ending: frozenset[EndpointId] = frozenset()  # of other streams, whose last report is still to come
+        self.ending = NO_ENDPOINTS  # of other streams, whose last report is still to come
 
     @property
     def group(self) -> int:
