@@ -65,6 +65,9 @@ class Headers:
         """Replace the first value of a list header, leaving the others of its line and the later lines."""
 
     def remove(self, name: str) -> None: ...
+    def settle(self) -> None:
+        """Forget what was decoded and looked up."""
+
     def copy(self) -> Headers: ...
     def lines(self) -> str:
         """The fields as printed, each ended by CRLF; Content-Length is left to whoever knows the body."""
@@ -111,6 +114,9 @@ class Message:
     def content_type(self) -> str:
         """Media type of the body without parameters, lower case; empty when there is none."""
 
+    def settle(self) -> None:
+        """Forget what was decoded: the message is kept for long and seldom asked."""
+
 class Request(Message):
     """RFC 3261 §7.1. `uri` is the Request-URI."""
 
@@ -133,6 +139,9 @@ class Request(Message):
         """Put `via` in the place of the top one."""
 
     def routes(self) -> tuple[Route, ...]: ...
+    def outline(self) -> Request:
+        """As much of it as is needed to know it again: Via, From, To, Call-ID and CSeq, no body."""
+
     def __bytes__(self) -> bytes: ...
 
 class Response(Message):

@@ -23,6 +23,7 @@ Facts = tuple[str | int, str, list[tuple[str, str]], dict[str, str], bytes, Sent
 cdef dict CANONICAL = dict(_CANONICAL)
 cdef dict COMPACT = dict(_COMPACT)
 cdef object LIST_HEADERS = frozenset(_LIST_HEADERS)
+cdef object OUTLINE = frozenset(("via", "from", "to", "call-id", "cseq"))
 cdef dict LOWER = {}  # of a class of header values: its name in lower case
 
 # The same values come again and again inside a dialog, a registration, a transaction.
@@ -181,6 +182,9 @@ cdef class Headers:
         self._decoded = self._first = None
         self._items = [item for item in self._items if (<tuple>item)[0] != name]
 
+    cpdef settle(self):
+        self._decoded = self._first = None
+
     cpdef copy(self):
         return Headers(list(self._items))
 
@@ -282,6 +286,10 @@ cdef class Message:
             return ""
         return text.partition(";")[0].strip().lower()
 
+    def settle(self):
+        self.headers.settle()
+        self._via = self._from = self._to = self._cseq = None
+
     cdef bytes _encode(self, str start_line):
         cdef object data = write(start_line, self.headers._items, self.body)
         if data is not None:
@@ -316,6 +324,10 @@ cdef class Request(Message):
 
     def routes(self):
         return self.headers.all(Route)
+
+    def outline(self):
+        cdef list kept = [item for item in self.headers._items if (<tuple>item)[0] in OUTLINE]
+        return Request(self.method, self.uri, Headers(kept), b"", self._sent, self._tags)
 
     def __bytes__(self):
         return self._encode(f"{self.method} {self.uri} SIP/2.0")

@@ -62,6 +62,9 @@ def long_name(name: str) -> str:
     return COMPACT.get(lower, lower)
 
 
+OUTLINE = ("via", "from", "to", "call-id", "cseq")
+
+
 def printed_name(name: str) -> str:
     return CANONICAL.get(name) or name.title()
 
@@ -164,6 +167,10 @@ class Headers:
         self._changed()
         self._items = [item for item in self._items if item[0] != name]
 
+    def settle(self) -> None:
+        """Forget what was decoded and looked up."""
+        self._changed()
+
     def copy(self) -> "Headers":
         return Headers(list(self._items))
 
@@ -258,6 +265,11 @@ class Message:
         """Media type of the body without parameters, lower case; empty when there is none."""
         return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
+    def settle(self) -> None:
+        """Forget what was decoded: the message is kept for long and seldom asked."""
+        self.headers.settle()
+        self._via = self._from = self._to = self._cseq = None
+
     def _required(self, name: str) -> str:
         value = self.headers.index().get(name)
         if value is None:
@@ -308,6 +320,11 @@ class Request(Message):
 
     def routes(self) -> tuple[Route, ...]:
         return self.headers.all(Route)
+
+    def outline(self) -> "Request":
+        """As much of it as is needed to know it again: the fields of `OUTLINE`, no body."""
+        kept = [item for item in self.headers.items if item[0] in OUTLINE]
+        return Request(self.method, self.uri, Headers(kept), b"", self._sent, self._tags)
 
     def __bytes__(self) -> bytes:
         return self._encode(f"{self.method} {self.uri} SIP/2.0")

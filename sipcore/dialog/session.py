@@ -271,6 +271,7 @@ class InviteSession(InformingSession):
         if self._timer is not None:
             self._timer.accepted(response, now)
         ack = self._acknowledge(self._peer, self.request.cseq.number)
+        self.request.settle()
         return (ack, *over, Tell(SessionAnswered(self, sdp, response)))
 
     def _answered_again(self, now: float, response: Response) -> Actions:
@@ -363,6 +364,7 @@ class InviteSession(InformingSession):
     def _acknowledged(self, now: float, ack: Request) -> Actions:
         sdp = session_of(ack)
         self._remote_sdp = sdp or self._remote_sdp
+        self.request.settle()
         if self.offers.state is offer_answer.State.LOCAL_OFFER:
             self.offers.on(offer_answer.On.ANSWER_RECEIVED if sdp else offer_answer.On.ROLLED_BACK)
         if self._end_reason is not None:

@@ -80,6 +80,7 @@ class ServerTransaction(ServerBase):
         if self.flow.reliable:
             self.state = State.TERMINATED
             return (Send(self._data, self.flow), FINISHED)
+        self.request = self.request.outline()  # thousands wait like this
         self.deadline = now + self._timers.give_up
         return (Send(self._data, self.flow),)
 

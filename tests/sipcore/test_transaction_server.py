@@ -156,6 +156,14 @@ def test_the_final_response_is_repeated_for_copies_until_timer_j() -> None:
     assert run_out(machine) == [(33.0, GONE)]
 
 
+def test_who_waits_for_copies_keeps_no_more_of_the_request_than_it_is_known_by() -> None:
+    machine = options()
+    machine.request.headers.add("user-agent", "Phone")
+    machine.respond(response(machine.request, 200), START_S)
+    assert [name for name, _ in machine.request.headers] == ["via", "from", "to", "call-id", "cseq"]
+    assert (machine.request.method, machine.request.cseq.number) == ("OPTIONS", 1)
+
+
 def test_over_a_reliable_transport_timer_j_is_zero() -> None:
     machine = options(TCP)
     assert kinds(machine.respond(response(machine.request, 200), START_S)) == ["Send", "Finished"]
