@@ -16,7 +16,7 @@ class Reading:
 class CodeReader:
     """`codes` maps each code to its name. Digits of one code come within `pause_s` of each other."""
 
-    __slots__ = ("_codes", "_last_at", "_pause_s", "_typed")
+    __slots__ = ("_codes", "_last_at", "_typed", "pause_s")
 
     def __init__(self, codes: Mapping[str, str], pause_s: float) -> None:
         self._codes, self.pause_s = codes, pause_s
