@@ -97,6 +97,7 @@ class Leg:
     of who was called; `is_caller`: one to who wants to call, until it has answered."""
 
     __slots__ = (
+        "_asked",
         "_asked_by",
         "_asking",
         "_awaits_answer",
@@ -129,6 +130,7 @@ class Leg:
         "shown",
         "side",
         "state",
+        "takes",
         "watch",
     )
 

@@ -54,6 +54,7 @@ class MediaSession(MediaEndpoint):
         "_silence",
         "ending",
         "is_silent",
+        "keeps_digits",
         "offered",
         "passing",
         "peer_offer",
