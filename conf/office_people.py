@@ -1,7 +1,7 @@
 """People and terminals in `office.toml`: users, location groups, employee groups, terminals with their forwarding."""
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PlainValidator
 
@@ -136,8 +136,6 @@ class ForwardSection(Section):
 class TerminalSection(Section):
     """One of `[[terminals]]` (EXT-*). `password` None: the key is absent, what is stored stays."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"line"})
-
     number: Number
     owner: Annotated[str, PlainValidator(text)] = ""
     password: Annotated[str | None, PlainValidator(text)] = Field(default=None, repr=False)
@@ -163,3 +161,5 @@ class TerminalSection(Section):
     calendar_internal: bool = False
     # USR-3: where no number of a person is the main one, the first is.
     main: bool = False
+    # EXT-17: none, calls outside take the ways of everybody.
+    line: Annotated[str, PlainValidator(text)] = ""

@@ -14,6 +14,7 @@ ALL_ROUTES = "*"
 def problems_of_ways(values: Values) -> Iterator[Problem]:
     """Every broken rule."""
     yield from _providers(values)
+    yield from _own_lines(values)
     yield from _rights(values)
     yield from _lengths(values)
     yield from _emergencies(values)
@@ -27,6 +28,14 @@ def _providers(values: Values) -> Iterator[Problem]:
     for path, provider in named:
         if provider not in known:
             yield Problem(path, f'there is no provider "{provider}"')
+
+
+def _own_lines(values: Values) -> Iterator[Problem]:
+    """EXT-17."""
+    known = {number for _, number in texts(values, "external_numbers", "number")}
+    for path, line in texts(values, "terminals", "line"):
+        if line and line not in known:
+            yield Problem(path, f'there is no external number "{line}"')
 
 
 def _rights(values: Values) -> Iterator[Problem]:

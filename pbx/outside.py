@@ -48,8 +48,12 @@ class OutsideDialler:
     def consider(self, asked: "Call | Inquiry | None", number: str) -> Sequence[Considered]:
         """What each rule of the office makes of the number for this call, in order; None: for the office itself."""
         directory = self._pbx.directory
+        employee = employee_behind(asked) if asked is not None else None
+        terminal = directory.terminal(employee.number) if employee is not None else None
         group = self._group(asked) if asked is not None else None
-        return list(directory.ways.consider(directory.dial_string(number), group, self._pbx.services.channels.count))
+        own_line = terminal.line if terminal is not None else ""
+        load = self._pbx.services.channels.count
+        return list(directory.ways.consider(directory.dial_string(number), group, load, own_line))
 
     def obstacle(self, way: WayOut) -> str:
         """Why this way cannot be used now, as a part of a sentence; empty when it can."""

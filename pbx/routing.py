@@ -7,7 +7,7 @@ from functools import cached_property
 from conf.dial_template import DialTemplate, dialled_only
 from conf.office_ways import ALL_ROUTES
 from frozen import dataclass
-from storage.records import EmployeeGroup, Office, OutboundRoute, Provider, fits
+from storage.records import EmployeeGroup, ExternalNumber, Office, OutboundRoute, Provider, fits
 
 Load = Callable[[str], int]
 
@@ -63,6 +63,10 @@ class WaysOut:
         routes = (each for each in self.office.outbound_routes if not each.disabled)
         return [(each, DialTemplate.of(each.prefix, each.rest, each.rest_to)) for each in routes]
 
+    @cached_property
+    def _lines(self) -> dict[str, ExternalNumber]:
+        return {each.number: each for each in self.office.external_numbers if not each.disabled}
+
     def is_emergency(self, number: str) -> bool:
         """Everybody may call it (OUT-10)."""
         return any(fits(number, pattern) for pattern in self.office.outbound.emergency)
@@ -73,10 +77,14 @@ class WaysOut:
             return bool(self._providers)
         return any(template.fits(_matched(number, route)) for route, template in self._routes)
 
-    def consider(self, number: str, group: EmployeeGroup | None, load: Load) -> Iterator[Considered]:
+    def consider(
+        self, number: str, group: EmployeeGroup | None, load: Load, own_line: str = ""
+    ) -> Iterator[Considered]:
         """Each rule in its order. `group`: of the employee for whom the call goes out, None where nothing is barred;
-        `load`: how many calls an account carries now."""
+        `load`: how many calls an account carries now; `own_line`: that of the employee's terminal."""
         is_emergency = self.is_emergency(number)
+        if own_line:
+            yield self._over_own_line(number, group, own_line, is_emergency=is_emergency)
         for route, template in self._routes:
             rule, matched = f"outbound {route.name}", _matched(number, route)
             if not template.fits(matched):
@@ -88,6 +96,25 @@ class WaysOut:
         if is_emergency:
             ways = [WayOut("", each, number, is_emergency=True) for each in self._providers.values()]
             yield Considered("emergency", "everybody may call it over any provider", tuple(ways))
+
+    def _over_own_line(self, number: str, group: EmployeeGroup | None, line: str, *, is_emergency: bool) -> Considered:
+        """EXT-17: the number is sent as a rule for that account would send it. Who may call inside only is barred."""
+        rule, found = f"own line {line}", self._lines.get(line)
+        account = self._providers.get(found.provider) if found is not None else None
+        if account is None:
+            return Considered(rule, "it is disabled, or its provider is")
+        if group is not None and not group.routes and not is_emergency:
+            return Considered(rule, f"the group {group.id} may not call outside", is_barred=True)
+        way = WayOut("", account, self._sent_to(account, number), line, is_emergency=is_emergency)
+        return Considered(rule, f"{way.number} is dialled {way}", (way,))
+
+    def _sent_to(self, account: Provider, number: str) -> str:
+        """What this account is given of the number: by the first rule that would send it there, else all of it."""
+        for route, template in self._routes:
+            matched = _matched(number, route)
+            if account.id in (route.provider, *route.providers) and template.fits(matched):
+                return dialled_only(route.prepend + matched[route.strip :]) or dialled_only(number)
+        return dialled_only(number)
 
     def _considered(
         self, route: OutboundRoute, matched: str, caller_id: str, load: Load, *, is_emergency: bool

@@ -45,7 +45,7 @@ class Terminal:
     """A SIP account (EXT-*). The password stays out of `repr`, so it cannot reach a log by accident. `ringback`: the
     id of the sound that callers hear (RBT-1). `calendar`: the id of that of its hours (CAL-17), with
     `calendar_internal` for calls of colleagues too. `main`: of all numbers of its owner this one is on the card
-    (USR-3); where none is, the first is."""
+    (USR-3); where none is, the first is. `line`: the external number over which its calls outside go first (EXT-17)."""
 
     number: str
     owner: str = ""
@@ -66,6 +66,7 @@ class Terminal:
     calendar: str = ""
     calendar_internal: bool = False
     main: bool = False
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,53 @@ async def test_a_rule_may_use_the_provider_with_the_fewest_calls() -> None:
             await talk(call, ring)
 
 
+OWN_LINE = ExternalNumber("74950000099", "second")
+LINED = terminal("203", line="74950000099", owner="ann")
+
+
+@pytest.mark.row("EXT-17")
+@pytest.mark.row("AMB-17")
+async def test_a_terminal_with_a_line_of_its_own_calls_over_it_first_and_shows_its_number() -> None:
+    second = account("second", show_caller=True)
+    rules = (OutboundRoute("City", "first", caller_id="74950000001"), OutboundRoute("Eight", "second", prepend="8"))
+    office = Office("Test", external_numbers=(OWN_LINE,))
+    terminals = (terminal("201"), LINED)
+    async with company(*rules, providers=(account("first"), second), terminals=terminals, office=office) as (
+        opened, others, telcos,
+    ):  # fmt: skip
+        phone = await opened.registered("203")
+        said = {each.rule: each.why for each in explain(opened.pbx, "203", CLIENT).rules}
+        assert said["own line 74950000099"] == f"8{CLIENT} is dialled over second as 74950000099"
+        call = phone.dial(CLIENT)
+        ring = await telcos["second"].rung()
+        assert ring.invite is not None
+        assert user_of(ring) == f"8{CLIENT}", "as the rule for that provider writes it"
+        assert "74950000099" in str(ring.invite.headers.get("from"))
+        await talk(call, ring)
+        assert (opened.rows[-1].provider_out, opened.rows[-1].external_number) == ("second", "74950000099")
+        call = phone.dial(CLIENT)
+        (await telcos["second"].rung()).reject(503)
+        await talk(call, await telcos["first"].rung())  # the rules follow
+        call = others.dial(CLIENT)
+        await talk(call, await telcos["first"].rung())
+
+
+@pytest.mark.row("EXT-17")
+async def test_what_a_terminal_forwards_goes_over_its_line_and_who_may_not_call_outside_has_none() -> None:
+    forward = Forward(always=f"+{CLIENT}")
+    inside = EmployeeGroup("inside", members=("ann",))
+    for groups, is_allowed in (((), True), ((inside,), False)):
+        office = Office("Test", external_numbers=(OWN_LINE,), employee_groups=groups)
+        terminals = (terminal("201"), replace(LINED, forward=forward))
+        async with company(terminals=terminals, office=office) as (_, phone, telcos):
+            call = phone.dial("203")
+            if is_allowed:
+                await talk(call, await telcos["second"].rung(5))
+            else:
+                assert await call.until_over() == 480
+                assert not any(telco.is_ringing for telco in telcos.values())
+
+
 @pytest.mark.row("GRP-5")
 @pytest.mark.row("OUT-12")
 @pytest.mark.parametrize(

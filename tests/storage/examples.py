@@ -153,6 +153,7 @@ OFFICE = Office(
             number="202",
             owner="zoe",
             main=True,
+            line="74951234567",
             password="Long-Enough_1",
             max_calls=3,
             max_contacts=2,
