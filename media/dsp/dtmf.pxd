@@ -8,6 +8,7 @@ from libc.stdint cimport int16_t, uint8_t
 cdef enum:
     TONES = 8                   # four rows, four columns
     MOST_PRESSES = 4            # that 20 ms can tell
+    MOST_HALF = 306             # samples of half a block, at 48 kHz
 
 
 cdef struct TonePress:
@@ -32,12 +33,11 @@ cdef struct Detector:
     double step_sin[TONES]
     double turn_cos[TONES]
     double turn_sin[TONES]
-    double last[TONES]          # of the filters
-    double before[TONES]
-    double energy
+    int16_t samples[MOST_HALF]
     double real[TONES]          # phasors of the half before
     double imaginary[TONES]
     double energy_before
+    bint sounded                # the half before
     ToneBlock block             # the last one
     int alike                   # blocks in a row
     int on                      # the key that is pressed, -1: none

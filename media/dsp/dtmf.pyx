@@ -4,7 +4,7 @@
 
 from libc.math cimport atan2, cos, fabs, floor, sin
 from libc.stdint cimport int16_t, int64_t, uint8_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef extern from "<math.h>" nogil:
     double remainder(double, double)
@@ -17,6 +17,7 @@ cdef enum:
 
 cdef double PI = 3.141592653589793
 cdef double LEAST_POWER = 135000.0
+cdef double QUIET = 67500.0
 cdef double ROW_LOUDER = 10.0
 cdef double COLUMN_LOUDER = 5.0
 cdef double STANDS_OUT = 4.0
@@ -48,7 +49,7 @@ cdef int detector_feed(Detector *d, const int16_t *pcm, int count, TonePress *pr
     cdef ToneBlock block
     while count:
         part = count if count < d.half - d.filled else d.half - d.filled
-        run_filters(d, pcm, part)
+        memcpy(d.samples + d.filled, pcm, part * sizeof(int16_t))
         pcm, count = pcm + part, count - part
         d.filled += part
         if d.filled == d.half:
@@ -58,24 +59,31 @@ cdef int detector_feed(Detector *d, const int16_t *pcm, int count, TonePress *pr
     return found
 
 
-cdef void run_filters(Detector *d, const int16_t *pcm, int count) noexcept nogil:
+cdef void run_filters(const Detector *d, double *real, double *imaginary) noexcept nogil:
+    """Amplitude and phase of each tone at the end of this half."""
     cdef double last[TONES]
     cdef double before[TONES]
     cdef double coefficient[TONES]
     cdef double next
-    cdef int64_t energy = 0
     cdef int i, at
     for i in range(TONES):
-        last[i], before[i], coefficient[i] = d.last[i], d.before[i], 2.0 * d.step_cos[i]
-    for at in range(count):
-        energy += <int>pcm[at] * pcm[at]
+        last[i], before[i], coefficient[i] = 0.0, 0.0, 2.0 * d.step_cos[i]
+    for at in range(d.half):
         for i in range(TONES):
-            next = pcm[at] + coefficient[i] * last[i] - before[i]
+            next = d.samples[at] + coefficient[i] * last[i] - before[i]
             before[i] = last[i]
             last[i] = next
     for i in range(TONES):
-        d.last[i], d.before[i] = last[i], before[i]
-    d.energy += <double>energy
+        real[i] = last[i] - before[i] * d.step_cos[i]
+        imaginary[i] = before[i] * d.step_sin[i]
+
+
+cdef inline double energy_of(const int16_t *samples, int count) noexcept nogil:
+    cdef int64_t energy = 0
+    cdef int i
+    for i in range(count):
+        energy += <int>samples[i] * samples[i]
+    return <double>energy
 
 
 cdef inline int loudest(const double *powers, int first) noexcept nogil:
@@ -88,28 +96,35 @@ cdef inline int loudest(const double *powers, int first) noexcept nogil:
 
 cdef ToneBlock end_half(Detector *d) noexcept nogil:
     """What this half and the one before sound like."""
+    cdef double energy = energy_of(d.samples, d.half), power = (energy + d.energy_before) / (2 * d.half)
+    cdef double now_real[TONES]
+    cdef double now_imaginary[TONES]
     cdef double real[TONES]
     cdef double imaginary[TONES]
     cdef double powers[TONES]
-    cdef double now_real, now_imaginary
-    cdef double scale = 2.0 / (2 * d.half * 2 * d.half), power = (d.energy + d.energy_before) / (2 * d.half)
+    cdef double scale = 2.0 / (2 * d.half * 2 * d.half)
+    cdef bint sounds = energy >= QUIET * d.half
     cdef int i, row, column
     cdef ToneBlock block
-    for i in range(TONES):
-        now_real = d.last[i] - d.before[i] * d.step_cos[i]
-        now_imaginary = d.before[i] * d.step_sin[i]
-        real[i] = now_real + (d.real[i] * d.turn_cos[i] - d.imaginary[i] * d.turn_sin[i])
-        imaginary[i] = now_imaginary + (d.real[i] * d.turn_sin[i] + d.imaginary[i] * d.turn_cos[i])
-        powers[i] = scale * (real[i] * real[i] + imaginary[i] * imaginary[i])
-        d.real[i], d.imaginary[i] = now_real, now_imaginary
-        d.last[i] = d.before[i] = 0.0
-    d.energy_before, d.energy, d.filled = d.energy, 0.0, 0
-    row, column = loudest(powers, 0), loudest(powers, 4)
     block.key, block.row, block.column = -1, 0.0, 0.0
-    if is_digit(powers, row, column, power):
-        block.key = 4 * row + column - 4
-        block.row = atan2(imaginary[row], real[row])
-        block.column = atan2(imaginary[column], real[column])
+    d.energy_before, d.filled = energy, 0
+    if sounds:
+        run_filters(d, now_real, now_imaginary)
+    else:
+        memset(now_real, 0, sizeof(now_real))
+        memset(now_imaginary, 0, sizeof(now_imaginary))
+    if sounds or d.sounded:
+        for i in range(TONES):
+            real[i] = now_real[i] + (d.real[i] * d.turn_cos[i] - d.imaginary[i] * d.turn_sin[i])
+            imaginary[i] = now_imaginary[i] + (d.real[i] * d.turn_sin[i] + d.imaginary[i] * d.turn_cos[i])
+            powers[i] = scale * (real[i] * real[i] + imaginary[i] * imaginary[i])
+            d.real[i], d.imaginary[i] = now_real[i], now_imaginary[i]
+        row, column = loudest(powers, 0), loudest(powers, 4)
+        if is_digit(powers, row, column, power):
+            block.key = 4 * row + column - 4
+            block.row = atan2(imaginary[row], real[row])
+            block.column = atan2(imaginary[column], real[column])
+    d.sounded = sounds
     return block
 
 

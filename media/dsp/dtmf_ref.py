@@ -24,6 +24,7 @@ KEYS = "123A456B789C*0#D"
 EVENTS = "0123456789*#ABCD"  # by number, RFC 4733 §3.2
 HALF_US = 6375  # of a block
 LEAST_POWER = 135000.0  # of one tone: -39 dBov are -33 dBm0
+QUIET = LEAST_POWER / 2  # a half with less power is taken as silence: most of a conversation is, and costs nothing then
 ROW_LOUDER, COLUMN_LOUDER = 10.0, 5.0  # times, at most: 10 and 7 dB
 STANDS_OUT = 4.0  # times among its own group: 6 dB
 PURE = 0.6  # part of the power that both tones are
@@ -112,8 +113,9 @@ class DetectorReference:
 
     def _block(self) -> Block:
         """Of this half and the one before."""
-        phasors = [self._phasor(step) for step in self._steps]
         energy = float(sum(sample * sample for sample in self._samples))
+        sounds = energy >= QUIET * self.half
+        phasors = [self._phasor(step) if sounds else (0.0, 0.0) for step in self._steps]
         whole = [
             _sum(now, _turned(then, turn)) for now, then, turn in zip(phasors, self._before, self._turns, strict=True)
         ]

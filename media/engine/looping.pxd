@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 from media.engine.arriving cimport fetch
 from media.engine.busy cimport leave_busy
 from media.engine.commanding cimport apply_command, free_command
-from media.engine.hearing cimport tick_ear
+from media.engine.hearing cimport hears_digit, tick_ear
 from media.engine.measuring cimport visit_measures
 from media.engine.mixed cimport tick_rooms
 from media.engine.outbox cimport drop, notify, post_freed
@@ -111,9 +111,8 @@ cdef inline void tick_busy(Shard *shard, Slot *slot, int64_t now_ns) noexcept no
         tick_digits(shard, slot, now_ns)
     if slot.player != NULL:
         tick_player(shard, slot, now_ns)
-    if slot.ear != NULL:
-        tick_ear(shard, slot)
-    if not slot.digits.open and slot.sender.count == 0 and slot.player == NULL and slot.ear == NULL:
+    tick_ear(shard, slot)
+    if not slot.digits.open and slot.sender.count == 0 and slot.player == NULL and not hears_digit(slot):
         leave_busy(shard, slot)
 
 

@@ -103,7 +103,7 @@ cdef inline void new_source(Slot *slot) noexcept nogil:
     if slot.voice != NULL and slot.voice.playout != NULL:
         playout_reset(slot.voice.playout)
     if slot.ear != NULL:
-        playout_reset(slot.ear.playout)
+        slot.ear.started = False
 
 
 cdef inline void tell_type(Shard *shard, Slot *slot, int payload_type, int64_t now_ns) noexcept nogil:
@@ -152,5 +152,5 @@ cdef inline void receive_rtp(Shard *shard, Slot *slot, const Address *source, in
         receive_voice(shard, slot, &h, kind, shard.buffer + h.offset, now_ns)
         return
     if listens(slot):
-        receive_tones(slot, &h, kind, shard.buffer + h.offset, now_ns)
+        receive_tones(shard, slot, &h, kind, shard.buffer + h.offset, now_ns)
     deliver(shard, slot, &h, rate, now_ns)

@@ -213,9 +213,12 @@ cdef struct Voice:                  # an endpoint in a room that is mixed
 
 
 cdef struct Ear:                    # hears the digits that a party sends as tones
-    Playout *playout                # for as long as no voice decodes what comes
+    Coder coder                     # for as long as no voice decodes what comes
     uint8_t payload_type
-    int count                       # samples of a tick
+    bint started
+    uint16_t next_sequence
+    uint32_t next_timestamp
+    int64_t heard_ns
     bint silenced                   # in the tick before
     Detector detector
 

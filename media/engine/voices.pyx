@@ -4,6 +4,7 @@
 
 from libc.stdlib cimport free
 
+from media.codec.coder cimport coder_close, coder_open_decoder
 from media.dsp.resample cimport resampler_open
 from media.engine.slots cimport TICKS_A_SECOND
 from media.jitter.playout cimport playout_close, playout_open
@@ -55,10 +56,9 @@ cdef class EarBox:
 
     def __init__(self, coding, int number):
         self.ear.payload_type = number
-        self.ear.count = coding.rate // TICKS_A_SECOND
-        self.ear.playout = playout_open(KINDS[coding.name], coding.rate)
-        if self.ear.playout == NULL:
+        self.ear.detector.on = -1
+        if not coder_open_decoder(&self.ear.coder, KINDS[coding.name], coding.rate):
             raise MemoryError(f"{coding.name} cannot be decoded at {coding.rate} Hz.")
 
     def __dealloc__(self):
-        playout_close(self.ear.playout)
+        coder_close(&self.ear.coder)

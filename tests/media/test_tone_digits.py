@@ -75,6 +75,29 @@ async def test_a_party_alone_is_heard_pressing_keys(echo: bool) -> None:
 
 
 @pytest.mark.real_loop
+@pytest.mark.parametrize("packet", ["lost", "late", "twice"])
+async def test_a_digit_is_told_once_though_a_packet_of_it_is_amiss_and_nothing_comes_after_it(packet: str) -> None:
+    """A phone that sends nothing in pauses: 160 ms of a key, and then silence of the other kind."""
+    async with embedded() as engine, peers(Peer()) as (peer,):
+        events = Events(engine)
+        there = await open_endpoint(engine, 1, tones_of(peer))
+        sound = np.concatenate([SILENCE, np.frombuffer(tone(7, 8000, 1280, 1280), np.int16)])
+        frames = [(number, encode_ulaw(frame)) for number, frame in enumerate(sound.reshape(-1, 160))]
+        amiss = len(frames) - 4
+        if packet == "late":
+            frames[amiss], frames[amiss + 1] = frames[amiss + 1], frames[amiss]
+        elif packet == "twice":
+            frames.insert(amiss, frames[amiss])
+        else:
+            del frames[amiss]
+        for number, payload in frames:
+            peer.send(there, payload, sequence=number, timestamp=160 * number)
+        event = await events.wait(DigitReceived)
+        assert (event.digit, told(events, 1)) == ("7", "7")
+        assert event.duration_ms == pytest.approx(140, abs=25)
+
+
+@pytest.mark.real_loop
 async def test_two_whose_digits_are_tones_are_relayed_and_each_press_is_heard_and_told_once() -> None:
     async with embedded() as engine, peers(Peer(), Peer()) as (one, other):
         events = Events(engine)
