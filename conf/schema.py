@@ -240,6 +240,26 @@ class StorageSettings(Section):
     url: Annotated[str, PlainValidator(storage_url)] = Field(default="sqlite:///zvon.db", repr=False)
 
 
+class StirSettings(Section):
+    """`[stir]`: signatures of the numbers of callers (RFC 8224, SHAKEN)."""
+
+    # Of our own key: where others have its certificate from, and the key itself, a PEM file relative to `data`.
+    certificate_url: Annotated[str, PlainValidator(web_address_or_empty)] = ""
+    key: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    # A PEM file of the authorities that are believed. Empty: nothing is looked at.
+    authorities: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    # A wrong signature is only told, until an operator is known to send good ones.
+    verify: Annotated[str, PlainValidator(choice("mark", "refuse"))] = "mark"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.key) != bool(self.certificate_url):
+            raise ValueError("key and certificate_url belong together: give both or none")
+        if self.certificate_url and not self.certificate_url.startswith("https://"):
+            raise ValueError("certificate_url must begin with https://, or nobody believes it (RFC 8226)")
+        return self
+
+
 class TextSettings(Section):
     """`[texts]`: text messages for terminals that are not there."""
 
@@ -405,6 +425,7 @@ class Settings(Section):
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
     storage: StorageSettings = StorageSettings()
+    stir: StirSettings = StirSettings()
     texts: TextSettings = TextSettings()
     mail: MailSettings = MailSettings()
     calendars: CalendarSettings = CalendarSettings()

@@ -37,6 +37,16 @@ class Carried:
             return NOTHING
         return cls(tuple(fields), tuple(parts))
 
+    @property
+    def locations(self) -> "Carried":
+        """Where the caller is and nothing else: for an emergency service outside."""
+        return Carried(tuple([each for each in self.fields if each[0] in _OF_LOCATION]), self.parts)
+
+    @property
+    def signatures(self) -> Fields:
+        """Who signs for the caller."""
+        return [each for each in self.fields if each[0] in _OF_IDENTITY]
+
     def with_offer(self, sdp: bytes, boundary: str) -> tuple[Fields, bytes]:
         """Header fields and body of an INVITE that has all of it beside our offer; `boundary` is a token that nobody
         knows."""

@@ -136,6 +136,8 @@ class Intake:
         to, app = self._pbx.apps.find_incoming(self._pbx, arrival)
         call = self._pbx.new_call(to)
         call.arrival = arrival
+        if app is not None:
+            app = self._pbx.services.signatures.before(app, event.request, arrival)
         provider = arrival.provider
         peer = _Peer(arrival.called, provider.srtp, provider.dtmf, is_trusted=True, is_outside=True)
         self._take_in(event, call, arrival.caller, app, peer)

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pbx.addressing import contact
+from pbx.carried import NOTHING
 from pbx.cause import PEER_BUSY, TIMEOUT, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import Attempt, DialOutcome, OutsideMember
 from pbx.encryption import Encryption
@@ -131,7 +132,12 @@ class OutsideDialler:
     def _send(self, call: "Call", way: WayOut, line: "Line", flow: "Flow", media: "MediaSession") -> SipSide:
         pbx, provider = self._pbx, way.provider
         driver, stack = pbx.driver, pbx.driver.stack
-        from_value, said = on_line(provider, self._shown(call), way.caller_id, flow.local[0])
+        shown = self._shown(call)
+        from_value, said = on_line(provider, shown, way.caller_id, flow.local[0])
+        own = [each.number for each in pbx.directory.office.external_numbers]
+        signed = pbx.services.signatures.fields(call, shown, way, own)
+        carried = call.carried.locations if way.is_emergency else NOTHING
+        brought, body = carried.with_offer(media.offer(pbx.formats_for(call.caller)), stack.ids.tag())
         uri = line.uri(way.number)
         request = new_request(
             "INVITE",
@@ -140,8 +146,8 @@ class OutsideDialler:
             to=f"<{uri}>",
             call_id=stack.ids.call_id(),
             cseq=1,
-            extra=[*(("Route", each) for each in line.routes), *said],
-            body=media.offer(pbx.formats_for(call.caller)),
+            extra=[*(("Route", each) for each in line.routes), *said, *signed, *brought],
+            body=body,
         )
         for name, value in call.way.limits():
             request.headers.set(name.lower(), value)

@@ -73,6 +73,7 @@ from pbx.reports.reporter import Reporter
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source import Sources
+from pbx.stir.signatures import Signatures
 from pbx.textbox import TextPolicy
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
@@ -196,6 +197,7 @@ class Server:
             codecs=codecs,
             hearing=self._recogniser,
             outside_silence=SilenceLimits(float(media.silence_outside), float(media.silence_outside_hold)),
+            signatures=Signatures.of(self._settings.stir, data),
         )
 
     def _append(self, row: CdrRow) -> None:

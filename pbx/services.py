@@ -34,6 +34,7 @@ from pbx.media_session import OUTSIDE_SILENCE, SilenceLimits
 from pbx.office_sound import OfficeSound
 from pbx.prompts import Prompts
 from pbx.script.hosts import Processes, ScriptHost
+from pbx.stir.signatures import Signatures
 from storage.records import Office
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Services:
         codecs: Codecs | None = None,
         hearing: Hearing | None = None,
         outside_silence: SilenceLimits = OUTSIDE_SILENCE,
+        signatures: Signatures | None = None,
     ) -> None:
         self.engine, self.clock, self.bus = engine, clock, bus
         self.silence, self.outside_silence = silence, outside_silence
@@ -68,6 +70,7 @@ class Services:
         self.prompts = prompts or Prompts()
         self.codecs = codecs or Codecs()
         self.hearing = hearing or Deaf()
+        self.signatures = signatures or Signatures()
         self.scripts: ScriptHost = Processes()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder

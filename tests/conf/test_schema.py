@@ -109,6 +109,12 @@ client_id = "zvon"
 client_secret = "client-secret"
 refresh_token = "refresh-secret"
 
+[stir]
+certificate_url = "https://pbx.example.net/stir.pem"
+key = "stir.key"
+authorities = "ca.pem"
+verify = "refuse"
+
 [speech]
 models = { ru = "/srv/speech/ru" }
 
@@ -187,6 +193,7 @@ def test_every_key_is_read() -> None:
     assert settings.texts == TextSettings(keep_days=0, most=5)
     assert (settings.mail.port, settings.mail.encryption, settings.mail.from_name) == (587, "starttls", "АТС")
     assert settings.mail.oauth.client_id == "zvon"
+    assert (settings.stir.key, settings.stir.authorities, settings.stir.verify) == ("stir.key", "ca.pem", "refuse")
     assert settings.speech.models == {"ru": "/srv/speech/ru"}
     assert settings.backup == BackupSettings(at="03:30", parts=("settings", "recordings"), keep=3)
     assert (settings.web.listen, settings.web.tls) == (Listen("192.0.2.1", 8443), True)
@@ -217,12 +224,25 @@ def test_the_example_names_every_key_there_is() -> None:
         "calendars",
         "mail",
         "speech",
+        "stir",
         "backup",
         "web",
         "security",
         "log",
     } == set(Settings.model_fields)
-    for section in ("sip", "media", "storage", "texts", "calendars", "mail", "speech", "web", "security", "log"):
+    for section in (
+        "sip",
+        "media",
+        "storage",
+        "texts",
+        "calendars",
+        "mail",
+        "speech",
+        "stir",
+        "web",
+        "security",
+        "log",
+    ):
         assert set(written[section]) == set(type(getattr(Settings(), section)).model_fields)
 
 
@@ -295,6 +315,9 @@ def test_settings_cannot_be_changed() -> None:
          "what is kept in memory is lost at the end"),
         ('[storage]\nurl = "zvon.db"', 'zvon.toml:2: storage.url: must be "sqlite:///FILE" or '
             '"postgresql://USER:PASSWORD@HOST/NAME", not "zvon.db"'),
+        ('[stir]\nkey = "a.pem"', "zvon.toml:1: stir: key and certificate_url belong together: give both or none"),
+        ('[stir]\nkey = "a.pem"\ncertificate_url = "http://a/b"', "zvon.toml:1: stir: certificate_url must begin "
+         "with https://, or nobody believes it (RFC 8226)"),
         ('[sip]\nexternal = "1.2.3"', 'zvon.toml:2: sip.external: must be an IP address or a host name without a port, '
          'not "1.2.3"'),
     ],

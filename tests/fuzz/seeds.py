@@ -11,6 +11,7 @@ from tests.fuzz.packets import rtcp_seeds, rtp_seeds
 from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
 from tests.fuzz.voice import voice_seeds
 from tests.media.sounds import wav
+from tests.support.signers import Authority, entries
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 FINDINGS = VECTORS / "fuzz"
@@ -115,6 +116,10 @@ def seeds(target: str) -> list[bytes]:
         wav(bytes(range(48)), coding=coding, bits=bits, channels=channels, rate=rate)
         for coding, bits, channels, rate in ((1, 16, 1, 8000), (6, 8, 2, 8000), (3, 32, 2, 48000), (1, 24, 2, 44100))
     ] + [b"RIFF\x04\0\0\0WAVE", wav(b"abcd", claimed=0xFFFFFFFF)]
+    made["passport"] = [
+        Authority().signer().identity("12155551212", "12355551212", "A", 1.8e9).encode(),
+        entries("12155551212", ranges=[("12155551200", 100)], code="1234"),
+    ]
     made["lamp"] = [
         b"Anna\nsip:101@h",
         "Иван <\"&'> ]]>\0\x1f\r\t\nsip:a@b?c&d".encode(),

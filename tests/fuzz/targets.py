@@ -16,6 +16,8 @@ from media.webrtc.stun import read_stun
 from pbx.gate import Gate
 from pbx.refusal import sketch, top_of, unavailable
 from pbx.sipmask import call_id_of, masked
+from pbx.stir.credentials import _ranges
+from pbx.stir.passport import SignedPassport
 from sipcore import glance, glance_ref, usual_ref
 from sipcore import usual as compiled
 from sipcore.auth.digest import answer, choose, ha1, verify
@@ -242,6 +244,17 @@ def presence(data: bytes) -> object:
     return told
 
 
+def passport(data: bytes) -> object:
+    """Who signs for a number; and the numbers of a certificate."""
+    _ranges(data)
+    try:
+        found = SignedPassport.parse(_text(data))
+    except ParseError:
+        return None
+    assert not set("\r\n\0") & set(str(found))
+    return SignedPassport.parse(str(found))
+
+
 def lamp(data: bytes) -> object:
     """A dialog-info document with whatever callers are named, as a phone reads it."""
     name, _, uri = _text(data).partition("\n")
@@ -399,7 +412,7 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         *(message, usual, seen, body, stream, stack, uri, header, params, sdp),
-        *(presence, lamp, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
+        *(presence, lamp, passport, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
         *(voice, comfort, rtp, rtcp),
     )
 }

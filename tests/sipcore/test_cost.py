@@ -13,6 +13,7 @@ import pytest
 from pbx.gate import _names
 from pbx.refusal import sketch
 from pbx.sipmask import call_id_of, masked
+from pbx.stir.passport import SignedPassport
 from sipcore.body import parts_of
 from sipcore.dialog.info import digit_of
 from sipcore.errors import ParseError
@@ -305,6 +306,7 @@ PARSERS: dict[str, tuple[Parse, Inputs]] = {
     "crypto": (textual(read_crypto), values),
     "fingerprint": (textual(read_fingerprint), values),
     "candidate": (textual(read_candidate), values),
+    "passport": (textual(SignedPassport.parse), values),
     "fragment": (read_fragment, descriptions),
     "PIDF": (parse_pidf, documents),
     "STUN": (lambda data: binding_response(data, "192.0.2.1", 5060), documents),
