@@ -107,8 +107,10 @@ def test_the_reason_header_carries_q850_or_says_that_the_call_was_answered_elsew
     assert cause.ANSWERED_ELSEWHERE.reason_header == 'SIP;cause=200;text="Call completed elsewhere"'
 
 
-def test_only_a_normal_end_counts_as_answered() -> None:
-    assert [named.name for named in NAMED.values() if named.disposition is Disposition.ANSWERED] == ["normal"]
+def test_only_the_end_of_a_conversation_counts_as_answered() -> None:
+    """Hung up, or cut because of what it costs."""
+    answered = [named.name for named in NAMED.values() if named.disposition is Disposition.ANSWERED]
+    assert answered == ["normal", "limit_reached"]
 
 
 @pytest.mark.parametrize(
