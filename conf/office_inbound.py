@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator
 from conf.fields import choice, text, whole_number
 from conf.model import Section
 from conf.office_calendars import ExternalNumber
-from conf.office_fields import Id, IdOrNone, Ids, Name, Note, ScriptOrNone, Target, TargetOrNone
+from conf.office_fields import Email, Id, IdOrNone, Ids, Name, Note, ScriptOrNone, Target, TargetOrNone
 
 _PATTERN = re.compile(r"_?[A-Za-z0-9+.!*#\[\]-]{0,50}")
 _CLASS = re.compile(r"\[[0-9-]+\]")
@@ -72,6 +72,8 @@ class ExternalNumberSection(Section):
     disabled: bool = False
     # INB-31: numbers of callers can be forged.
     employee_dial: bool = False
+    fax: Annotated[str, PlainValidator(choice("off", "detect", "only"))] = "off"
+    fax_email: Email = ""
 
 
 class InboundRuleSection(Section):

@@ -7,6 +7,7 @@ from features.call_recording import CallRecording
 from features.conference import Conferences
 from features.do_not_disturb import SetDoNotDisturb
 from features.external import External, claim
+from features.fax import FAX, TakeFax
 from features.forward_codes import ForwardAll, ForwardNoMore
 from features.incoming import Incoming
 from features.ivr import Menu
@@ -75,6 +76,7 @@ def make_apps() -> Apps:
             "did2user": DidToUser(),
             COMMON: Voicemail(),
             OFF_HOURS: OutOfHours(),
+            FAX: TakeFax(),
         },
         joining=Join,
         codes={

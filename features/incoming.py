@@ -12,6 +12,7 @@ from features._refusal import refusal_of
 from features.conversation import talk
 from features.dial_in import desk_of, dial_in
 from features.external import named
+from features.fax import FAX, unless_fax
 from features.ivr import Choices, may_be_dialled
 from features.last_agent import last_agent
 from features.off_hours import OFF_HOURS, is_closed, tell_closed
@@ -70,6 +71,8 @@ class Incoming:
             dialled = await dial_in(call, ctx, number, arrival.caller)
             if dialled is not None:
                 return dialled
+            if number.fax == "only":
+                return GoTo(FAX)
             ended = await self._greet(call, ctx, number) or await self._ring_last_agent(call, ctx, number)
             if ended is not None:
                 return ended
@@ -77,14 +80,20 @@ class Incoming:
 
     # --- the steps ----------------------------------------------------------------------------------------------
 
-    async def _greet(self, call: Call, ctx: AppContext, number: ExternalNumber) -> Cause | None:
+    async def _greet(self, call: Call, ctx: AppContext, number: ExternalNumber) -> Next | None:
         """Play the greeting (INB-2) and take a number of the office meanwhile and after it (INB-3); None when the call
         goes on."""
-        if number.direct_dial:
-            dialled = await self._dialled(call, ctx, number)
-            return await self._try(call, ctx, Step("direct_dial", dialled)) if dialled else None
-        await play_answered(call, ctx, number.greeting)
-        return None
+
+        async def greeted() -> str:
+            if number.direct_dial:
+                return await self._dialled(call, ctx, number)
+            await play_answered(call, ctx, number.greeting)
+            return ""
+
+        is_fax, dialled = await unless_fax(call, ctx, number, greeted)
+        if is_fax:
+            return GoTo(FAX)
+        return await self._try(call, ctx, Step("direct_dial", dialled)) if dialled else None
 
     async def _dialled(self, call: Call, ctx: AppContext, number: ExternalNumber) -> str:
         """What the caller has dialled, "" for nothing that leads anywhere."""
@@ -157,6 +166,11 @@ class Incoming:
             if number.employee_dial:
                 why = f"dials on as {desk.number}" if desk is not None else "the caller is no mobile of an employee"
                 asked.tried("employee_dial", matched=desk is not None, why=why)
+            if number.fax != "off":
+                why = "every call" if number.fax == "only" else "a call with the tone of a fax, while it is greeted"
+                asked.tried("fax", matched=number.fax == "only", why=why)
+            if number.fax == "only":
+                return GoTo(FAX)
             for rule, is_on, why in _on_arrival(number):
                 asked.tried(rule, matched=is_on, why=why)
         found = steps(office, arrival)

@@ -522,6 +522,16 @@ def saying(language: str, target: Path) -> list[str]:
     return [sys.executable, "-m", "media.synthesis.say", language, str(target)]
 
 
+def faxing() -> list[str]:
+    """The command of a process that sends and receives faxes (`media/fax/process.py`)."""
+    return [sys.executable, "-m", "media.fax.process"]
+
+
+def pages(source: Path, target: Path) -> list[str]:
+    """The command that makes a PDF of the pages of a fax; ends as `conversion` does."""
+    return [sys.executable, "-m", "media.fax.pages", str(source), str(target)]
+
+
 def recognition(models: Mapping[str, str]) -> list[str]:
     """The command of a process that finds phrases in recordings while they grow (`media/recognition/process.py`).
     `models`: folders of speech models by language."""

@@ -60,6 +60,7 @@ from pbx.events import (
     RoomMember,
     RosterChanged,
 )
+from pbx.fax import FaxLine, NoFaxHere
 from pbx.hearing import Listening
 from pbx.inquiry import Arrived, Inquiry
 from pbx.leg import Leg
@@ -244,6 +245,12 @@ class AppContext(Protocol):
         """What the party says of the phrases, by key, counts as that key pressed, until it is stopped. Nothing is heard
         where no speech can be recognised."""
 
+    def answer_for_fax(self, call: Call) -> None:
+        """Answer the caller, who has been prepared, with a codec that faxes survive where there is one."""
+
+    async def fax_line(self, leg: Leg) -> FaxLine:
+        """Let a fax hear the party, and be heard, until it is closed; raises `NoFaxHere`."""
+
     async def prepare(self, call: Call) -> None:
         """Get media ports for the caller; needed before it can be answered. Raises `MediaRefused`."""
 
@@ -312,6 +319,7 @@ __all__ = [
     "DialTemplate",
     "Disposition",
     "ExternalNumber",
+    "FaxLine",
     "Features",
     "FileSource",
     "GoTo",
@@ -327,6 +335,7 @@ __all__ = [
     "Mailboxes",
     "MediaRefused",
     "Next",
+    "NoFaxHere",
     "Observer",
     "OffHours",
     "Office",

@@ -13,6 +13,7 @@ from pbx.clock import Clock
 from pbx.dial import PLAINLY, DialOutcome, Ringing
 from pbx.directory import Directory
 from pbx.events import BridgeId
+from pbx.fax import FaxLine, answer_plainly
 from pbx.hearing import Listening
 from pbx.inquiry import Inquiry
 from pbx.isolation import may_pick_up
@@ -170,6 +171,12 @@ class AppSurface:
 
     async def prepare(self, call: Call) -> None:
         await self.create_media(call)
+
+    def answer_for_fax(self, call: Call) -> None:
+        answer_plainly(call.caller, self.services)
+
+    async def fax_line(self, leg: Leg) -> FaxLine:
+        return await self.services.faxes.line(leg, self.services)
 
     def listen(self, leg: Leg, phrases: Mapping[str, Sequence[str]]) -> Listening:
         key_of = {phrase: key for key, some in phrases.items() for phrase in some}

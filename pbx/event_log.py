@@ -27,6 +27,7 @@ from pbx.events import (
     CallsLost,
     CallStarted,
     DiskShort,
+    FaxReceived,
     LegAnswered,
     LegCreated,
     LegEnded,
@@ -233,6 +234,17 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
     ),
     MessagesChanged: ("messages_changed", lambda event: {"number": event.number}),
     VoiceMessageLeft: ("voice_message_left", _message),
+    FaxReceived: (
+        "fax_received",
+        lambda event: {
+            "call": event.call,
+            "number": event.number,
+            "from_number": event.from_number,
+            "pages": event.pages,
+            "station": event.station,
+            "problem": event.problem,
+        },
+    ),
     ProviderChanged: (
         "provider_changed",
         lambda event: {"provider": event.provider, "state": event.state, "error": event.error},

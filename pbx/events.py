@@ -262,6 +262,22 @@ class VoiceMessageLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class FaxReceived:
+    """Pages have come to the external number `number` and lie as TIFF in `file`. `station`: how the sender calls
+    itself; `problem`: why it ended before its time, "" when all went well."""
+
+    at: float
+    call: CallId
+    number: str
+    from_number: str
+    from_name: str
+    file: str
+    pages: int
+    station: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MailSent:
     """A mail server has taken a letter; `attachment` is the file that went with it, below the data folder."""
 
@@ -397,6 +413,7 @@ BusEvent = (
     | RegistrationChanged
     | MessagesChanged
     | VoiceMessageLeft
+    | FaxReceived
     | MailSent
     | PresencePublished
     | ProviderChanged

@@ -39,6 +39,7 @@ from pbx.desk import WebDesk
 from pbx.directory import Directory
 from pbx.errands import Steward
 from pbx.explain import explain
+from pbx.fax import FaxMachine
 from pbx.firewall import Firewall
 from pbx.gate import Gate
 from pbx.happenings import Journal
@@ -50,6 +51,7 @@ from pbx.library import Library
 from pbx.line import LineTerms
 from pbx.listeners import Listeners
 from pbx.location import SWEEP_PARTS, SWEEP_S, Location, Target
+from pbx.mail.fax import FaxMail
 from pbx.mail.lost import LostCallMail
 from pbx.mail.mailer import Mailer
 from pbx.mail.missed import MissedCallMail
@@ -182,6 +184,7 @@ class Server:
         self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
         self.clerk = Clerk(self.pbx.calendars, bans, self.clock, *parts)
+        self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
     def _services(self, data: Path) -> Services:
@@ -191,14 +194,17 @@ class Server:
         codecs = Codecs(media.codecs, self._engine.codecs)
         if codecs.missing:
             log.warning("codecs without their library are only passed through", codecs=codecs.missing)
+        self._faxes = FaxMachine()
         self._recogniser = Recogniser(self._settings.speech.models)
-        return Services(
+        services = Services(
             *(self._engine, self.clock, self.bus, data / "recordings", silence, prompts),
             codecs=codecs,
             hearing=self._recogniser,
             outside_silence=SilenceLimits(float(media.silence_outside), float(media.silence_outside_hold)),
             signatures=Signatures.of(self._settings.stir, data),
         )
+        services.faxes = self._faxes
+        return services
 
     def _append(self, row: CdrRow) -> None:
         """A row of the history is finished."""
@@ -309,6 +315,8 @@ class Server:
         await self._control.close()
         await self.pbx.calendars.close()
         self._system_mail.close()
+        await self._faxes.close()
+        await self._fax_mail.close()
         await self._voicemail.close()
         await self.mailer.close()
         await self.archive.close()

@@ -28,6 +28,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.codecs import Codecs
 from pbx.events import BridgeId, BusEvent, LegTalking
+from pbx.fax import Faxes, NoMachine
 from pbx.hearing import Deaf, Hearing
 from pbx.limits import ActiveCalls
 from pbx.media_session import OUTSIDE_SILENCE, SilenceLimits
@@ -72,6 +73,7 @@ class Services:
         self.hearing = hearing or Deaf()
         self.signatures = signatures or Signatures()
         self.scripts: ScriptHost = Processes()
+        self.faxes: Faxes = NoMachine()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

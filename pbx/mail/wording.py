@@ -45,6 +45,7 @@ VARIABLES = {
     "line": frozenset(("office", "date", "line", "why")),
     "disk": frozenset(("office", "date", "free")),
     "recording": frozenset(("office", "date", "call", "why")),
+    "fax": frozenset(("office", "date", "caller", "callee", "pages", "station")),
     **dict.fromkeys(
         ("outside", "outside_cut", "outside_noticed"), frozenset(("office", "date", "who", "number", "why"))
     ),
@@ -55,6 +56,12 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "voicemail": Wording(
             "Voice message from {caller}",
             "{caller} left a message for {callee}.\n\nDate: {date}\nLength: {duration}\n\nThe message is attached.",
+            "-- \n{office}",
+        ),
+        "fax": Wording(
+            "Fax from {caller}",
+            "A fax has come from {caller} for {callee}.\n\nDate: {date}\nPages: {pages}\nSender: {station}\n\n"
+            "The pages are attached.",
             "-- \n{office}",
         ),
         "missed_calls": Wording(
@@ -110,6 +117,12 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "Голосовое сообщение от {caller}",
             "{caller} оставил(а) сообщение для {callee}.\n\nДата: {date}\nДлительность: {duration}\n\n"
             "Сообщение во вложении.",
+            "-- \n{office}",
+        ),
+        "fax": Wording(
+            "Факс от {caller}",
+            "Факс от {caller} на номер {callee}.\n\nДата: {date}\nСтраниц: {pages}\nОтправитель: {station}\n\n"
+            "Страницы во вложении.",
             "-- \n{office}",
         ),
         "missed_calls": Wording(

@@ -10,7 +10,8 @@ class ExternalNumber:
     (INB-7), with `last_agent_inbound` only by calls from outside. Outside the hours of `calendar` the call goes to
     `closed_target`, or hears `closed_sound` and ends. `show_name`: phones show the name of the line (INB-28).
     `record_in`, `record_out` None: as the policy of the office says. `employee_dial`: whoever calls from the mobile of
-    an employee may dial on (INB-31)."""
+    an employee may dial on (INB-31). `fax`: "off", "only" (nobody is rung), "detect" (a fax is noticed before anybody
+    is); its pages go to `fax_email` (INB-32)."""
 
     number: str
     provider: str
@@ -34,6 +35,8 @@ class ExternalNumber:
     show_name: bool = False
     disabled: bool = False
     employee_dial: bool = False
+    fax: str = "off"
+    fax_email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from pbx.events import (
     StageEntered,
     StageLeft,
 )
+from pbx.fax import FaxLine, answer_plainly
 from pbx.hearing import Deaf, Listening
 from pbx.inquiry import Inquiry
 from pbx.isolation import may_pick_up
@@ -150,6 +151,12 @@ class FakePbx:
     @property
     def scripts(self) -> ScriptHost:
         return self.services.scripts
+
+    def answer_for_fax(self, call: Call) -> None:
+        answer_plainly(call.caller, self.services)
+
+    async def fax_line(self, leg: Leg) -> FaxLine:
+        return await self.services.faxes.line(leg, self.services)
 
     def listen(self, leg: Leg, phrases: Mapping[str, Sequence[str]]) -> Listening:
         return Deaf()
