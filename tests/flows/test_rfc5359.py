@@ -1,13 +1,13 @@
 """The service flows of RFC 5359, by the names of its sections.
 
-Proven elsewhere, the number of the section in the name or the words of the test: 2.4 transfer unattended
-(`tests/pbx/test_transfer_blind.py`), 2.5 attended (`test_transfer_attended.py`), 2.7 forwarding by the phone
-(`test_diversion.py`), 2.7 to 2.9 by rules of the server, 2.14 calls that may not be made (`tests/features/
-test_forwarding.py`, `tests/pbx/test_isolation.py`), 2.16 call pickup (`test_replaces.py`), 2.18 click to dial
-(`test_originate.py`).
+Proven elsewhere, the number of the section in the name of the test: 2.4 transfer unattended (`tests/pbx/
+test_transfer_blind.py`), 2.5 attended (`test_transfer_attended.py`), 2.7 forwarding by the phone (`test_diversion.py`),
+2.16 call pickup (`test_replaces.py`), 2.18 click to dial (`test_originate.py`).
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -17,7 +17,7 @@ from sipcore.build import new_request
 from sipcore.sdp.model import Direction
 from sipcore.stack import StackConfig
 from sipcore.uri import SipUri
-from storage.records import EmployeeGroup, Features, Office, Parking, User
+from storage.records import EmployeeGroup, Features, Forward, Office, Parking, User
 from tests.pbx.test_replaces import part
 from tests.pbx.test_texts import answering
 from tests.support.builders import direction_of, terminal
@@ -121,6 +121,49 @@ async def test_rfc_5359_2_6_transfer_by_instant_message() -> None:
         await taken.until_over()
 
 
+async def test_rfc_5359_2_7_call_forwarding_unconditional() -> None:
+    """All calls of 102 go to 103; its phone does not ring."""
+    async with forwarding(Forward(always="103")) as (a, b, c):
+        call = a.dial("102")
+        await taken_elsewhere(call, await c.rung())
+        assert not b.calls
+
+
+async def test_rfc_5359_2_8_call_forwarding_on_busy() -> None:
+    async with forwarding(Forward(busy="103")) as (a, b, c):
+        call = a.dial("102")
+        (await b.rung()).reject(486)
+        await taken_elsewhere(call, await c.rung())
+
+
+async def test_rfc_5359_2_9_call_forwarding_on_no_answer() -> None:
+    async with forwarding(Forward(no_answer="103", ring_time=20)) as (a, b, c):
+        call = a.dial("102")
+        ring = await b.rung()
+        ring.ring()
+        await call.until_ringing()
+        taken = await c.rung(30)
+        assert await ring.until_over() == 487
+        await taken_elsewhere(call, taken)
+
+
+@asynccontextmanager
+async def forwarding(rules: Forward) -> AsyncIterator[list[Phone]]:
+    """The phones of 101, of 102 with these rules, and of 103."""
+    async with open_office(terminal("101"), terminal("102", forward=rules), terminal("103")) as office:
+        yield [await office.registered(number) for number in ("101", "102", "103")]
+
+
+async def taken_elsewhere(call: PhoneCall, ring: PhoneCall) -> None:
+    """The other phone is told that the call was for 102, answers and hangs up."""
+    assert ring.invite is not None
+    assert "102" in (ring.invite.headers.get("diversion") or "")
+    ring.answer()
+    await call.until_answered()
+    ring.hangup()
+    assert await call.until_over() == 200
+
+
 async def test_rfc_5359_2_10_three_way_conference_third_party_is_added() -> None:
     """101 calls the third one beside its call and mixes the two itself: both calls go on at once."""
     async with open_office(*OFFICE) as office:
@@ -194,6 +237,23 @@ async def test_rfc_5359_2_13_incoming_call_screening(caller: str, status: int) -
         a, b = [await office.registered(number) for number in (caller, "102")]
         b.on_ring = PhoneCall.answer
         call = a.dial("102")
+        if status == 200:
+            await call.until_answered()
+            call.hangup()
+        assert await call.until_over() == status
+        assert bool(b.calls) is (status == 200)
+
+
+@pytest.mark.parametrize(("callee", "status"), [("102", 403), ("103", 200)])
+async def test_rfc_5359_2_14_outgoing_call_screening(callee: str, status: int) -> None:
+    """101 may call its own group only; elsewhere nothing rings, and it hears that it may not."""
+    people = [User("anna", "Anna"), User("carol", "Carol")]
+    ours = Office("Test", employee_groups=(EmployeeGroup("ours", members=("anna", "carol"), isolate=True),))
+    terminals = (terminal("101", owner="anna"), OFFICE[1], terminal("103", owner="carol"))
+    async with open_office(*terminals, users=people, office=ours) as office:
+        a, b = [await office.registered(number) for number in ("101", callee)]
+        b.on_ring = PhoneCall.answer
+        call = a.dial(callee)
         if status == 200:
             await call.until_answered()
             call.hangup()
