@@ -77,10 +77,11 @@ Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Fiel
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
 
 
-# What the tools of attackers call themselves in User-Agent, From or To; sipsak and SIPp are tools of administrators.
+# What the tools of attackers call themselves in User-Agent, From or To (SEC-8); who uses sipsak gives a list
+# without it.
 SCANNERS = (
-    *("friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sundayddr", "iWar", "VaxSIPUserAgent", "VaxIPUserAgent"),
-    *("pplsip", "friendly-request", "sipscan"),
+    *("friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipsak", "sundayddr", "iWar", "VaxSIPUserAgent"),
+    *("VaxIPUserAgent", "pplsip", "friendly-request", "sipscan"),
 )
 
 

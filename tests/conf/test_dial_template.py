@@ -7,6 +7,8 @@ import pytest
 from conf.dial_template import BadTemplate, DialTemplate, dialled_only
 
 
+@pytest.mark.row("OUT-2")
+@pytest.mark.row("OUT-3")
 @pytest.mark.row("OUT-4")
 @pytest.mark.parametrize(
     ("prefix", "rest", "fits", "does_not"),

@@ -51,11 +51,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+# sipsak is a tool of ours here.
+SIP = 'qualify = 0\nsource_rate = 300\nscanners = ["friendly-scanner"]'
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shared server. It does not ask phones whether they are there: for SIPp each OPTIONS is a call of its own."""
     assert ZVON.exists(), f"{ZVON} is missing: run `make build`"
-    with running(
-        Site.write(tmp_path_factory.mktemp("server"), office(), sip="qualify = 0\nsource_rate = 300")
-    ) as server:
+    with running(Site.write(tmp_path_factory.mktemp("server"), office(), sip=SIP)) as server:
         yield server

@@ -88,7 +88,9 @@ def test_a_flood_is_outlived(server: Server) -> None:
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server to which nobody else speaks, so that its figures are those of the trash; with no limit for strangers."""
-    with running(Site.write(tmp_path_factory.mktemp("trash"), office(), sip="qualify = 0\nsource_rate = 0")) as server:
+    with running(
+        Site.write(tmp_path_factory.mktemp("trash"), office(), sip="qualify = 0\nsource_rate = 0\nscanners = []")
+    ) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ from features import make_apps
 from features.outside_call import OutsideCall
 from features.spending import Spending
 from features.terminal_call import TerminalCall
-from storage.records import Features, Forward, ForwardingPolicy, Office, OutboundRoute, User
+from storage.records import EmployeeGroup, Features, Forward, ForwardingPolicy, Office, OutboundRoute, User
 from tests.pbx.test_transfer_attended import replacing
 from tests.support.builders import terminal
 from tests.support.company import ANY, CLIENT, company, talk
@@ -98,14 +98,24 @@ async def test_two_outside_are_joined_only_where_the_office_allows_it(is_allowed
         await asyncio.sleep(1)
 
 
-async def test_a_phone_may_redirect_to_a_number_outside_with_its_own_rights() -> None:
-    async with company(ANY) as (office, phone, telcos):
-        colleague = await office.registered("202")
-        call = phone.dial("202")
-        ring = await colleague.rung()
-        ring._do(lambda now: ring.on.reject(302, now, extra=[("Contact", f"<sip:{CLIENT}@10.0.0.1>")]))
-        await talk(call, await telcos["first"].rung())
-    assert [(row.to_number, row.disposition) for row in office.rows] == [("202", "FAILED"), (CLIENT, "ANSWERED")]
+@pytest.mark.row("FWD-11")
+async def test_a_phone_may_redirect_to_a_number_of_the_office_or_outside_with_its_own_rights() -> None:
+    terminals = (terminal("201", max_calls=9), terminal("202", owner="ann"), terminal("203"))
+    group = EmployeeGroup("ann", members=("ann",), routes=("All",))
+    office_of = Office("Test", employee_groups=(group, EmployeeGroup("none", is_default=True)))
+    async with company(ANY, terminals=terminals, office=office_of) as (office, phone, telcos):
+        colleague, third = await office.registered("202"), await office.registered("203")
+        for target, rings in ((CLIENT, telcos["first"]), ("203", third)):
+            call = phone.dial("202")
+            ring = await colleague.rung()
+            contact = ("Contact", f"<sip:{target}@10.0.0.1>")
+            ring._do(lambda now, ring=ring, contact=contact: ring.on.reject(302, now, extra=[contact]))  # type: ignore[misc]
+            await talk(call, await rings.rung())
+            await asyncio.sleep(1)
+        assert await phone.dial(CLIENT).until_over() == 403, "the caller may not call there"
+    assert [(row.to_number, row.disposition) for row in office.rows][:4] == [
+        ("202", "FAILED"), (CLIENT, "ANSWERED"), ("202", "FAILED"), ("203", "ANSWERED"),
+    ]  # fmt: skip
 
 
 @pytest.mark.row("FWD-14")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from conf.load import parse_settings
 from pbx.gate import MEASURED_EVERY_S, SILENCE, Gate
 from pbx.overload import FEW, FIRST_COST_S, KNOWN_S, MOST_COST_S, NEW_S, Level, OverloadControl
 from pbx.refusal import sketch
@@ -214,6 +215,26 @@ def test_a_scanner_is_dropped_and_counted() -> None:
     assert subject.judge(request("OPTIONS").replace(b"<sip:101@", b'"friendly-scanner" <sip:101@'), FLOW) == SILENCE
     assert subject.judge(request("OPTIONS", "User-Agent: Phone"), FLOW) is None
     assert subject.describe()["scanners_dropped"] == 2
+
+
+SIGNATURES = (
+    *("friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipsak", "sundayddr", "iWar", "VaxSIPUserAgent"),
+    "pplsip",
+)
+
+
+@pytest.mark.row("SEC-8")
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_well_known_scanners_are_dropped_unless_the_office_says_otherwise(name: str) -> None:
+    def judged(text: str) -> object:
+        found = parse_settings(text)
+        subject = gate(0.0, scanners=tuple(found.sip.scanners))
+        return subject.judge(request("OPTIONS", f"User-Agent: {name}/1.0"), FLOW)
+
+    assert judged("") == SILENCE
+    assert judged("[sip]\nscanners = []") is None
+    assert judged('[sip]\nscanners = ["other"]') is None
+    assert judged(f'[sip]\nscanners = ["{name.upper()}"]') == SILENCE
 
 
 def test_random_text_is_no_scanner() -> None:

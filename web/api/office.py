@@ -16,12 +16,16 @@ from web.describe import entry_schema, gives, many, patch_schema, takes, thing
 from web.door import Caller, TheCore
 from web.draft import Draft, Values, copy_of, merged, of_entry, searched, without_secrets
 from web.edit import change, check_match, etag, tell
+from web.leaving import take_along
 from web.rights import Principal
 
 router = APIRouter()
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="Only if it is still this one (ETag).")]
 Key = Annotated[str, Path(max_length=100)]
 Secrets = Annotated[bool, Query(description="With passwords and PINs: for who may write.")]
+Cascade = Annotated[
+    bool, Query(description="With what is nothing without it: routes, rules and numbers of a provider; memberships.")
+]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 POSITION = thing(position={"type": "integer", "minimum": 0})
@@ -122,7 +126,9 @@ class ListResource:
         await tell(core, who, "change", f"{self.name}/{key}", seen[1], values)
         return answer(shown(values), headers={"ETag": etag(values)})
 
-    async def delete(self, who: Caller, core: TheCore, key: Key, if_match: IfMatch = None) -> Response:
+    async def delete(
+        self, who: Caller, core: TheCore, key: Key, if_match: IfMatch = None, cascade: Cascade = False
+    ) -> Response:
         """Refused with the places that name it, as long as there are some (USR-14)."""
         who.check(self.name, "write")
         seen: list[Values] = []
@@ -132,6 +138,8 @@ class ListResource:
             seen[:] = [draft.entries(self.of)[index]]
             check_match(if_match, seen[0])
             draft.remove(self.of, index)
+            if cascade:
+                take_along(draft, self.of, key)
 
         try:
             await change(core, who, edit)

@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from conf.schema import CalendarSettings
 from pbx.bus import Bus
 from pbx.calendars import fetch as fetching
 from pbx.calendars.busy import busy_of, calendars_of
@@ -93,6 +95,7 @@ class Site:
 
     def __init__(self) -> None:
         self.status, self.body, self.headers = 200, ICS.encode(), {"ETag": '"1"'}
+        self.bodies: dict[str, bytes] = {}
         self.asked: list[tuple[str, str, dict[str, str]]] = []
 
 
@@ -110,7 +113,7 @@ def site() -> Iterator[tuple[Site, str]]:
                 self.send_header(name, value)
             self.end_headers()
             if not is_known:
-                self.wfile.write(found.body)
+                self.wfile.write(found.bodies.get(self.path, found.body))
 
         do_REPORT = do_GET
 
@@ -189,3 +192,70 @@ async def test_a_linked_calendar_closes_and_its_last_good_copy_outlives_the_web_
     assert not again.decide("linked", at("2026-12-31T10:00")).is_open
     assert "refused" in again.state("linked").error
     await again.close()
+
+
+def feed(year: int, off: str) -> bytes:
+    """A production calendar in which every month has the same days off and a shortened one."""
+    months = [{"month": month, "days": f"{off},20*"} for month in range(1, 13)]
+    return json.dumps({"year": year, "months": months, "transitions": []}).encode()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(250):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError
+
+
+@pytest.mark.real_loop
+@pytest.mark.row("CAL-4")
+async def test_production_calendars_are_fetched_kept_and_stand_behind_what_somebody_edits(tmp_path: Path) -> None:
+    """This year and the next from a web server; a server that fails or talks nonsense leaves what is known; a year that
+    nobody knows has the holidays by law."""
+    office = Office(
+        timezone="Europe/Moscow", calendars=(Calendar("ru", base="ru", weekly={"mon-sun": ("09:00-18:00",)}),)
+    )
+
+    def opened(url: str, *, update: bool = True) -> Calendars:
+        settings = CalendarSettings(update=update, production_url=url)
+        clock = Clock(asyncio.get_running_loop(), lambda: NOW)
+        found = Calendars(clock, States(MemoryKept()), Bus(), tmp_path, settings)
+        found.office_changed(office)
+        return found
+
+    def is_open(found: Calendars, text: str) -> bool:
+        return found.decide("ru", at(text)).is_open
+
+    with site() as (web, url):
+        web.headers = {}
+        base = url.removesuffix("/office.ics")
+        web.bodies = {"/2026/c.json": feed(2026, "9,10+"), "/2027/c.json": feed(2027, "11,12,13")}
+        found = opened(f"{base}/{{year}}/c.json")
+        assert is_open(found, "2026-12-10T10:00"), "a Thursday, by what the program knows itself"
+        await found.start()
+        folder = tmp_path / "ru"
+        await until((folder / "2027.fetched.json").exists)
+        await until(lambda: not is_open(found, "2026-12-10T10:00"))
+        assert not is_open(found, "2027-05-12T10:00")
+        assert is_open(found, "2026-12-20T16:30")
+        assert not is_open(found, "2026-12-20T17:30"), "a shortened day"
+        await found.close()
+        assert {path for _, path, _ in web.asked} == {"/2026/c.json", "/2027/c.json"}
+        web.bodies = {"/2026/c.json": b"<html>", "/2027/c.json": feed(2026, "1")}
+        again = opened(f"{base}/{{year}}/c.json")
+        await again.start()
+        await until(lambda: len(web.asked) == 4)
+        assert not is_open(again, "2026-12-10T10:00"), "the last good copy"
+        (folder / "2026.json").write_bytes(feed(2026, "17"))
+        again.office_changed(office)
+        assert is_open(again, "2026-12-10T10:00")
+        assert not is_open(again, "2026-12-17T10:00"), "what somebody edited"
+        await again.close()
+    still = opened(f"{base}/{{year}}/c.json")
+    await still.start()
+    assert not is_open(still, "2027-05-12T10:00")
+    await still.close()
+    silent = opened(url, update=False)
+    assert not is_open(silent, "2099-05-01T10:00")
+    assert is_open(silent, "2099-05-04T10:00")
