@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,7 +35,16 @@ class SqliteFile(Database):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._inode: int | None = None  # of the file that is open
         super().__init__(str(path))
+
+    def write(self) -> AbstractContextManager[Connection]:
+        self._see_whether_it_is_there()
+        return super().write()
+
+    def read(self) -> AbstractContextManager[Connection]:
+        self._see_whether_it_is_there()
+        return super().read()
 
     def prepare(self) -> None:
         """Make the file when it is missing; it is readable by its owner only, for it holds passwords."""
@@ -44,6 +54,20 @@ class SqliteFile(Database):
             self.path.chmod(0o600)
         except OSError as error:
             raise StorageUnavailable(f"the database {self.path} cannot be opened: {error.strerror}") from None
+
+    def _see_whether_it_is_there(self) -> None:
+        """A file that was taken away would go on being written to, and what is written would be lost."""
+        try:
+            found = self.path.stat().st_ino
+        except FileNotFoundError:
+            if self._inode is None:  # the first connection makes it
+                return
+            raise StorageUnavailable(
+                f"the database {self.path} is gone: put the file back, or restart the server for an empty one"
+            ) from None
+        if self._inode not in (None, found):
+            raise StorageUnavailable(f"the database {self.path} is another file now: restart the server to use it")
+        self._inode = found
 
     def _engines(self) -> tuple[Engine, Engine]:
         writing = self._engine("BEGIN IMMEDIATE", "PRAGMA synchronous = NORMAL")

@@ -269,3 +269,24 @@ def test_a_bug_while_writing_loses_nothing_and_is_told(rig: Rig, monkeypatch: py
     )
     rig.run_until(101.0)
     assert rig.stored() == ["1"]
+
+
+@pytest.mark.parametrize("crash_at", [None, 35])
+def test_history_of_a_minute_without_the_database_arrives_once_and_in_order(rig: Rig, crash_at: int | None) -> None:
+    """Two calls end every second; the database is away from the tenth to the seventieth, the server crashes meanwhile."""
+    ended: list[str] = []
+    for second in range(90):
+        rig.database.refusal = "the database is away" if 10 <= second < 70 else ""
+        if second == crash_at:
+            rig.restart()
+        for _ in range(2):
+            ended.append(str(len(ended)))
+            rig.backlog.append(cdr(ended[-1], float(len(ended))))
+        rig.run_until(101.0 + second)
+        if 10 <= second < 70:
+            assert rig.stored() == ended[:20]
+            assert rig.in_spool() == ended[20:], "safe within the second"
+        if second >= 76:
+            assert rig.stored() == ended, "5 s after it is back"
+    assert rig.in_spool() == []
+    assert rig.database.refused < 30, "it is not asked all the time"

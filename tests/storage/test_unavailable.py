@@ -66,6 +66,29 @@ async def test_a_locked_database(tmp_path: Path) -> None:
     await storage.close()
 
 
+async def test_a_file_that_is_taken_away_and_put_back_or_replaced(tmp_path: Path) -> None:
+    storage, file, away = open_storage("sqlite:///zvon.db", tmp_path), tmp_path / "zvon.db", tmp_path / "away.db"
+    storage.cdrs.append(cdr("1"))
+    await storage.flush()
+    file.rename(away)
+    storage.cdrs.append(cdr("2", 2000.0))
+    assert "is gone: put the file back" in await refused(storage)
+    with pytest.raises(StorageUnavailable, match="is gone"):
+        await storage.cdrs.query(HistoryQuery())
+    assert storage.describe()["rows_spooled"] == 1
+    away.rename(file)
+    assert [row.id for row in await storage.cdrs.query(HistoryQuery())] == ["2", "1"]
+    other = open_storage("sqlite:///other.db", tmp_path)
+    await other.close()
+    file.rename(away)
+    (tmp_path / "other.db").rename(file)
+    storage.cdrs.append(cdr("3", 3000.0))
+    assert "is another file now: restart the server" in await refused(storage)
+    away.rename(file)
+    assert [row.id for row in await storage.cdrs.query(HistoryQuery())] == ["3", "2", "1"]
+    await storage.close()
+
+
 async def test_a_full_disk(small_disk: Path) -> None:
     storage = open_storage("sqlite:///zvon.db", small_disk)
     filler = small_disk / "filler"
