@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
+from pbx.cli_import import IMPORTS
 from pbx.cli_sounds import SOUND_COMMANDS
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def missed_close(id: Missed, data: Data = VAR) -> None:
 
 
 GROUPS: dict[str, tuple[str, Commands]] = {
+    "import": IMPORTS,
     "bans": (
         "Addresses that attacked and are not heard for a while.",
         {

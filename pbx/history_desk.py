@@ -48,7 +48,9 @@ class HistoryDesk:
                     return self._numbers_of(people, groups)
                 case ForgetHistory():
                     return await self._forget(request)
-                case AddHistory(rows):
+                case AddHistory(rows, recordings):
+                    for recording in recordings:
+                        self._recordings.add(recording)
                     return await self._add(rows)
         except StorageUnavailable as error:
             raise ControlError(str(error)) from None
@@ -119,7 +121,8 @@ class HistoryDesk:
         return True
 
     async def _add(self, rows: Sequence[CdrRow]) -> int:
-        known = {row.id for id in {row.linkedid for row in rows} for row in await self._history.of_conversations([id])}
+        linkedids = list({row.linkedid for row in rows})
+        known = {row.id for row in await self._history.of_conversations(linkedids)}
         fresh = [row for row in rows if row.id not in known]
         for row in fresh:
             self._history.append(row)

@@ -85,6 +85,10 @@ class Recordings:
         """It is there, within the folder of recordings (REC-13)."""
         return file.is_file() and file.resolve().is_relative_to(self._folder.resolve())
 
+    def add(self, recording: StoredRecording) -> None:
+        """One whose file is in its place already."""
+        self._store.put(recording.id, recording)
+
     def remove(self, recording: StoredRecording) -> None:
         """Take it out of the index; its file is the affair of who asks."""
         self._store.put(recording.id, None)

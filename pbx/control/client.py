@@ -147,8 +147,8 @@ class ControlClient:
     def forget_history(self, linkedid: str, *, with_recordings: bool = False) -> Forgotten:
         return self._ask(ForgetHistory(linkedid=linkedid, with_recordings=with_recordings), Forgotten)
 
-    def add_history(self, rows: Sequence[CdrRow]) -> int:
-        return self._ask(AddHistory(tuple(rows)), int)
+    def add_history(self, rows: Sequence[CdrRow], recordings: Sequence[StoredRecording] = ()) -> int:
+        return self._ask(AddHistory(tuple(rows), tuple(recordings)), int)
 
     def trace(self, wanted: str, *, with_secrets: bool = False) -> TraceView:
         return self._ask(TraceCall(wanted, with_secrets), TraceView)

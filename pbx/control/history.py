@@ -4,7 +4,7 @@ from dataclasses import field
 
 from frozen import dataclass
 from storage.ports import HistoryQuery
-from storage.records import CdrRow, ConversationKind
+from storage.records import CdrRow, ConversationKind, StoredRecording
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,11 @@ class ForgetHistory:
 
 @dataclass(frozen=True, slots=True)
 class AddHistory:
-    """→ int: how many of the rows, of another system (CDR-24), were not there yet."""
+    """→ int: how many of the rows, of another system (CDR-24), were not there yet. The files of `recordings` are in
+    their places already."""
 
     rows: tuple[CdrRow, ...]
+    recordings: tuple[StoredRecording, ...] = ()
 
 
 HistoryRequest = GetConversations | GetRow | NumbersOf | ForgetHistory | AddHistory

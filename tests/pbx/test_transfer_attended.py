@@ -61,6 +61,7 @@ def talk(office: VirtualOffice, one: str, other: str) -> bool:
     return (office.hears(one), office.hears(other)) == (other, one)
 
 
+@pytest.mark.row("CDR-18")
 @pytest.mark.parametrize("by_callee", [False, True])
 async def test_rfc_5359_2_5_attended_transfer(by_callee: bool) -> None:
     async with open_office(*OFFICE) as office:

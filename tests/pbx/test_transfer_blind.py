@@ -20,6 +20,7 @@ async def talking(office: VirtualOffice, *, by_callee: bool = False) -> tuple[Ph
     return (ring, call, Referrer(b), c) if by_callee else (call, ring, Referrer(a), c)
 
 
+@pytest.mark.row("CDR-18")
 @pytest.mark.parametrize("by_callee", [False, True])
 async def test_rfc_5359_2_4_unattended_transfer(by_callee: bool) -> None:
     async with open_office(*OFFICE) as office:

@@ -273,7 +273,7 @@ def test_a_bug_while_writing_loses_nothing_and_is_told(rig: Rig, monkeypatch: py
 
 @pytest.mark.parametrize("crash_at", [None, 35])
 def test_history_of_a_minute_without_the_database_arrives_once_and_in_order(rig: Rig, crash_at: int | None) -> None:
-    """Two calls end every second; the database is away from the tenth to the seventieth, the server crashes meanwhile."""
+    """Two calls end every second; the database is away from the tenth to the seventieth; the server may crash."""
     ended: list[str] = []
     for second in range(90):
         rig.database.refusal = "the database is away" if 10 <= second < 70 else ""
