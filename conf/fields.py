@@ -281,6 +281,14 @@ def email_or_empty(value: object) -> str:
     return found
 
 
+def domain(value: object) -> str:
+    """A host name, as SIP URIs have it behind the @."""
+    found = host(value).lower().rstrip(".")
+    if found.replace(".", "").isdecimal() or ":" in found:
+        raise ValueError(f'must be a host name such as "office.example.com", not the address "{found}"')
+    return found
+
+
 def storage_url(value: object) -> str:
     """`sqlite:///file` relative to the data folder, `sqlite:////path/file` absolute, or `postgresql://…`."""
     found = text(value)

@@ -15,6 +15,7 @@ from conf.fields import (
     Server,
     ascii_text,
     choice,
+    domain,
     email_or_empty,
     host_or_empty,
     listen_everywhere,
@@ -75,6 +76,7 @@ Origins = Annotated[tuple[Annotated[str, PlainValidator(origin)], ...], Field(st
 BackupPart = Annotated[str, PlainValidator(choice("settings", "sounds", "history", "recordings"))]
 Scanners = Annotated[tuple[Annotated[str, PlainValidator(signature)], ...], Field(strict=False)]
 Servers = Annotated[tuple[Annotated[Server, PlainValidator(sip_server)], ...], Field(strict=False)]
+Domains = dict[Annotated[str, PlainValidator(domain)], Servers]
 
 
 # What the tools of attackers call themselves in User-Agent, From or To (SEC-8); who uses sipsak gives a list
@@ -100,6 +102,8 @@ class SipSettings(Section):
     role: Annotated[str, PlainValidator(choice("server", "proxy", "redirect"))] = "server"
     # Of an edge: the servers behind it, the first that answers gets the requests.
     nodes: Servers = ()
+    # CFG-10: whole offices behind one edge, each with servers of its own, by the domain that their phones register at.
+    domains: Domains = Field(default_factory=dict)
     # Of a server: where its edges are. They are believed where a phone really is; nobody else is.
     edges: Networks = ()
 
@@ -186,9 +190,15 @@ class SipSettings(Section):
 
     @model_validator(mode="after")
     def _in_its_role(self) -> Self:
-        if (self.role == "proxy") != bool(self.nodes):
-            raise ValueError('nodes are the servers behind an edge: role = "proxy" needs them, other roles have none')
-        for node in self.nodes:
+        for name, servers in self.domains.items():
+            if not servers:
+                raise ValueError(f"domains.{name} has no server")
+        behind = (*self.nodes, *(each for servers in self.domains.values() for each in servers))
+        if (self.role == "proxy") != bool(behind):
+            raise ValueError(
+                'nodes and domains name the servers behind an edge: role = "proxy" needs some, other roles have none'
+            )
+        for node in behind:
             if not getattr(self, node.transport):
                 raise ValueError(f"node {node} cannot be reached: {node.transport} has no address to listen on")
         return self

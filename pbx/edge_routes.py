@@ -90,12 +90,15 @@ class EdgeRouter:
     # --- towards nodes ----------------------------------------------------------------------------------------
 
     def _to_nodes(self, request: Request, phone: Flow) -> Verdict:
-        """Requests of a dialog go to the node that has it, others to the first node that answers."""
+        """Requests of a dialog go to the node that has it, others to the first node of their domain that answers: what
+        is said to one office reaches no other (CFG-10)."""
         if any(self._node_of(route.uri) is None for route in request.routes()):
             set_routes(request.headers, ())  # nothing else can be reached through us
         routes = request.routes()
         named = self._node_of(routes[0].uri if routes else request.uri)
-        candidates = [named] if named is not None else self._nodes.order()
+        candidates = [named] if named is not None else self._nodes.order(_host_of(request.uri))
+        if not candidates:
+            return NOT_FOUND
         paths = [(node, flow) for node in candidates if (flow := self._nodes.flow_of(node)) is not None]
         groups = tuple([(self._hop(request, node, phone, flow),) for node, flow in paths])
         patience_s = PATIENCE_S if len(groups) > 1 else None
@@ -143,6 +146,10 @@ class EdgeRouter:
                 self._our_hosts.clear()
             found = self._our_hosts[host] = _is_local(host)
         return found
+
+
+def _host_of(uri: Uri) -> str:
+    return uri.host if isinstance(uri, SipUri) else ""
 
 
 def _is_same(sealed: Flow | None, flow: Flow) -> bool:

@@ -1,8 +1,9 @@
 """The servers behind an edge: where they are and which of them answers (OPTIONS, RFC 3261 §11)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import structlog
 
@@ -19,14 +20,16 @@ PROBE_AGAIN_S = 2.0  # while it does not answer
 PROBE_PATIENCE_S = 3.0
 
 log = structlog.get_logger("edge")
+_NONE: Mapping[str, Sequence[Server]] = MappingProxyType({})
 FlowMaker = Callable[[str, str, int], Flow | None]
 
 
 @dataclass(slots=True)
 class Node:
-    """One server. It counts as up until it has been silent once."""
+    """One server. It counts as up until it has been silent once. `domains`: those that it serves, "" all others."""
 
     server: Server
+    domains: frozenset[str] = frozenset({""})
     is_up: bool = True
     probes: int = 0
     failures: int = 0
@@ -47,10 +50,17 @@ class Node:
 
 
 class Nodes:
-    """Asks every server from time to time whether it is there; `order` puts those that are first."""
+    """Asks every server from time to time whether it is there; `order` puts those that are first. `domains`: servers of
+    offices of their own (CFG-10)."""
 
-    def __init__(self, servers: Sequence[Server], flow_to: FlowMaker) -> None:
-        self._all = [Node(server) for server in servers]
+    def __init__(
+        self, servers: Sequence[Server], flow_to: FlowMaker, domains: Mapping[str, Sequence[Server]] = _NONE
+    ) -> None:
+        of = {"": servers, **domains}
+        everyone = dict.fromkeys(server for some in of.values() for server in some)
+        self._all = [Node(each, frozenset(name for name, some in of.items() if each in some)) for each in everyone]
+        found = {node.server: node for node in self._all}
+        self._order = {name: [found[each] for each in some] for name, some in of.items()}
         self._flow_to = flow_to
         self._driver: LayerDriver
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,9 +74,13 @@ class Nodes:
         for task in self._tasks:
             task.cancel()
 
-    def order(self) -> list[Node]:
-        """As configured, the silent ones last."""
-        return sorted(self._all, key=lambda node: not node.is_up)
+    def order(self, domain: str = "") -> list[Node]:
+        """The servers of a domain as configured, the silent ones last; an unknown domain is one of all others."""
+        return sorted(self._order.get(domain.lower().rstrip("."), self._order[""]), key=lambda node: not node.is_up)
+
+    @property
+    def names(self) -> list[str]:
+        return [node.name for node in self._all]
 
     def at(self, host: str, port: int) -> Node | None:
         """The server that is reached at that address."""
@@ -137,6 +151,7 @@ class Nodes:
         return [
             {
                 "node": node.name,
+                "domains": sorted(node.domains - {""}),
                 "up": node.is_up,
                 "round_trip_ms": node.round_trip_ms,
                 "probes": node.probes,

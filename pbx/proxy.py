@@ -66,7 +66,7 @@ class EdgeServer:
         self._addresses = AdvertisedAddress(sip.external, networks, sip.external_ports)
         tokens = FlowTokens(ServerKeys.load(lock.data).derived("flow tokens"), secrets.token_hex(4))
         self._rate = SourceRate(rate_of(sip, settings.security))
-        self.nodes = Nodes(sip.nodes, lambda *peer: self._listeners.flow_to(*peer))
+        self.nodes = Nodes(sip.nodes, lambda *peer: self._listeners.flow_to(*peer), sip.domains)
         self.router = EdgeRouter(
             self.nodes,
             tokens,
@@ -102,7 +102,7 @@ class EdgeServer:
             await self._close()
             raise
         self.nodes.start(self.driver)
-        log.info("started", nodes=[node.name for node in self.nodes.order()])
+        log.info("started", nodes=self.nodes.names)
         return ",".join(self._listeners.names())
 
     @property

@@ -8,7 +8,8 @@ from web.draft import Values
 from web.employees import CARD, OF_TERMINAL, TERMINALS, USERS
 from web.table import blank_of, flat, lines_of, rows_of, table_of
 
-Columns = Literal["minimal", "standard", "full"]
+Columns = Literal["preparation", "minimal", "standard", "full"]
+_PREPARATION = ("number", "name", "position", "location", "email")  # what to ask a customer for (CFG-4)
 _MINIMAL = ("number", "name", "email", "mobile", "password", "forward.ring_time", "forward.no_answer")
 _STANDARD = (
     *_MINIMAL, "mobile_dial", "dtmf", "transport", "record", "forward.busy", "forward.unavailable",
@@ -41,7 +42,7 @@ def blank() -> Values:
 def columns_of(columns: Columns) -> tuple[str, ...]:
     if columns == "full":
         return (*dict.fromkeys((*_STANDARD, *flat(blank()))), "avatar")
-    return _STANDARD if columns == "standard" else _MINIMAL
+    return {"preparation": _PREPARATION, "minimal": _MINIMAL, "standard": _STANDARD}[columns]
 
 
 def employee_rows(octets: bytes) -> list[tuple[int, Values]]:

@@ -29,6 +29,7 @@ drain_timeout = 0
 [sip]
 role = "server"
 nodes = []
+domains = {}
 edges = ["10.0.0.4"]
 flow_timer = 0
 push_gateway = "http://127.0.0.1:8000/wake"
@@ -332,3 +333,18 @@ def test_the_file_that_errors_name_is_the_one_given(tmp_path: Path) -> None:
     with pytest.raises(ConfInvalid) as raised:
         parse_settings("x = 1", "/etc/zvon.toml")
     assert str(raised.value) == '/etc/zvon.toml:1: x: unknown key "x"'
+
+
+def test_an_edge_has_servers_of_its_own_or_by_domain() -> None:
+    head = '[sip]\nrole = "proxy"\ntcp = []\n'
+    found = parse_settings(f'{head}domains = {{ "Horns.Example." = ["10.0.0.7:5060"] }}').sip.domains
+    assert [(name, str(*servers)) for name, servers in found.items()] == [("horns.example", "udp:10.0.0.7:5060")]
+    for wrong, why in (
+        (head, "needs some"),
+        (f'{head}domains = {{ "10.0.0.7" = ["10.0.0.7:5060"] }}', "must be a host name"),
+        (f'{head}domains = {{ "horns.example" = [] }}', "has no server"),
+        (f'{head}domains = {{ "horns.example" = ["tcp:10.0.0.7:5060"] }}', "tcp has no address"),
+        ('[sip]\ndomains = { "horns.example" = ["10.0.0.7:5060"] }', "other roles have none"),
+    ):
+        with pytest.raises(ConfInvalid, match=why):
+            parse_settings(wrong)

@@ -31,8 +31,10 @@ class Phone:
         host: str = "127.0.0.1",
         port: int = 0,
         transport: str = "udp",
+        domain: str = "",
     ) -> None:
         self.server, self.number, self.password, self.transport = server, number, password, transport
+        self.domain = domain or bracketed(server[0])
         self.address = self._connect(host, port)
         self._stream = b""
         self._waiting: list[Message] = []
@@ -64,7 +66,7 @@ class Phone:
 
     @property
     def aor(self) -> str:
-        return f"sip:{self.number}@{bracketed(self.server[0])}"
+        return f"sip:{self.number}@{self.domain}"
 
     @property
     def contact(self) -> str:
@@ -204,7 +206,7 @@ class Phone:
 
     def register(self, *, expires_s: int = 120, algorithm: str = "", password: str | None = None) -> Message:
         """Register this phone; the final answer, whatever it is. `algorithm` picks one of several challenges."""
-        uri, call_id = f"sip:{bracketed(self.server[0])}", token()
+        uri, call_id = f"sip:{self.domain}", token()
 
         def attempt(cseq: int, headers: ExtraHeaders = ()) -> Message:
             expires = ("Expires", str(expires_s))
@@ -233,7 +235,7 @@ class Phone:
 
     def dial(self, number: str, media: Address = ("127.0.0.1", 9), *, offer: str = "", uri: str = "") -> "Call":
         """Send an INVITE, answering a challenge when there is one."""
-        call = Call.outgoing(self, uri or f"sip:{number}@{bracketed(self.server[0])}", offer or sdp(media))
+        call = Call.outgoing(self, uri or f"sip:{number}@{self.domain}", offer or sdp(media))
         call.send_invite()
         if self.password:
             call.answer_challenge()

@@ -159,3 +159,24 @@ def test_a_second_hop_before_us_is_not_said_to_keep_flows() -> None:
     _, verdict = Bench().ask(PHONE, "REGISTER", "sip:edge.example", "Via: SIP/2.0/UDP other;branch=z9hG4bKy")
     assert isinstance(verdict, Plan)
     assert verdict.groups[0][0].paths[0].endswith(";lr>")
+
+
+def test_an_office_of_its_own_is_reached_by_its_domain_only() -> None:
+    bench = Bench()
+    own, spare = Server("udp", "10.0.0.7", 5060), Server("udp", *SPARE)
+    domains = {"horns.example": (own,), "hooves.example": (spare, own)}
+    bench.nodes = bench.router._nodes = Nodes([], lambda *peer: Flow(peer[0], EDGE, peer[1:], 1), domains)
+    for uri, expected in (
+        ("sip:102@horns.example", [("10.0.0.7", 5060)]),
+        ("sip:HORNS.example.", [("10.0.0.7", 5060)]),
+        ("sip:102@hooves.example:5060", [SPARE, ("10.0.0.7", 5060)]),
+    ):
+        assert hops(bench.ask(PHONE, "INVITE", uri)[1]) == expected
+    for nobody in ("sip:102@edge.example", "sip:102@sub.horns.example", "sip:102@192.0.2.99"):
+        verdict = bench.ask(PHONE, "INVITE", nobody)[1]
+        assert isinstance(verdict, Answer)
+        assert verdict.status == 404
+    assert [each["domains"] for each in bench.nodes.describe()] == [
+        ["hooves.example", "horns.example"],
+        ["hooves.example"],
+    ]
