@@ -4,16 +4,15 @@ Callers are served in the order in which they came; the one further behind gets 
 none to be offered.
 """
 
-import json
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from features._queue_agent import Agent, agents_of, is_paused, is_reachable, is_silent, is_working, party_of
+from features._queue_kept import Kept
 from features._queue_strategy import Memory, Shuffle, Tries, choose
-from pbx.api import AgentView, AppContext, Queue, QueueView, States, WaitingView
+from pbx.api import AgentView, AppContext, Queue, QueueView, WaitingView
 
-MEMORIES = "queue-memory"  # area of what outlives a restart
 SMOOTHING = 0.2  # of the mean handling time: the last ten calls count
 
 
@@ -59,6 +58,15 @@ class Lines:
         self._free_at: dict[str, float] = {}  # agents after a call: when the next may come (QUE-13)
         self._serves: dict[str, str] = {}  # agent → the queue whose caller it talks to
         self._glances: dict[str, _Glance] = {}
+        self._kept = Kept()
+
+    def restore(self, ctx: AppContext) -> None:
+        """Go on where the server stopped."""
+        self._kept.restore(ctx)
+        for number, (memory, handling_s) in self._kept.memories().items():
+            self._lines[number] = Line(memory=memory, handling_s=handling_s)
+        for agent, until in self._kept.rests().items():
+            self._free_at[agent] = ctx.now() + until - ctx.wall()
 
     def line(self, number: str) -> Line:
         return self._lines.setdefault(number, Line())
@@ -66,8 +74,15 @@ class Lines:
     # --- callers ----------------------------------------------------------------------------------------------
 
     def enter(self, queue: Queue, ticket: Ticket) -> None:
+        """At the end, or where the caller was before a restart."""
         self.forget()
-        self.line(queue.number).tickets.append(ticket)
+        since = self._kept.since(queue.number, ticket.number, ticket.since)
+        self._kept.waits(queue.number, ticket.call, ticket.number, since)
+        if since == ticket.since:
+            self.line(queue.number).tickets.append(ticket)
+        else:
+            ticket.since = since
+            self.enter_by_age(queue, ticket)
 
     def enter_by_age(self, queue: Queue, ticket: Ticket) -> None:
         """Keep a place that was taken before."""
@@ -75,8 +90,11 @@ class Lines:
         place = sum(each.since <= ticket.since for each in tickets)
         tickets.insert(place, ticket)
 
-    def leave(self, queue: Queue, ticket: Ticket) -> None:
+    def leave(self, queue: Queue, ticket: Ticket, *, keeps_place: bool = False) -> None:
+        """`keeps_place`: the server stops."""
         self.forget()
+        if not keeps_place:
+            self._kept.waits_no_longer(queue.number, ticket.call)
         tickets = self.line(queue.number).tickets
         if ticket in tickets:
             tickets.remove(ticket)
@@ -144,10 +162,11 @@ class Lines:
         line = self.line(queue.number)
         self._serves.pop(agent, None)
         self._free_at[agent] = ctx.now() + queue.wrap_up
+        self._kept.rest(agent, ctx.wall() + queue.wrap_up)
         line.memory.answered[agent] = line.memory.answered.get(agent, 0) + 1
         took_s = seconds + queue.wrap_up
         line.handling_s = took_s if not line.handling_s else line.handling_s + SMOOTHING * (took_s - line.handling_s)
-        self._remember(ctx.states, queue.number)
+        self._kept.remember(queue.number, line.memory, line.handling_s)
 
     def next_change_s(self, ctx: AppContext, queue: Queue, ticket: Ticket) -> float | None:
         """Seconds until an agent rests no longer, or may be asked again; None when nothing of that kind is near."""
@@ -202,17 +221,6 @@ class Lines:
             and (queue.ring_in_use or not ctx.calls_at(agent.number))
             and is_working(ctx, agent)
         )
-
-    # --- over a restart -----------------------------------------------------------------------------------------
-
-    def restore(self, states: States) -> None:
-        for number, text in states.of(MEMORIES).items():
-            kept = json.loads(text)
-            self._lines[number] = Line(memory=Memory(**kept["memory"]), handling_s=kept["handling_s"])
-
-    def _remember(self, states: States, number: str) -> None:
-        line = self.line(number)
-        states.put(MEMORIES, number, json.dumps({"memory": asdict(line.memory), "handling_s": line.handling_s}))
 
     # --- for people ---------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class Queues:
         self.callbacks = Callbacks(self.lines)
 
     async def begin(self, ctx: AppContext) -> None:
-        self.lines.restore(ctx.states)
+        self.lines.restore(ctx)
         ctx.bus.subscribe([RegistrationChanged, ProviderChanged], self.changes.wake)
         ctx.bus.subscribe([LegEnded, CallEnded], lambda _: self.look(ctx))
         self.callbacks.restore(ctx, self.changes)
@@ -108,7 +108,7 @@ class Waiting:
             raise
         finally:
             call.caller.digits.listen(None)
-            self._lines.leave(self._queue, ticket)
+            self._lines.leave(self._queue, ticket, keeps_place=ctx.draining and not self._is_served)
             self._changes.wake()
 
     async def _wait(self, call: Call, ctx: AppContext, ticket: Ticket) -> Next:

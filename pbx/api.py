@@ -114,6 +114,10 @@ class AppContext(Protocol):
         """Every call in progress, by id."""
 
     @property
+    def draining(self) -> bool:
+        """The server is about to stop."""
+
+    @property
     def states(self) -> States:
         """What features remember over a restart."""
 

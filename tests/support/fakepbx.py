@@ -121,6 +121,7 @@ class FakePbx:
         self.events: list[BusEvent] = []
         self.bus.subscribe(EVENTS, self.events.append)
         self.services = Services(self.engine, Clock(loop, lambda: WALL_AT_START + loop.time()), self.bus)
+        self.draining = False
         self.terminals = {each.number: each for each in terminals}
         self.outcomes: deque[DialOutcome] = deque()
         self.rung: list[str] = []
