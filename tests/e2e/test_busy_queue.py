@@ -1,7 +1,9 @@
-"""Two hundred callers and twenty agents: everybody is served, once."""
+"""Two hundred callers and twenty agents for a minute: everybody is served, once."""
 
 import json
+import time
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from tests.e2e.sipp import Plan, Sipp
 from tests.e2e.ua import Phone, eventually
 
 AGENTS = tuple(str(number) for number in range(401, 421))
-CALLERS = 200
+CALLERS, A_SECOND, TALK_MS, LONGEST_S = 200, 4, 4400, 75  # for 50 seconds nearly all agents have work
 OFFICE = "\n".join(
     [
         terminal("301", trust=CALLER, max_calls=CALLERS),
@@ -29,13 +31,16 @@ def test_two_hundred_callers_are_answered_once_each_by_twenty_agents(tmp_path: P
         for agent in AGENTS:
             with Phone(server.address, agent, host=CALLEE, port=port) as phone:
                 assert phone.register().status == 200
-        agents = Plan("callee_answers_and_hangs_up", server.address, CALLEE, port, {"number": AGENTS[0]}, CALLERS)
+        agents = Plan("callee_answers_and_hangs_up", server.address, CALLEE, port, {"number": AGENTS[0]})
+        agents = replace(agents, calls=CALLERS, talk_ms=TALK_MS, timeout_s=LONGEST_S)
         callers = Plan(
             *("caller_is_answered_and_callee_hangs_up", server.address, CALLER),
             keys={"from": "301", "to": "500"},
             calls=CALLERS,
-            rate=100,
+            rate=A_SECOND,
+            timeout_s=LONGEST_S,
         )
+        began = time.monotonic()
         answering, calling = Sipp(agents, tmp_path), Sipp(callers, tmp_path)
         try:
             calling.finish()
@@ -43,6 +48,7 @@ def test_two_hundred_callers_are_answered_once_each_by_twenty_agents(tmp_path: P
         finally:
             calling.end()
             answering.end()
+        assert CALLERS / A_SECOND <= time.monotonic() - began <= LONGEST_S
         eventually(lambda: not server.json("calls"), "every call is over")
         rows = server.json("history")
     talks = [row for row in rows if row["stage"] == "dial" and row["disposition"] == "ANSWERED"]
