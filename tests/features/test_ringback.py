@@ -54,6 +54,7 @@ async def test_other_terminals_ring_as_usual() -> None:
         assert await call.until_over() == 486
 
 
+@pytest.mark.row("REG-18")
 async def test_a_sound_that_cannot_be_played_is_followed_by_the_tone_of_the_country() -> None:
     async with open_office(*TERMINALS, office=OFFICE) as office:
         a, b = [await office.registered(number) for number in ("101", "102")]
