@@ -25,6 +25,7 @@ from media.api import (
 from media.codec.coder import Codec
 from media.config import EngineConfig
 from media.engine.embedded import EmbeddedEngine
+from media.engine.priority import ask_for_real_time
 from media.rtp.packet import RtpPacket, parse_packet
 
 Samples = NDArray[np.int16]
@@ -102,8 +103,9 @@ async def _through(
 def _talk(
     turns: Sequence[Samples], sides: Sequence[tuple[_Side, _Side]], network: Network, seed: int
 ) -> tuple[list[Samples], float]:
-    """In real time, with networks from `seed` on; a thread of its own, so that packets leave when they should. Also, by
-    how many ms the latest did not."""
+    """In real time, with networks from `seed` on; a thread of its own with the priority of the engine, so that packets
+    leave when they should. Also, by how many ms the latest did not."""
+    ask_for_real_time()
     codec = Codec("PCMU", RATE)
     due = []
     for number, turn in enumerate(turns):

@@ -41,7 +41,7 @@ def fuzz(name: str, seconds: int, corpus: Path) -> None:
     """Fuzz one target in this process; ends it, with 0 when nothing was found."""
     import atheris
 
-    with atheris.instrument_imports(include=["sipcore", "pbx", "websockets"]):
+    with atheris.instrument_imports(include=["sipcore", "pbx", "media", "websockets"]):
         from tests.fuzz.seeds import FINDINGS
         from tests.fuzz.targets import TARGETS
     target = TARGETS[name]
