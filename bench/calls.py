@@ -155,6 +155,13 @@ class CallSet:
                 call.sent_at = now
                 self._send_invite(call)
 
+    def _postpone(self, call: Outgoing, after_s: int) -> None:
+        """The server has no time for it now: call anew when it says so."""
+        del self.calls[call.call_id]
+        call.call_id, call.branch = token(), token("z9hG4bK")
+        call.sent_at = time.monotonic() + after_s - RETRY_S
+        self.calls[call.call_id] = call
+
     def _send_in_dialog(self, call: Outgoing, method: str, cseq: int) -> None:
         assert call.answer is not None
         fields = self._fields(self.caller, "caller", call, method, cseq, token("z9hG4bK"))
@@ -164,6 +171,9 @@ class CallSet:
     def _at_caller(self, message: Message) -> None:
         call = self.calls.get(message.call_id)
         if call is None or message.status < 200:
+            return
+        if message.status == 503 and (after := message.first("retry-after")):
+            self._postpone(call, int(after))
             return
         if message.status >= 300:
             raise RuntimeError(f"a call was refused: {message.raw.decode(errors='replace')}")

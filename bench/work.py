@@ -19,6 +19,7 @@ from tests.e2e.ua import registered_port
 
 UNITS = "reference units"
 RELAY_TARGET = 1.3
+TIMER_J_S = 33.0  # 64*T1 and a little more (RFC 3261 §17.2.2)
 SETTLE_S = 1.0  # what is written behind (history, registrations) belongs to the work
 
 
@@ -134,12 +135,15 @@ def calls_in_progress(subject: Subject, count: int = 600, rate: float = 300) -> 
     ]
 
 
-def registration_memory(subject: Subject, contacts: int = 5) -> list[Measurement]:
-    """S3: memory of one idle registration."""
-    _register_once(subject, 1)
+def registration_memory(subject: Subject, contacts: int = 5, settle_s: float = TIMER_J_S) -> list[Measurement]:
+    """S3: memory of one idle registration: the answers that are kept for copies of a request are gone, and there is
+    room already for those of as many requests."""
+    for _ in range(contacts):
+        _register_once(subject, 1)
+    time.sleep(settle_s)
     before_kib = memory_kib(subject.pid)
     result = _register_once(subject, contacts)
-    time.sleep(SETTLE_S)
+    time.sleep(settle_s)
     each_kib = (memory_kib(subject.pid) - before_kib) / max(result.registered, 1)
     note = f"{result.registered:,} contacts, {result.registered / result.seconds:,.0f} registered a second"
     return [Measurement("S3", "memory of a registration", each_kib, "KiB", "<= 2", each_kib <= 2, note=note)]

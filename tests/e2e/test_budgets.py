@@ -83,6 +83,6 @@ def test_a_member_of_a_conference_stays_within_its_budget(subject: Subject) -> N
 
 def test_memory_stays_within_its_budget(subject: Subject) -> None:
     _, call = work.calls_in_progress(subject, count=200, rate=200)
-    [registration] = work.registration_memory(subject, contacts=4)
+    [registration] = work.registration_memory(subject, contacts=4, settle_s=1.0)
     assert call.value <= BUDGETS["memory"]["call"], call
     assert registration.value <= BUDGETS["memory"]["registration"], registration
