@@ -80,8 +80,8 @@ class MediaEndpoint:
 
     def made(self, reply: EndpointCreated) -> None:
         advertised = self.around.address.advertised
-        self._local = LocalMedia(advertised, reply.rtp.port, reply.rtcp_port)
         self.security = with_endpoint(self.security, advertised, self.around.sources, reply)
+        self._local = LocalMedia(advertised, reply.rtp.port, reply.rtcp_port, security=self.security)
         self.worker = reply.worker
 
     def end(self) -> DestroyEndpoint:
@@ -96,7 +96,9 @@ class MediaEndpoint:
         """Our side for descriptions; raises `MediaRefused`."""
         if self._local is None:
             raise MediaRefused("no media ports", 500)
-        return replace(self._local, security=self.security)
+        if self._local.security is not self.security:
+            self._local = replace(self._local, security=self.security)
+        return self._local
 
     def has_agreed(self, agreed: Negotiated, mid: str | None) -> None:
         """`mid`: the name of the m= line in the peer's offer."""

@@ -92,7 +92,7 @@ class Ringer:
         invites = _Invites(self._pbx.services.new_id(), f"{call.label}{how.label}")
         is_shared = len(terminals) + len(how.outside) > 1 or not how.follows
         outcome = await self._attempt(call, phones, invites, how, is_shared=is_shared)
-        return replace(outcome, refusals={**refusals, **outcome.refusals})
+        return replace(outcome, refusals={**refusals, **outcome.refusals}) if refusals else outcome
 
     async def ring_caller(self, call: "Call", terminal: "Terminal", *, by_itself: bool) -> DialOutcome:
         """Ring who wants to call (RFC 3725 §4.1): the leg that answers is the caller's. `by_itself`: a single phone is

@@ -9,6 +9,7 @@ from frozen import dataclass
 Attributes = tuple[tuple[str, str], ...]
 """(name, value) in order; "" is the value of a flag."""
 
+_SECRETS = frozenset(("crypto", "ice-pwd"))
 _UNSPECIFIED = ("0.0.0.0", "::")
 _CACHED_ATTRIBUTES = 64
 
@@ -174,7 +175,7 @@ class SessionDescription:
 
 def has_secrets(attributes: Attributes) -> bool:
     """Keys of one call: nothing that a memory of what others have said should hold."""
-    return any(name in ("crypto", "ice-pwd") for name, _ in attributes)
+    return not _SECRETS.isdisjoint(dict(attributes))
 
 
 def first_attribute(attributes: Attributes, name: str) -> str | None:

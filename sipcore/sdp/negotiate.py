@@ -123,6 +123,8 @@ def answer_nothing(
 
 def with_others(description: SessionDescription, others: Mapping[int, MediaSection]) -> SessionDescription:
     """The same with m= lines of other kinds in their places."""
+    if not others:
+        return description
     media = tuple([others.get(at, each) for at, each in enumerate(description.media)])
     return replace(description, media=media)
 
