@@ -7,7 +7,7 @@ from base64 import b64decode
 from typing import Annotated
 
 import jwt
-from fastapi import Depends
+from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
 from storage.records import Office, User
@@ -145,6 +145,17 @@ async def entered_by_phone(connection: HTTPConnection) -> Principal:
 
 Caller = Annotated[Principal, Depends(entered)]
 TheCore = Annotated[Core, Depends(core_of)]
+
+
+async def of_employee(
+    who: Caller,
+    core: TheCore,
+    employee: Annotated[str, Query(max_length=64, description="Of this person alone: the id of a user.")] = "",
+) -> Principal:
+    return who.narrowed(employee, (await core.snapshot()).office) if employee else who
+
+
+Looker = Annotated[Principal, Depends(of_employee)]  # whoever looks at all that is seen, or at one person's
 TheDoor = Annotated[Door, Depends(door_of)]
 
 

@@ -5,7 +5,7 @@ the person's card and acts on them; everybody else sees and does the same for th
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from storage.records import Office, User
@@ -49,6 +49,14 @@ class Principal:
 
     def sees_user(self, user: str) -> bool:
         return self.users is None or user in self.users
+
+    def narrowed(self, user: str, office: Office) -> "Principal":
+        """The same who looks at one person alone (USR-1); raises `Refused` where that one is not seen."""
+        if all(each.id != user for each in office.users):
+            raise refused(422, f'there is no user "{user}"', "employee")
+        if not self.sees_user(user):
+            raise refused(403, f'"{user}" is not among those whom you may see')
+        return replace(self, numbers=frozenset(numbers_of({user}, office)), users=frozenset({user}))
 
     def check_number(self, number: str) -> None:
         if not self.sees(number):

@@ -26,7 +26,8 @@ from tests.e2e.ua import Phone, connect, eventually, registered
 PASSWORD = "Admin-Pass_1"
 # One list, one section, and what is no office; the other lists and sections are the same code.
 KINDS_OF_OPERATIONS = (
-    "/(terminals|features|history|recordings|calls|accounts|api_keys|webhooks|versions|audit|services)"
+    "/(terminals|features|history|recordings|calls|accounts|api_keys|webhooks|versions|audit|services"
+    "|employees|directory|numbers|setup|statistics|registrations)"
 )
 # Whether a value that is right by itself fits to the others is no matter of a schema; 412 refuses what was not read.
 SCHEMATHESIS = """
@@ -122,6 +123,34 @@ def test_a_terminal_made_through_the_api_registers_and_is_gone_when_it_is_delete
         assert client.delete("/terminals/250").status_code == 200
         assert phone.register().status in (401, 403, 404)
     assert 'number = "250"' not in server.command("export").stdout
+
+
+@pytest.mark.row("USR-6")
+def test_the_list_of_people_shows_who_has_a_phone_now(api: tuple[Server, httpx.Client]) -> None:
+    server, client = api
+
+    def is_green(user: str) -> bool:
+        (card,) = [each for each in client.get("/employees").json()["data"] if each["id"] == user]
+        assert card["is_registered"] == any(each["is_registered"] for each in card["numbers"])
+        return bool(card["is_registered"])
+
+    card = client.post("/employees", json={"id": "ann", "name": "Ann", "number": "251"}).json()["data"]
+    client.post("/terminals", json={"number": "252", "owner": "ann", "password": "Long-Enough_2"})
+    assert not is_green("ann")
+    with (
+        Phone(server.address, "252", "Long-Enough_2") as second,
+        Phone(server.address, "251", card["password"]) as first,
+    ):
+        assert second.register().status == 200
+        assert is_green("ann")  # any of the numbers
+        assert first.register().status == 200
+        second.register(expires_s=0)
+        assert is_green("ann")
+        (phone,) = [each for each in client.get("/registrations").json()["data"] if each["number"] == "251"]
+        assert client.delete("/registrations/251", params={"contact": phone["contact"]}).status_code == 200
+        assert not is_green("ann")
+    assert client.delete("/employees/ann").status_code == 200
+    assert client.get("/terminals/252").status_code == 404
 
 
 def test_a_call_is_seen_acted_on_and_heard_through_the_api(api: tuple[Server, httpx.Client]) -> None:

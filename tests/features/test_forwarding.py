@@ -260,6 +260,7 @@ async def test_a_call_is_sent_on_only_so_often(most: int) -> None:
         assert [row.to_number for row in office.rows] == ["102", "103", "104", "105"][: most + 1]
 
 
+@pytest.mark.row("USR-4")
 @pytest.mark.parametrize(
     ("owner", "forward", "last"),
     [

@@ -11,6 +11,7 @@ from storage.records import (
     EmployeeGroup,
     ExternalNumber,
     Forward,
+    Group,
     Office,
     OutboundPolicy,
     OutboundRoute,
@@ -338,6 +339,21 @@ async def test_a_mobile_is_dialled_as_its_person_wants_and_shown_as_it_is() -> N
         assert user_of(ring) == "79164577878"
         await talk(call, ring)
     assert (office.row.to_number, office.row.to_name) == ("89164577878", "Ann")
+
+
+@pytest.mark.row("USR-4")
+async def test_a_mobile_is_a_number_like_any_other_to_dial_to_lead_to_and_to_forward_to() -> None:
+    ann = User("ann", "Ann", mobile="+79164577878")
+    seven = OutboundRoute("Seven", "first", prefix="7", rest=10)
+    office = Office("Test", groups=(Group("600", members=("202",), timeout_target="+79164577878", ring_time=1),))
+    async with company(seven, office=office, users=(ann,)) as (opened, phone, telcos):
+        for dialled in ("+79164577878", "600"):  # nobody is registered at 202
+            call = phone.dial(dialled)
+            ring = await telcos["first"].rung()
+            assert user_of(ring) == "79164577878"
+            await talk(call, ring)
+            last = opened.rows[-1]
+            assert (last.to_number, last.to_name, last.disposition) == ("+79164577878", "Ann", "ANSWERED")
 
 
 @pytest.mark.row("OUT-16")

@@ -284,6 +284,17 @@ async def test_many_are_made_and_removed_at_a_time(tmp_path: Path) -> None:
         assert found.server.office == OFFICE
 
 
+@pytest.mark.row("USR-4")
+async def test_a_mobile_has_the_form_of_one_and_belongs_to_one_person(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        assert data_of(await found.client.get("/employees/boris"))["mobile"] == ""
+        for good in ("+79162220000", "4912345678", "+123456789012345"):
+            assert data_of(await found.client.patch("/employees/boris", json={"mobile": good}))["mobile"] == good
+        for wrong in ("0916", "+", "+7916a", "8 916", "+1234567890123456", "+79161110001", "79161110001"):
+            refusal = errors_of(await found.client.patch("/employees/boris", json={"mobile": wrong}), 422)
+            assert set(refusal) == {"mobile"}, wrong
+
+
 async def test_who_may_see_a_person_sees_the_card_and_only_administrators_change_it(tmp_path: Path) -> None:
     people = replace(OFFICE, users=(*OFFICE.users[:2], User("olga", "Olga", role="supervisor", scope=("user:anna",))))
     async with api(tmp_path, people) as found:

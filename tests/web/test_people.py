@@ -14,7 +14,7 @@ from storage.memory import MemoryStorage
 from storage.records import Calendar, Office, Provider, Sound, User
 from tests.support.api import Api, api, data_of, errors_of
 from tests.support.builders import terminal
-from tests.web.test_live_api import T, filled, ids, recording, row
+from tests.web.test_live_api import Operated, T, filled, ids, recording, row
 
 OFFICE = Office(
     "Test",
@@ -148,6 +148,40 @@ def _with_calls() -> MemoryStorage:
     storage.cdrs.append(row("6", T + 240, "202", "204"))
     storage.recordings.put("3", recording("3", "202", "204"))
     return storage
+
+
+@pytest.mark.row("USR-1")
+@pytest.mark.real_loop
+async def test_everything_is_told_by_person_whatever_numbers_that_one_has(tmp_path: Path) -> None:
+    office = replace(OFFICE, users=(*OFFICE.users[:2], User("olga", "Olga", role="supervisor", scope=("user:anna",))))
+    async with api(tmp_path, office, _with_calls()) as found:
+        Operated(found)
+        client = found.client
+        period = "from=2023-11-14T00:00:00Z&to=2023-11-15T00:00:00Z"
+        cards = data_of(await client.get("/employees"))
+        assert [(each["id"], len(each["numbers"])) for each in cards] == [("anna", 2), ("boris", 1), ("olga", 1)]
+
+        async def of(person: str) -> tuple[list[str], list[str], list[str], list[str]]:
+            figures = data_of(await client.get(f"/statistics?{period}&employee={person}"))["numbers"]
+            return (
+                ids(await client.get(f"/calls?employee={person}")),
+                ids(await client.get(f"/history?{period}&employee={person}")),
+                ids(await client.get(f"/recordings?{period}&employee={person}")),
+                [each["number"] for each in figures],
+            )
+
+        everything = (["c1", "c2"], ["4", "3", "2", "1"], ["2023~11~14~1", "2023~11~14~2"], ["201", "203"])
+        assert tuple(map(sorted, await of("anna"))) == tuple(map(sorted, everything))
+        assert await of("olga") == (["c2"], ["6"], ["2023~11~14~3"], ["204"])
+        assert [each["number"] for each in data_of(await client.get("/registrations?employee=anna"))] == []
+        errors_of(await client.get("/calls?employee=nobody"), 422)
+        await found.account_of("olga")
+        assert ids(await client.get("/employees")) == ["anna", "olga"]
+        assert ids(await client.get("/calls?employee=anna")) == ["c1", "c2"]
+        for path in ("calls", "recordings", "registrations", "statistics"):
+            errors_of(await client.get(f"/{path}?employee=boris"), 403)
+        of_boris = ids(await client.get(f"/history?{period}&employee=boris"))
+        assert of_boris == ["6", "2", "1"]  # with her and hers, no others
 
 
 async def test_lines_are_checked_and_numbers_looked_for(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from web.body import record_of
 from web.core import Core
 from web.defaults import taken_by
 from web.describe import gives, many, takes, thing
-from web.door import Caller, TheCore
+from web.door import Caller, Looker, TheCore
 from web.edit import tell
 from web.metrics import exposition, figures_of
 from web.rights import Principal
@@ -68,7 +68,7 @@ class Listener(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("/calls", tags=["calls"], responses=gives(many(CALL)))
-async def calls(who: Caller, core: TheCore) -> Response:
+async def calls(who: Looker, core: TheCore) -> Response:
     """The calls in progress."""
     who.check("calls", "read")
     return answer([_view(each) for each in await _calls(core, who)])
@@ -177,7 +177,7 @@ async def queues(who: Caller, core: TheCore) -> Response:
 
 
 @router.get("/registrations", tags=["registrations"], responses=gives(many(PHONE)))
-async def registrations(who: Caller, core: TheCore) -> Response:
+async def registrations(who: Looker, core: TheCore) -> Response:
     """The phones that are registered."""
     who.check("registrations", "read")
     found = await core.ask(GetRegistrations(), list[RegistrationView])

@@ -15,7 +15,7 @@ from web.cabinet import DISTURB
 from web.core import Core
 from web.describe import gives, many, patch_schema, takes, thing
 from web.directory import Listed, listed
-from web.door import Caller, TheCore, entered_by_phone
+from web.door import Caller, Looker, TheCore, entered_by_phone
 from web.draft import Draft, Values
 from web.edit import change, tell
 from web.rights import Principal
@@ -124,7 +124,7 @@ async def unregister(
 
 @router.get("/statistics", tags=["statistics"], responses=gives(STATISTICS))
 async def statistics(
-    who: Caller,
+    who: Looker,
     core: TheCore,
     start: Annotated[Moment, Query(alias="from")] = "",
     end: Annotated[Moment, Query(alias="to")] = "",

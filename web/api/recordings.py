@@ -15,7 +15,7 @@ from storage.records import StoredRecording
 from web.answers import answer, refused
 from web.core import Core
 from web.describe import gives, many, thing
-from web.door import Caller, TheCore, TheDoor, entered
+from web.door import Caller, Looker, TheCore, TheDoor, entered
 from web.edit import tell
 from web.rights import Principal
 from web.times import Moment, seconds_of, with_moments
@@ -30,7 +30,7 @@ RECORDING = thing(id="string", linkedid="string", started_at="string", seconds="
 
 @router.get("/recordings", tags=["recordings"], responses=gives(many(RECORDING)))
 async def recordings(
-    who: Caller,
+    who: Looker,
     core: TheCore,
     linkedid: Annotated[str, Query(max_length=64)] = "",
     start: Annotated[Moment, Query(alias="from")] = "",
