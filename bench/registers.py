@@ -46,10 +46,12 @@ class Load:
 
 @dataclass(slots=True)
 class Result:
-    """What happened; latencies are from the first REGISTER to its 200."""
+    """What happened; latencies are from the first REGISTER to its 200. `in_time`: those of the registered that were so
+    within `seconds`; the others were under way when it was over."""
 
     started: int = 0
     registered: int = 0
+    in_time: int = 0
     refused: int = 0
     postponed: int = 0
     unanswered: int = 0
@@ -129,6 +131,7 @@ class Registrations:
                 self._retry(now)
                 next_retry = now + RETRY_S / 5
         self.result.seconds = time.monotonic() - begin
+        self.result.in_time = self.result.registered
         self._finish()
         return self.result
 

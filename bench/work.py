@@ -70,10 +70,10 @@ def overload(subject: Subject, times: float = 2, seconds: float = 4) -> list[Mea
     """S5: what is served of several times the capacity, by phones that come back when Retry-After says so."""
     pool = Load(subject.address, ACCOUNTS, 20, 20_000, 10**6, same_contact=True, seconds=seconds)
     most = Registrations(replace(pool, most_at_once=32)).run()
-    capacity = most.registered / most.seconds
+    capacity = most.in_time / most.seconds
     rate = times * capacity
     result = Registrations(replace(pool, rate=rate)).run()
-    served = result.registered / (result.seconds * capacity)
+    served = result.in_time / (result.seconds * capacity)
     lost = result.refused + result.unanswered
     note = f"{result.postponed:,} told to come back, {lost} lost, {result.retransmissions} retransmitted"
     work, good = f"REGISTER served at {times:g} times the capacity of {capacity:,.0f}/s", served >= 0.9 and not lost
