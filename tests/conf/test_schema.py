@@ -164,6 +164,12 @@ def test_an_empty_file_gives_the_documented_defaults() -> None:
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
 
+@pytest.mark.row("REG-3")
+def test_registrations_last_one_minute_to_an_hour_and_two_minutes_by_default() -> None:
+    sip = parse_settings("").sip
+    assert (sip.min_expires, sip.default_expires, sip.max_expires) == (60, 120, 3600)
+
+
 def test_every_key_is_read() -> None:
     settings = parse_settings(FULL)
     assert (settings.data, settings.drain_timeout) == ("/srv/zvon", 0)

@@ -68,11 +68,13 @@ def test_a_registrar_with_every_wish_is_satisfied_at_last(tmp_path: Path) -> Non
         assert PASSWORD not in server.output()
 
 
+@pytest.mark.row("REG-3")
 def test_a_provider_that_speaks_udp_registers_us_and_is_watched(operator_site: Server, tmp_path: Path) -> None:
     host, port = operator_site.address
     entry = provider(host=host, port=port, login="555", password=password_of("555"), qualify=10)
     with running(Site.write(tmp_path, entry)) as server:
         wait_for(server, "registered")
+        assert 100 < line(server)["expires_in_s"] <= 120, "as default_expires says"
         eventually(lambda: line(server)["latency_ms"] is not None, "an answer to OPTIONS")
         (contact,) = operator_site.json("registrations")
         assert contact["number"] == "555"

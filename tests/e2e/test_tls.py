@@ -54,6 +54,7 @@ def test_tls_and_udp_phones_call_each_other_both_ways(secure: Server) -> None:
         incoming.expect_hang_up()
 
 
+@pytest.mark.row("EXT-10")
 def test_a_terminal_bound_to_tls_is_let_in_over_nothing_else(secure: Server) -> None:
     secret = password_of("220")
     with Phone(secure.address, "220", secret) as phone:

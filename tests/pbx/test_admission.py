@@ -339,6 +339,7 @@ async def test_a_network_filter_limits_trust_too() -> None:
         assert (await invite(office, "101", "10.0.5.6"))[0] == 404
 
 
+@pytest.mark.row("EXT-10")
 @pytest.mark.parametrize(("setting", "good", "bad"), [("udp", "UDP", "TCP"), ("tcp", "TCP", "UDP")])
 async def test_a_terminal_may_be_bound_to_one_transport(setting: str, good: str, bad: str) -> None:
     async with open_office(terminal("101", transport=setting)) as office:
@@ -347,6 +348,7 @@ async def test_a_terminal_may_be_bound_to_one_transport(setting: str, good: str,
         assert (await right.register()).status == 200
 
 
+@pytest.mark.row("EXT-10")
 async def test_any_transport_is_the_default() -> None:
     async with open_office(terminal("101")) as office:
         for transport, host in (("UDP", "10.0.5.5"), ("TCP", "10.0.5.6")):

@@ -16,6 +16,7 @@ from tests.support.office import open_office
 CM = "AES_CM_128_HMAC_SHA1_80"
 
 
+@pytest.mark.row("EXT-10")
 @pytest.mark.parametrize(
     ("srtp", "transport", "offering", "takes"),
     [

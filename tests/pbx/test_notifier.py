@@ -11,7 +11,7 @@ import pytest
 from pbx import notifier
 from pbx.notifier import MOST_PER_ACCOUNT
 from sipcore.headers import Expires
-from storage.records import Office, StoredText, Terminal, User
+from storage.records import Application, Conference, Group, Ivr, Office, Queue, StoredText, Terminal, User
 from tests.support.builders import terminal
 from tests.support.office import VirtualOffice, open_office
 from tests.support.ua import Phone
@@ -48,6 +48,7 @@ async def lamp_on(office: VirtualOffice, number: str, watcher: str = "103", host
     return found, watched
 
 
+@pytest.mark.row("EXT-18")
 @pytest.mark.row("EXT-19")
 async def test_a_lamp_follows_a_call_from_ringing_to_its_end() -> None:
     async with lamp_office(*terminals(), users=USERS) as office:
@@ -122,6 +123,25 @@ async def test_a_number_that_rings_at_two_devices_has_one_dialog() -> None:
         await asyncio.sleep(1)
         assert [lamp.state for lamp in watched.lamps] == ["confirmed"]
         call.hangup()
+
+
+@pytest.mark.row("EXT-18")
+@pytest.mark.parametrize("package", ["dialog", "presence"])
+async def test_every_number_of_the_office_may_be_watched(package: str) -> None:
+    office_of = Office(
+        "Test",
+        groups=(Group("600"),),
+        queues=(Queue("610"),),
+        ivrs=(Ivr("620", default="hangup"),),
+        conferences=(Conference("630"),),
+        applications=(Application("640", "/srv/script.py"),),
+    )
+    async with lamp_office(*terminals(), office=office_of) as office:
+        watcher = Watcher(await office.registered("103"))
+        for number in ("102", "600", "610", "620", "630", "640", "10003246"):
+            watched = await watcher.watch(number, package)
+            await asyncio.sleep(1)
+            assert (watched.status, len(watched.bodies)) == (200, 1), number
 
 
 async def test_an_application_is_busy_while_somebody_is_connected() -> None:
@@ -325,6 +345,7 @@ def basic(watched: Watched) -> tuple[str, str]:
     return (root.findtext(f".//{PIDF}basic") or "", root.findtext(f".//{PIDF}note") or "")
 
 
+@pytest.mark.row("EXT-18")
 async def test_presence_tells_the_registered_the_busy_and_the_absent_apart() -> None:
     async with lamp_office(*terminals()) as office:
         watcher = Watcher(await office.registered("103"))

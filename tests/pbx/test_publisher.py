@@ -66,6 +66,7 @@ async def watching(office: VirtualOffice) -> Watched:
     return watched
 
 
+@pytest.mark.row("EXT-18")
 async def test_watchers_see_what_a_phone_publishes_changes_refreshes_and_removes() -> None:
     async with lamp_office(*terminals()[2:], DESK) as office:
         watched, desk = await watching(office), Desk(office)

@@ -85,6 +85,7 @@ async def test_an_older_cseq_of_the_same_call_id_changes_nothing() -> None:
         assert len(office.location.bindings("101")) == 1
 
 
+@pytest.mark.row("REG-3")
 async def test_a_lifetime_out_of_range_is_moved_to_the_nearest_limit_and_the_default_taken_without_one() -> None:
     async with open_office(terminal("101")) as office:
         phone = office.phone("101")
