@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from pbx.control.link import ControlLink, ServerGone
 from web.accounts import Accounts, Passwords
 from web.app import attach, create_app
+from web.certificate import LiveCertificate
 from web.core import Core
 from web.door import Door
 from web.hooks import Webhooks
@@ -64,9 +65,11 @@ async def _serve(options: argparse.Namespace) -> None:
         attach(app, core, await Door.open(core, accounts), hooks)
         await hooks.refresh()
         server = _Server(_config(app, options), lambda: _say(options.ready, password))
-        ending = asyncio.ensure_future(_end(server, over))
+        server.config.load()  # the context of TLS, before anybody looks at it
+        beside = [asyncio.ensure_future(each) for each in (_end(server, over), _keep_certificate(server, options))]
         await server.serve([listener])
-        ending.cancel()
+        for task in beside:
+            task.cancel()
         await hooks.close()
     await core.link.close()
 
@@ -88,6 +91,12 @@ def _config(app: FastAPI, options: argparse.Namespace) -> uvicorn.Config:
 def _say(ready: int, password: str) -> None:
     os.write(ready, json.dumps({"password": password}).encode() + b"\n")
     os.close(ready)
+
+
+async def _keep_certificate(server: _Server, options: argparse.Namespace) -> None:
+    """A certificate that is renewed counts without a restart."""
+    if server.config.ssl is not None:
+        await LiveCertificate(server.config.ssl, Path(options.certificate), Path(options.key)).watch()
 
 
 async def _end(server: _Server, over: asyncio.Event) -> None:

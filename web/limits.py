@@ -17,6 +17,8 @@ HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
+# RFC 6797: whoever came by HTTPS once comes by it always.
+STRICT = ((b"strict-transport-security", b"max-age=31536000"),)
 MAX_BODY = 12 * 1024 * 1024
 MAX_UPLOAD, UPLOAD_S = 128 * 1024 * 1024, 600.0  # of requests whose body is a file; it goes to the disk as it comes
 UPLOADS = frozenset(("/api/v3/sounds:upload",))
@@ -80,7 +82,7 @@ class OverloadGuard:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 timeout.reschedule(None)
-                message["headers"] = [*message["headers"], *HEADERS]
+                message["headers"] = [*message["headers"], *HEADERS, *(STRICT if scope["scheme"] == "https" else ())]
             await send(message)
 
         try:

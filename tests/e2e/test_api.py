@@ -1,8 +1,10 @@
 """The API of a running server, with an HTTP client over real sockets."""
 
+import datetime as dt
 import json
 import os
 import signal
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect as connect_ws
 
+from pbx.certificate import make_self_signed
 from tests.e2e.audio import RtpSocket
 from tests.e2e.conftest import CALLEE, CALLER, office
 from tests.e2e.harness import ZVON, Server, Site, run_to_end, running, zvon
@@ -263,3 +266,35 @@ def test_a_backup_of_a_running_server_makes_another_one_of_an_empty_folder(
         assert kept == [each["id"] for each in server.json("recordings", "list")]
     finally:
         second.stop()
+
+
+def test_https_with_a_certificate_of_its_own_that_is_replaced_while_clients_are_there(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office(), sip="qualify = 0", web=True, extra="tls = true")
+    with running(site) as server:
+        assert f"web=https://{site.web}" in server.output()
+        own = server.data / "certificate.pem"
+        context = ssl.create_default_context(cafile=str(own))
+        with httpx.Client(base_url=f"https://{site.web}/api/v3", verify=context, timeout=30.0) as client:
+            answer = client.get("/me")
+            assert answer.status_code == 401
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+            given = {"login": "admin", "password": one_time_password(server)}
+            cookie = client.post("/auth:login", json=given).headers["Set-Cookie"]
+            assert "Secure" in cookie
+            fresh = tmp_path / "fresh.pem", tmp_path / "fresh-key.pem"
+            make_self_signed(*fresh, ["127.0.0.1"], dt.datetime.now(dt.UTC))
+            fresh[1].replace(server.data / "key.pem")
+            fresh[0].replace(own)
+            eventually(lambda: ssl.get_server_certificate(_place(site.web)) == own.read_text(), "the new one", 12)
+            assert client.get("/me").status_code == 401  # on the connection that stands
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"https://{site.web}/api/v3/me", verify=context)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://{site.web}/api/v3/me")
+        renewed = ssl.create_default_context(cafile=str(own))
+        assert httpx.get(f"https://{site.web}/api/v3/me", verify=renewed).status_code == 401
+
+
+def _place(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host, int(port)
