@@ -365,6 +365,41 @@ class BackupSettings(Section):
     keep: Annotated[int, PlainValidator(whole_number(1, 1000))] = 7
 
 
+# As `pbx.reports.reporter.NAMES`, and the history itself.
+REPORTS = (
+    *("agents", "events", "funnel", "history", "line-health", "lines", "missed", "outgoing", "problems", "providers"),
+    *("quality", "queues", "spend", "terminal-load"),
+)
+Weekday = Annotated[str, PlainValidator(choice("mon", "tue", "wed", "thu", "fri", "sat", "sun"))]
+
+
+class ReportSchedule(Section):
+    """One of `[[reports]]` (CDR-14): a report that is sent by mail by the clock."""
+
+    name: Annotated[str, PlainValidator(choice(*REPORTS))]
+    to: Annotated[tuple[Annotated[str, PlainValidator(email_or_empty)], ...], Field(strict=False)]
+    # Before work begins: the report is about days that are over.
+    at: Annotated[str, PlainValidator(_time_of_day)] = "07:00"
+    days: Annotated[tuple[Weekday, ...], Field(strict=False)] = ()
+    day: Annotated[int, PlainValidator(whole_number(0, 31))] = 0
+    period: Literal["day", "week", "month"] = "day"
+    format: Literal["csv", "xlsx", "pdf"] = "xlsx"
+    language: Literal["", "en", "ru"] = ""
+    step: Literal["", "hour", "day"] = ""
+    by: Annotated[str, PlainValidator(text_up_to(20))] = ""
+    search: Annotated[str, PlainValidator(text_up_to(200))] = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.to or not all(self.to):
+            raise ValueError("a report needs somebody who gets it: give addresses in to")
+        if not self.at or not (self.days or self.day):
+            raise ValueError("a report needs a time: give at, and days of the week or the day of the month")
+        if self.search and self.name != "history":
+            raise ValueError("only the history is searched: leave search out")
+        return self
+
+
 class WebSettings(Section):
     """`[web]`: the REST API."""
 
@@ -442,6 +477,7 @@ class Settings(Section):
     calendars: CalendarSettings = CalendarSettings()
     speech: SpeechSettings = SpeechSettings()
     backup: BackupSettings = BackupSettings()
+    reports: Annotated[tuple[ReportSchedule, ...], Field(strict=False)] = ()
     web: WebSettings = WebSettings()
     security: SecuritySettings = SecuritySettings()
     log: LogSettings = LogSettings()

@@ -55,6 +55,7 @@ from pbx.mail.fax import FaxMail
 from pbx.mail.lost import LostCallMail
 from pbx.mail.mailer import Mailer
 from pbx.mail.missed import MissedCallMail
+from pbx.mail.reports import ReportMail
 from pbx.mail.system import SystemMail
 from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
@@ -182,6 +183,8 @@ class Server:
         bans = self.border.bans
         self._reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
         self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
+        clock, schedules = self.clock, settings.reports
+        self._report_mail = ReportMail(schedules, self.mailer, self._reporter, self._history, clock, data)
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
         self.clerk = Clerk(self.pbx.calendars, bans, self.clock, *parts)
         self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
@@ -273,6 +276,7 @@ class Server:
         self._recogniser.apply(self.office)
         self.qualifier.start()
         self._backups.start()
+        self._report_mail.start()
         self.library.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
@@ -311,6 +315,7 @@ class Server:
             task.cancel()
         self.qualifier.stop()
         self._backups.close()
+        self._report_mail.close()
         self._own_address.stop()
         await self._control.close()
         await self.pbx.calendars.close()

@@ -2,10 +2,13 @@
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from frozen import dataclass
 from pbx.control.history import ConversationView
@@ -158,6 +161,12 @@ def _utc(at: float) -> str:
     return datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def main() -> None:
+    """A sheet as JSON on standard input to a file of the format on standard output."""
+    sheet = msgspec.json.decode(sys.stdin.buffer.read(), type=Sheet)
+    sys.stdout.buffer.write(sheet_bytes(sheet, sys.argv[1]))
+
+
 def numbered(names: Iterable[str]) -> Iterator[str]:
     """File names, each once: "a.mp3", "a_2.mp3", …"""
     seen: dict[str, int] = {}
@@ -165,3 +174,7 @@ def numbered(names: Iterable[str]) -> Iterator[str]:
         seen[name] = count = seen.get(name, 0) + 1
         stem, dot, suffix = name.rpartition(".")
         yield name if count == 1 else f"{stem}_{count}{dot}{suffix}"
+
+
+if __name__ == "__main__":
+    main()

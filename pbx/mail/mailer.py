@@ -54,6 +54,7 @@ class Mailer:
             "voicemail": settings.voicemail,
             "missed_calls": settings.missed_calls,
             "lost_calls": settings.missed_calls,
+            "report": True,
             "fax": True,
             **dict.fromkeys(
                 ("line", "disk", "recording", "outside", "outside_cut", "outside_noticed"), settings.system

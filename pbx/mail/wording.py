@@ -49,7 +49,24 @@ VARIABLES = {
     **dict.fromkeys(
         ("outside", "outside_cut", "outside_noticed"), frozenset(("office", "date", "who", "number", "why"))
     ),
+    "report": frozenset(("office", "date", "report", "from", "to", "rows")),
     "test": frozenset(("office", "date")),
+}
+_TITLES = {
+    "agents": ("Agents", "Операторы"),
+    "events": ("Events", "События"),
+    "funnel": ("Sales funnel", "Воронка продаж"),
+    "history": ("Call history", "История звонков"),
+    "line-health": ("Health of lines", "Состояние линий"),
+    "lines": ("Load of lines", "Загрузка линий"),
+    "missed": ("Missed calls", "Пропущенные вызовы"),
+    "outgoing": ("Outgoing calls of employees", "Исходящие звонки сотрудников"),
+    "problems": ("Terminals that make trouble", "Проблемные терминалы"),
+    "providers": ("Providers", "Провайдеры"),
+    "quality": ("Quality of service", "Качество обслуживания"),
+    "queues": ("Queues", "Очереди"),
+    "spend": ("Spending", "Расходы"),
+    "terminal-load": ("Load of terminals", "Загрузка терминалов"),
 }
 WORDINGS: Mapping[str, Mapping[str, Wording]] = {
     "en": {
@@ -104,6 +121,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "Conversations cannot be recorded",
             "On {date} the recording of call {call} ended before its time: {why}.\n\n"
             "The call went on. You hear of it once, until a recording ends as it should.",
+            "-- \n{office}",
+        ),
+        "report": Wording(
+            "{report}: {from} to {to}",
+            "The report is attached.\n\nFrom: {from}\nTo: {to}\nRows: {rows}\nMade: {date}",
             "-- \n{office}",
         ),
         "test": Wording(
@@ -167,6 +189,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "Разговор продолжался. О следующих сбоях не сообщается, пока запись не заработает.",
             "-- \n{office}",
         ),
+        "report": Wording(
+            "{report}: с {from} по {to}",
+            "Отчёт во вложении.\n\nС: {from}\nПо: {to}\nСтрок: {rows}\nСоставлен: {date}",
+            "-- \n{office}",
+        ),
         "test": Wording(
             "Проверка почты телефонной станции",
             "Станция может отправлять почту: это письмо запрошено {date}.",
@@ -220,3 +247,9 @@ def caller_text(name: str, number: str) -> str:
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def report_title(name: str, language: str) -> str:
+    """What people call a report."""
+    english, russian = _TITLES[name]
+    return russian if language == "ru" else english

@@ -109,7 +109,8 @@ def providers(conversations: Iterable[Conversation]) -> Table:
 
 
 def service(conversations: Iterable[Conversation], zone: tzinfo, step: str, within_s: float) -> Table:
-    """REP-4: of calls from outside. Abandoned: the caller gave up in a queue or a menu."""
+    """REP-4: of calls from outside. Abandoned: the caller gave up in a queue, whether a phone rang just then or not, or
+    in a menu."""
     kept: defaultdict[str, list[Conversation]] = defaultdict(list)
     for each in conversations:
         if each.direction == IN:
@@ -117,8 +118,7 @@ def service(conversations: Iterable[Conversation], zone: tzinfo, step: str, with
     rows: list[tuple[Cell, ...]] = []
     for when, calls in sorted(kept.items()):
         waits = [each.reached_at - each.started_at for each in calls if each.reached_at is not None]
-        lost = [each for each in calls if each.reached_at is None and each.last_cause == "cancelled"]
-        abandoned = [sum(each.last_stage == stage for each in lost) for stage in ("queue", "ivr")]
+        abandoned = [sum(each.abandoned_in == stage for each in calls) for stage in ("queue", "ivr")]
         quick = sum(wait <= within_s for wait in waits)
         rows.append((
             when, len(calls), len(waits), len(calls) - len(waits),

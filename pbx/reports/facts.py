@@ -14,18 +14,19 @@ from storage.records import ScannedRow, is_human_answer, is_incoming
 
 IN, OUT, INTERNAL = "in", "out", "internal"
 BEFORE_PEOPLE = frozenset(("incoming", "ivr", "outworktimes"))  # greeting, menu, off-hours
+LEFT = frozenset(("queue", "ivr"))
+AT_ONCE_S = 1.0
 QUARTER_S = 900.0  # clocks of all zones differ by whole ones
 
 
 class Conversation(msgspec.Struct, array_like=True):
     """`line`: the external number that was called or shown; `client`: who is outside; `reached_at`: the first human
-    answer; `through`: it came past greeting and menu."""
+    answer; `through`: it came past greeting and menu; `left_at`: when the caller last gave up in a menu or a queue,
+    `left_stage` in which."""
 
     linkedid: str
     started_at: float
     ended_at: float
-    last_at: float
-    last_stage: str
     last_cause: str
     direction: str = INTERNAL
     provider: str = ""
@@ -34,10 +35,12 @@ class Conversation(msgspec.Struct, array_like=True):
     reached_at: float | None = None
     talk_s: float = 0.0
     through: bool = False
+    left_at: float = 0.0
+    left_stage: str = ""
 
     @classmethod
     def of(cls, row: ScannedRow) -> "Conversation":
-        return cls(row.linkedid, row.started_at, row.ended_at, row.started_at, row.stage, row.cause)
+        return cls(row.linkedid, row.started_at, row.ended_at, row.cause)
 
     def add(self, row: ScannedRow) -> None:
         """One more row of it; rows come in the order in which they began."""
@@ -51,7 +54,9 @@ class Conversation(msgspec.Struct, array_like=True):
             self._reached(row.answered_at if row.answered_at is not None else row.started_at)
         self.talk_s += row.talk_seconds
         self.through = self.through or row.stage not in BEFORE_PEOPLE
-        self.last_at, self.last_stage, self.last_cause = row.started_at, row.stage, row.cause
+        self.last_cause = row.cause
+        if row.stage in LEFT and row.cause == "cancelled" and row.disposition != "ANSWERED":
+            self._left(row.ended_at, row.stage)
 
     def merge(self, later: "Conversation") -> None:
         """What the rows of a later time say of it."""
@@ -66,7 +71,19 @@ class Conversation(msgspec.Struct, array_like=True):
             self._reached(later.reached_at)
         self.talk_s += later.talk_s
         self.through = self.through or later.through
-        self.last_at, self.last_stage, self.last_cause = later.last_at, later.last_stage, later.last_cause
+        self.last_cause = later.last_cause
+        self._left(later.left_at, later.left_stage)
+
+    @property
+    def abandoned_in(self) -> str:
+        """Where the caller gave up before anybody answered: "queue", "ivr" or nowhere there. A menu that the caller
+        came through ended earlier than the call."""
+        is_lost = self.reached_at is None and self.ended_at - self.left_at < AT_ONCE_S
+        return self.left_stage if is_lost else ""
+
+    def _left(self, at: float, stage: str) -> None:
+        if at > self.left_at:
+            self.left_at, self.left_stage = at, stage
 
     def _comes_in(self, provider: str, external_number: str, from_number: str, to_number: str) -> None:
         """Over a provider, or beyond a gateway that told who calls."""

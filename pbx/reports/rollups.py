@@ -16,7 +16,7 @@ from storage.records import Rollup, ScannedRow
 DAY_S = 86_400.0
 PAGE = 20_000
 DAYS = 30  # read at once
-FORMAT = 1  # another one when `Conversation` means something else
+FORMAT = 2  # another one when `Conversation` means something else
 
 
 class Rollups:

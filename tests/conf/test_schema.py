@@ -25,6 +25,7 @@ from conf.schema import (
 FULL = """
 data = "/srv/zvon"
 drain_timeout = 0
+reports = [{ name = "lines", to = ["head@example.com"], day = 1 }]
 
 [sip]
 role = "server"

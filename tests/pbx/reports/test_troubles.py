@@ -13,7 +13,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.clerk import GetReport
 from pbx.control.sheets import Sheet, sheet_bytes
-from pbx.events import AgentBreak, ProviderChanged, RegistrationChange, RegistrationChanged
+from pbx.events import AgentBreak, CallsLost, OfficeChanged, ProviderChanged, RegistrationChange, RegistrationChanged
 from pbx.happenings import KEPT_S, Journal
 from pbx.reports.reporter import Reporter
 from storage.memory import MemoryStorage
@@ -94,6 +94,13 @@ async def test_events_are_shown_newest_first_by_kind_and_subject_with_what_peopl
     named = [(row[1], row[2]) for row in found.rows]
     assert named[:3] == [("provider_up", "telco"), ("provider_down", "telco"), ("sign in", "users/anna")]
     assert sorted(named[3:]) == [("registration_lost", "101"), ("terminal_unavailable", "101")]
+    rig.bus.publish(CallsLost(rig.now, "sales", "74950000000", 3, 10))
+    rig.bus.publish(OfficeChanged(rig.now, 7, "anna"))
+    rig.now += 1
+    later = await rig.reporter.report(GetReport("events", T + 40, rig.now))
+    assert sorted(row[1:] for row in later.rows) == [
+        ("calls_lost", "74950000000", "3 in 10 min"), ("office_changed", "7", "anna"),
+    ]  # fmt: skip
     down = await rig.reporter.report(GetReport("events", T, rig.now, kind="provider_down"))
     assert [row[1:] for row in down.rows] == [("provider_down", "telco", "the provider does not answer")]
     mine = await rig.reporter.report(GetReport("events", T, rig.now, subject="101"))
