@@ -34,10 +34,11 @@ from features.test_numbers import (
     SayOwnNumber,
 )
 from features.transfer_codes import attended_transfer, blind_transfer
+from features.unknown import UnknownNumber
 from features.voicemail import Voicemail
 from features.voicemail_visit import ListenToMessages
 from features.working_hours import claim_switch
-from pbx.api import BARRED, COMMON, Application, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
+from pbx.api import BARRED, COMMON, UNKNOWN, Application, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
 
 
 def make_apps() -> Apps:
@@ -71,6 +72,7 @@ def make_apps() -> Apps:
         },
         services={
             BARRED: Barred(),
+            UNKNOWN: UnknownNumber(),
             "hangup": HangUp(),
             "busy": Busy(),
             "did2user": DidToUser(),

@@ -96,6 +96,7 @@ class Waiting:
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         ticket = Ticket(call.id, call.caller.party.shown_number, call.caller.party.name, ctx.wall())
+        call.music = self._queue.music  # also when an agent puts the caller on hold (FEAT-25)
         ticket.barred = barred_to(ctx, self._queue, call)
         await ctx.prepare(call)
         self._lines.enter(self._queue, ticket)

@@ -15,7 +15,7 @@ from conf.calling_codes import calling_codes, home_code
 from conf.countries import country_of
 from conf.dial_template import DialTemplate
 from media.api import FileSource, Playlist, PlaySource, SharedSource, ToneSource
-from pbx.apps import BARRED, App, Apps, GoTo, Next, Tried, try_target
+from pbx.apps import BARRED, UNKNOWN, App, Apps, GoTo, Next, Tried, try_target
 from pbx.arrival import Arrival
 from pbx.bridge import Bridge
 from pbx.bus import Bus, Detach
@@ -296,6 +296,7 @@ __all__ = [
     "SHORTEST_S",
     "TIMEOUT",
     "UNAVAILABLE",
+    "UNKNOWN",
     "AgentBreak",
     "AgentView",
     "App",

@@ -28,6 +28,7 @@ DIAL = "dial"  # the stage in which people are rung
 RING_PEOPLE = frozenset((DIAL, "group"))
 ANSWER_AS_PEOPLE = frozenset(("conference", "voicemail"))
 BARRED = "barred"  # the service that callers hear who may not dial a number (GRP-7)
+UNKNOWN = "unknown number"  # the one that they hear who dial a number that nobody has (FEAT-34)
 MOST_STAGES = 50  # a caller who is lost in menus for so long is lost
 
 

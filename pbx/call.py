@@ -51,6 +51,7 @@ class Call:
         "label",
         "legs",
         "linkedid",
+        "music",
         "on_reached",
         "only",
         "previous",
@@ -77,6 +78,7 @@ class Call:
         near = near or origin
         self._media_group: int = services.new_id() if near is None else near.media_group
         self.referred_by: Party | None = None
+        self.music: str = origin.music if origin is not None else ""  # what is heard on hold, by the id of the sound
         self.way, self.carried = Way(), NOTHING
         self.transferred = ""  # "blind", "attended": a transfer's call
         self.arrival: Arrival | None = origin.arrival if origin is not None else None  # how a provider brought it

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from frozen import dataclass
 from pbx.addressing import contact, dialled, focus
 from pbx.admission import Admitted, Denied
-from pbx.apps import App, run_stages
+from pbx.apps import UNKNOWN, App, run_stages
 from pbx.arrival import Arrival
 from pbx.call import Call
 from pbx.carried import Carried
@@ -113,7 +113,7 @@ class Intake:
         call = self._pbx.new_call(to, near=near)
         call.wanted_leg, call.only = request.headers.get("x-chan-id") or "", only
         peer = _Peer(terminal.number, terminal.srtp, terminal.dtmf, is_trusted=is_trusted)
-        self._take_in(event, call, caller, app, peer)
+        self._take_in(event, call, caller, app or self._pbx.apps.services.get(UNKNOWN), peer)
 
     def _start_incoming(self, event: InviteArrived, accounts: tuple[Provider, ...]) -> None:
         """A call that a provider brings. Others' calls are not picked up over it, and nothing is refused for what a

@@ -63,9 +63,11 @@ class OfficeSound:
                 leg.stop_plays()
 
     def play_hold(self, leg: "Leg") -> None:
-        """Music to a held party until `stop_plays`; the tone when the music cannot be played, and the log says why."""
-        playing = leg.start_play(self.hold)
-        if self.hold is not HOLD_TONE:
+        """Music to a held party until `stop_plays`, that of its call if it has some; the tone when the music cannot be
+        played, and the log says why."""
+        music = self.music(leg.call.music)
+        playing = leg.start_play(music)
+        if music is not HOLD_TONE:
             playing.add_done_callback(lambda done: _ended(leg, done))
 
 

@@ -261,6 +261,7 @@ async def test_a_call_is_sent_on_only_so_often(most: int) -> None:
 
 
 @pytest.mark.row("USR-4")
+@pytest.mark.row("AMB-10")
 @pytest.mark.parametrize(
     ("owner", "forward", "last"),
     [

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from media.api import MediaSilent
+from media.api import MediaSilent, Play
 from pbx.explain import explain
 from storage.records import (
     EmployeeGroup,
@@ -20,6 +20,7 @@ from storage.records import (
 )
 from tests.support.builders import terminal
 from tests.support.company import ANY, CLIENT, account, company, talk, user_of
+from tests.support.prompts import keys_of
 
 
 @pytest.mark.row("OUT-5")
@@ -195,6 +196,32 @@ async def test_a_rule_may_use_the_provider_with_the_fewest_calls() -> None:
         assert await phone.dial(CLIENT).until_over() == 480  # both carry as many as they may
         for call, ring in calls:
             await talk(call, ring)
+
+
+@pytest.mark.row("FEAT-34")
+@pytest.mark.parametrize(
+    ("dialled", "refusal", "said", "status"),
+    [
+        ("199", 0, "en:call-number-unknown", 404),
+        (CLIENT, 500, "en:call-sorry", 500),
+        ("+4989123456", 0, "en:call-cannot-complete", 404),
+    ],
+)
+async def test_who_reaches_nobody_hears_why_before_any_answer(
+    dialled: str, refusal: int, said: str, status: int
+) -> None:
+    rule = OutboundRoute("Mobiles", "first", prefix="79", rest=9)
+    async with company(rule) as (office, phone, telcos):
+        call = phone.dial(dialled)
+        if refusal:
+            (await telcos["first"].rung()).reject(refusal)
+        await asyncio.sleep(1)
+        (play,) = [each.source for each in office.engine.of(Play)]
+        assert keys_of(play) == [said]
+        assert not call.is_answered
+        assert not call.is_over, "it is heard to the end"
+        assert await call.until_over() == status
+        assert not call.is_answered
 
 
 OWN_LINE = ExternalNumber("74950000099", "second")
@@ -448,3 +475,30 @@ async def test_an_external_number_says_whether_calls_with_it_outside_are_recorde
             assert bool(opened.engine.recordings) is is_recorded
             call.hangup()
             await ring.until_over()
+
+
+@pytest.mark.row("FWD-11")
+@pytest.mark.parametrize("to", ["inside", "outside", "barred"])
+async def test_a_phone_sends_a_call_on_inside_or_outside_by_the_rights_of_its_own_terminal(to: str) -> None:
+    group = EmployeeGroup("sales", members=("ann",), routes=() if to == "barred" else ("All",), caller_id="74950000007")
+    first = account("first", show_caller=True)
+    terminals = (terminal("201"), terminal("202", owner="ann"), terminal("203"))
+    office = Office("Test", employee_groups=(group,))
+    async with company(ANY, providers=(first, account("second")), terminals=terminals, office=office) as (
+        opened, caller, telcos,
+    ):  # fmt: skip
+        phone, other = await opened.registered("202"), await opened.registered("203")
+        call = caller.dial("202")
+        ring = await phone.rung()
+        contact = "<sip:203@10.0.0.1>" if to == "inside" else f"<sip:+{CLIENT}@10.0.0.1>"
+        ring._do(lambda now: ring.on.reject(302, now, extra=[("Contact", contact)]))
+        if to == "inside":
+            await talk(call, await other.rung(5))
+        elif to == "outside":
+            there = await telcos["first"].rung(5)
+            assert there.invite is not None
+            assert "74950000007" in str(there.invite.headers.get("from"))
+            await talk(call, there)
+        else:
+            assert await call.until_over() == 480
+            assert not telcos["first"].is_ringing

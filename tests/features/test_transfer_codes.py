@@ -110,6 +110,17 @@ async def test_codes_are_the_offices_own_and_only_digits_of_none_reach_the_other
         await other.until_over()
 
 
+@pytest.mark.row("FEAT-7")
+@pytest.mark.parametrize("by_callee", [False, True])
+async def test_the_abort_code_ends_a_conversation_too(by_callee: bool) -> None:
+    async with open_office(*OFFICE) as office:
+        mine, other, _ = await talking(office, by_callee=by_callee)
+        press(office, mine.phone.number, "*0")
+        assert await mine.until_over() == 200
+        assert await other.until_over() == 200
+    assert (office.row.disposition, office.row.cause) == ("ANSWERED", "normal")
+
+
 @pytest.mark.row("FEAT-8")
 async def test_who_is_wanted_by_nobody_rings_at_the_transferor_again() -> None:
     async with open_office(*OFFICE) as office:
