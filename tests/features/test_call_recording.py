@@ -176,3 +176,41 @@ def test_the_end_of_a_conversation_does_not_mean_to_look_at_every_call() -> None
     assert 0 < len(looks) < 30
     assert "living" in recording._noticed
     assert len(recording._noticed) <= 2 * FEW_NOTICED
+
+
+@pytest.mark.row("REC-5")
+async def test_a_conversation_keeps_its_recordings_through_hold_parking_pick_up_and_a_transfer_that_fails() -> None:
+    async with open_office(*PHONES, office=office_with()) as office:
+        a, b, c = [await office.registered(number) for number in NUMBERS]
+        call = a.dial("102")
+        (await b.rung()).ring()
+        await asyncio.sleep(2)
+        picking = c.dial("*8102")  # picked up
+        await call.until_answered()
+        await picking.until_answered()
+        await asyncio.sleep(3)
+        call.hold()
+        await asyncio.sleep(10)
+        call.resume()
+        await asyncio.sleep(3)
+        assert (len(office.engine.of(StartRecording)), len(office.engine.of(StopRecording))) == (1, 0), "hold is no end"
+        press(office, "103", "*2")  # parked
+        await picking.until_over()
+        await asyncio.sleep(10)
+        assert (len(office.engine.of(StartRecording)), len(office.engine.of(StopRecording))) == (1, 1)
+        retrieving = b.dial("891")
+        await retrieving.until_answered()
+        await asyncio.sleep(3)
+        press(office, "102", "**103#")  # refused there
+        (await c.rung()).reject(486)
+        back = await b.rung()
+        back.answer()
+        await back.until_confirmed()
+        await asyncio.sleep(3)
+        call.hangup()
+        await back.until_over()
+    files = [started.path for started in office.engine.of(StartRecording)]
+    assert len(files) == len(set(files)) == 3
+    kept = [row.recording for row in office.rows if row.recording]
+    assert len(kept) == len(set(kept)) == 3
+    assert len({row.linkedid for row in office.rows}) == 1
