@@ -38,7 +38,7 @@ WHOLE_ROOM: EndpointId = 0
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A sound file: WAV, MP3, FLAC, Ogg Vorbis or Opus, any rate, or raw G.722 when its name ends with `.g722`; up to
+    """A sound file: WAV, MP3, FLAC, Ogg Vorbis, Opus or WebM, any rate, or raw G.722 by its name (`.g722`); up to
     128 MiB and an hour. `loop` starts again without a gap; `start_ms` is where it begins the first time."""
 
     path: str

@@ -27,7 +27,7 @@ def sounds_list(data: Data = VAR, json: Json = False) -> None:
 
 
 def sounds_add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="WAV, MP3, FLAC, Ogg Vorbis or Opus, of any rate.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="WAV, MP3, FLAC, Ogg, Opus or WebM, of any rate.")],
     id: Annotated[str, typer.Option("--id", metavar="ID", help="Its id; otherwise made of the file's name.")] = "",
     name: Name = "",
     note: Note = "",

@@ -12,6 +12,7 @@ from media.files.compressed import Compressed, is_compressed
 from media.files.g722 import RawG722, is_g722
 from media.files.rates import Floats, RateConverter
 from media.files.wav import Wav, is_wav, parse_wav
+from media.files.webm import Webm, is_webm
 
 Samples = NDArray[np.int16]
 
@@ -24,7 +25,7 @@ class SoundFile:
     """A file with its content, which begins like a sound. `rate`: of the file itself."""
 
     path: str
-    source: Wav | Compressed | RawG722
+    source: Wav | Compressed | RawG722 | Webm
 
     @property
     def rate(self) -> int:
@@ -64,7 +65,7 @@ def decode_sound(path: str, data: bytes, rate: int = 8000) -> Samples:
     return SoundFile(path, _open(path, data)).samples(rate)
 
 
-def _open(path: str, data: bytes) -> Wav | Compressed | RawG722:
+def _open(path: str, data: bytes) -> Wav | Compressed | RawG722 | Webm:
     if not data:
         raise BadSound(f"{path} is empty.")
     if is_wav(data):
@@ -73,7 +74,9 @@ def _open(path: str, data: bytes) -> Wav | Compressed | RawG722:
         return RawG722(data)
     if is_compressed(data):
         return Compressed(path, data)
-    raise BadSound(f"{path} is not a sound that can be played: WAV, MP3, FLAC, Ogg Vorbis and Opus can be.")
+    if is_webm(data):
+        return Webm(path, data)
+    raise BadSound(f"{path} is not a sound that can be played: WAV, MP3, FLAC, Ogg Vorbis, Opus and WebM can be.")
 
 
 def _load(path: str) -> bytes:

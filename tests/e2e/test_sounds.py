@@ -1,5 +1,7 @@
 """The sound library of a running server, by command and by API, as callers hear it."""
 
+import base64
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import soundfile
 
 from bench.wire import audio_of, sdp
 from tests.e2e.audio import RtpSocket, dominant_hz, exchange, sound_of, tone
+from tests.e2e.browser import tab, web_site
 from tests.e2e.conftest import CALLEE, CALLER, office
 from tests.e2e.harness import Server, Site, running, zvon
 from tests.e2e.test_api import signed_in
@@ -101,3 +104,39 @@ def test_sounds_are_uploaded_heard_renamed_exported_and_deleted(tmp_path: Path) 
             assert restored == defaults
             assert client.delete(f"/sounds/{defaults[0]}").status_code == 200
             assert server.command("sounds", "restore").stdout.split() == defaults[:1]
+
+
+# A tone of 600 Hz instead of a microphone, which a test has not.
+RECORD = """
+new Promise(async done => {
+    const audio = new AudioContext(), tone = audio.createOscillator(), out = audio.createMediaStreamDestination();
+    tone.frequency.value = 600; tone.connect(out); tone.start(); await audio.resume();
+    const recorder = new MediaRecorder(out.stream), parts = [];
+    recorder.ondataavailable = event => parts.push(event.data);
+    recorder.onstop = async () => {
+        const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+        done(recorder.mimeType + " " + btoa(String.fromCharCode(...bytes)));
+    };
+    recorder.start(); setTimeout(() => recorder.stop(), 1200);
+})
+"""
+
+
+@pytest.mark.skipif(shutil.which("chromium-headless-shell") is None, reason="no browser")
+def test_what_a_browser_has_recorded_is_taken(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office(), sip="qualify = 0", web=True)
+    with (
+        running(site) as server,
+        closing(signed_in(server)) as client,
+        web_site() as port,
+        tab(tmp_path, f"http://127.0.0.1:{port}/phone") as page,
+    ):
+        kind, _, recorded = page.run(RECORD).partition(" ")
+        assert kind.startswith("audio/webm")
+        taken = client.post("/sounds:upload?id=said&name=Said", content=base64.b64decode(recorded), timeout=60)
+        assert taken.status_code == 201, taken.text
+        assert 0.8 < taken.json()["data"]["seconds"] < 1.6
+        exported = server.command("sounds", "export", "said", "--to", str(tmp_path / "said.wav"))
+        samples, rate = soundfile.read(exported.stdout.strip(), dtype="int16")
+    spectrum = np.abs(np.fft.rfft(samples[rate // 4 : rate * 3 // 4].astype(float)))
+    assert np.argmax(spectrum) * 2 == pytest.approx(600, abs=4)

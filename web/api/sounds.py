@@ -63,7 +63,7 @@ async def upload(
     music: bool = False,
     replace: bool = False,
 ) -> Response:
-    """The body is a sound file: WAV, MP3, FLAC, Ogg Vorbis or Opus. It becomes a WAV file as telephones want it.
+    """The body is a sound file, as WAV, MP3 or what a browser records. It becomes a WAV file as telephones want it.
     `replace`: a sound of this id gets another content."""
     who.check("sounds", "write")
     file = core.data.absolute() / "uploads" / token_hex(12)
