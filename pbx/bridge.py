@@ -19,7 +19,7 @@ _NOBODY: frozenset[int] = frozenset()
 class Bridge:
     """Made by `Call.connect`. It ends when one member is left."""
 
-    __slots__ = ("_call_id", "_guests", "_has_ended", "_lent", "_one_left", "_services", "id", "members")
+    __slots__ = ("_call_id", "_guests", "_has_ended", "_left", "_lent", "_services", "_waiters", "id", "members")
 
     def __init__(self, services: Services, call_id: str) -> None:
         self.id: BridgeId = services.new_id()
@@ -28,7 +28,8 @@ class Bridge:
         self._guests: dict[int, tuple[Leg, Collection[Leg]]] = {}
         self._services, self._call_id = services, call_id
         self._has_ended = False
-        self._one_left: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+        self._left: Leg | None = None  # who was the last but one to go
+        self._waiters: list[asyncio.Future[Leg]] = []
 
     def form(self, a: "Leg", b: "Leg") -> None:
         """Put both in, each straight from where it talked before; a side whose codec does not fit the other's is asked
@@ -107,8 +108,8 @@ class Bridge:
             return
         if leg.id not in self._lent:
             leg.bridge = None
-        if len(self.members) <= 1 and not self._one_left.done():
-            self._one_left.set_result(leg)
+        if len(self.members) <= 1 and self._left is None:
+            self._tell_left(leg)
             self._end()
 
     def replace(self, leg: "Leg", new: "Leg") -> None:
@@ -164,9 +165,23 @@ class Bridge:
         """Media of a member have been elsewhere and are back."""
         self._services.submit(*(JoinRoom(self.id, leg.media.endpoint) for leg in self.members.values()))
 
+    def _tell_left(self, leg: "Leg") -> None:
+        """One member is left, for that one has gone."""
+        self._left = leg
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(leg)
+
     async def until_one_left(self) -> "Leg":
         """Wait until a member ends or is taken elsewhere; returns it."""
-        return await asyncio.shield(self._one_left)  # several may wait, and one may give up
+        if self._left is not None:
+            return self._left
+        waiter: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        finally:
+            self._waiters.remove(waiter)
 
     def close(self) -> None:
         """Let every member go; they stay alive."""

@@ -13,17 +13,19 @@ class ActiveCalls:
     """Calls by number; several legs of one call (forks) count once. All operations take constant time."""
 
     def __init__(self) -> None:
-        self._calls: defaultdict[str, defaultdict[CallId, set[LegId]]] = defaultdict(lambda: defaultdict(set))
+        self._calls: defaultdict[str, dict[CallId, tuple[LegId, ...]]] = defaultdict(dict)
 
     def enter(self, number: str, call: CallId, leg: LegId) -> None:
-        self._calls[number][call].add(leg)
+        calls = self._calls[number]
+        calls[call] = (*calls.get(call, ()), leg)
 
     def leave(self, number: str, call: CallId, leg: LegId) -> None:
         calls = self._calls[number]
-        legs = calls[call]
-        legs.discard(leg)
-        if not legs:
-            del calls[call]
+        legs = tuple([each for each in calls.get(call, ()) if each != leg])
+        if legs:
+            calls[call] = legs
+        else:
+            calls.pop(call, None)
         if not calls:
             del self._calls[number]
 

@@ -84,8 +84,8 @@ class Room(Bridge):
             leg.bridge = None
             self._muted.discard(leg.id)
             self._listeners.discard(leg.id)
-            if len(self.members) == 1 and not self._one_left.done():
-                self._one_left.set_result(leg)
+            if len(self.members) == 1 and self._left is None:
+                self._tell_left(leg)
 
     def close(self) -> None:
         """Nobody needs the room any longer."""
