@@ -34,8 +34,8 @@ _LOSSES = frozenset((RegistrationChange.EXPIRED, RegistrationChange.UNREACHABLE)
 
 class Journal:
     """Writes down what the bus tells. `is_reachable`: whether a number has a phone that answers; `latencies`: number →
-    ms of each phone that was asked, looked at every few seconds, of which the worst is written down once an hour;
-    `lines`: the same of lines to providers, of which the mean is."""
+    ms of phones that have answered since the last look, every few seconds, of which the worst is written down once an
+    hour; `lines`: the same of all lines to providers, of which the mean is."""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ it is woken by a push notification (RFC 8599) is left alone.
 
 import asyncio
 import heapq
+from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
@@ -53,6 +54,7 @@ class Qualifier:
         self._queue: list[_Due] = []
         self._order = count()
         self._health: dict[tuple[str, str], Health] = {}
+        self._slowest: dict[str, float] = {}  # answer of each number, in ms, since somebody asked
         self._task: asyncio.Task[None] | None = None
         self.asked = self.pings = 0
 
@@ -70,6 +72,12 @@ class Qualifier:
         """How long the latest answer took."""
         found = self._health.get((number, str(binding.contact)))
         return found.latency_ms if found is not None else None
+
+    def latencies(self) -> Iterable[tuple[str, float]]:
+        """Number → ms of the slowest answer of its phones since this was asked last: not all phones each time, of which
+        there may be a hundred thousand."""
+        slowest, self._slowest = self._slowest, {}
+        return slowest.items()
 
     def describe(self) -> dict[str, int]:
         silent = sum(1 for health in self._health.values() if health.is_reachable is False)
@@ -156,6 +164,7 @@ class Qualifier:
     def _answered(self, number: str, binding: Binding, health: Health, latency_s: float) -> None:
         if health.answered(latency_s):
             self._tell(number, binding, is_reachable=True)
+        self._slowest[number] = max(self._slowest.get(number, 0.0), health.latency_ms or 0.0)
         self._push(self._qualify_s, number, str(binding.contact), health, is_ping=False)
 
     def _missed(self, number: str, binding: Binding, health: Health) -> None:

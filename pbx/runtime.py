@@ -1,7 +1,7 @@
 """One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -233,7 +233,7 @@ class Server:
             self.bus,
             self.clock,
             self._has_phone,
-            self._latencies,
+            self.qualifier.latencies,
             lambda: self.providers.latencies(),
         )
 
@@ -480,12 +480,6 @@ class Server:
     def _has_phone(self, number: str) -> bool:
         terminal = self.pbx.directory.terminal(number)
         return terminal is not None and bool(self.location.targets(terminal))
-
-    def _latencies(self) -> Iterator[tuple[str, float]]:
-        for number, binding in self.location:
-            latency_ms = self.qualifier.latency_ms(number, binding)
-            if latency_ms is not None:
-                yield number, latency_ms
 
     def _stream_to(self, flow: Flow) -> Flow | None:
         return self._flow_to("TCP", *flow.remote)

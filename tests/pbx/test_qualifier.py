@@ -92,6 +92,8 @@ async def test_every_phone_is_asked_once_a_minute_and_its_latency_is_known() -> 
         assert 9 <= len(moments) <= 11
         (binding,) = found.office.location.bindings("101")
         assert found.qualifier.latency_ms("101", binding) == 0.0
+        assert dict(found.qualifier.latencies()) == {"101": 0.0}
+        assert dict(found.qualifier.latencies()) == {}, "nobody has answered since"
         assert found.rings("101") == 1
         assert phone.address == binding.received
 
