@@ -73,17 +73,19 @@ cdef inline int16_t weighted(const int16_t *samples, const int16_t *weights, int
 
 
 cdef int resample_chunk(Resampler *r, const int16_t *samples, int count, int16_t *out) noexcept nogil:
-    cdef int before = r.taps - 1
-    cdef int at = 0, made = 0
+    cdef int before = r.taps - 1, made = 0
+    cdef int at = r.phase // r.up, branch = r.phase % r.up
+    cdef int step = r.down // r.up, rest = r.down % r.up   # no division a sample: it takes longer than the filter
     memcpy(r.line + before, samples, sizeof(int16_t) * count)
-    while True:
-        at = r.phase // r.up
-        if at >= count:
-            break
-        out[made] = weighted(r.line + at, r.weights + (r.phase % r.up) * r.taps, r.taps)
+    while at < count:
+        out[made] = weighted(r.line + at, r.weights + branch * r.taps, r.taps)
         made += 1
-        r.phase += r.down
-    r.phase -= count * r.up
+        at += step
+        branch += rest
+        if branch >= r.up:
+            branch -= r.up
+            at += 1
+    r.phase = (at - count) * r.up + branch
     memmove(r.line, r.line + count, sizeof(int16_t) * before)
     return made
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from media.webrtc.stun import REQUEST, USE_CANDIDATE, USERNAME, write_stun
 from sipcore.presence.pidf import pidf
 from tests.fuzz.packets import rtcp_seeds, rtp_seeds
+from tests.fuzz.sounds import sound_seeds
 from tests.fuzz.targets import HANDSHAKE, KINDS, TARGETS
 from tests.fuzz.voice import voice_seeds
 from tests.media.sounds import wav
@@ -127,7 +128,7 @@ def seeds(target: str) -> list[bytes]:
     ]
     made["digit"] = [b"Signal=5\r\nDuration=160\r\n", b"11", b"signal = *", b"!"]
     made["voice"] = voice_seeds()
-    made["rtp"], made["rtcp"] = rtp_seeds(), rtcp_seeds()
+    made["rtp"], made["rtcp"], made["sound"] = rtp_seeds(), rtcp_seeds(), sound_seeds()
     made["comfort"] = [bytes([40, 90, 140]), bytes([60]), bytes([0, *range(0, 255, 25)])]
     return [*dict.fromkeys(made.get(target, whole)), *findings(target)]
 

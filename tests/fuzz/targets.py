@@ -50,6 +50,7 @@ from sipcore.stun import binding_response
 from sipcore.transport.ws_layer import OriginPolicy, WebSocketLayer
 from sipcore.uri import SipUri, parse_uri
 from tests.fuzz.packets import rtcp, rtp
+from tests.fuzz.sounds import sound
 from tests.fuzz.voice import comfort, voice
 from tests.sipcore.test_glance import seen as facts_of
 from tests.sipcore.test_usual import outcome
@@ -413,6 +414,6 @@ TARGETS: dict[str, Target] = {
     for target in (
         *(message, usual, seen, body, stream, stack, uri, header, params, sdp),
         *(presence, lamp, passport, digest, gate, trace, websocket, stun, digit, wav, media_path, secrets),
-        *(voice, comfort, rtp, rtcp),
+        *(voice, comfort, rtp, rtcp, sound),
     )
 }

@@ -55,7 +55,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(PIECES)
 def test_both_hear_the_same_digits(pieces: list[tuple[str, int, int, int, int]]) -> None:
     sound = np.concatenate([pair(key, ms, one, other, off, -off) for key, ms, one, other, off in pieces])
