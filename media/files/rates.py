@@ -1,7 +1,8 @@
 """Sounds at another rate: a polyphase low-pass in numpy, fed block by block. For files; the live path has its own."""
 
+from fractions import Fraction
 from functools import lru_cache
-from math import ceil, gcd
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ Floats = NDArray[np.float32]
 ZERO_CROSSINGS = 16  # of the kernel, each side: 90 dB of image rejection
 PASSBAND = 0.92  # of half the lower rate; above it the filter falls
 KAISER_BETA = 9.0
+MOST_PHASES = 640  # enough for 11,025 to 48,000 Hz; odd rates would have thousands, and are met to a thousandth
 A_BATCH = 16  # samples of one phase at least, so that odd rates with thousands of phases do not take minutes
 
 
@@ -19,8 +21,8 @@ class RateConverter:
     out again, so what is heard begins and ends where it did."""
 
     def __init__(self, source_hz: int, target_hz: int) -> None:
-        shared = gcd(source_hz, target_hz)
-        self._up, self._down = target_hz // shared, source_hz // shared
+        ratio = Fraction(target_hz, source_hz).limit_denominator(max(1, MOST_PHASES * source_hz // target_hz))
+        self._up, self._down = ratio.numerator, ratio.denominator
         self._bank = _bank(self._up, self._down)
         self._taps = self._bank.shape[1]
         before = self._taps // 2 - 1

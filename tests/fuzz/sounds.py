@@ -16,8 +16,7 @@ def sound(data: bytes) -> object:
     """Of any kind, told by its first bytes."""
     try:
         found = decode_sound("fuzz", data, RATE)
-    except BadSound as bad:
-        assert str(bad).endswith(".")
+    except BadSound:
         return None
     assert len(found)
     return found
