@@ -11,6 +11,7 @@ from itertools import count
 from typing import Protocol
 
 from frozen import dataclass
+from pbx.account_failures import AccountFailures
 from pbx.border import NOT_FROM_THERE, UNKNOWN_ACCOUNT, WRONG_PASSWORD, Border
 from pbx.clock import Clock
 from pbx.directory import Directory
@@ -93,6 +94,7 @@ class Admission:
         self.guard = GuessingGuard()
         self.rate = SourceRate(source_rate)
         self.border: Border | None = None
+        self.failures = AccountFailures()
         self._nobody = {algorithm: ha1(secrets.token_hex(8), "", "", algorithm) for algorithm in ALGORITHMS}
 
     def check(self, request: Request, flow: Flow) -> Admitted | Denied:
@@ -125,11 +127,13 @@ class Admission:
         return Admitted(terminal)
 
     def _failed(self, source: str, proven: Terminal | None, account: str) -> None:
-        """What is counted against the source (SEC-12)."""
-        if self.border is None:
-            return
-        is_known = self.directory.account(account) is not None
-        self.border.failed(source, NOT_FROM_THERE if proven else WRONG_PASSWORD if is_known else UNKNOWN_ACCOUNT)
+        """What is counted against the source (SEC-12) and told of the account (EXT-23)."""
+        known = self.directory.account(account)
+        reason = NOT_FROM_THERE if proven else WRONG_PASSWORD if known is not None else UNKNOWN_ACCOUNT
+        if known is not None:
+            self.failures.failed(known.number, source, reason, self._clock.wall())
+        if self.border is not None:
+            self.border.failed(source, reason)
 
     def accounts_of(self, request: Request, flow: Flow) -> tuple[Provider, ...]:
         """The accounts at providers that an INVITE is for, the likely one first: none when it comes from elsewhere, a

@@ -1,16 +1,20 @@
 """Answers requests about what surrounds the calls (`pbx.control.clerk`)."""
 
+from pbx.account_failures import AccountFailure, AccountFailures
 from pbx.bans import Ban, Bans
 from pbx.calendars.keeper import Calendars, CalendarState
 from pbx.clock import Clock
 from pbx.control.clerk import (
+    AccountFailureView,
     BanView,
     CalendarView,
     CallBack,
+    ClearFailures,
     ClerkRequest,
     CloseMissed,
     GetBans,
     GetCalendars,
+    GetFailures,
     GetMissed,
     GetReport,
     RemoveBan,
@@ -31,6 +35,7 @@ class Clerk:
         self,
         calendars: Calendars,
         bans: Bans,
+        failures: AccountFailures,
         clock: Clock,
         missed: MissedCalls,
         originator: Originator,
@@ -38,6 +43,7 @@ class Clerk:
         history: HistoryDesk,
     ) -> None:
         self._calendars, self._bans, self._clock = calendars, bans, clock
+        self._failures = failures
         self._missed, self._originator, self._reporter, self._history = missed, originator, reporter, history
 
     async def answer(self, request: ClerkRequest) -> object:
@@ -64,6 +70,12 @@ class Clerk:
                 if not self._bans.remove(source):
                     raise ControlError(f"{source} is not banned; `zvon bans list` shows who is")
                 return True
+            case GetFailures(number):
+                return [_failure_view(each) for each in self._failures.table(number)]
+            case ClearFailures(number):
+                if not self._failures.clear(number):
+                    raise ControlError(f"no sign-in of {number} has failed; `zvon failures list` shows those that have")
+                return True
             case _:
                 return await self._history.answer(request)
 
@@ -83,6 +95,11 @@ class Clerk:
 
 def _ban_view(ban: Ban, now: float) -> BanView:
     return BanView(ban.source, ban.since_at, ban.until_at, ban.until_at > now, dict(ban.reasons))
+
+
+def _failure_view(failure: AccountFailure) -> AccountFailureView:
+    of = failure
+    return AccountFailureView(of.number, of.source, of.count, of.reason, of.first_at, of.last_at)
 
 
 def _calendar_view(state: CalendarState) -> CalendarView:

@@ -115,6 +115,26 @@ def bans_list(
     typer.echo(json_text([view_object(each) for each in found])) if json else print_bans(found)
 
 
+def failures_list(
+    number: Annotated[str, typer.Argument(metavar="[NUMBER]", help="Those of this account.")] = "",
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """List accounts whose sign-in failed: from which addresses, how often and why."""
+    from pbx.cli_output import json_text, print_failures, view_object
+
+    with server_of(data) as server:
+        found = server.failures(number)
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_failures(found)
+
+
+def failures_clear(number: Annotated[str, typer.Argument(metavar="NUMBER")], data: Data = VAR) -> None:
+    """Count the failures of an account anew."""
+    with server_of(data) as server:
+        server.clear_failures(number)
+    typer.echo(f"the failures of {number} count anew")
+
+
 def bans_remove(
     addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="As `zvon bans list` shows them.")],
     data: Data = VAR,
@@ -165,6 +185,13 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {
             "list": (bans_list, "zvon bans list 203.0.113. --json"),
             "remove": (bans_remove, "zvon bans remove 203.0.113.7"),
+        },
+    ),
+    "failures": (
+        "Accounts whose sign-in failed.",
+        {
+            "list": (failures_list, "zvon failures list 201 --json"),
+            "clear": (failures_clear, "zvon failures clear 201"),
         },
     ),
     "calendar": (

@@ -16,13 +16,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.control.clerk import BanView, CalendarView
+from pbx.control.clerk import AccountFailureView, BanView, CalendarView
 from pbx.control.history import ConversationView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from pbx.control.sounds import SoundView
 from storage.records import CdrRow, MissedCall, StoredRecording
 
-View = BanView | CalendarView | CallView | ExplanationView | LineView | QueueView | RegistrationView | SoundView
+View = (
+    AccountFailureView
+    | BanView
+    | CalendarView
+    | CallView
+    | ExplanationView
+    | LineView
+    | QueueView
+    | RegistrationView
+    | SoundView
+)
 PIPE_WIDTH = 10_000  # a pipe gets every character
 
 
@@ -140,6 +150,14 @@ def print_bans(bans: Sequence[BanView]) -> None:
     ]  # fmt: skip
     headings = ("address", "state", "since", "until", "reasons")
     _print_table(headings, rows, "no address is banned", lambda row: "red" if row[1] == "banned" else "")
+
+
+def print_failures(failures: Sequence[AccountFailureView]) -> None:
+    rows = [
+        (each.number, each.source, str(each.count), each.reason, _local(each.first_at), _local(each.last_at))
+        for each in failures
+    ]
+    _print_table(("account", "address", "failed", "why", "since", "last"), rows, "no sign-in has failed")
 
 
 def print_report(columns: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -> None:

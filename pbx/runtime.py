@@ -186,7 +186,7 @@ class Server:
         clock, schedules = self.clock, settings.reports
         self._report_mail = ReportMail(schedules, self.mailer, self._reporter, self._history, clock, data)
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
-        self.clerk = Clerk(self.pbx.calendars, bans, self.clock, *parts)
+        self.clerk = Clerk(self.pbx.calendars, bans, self.admission.failures, self.clock, *parts)
         self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 

@@ -56,6 +56,32 @@ class GetBans:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountFailureView:
+    """Failed sign-ins of one account from one address (EXT-23); moments are UTC seconds."""
+
+    number: str
+    source: str
+    count: int
+    reason: str
+    first_at: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class GetFailures:
+    """→ list of `AccountFailureView`, the latest first; of one account or of all."""
+
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearFailures:
+    """→ True: the failures of that account count anew."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveBan:
     """→ True: the address is heard again."""
 
@@ -121,6 +147,8 @@ ClerkRequest = (
     | SwitchCalendar
     | GetBans
     | RemoveBan
+    | GetFailures
+    | ClearFailures
     | GetMissed
     | CallBack
     | CloseMissed
@@ -132,6 +160,8 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "switch calendar": SwitchCalendar,
     "bans": GetBans,
     "remove ban": RemoveBan,
+    "failures": GetFailures,
+    "clear failures": ClearFailures,
     "missed": GetMissed,
     "call back": CallBack,
     "close missed": CloseMissed,

@@ -9,12 +9,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pbx.control.clerk import (
+    AccountFailureView,
     BanView,
     CalendarView,
     CallBack,
+    ClearFailures,
     CloseMissed,
     GetBans,
     GetCalendars,
+    GetFailures,
     GetMissed,
     GetReport,
     RemoveBan,
@@ -185,6 +188,12 @@ class ControlClient:
 
     def bans(self, search: str = "") -> Sequence[BanView]:
         return self._ask(GetBans(search), list[BanView])
+
+    def failures(self, number: str = "") -> Sequence[AccountFailureView]:
+        return self._ask(GetFailures(number), list[AccountFailureView])
+
+    def clear_failures(self, number: str) -> bool:
+        return self._ask(ClearFailures(number), bool)
 
     def remove_ban(self, source: str) -> bool:
         return self._ask(RemoveBan(source), bool)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from pbx.account_failures import MOST_SOURCES, AccountFailures
 from pbx.admission import Denied
+from pbx.border import NOT_FROM_THERE, WRONG_PASSWORD
 from sipcore.auth.digest import answer
 from sipcore.auth.nonce import NonceMaker
 from sipcore.flow import Flow
@@ -337,6 +339,35 @@ async def test_a_network_filter_limits_trust_too() -> None:
     async with open_office(terminal("101", trust="10.0.0.0/8", network="10.0.5.0/24")) as office:
         assert (await invite(office, "101", "10.0.6.6"))[0] == 401
         assert (await invite(office, "101", "10.0.5.6"))[0] == 404
+
+
+@pytest.mark.row("EXT-23")
+async def test_failures_of_an_account_tell_from_where_how_often_and_why_until_they_are_cleared() -> None:
+    async with open_office(terminal("101", network="10.0.0.0/8"), terminal("102")) as office:
+        for number, host, password in (
+            *(("101", "10.0.5.5", "wrong"), ("101", "10.0.5.5", "wrong"), ("101", "192.0.2.7", "")),
+            *(("102", "10.0.5.6", "wrong"), ("999", "10.0.5.7", "wrong"), ("102", "10.0.5.8", "")),
+        ):
+            await office.phone(number, host, password=password or f"Secret-{number}").register()
+        book = office.admission.failures
+        seen = {(each.number, each.source, each.count, each.reason) for each in book.table()}
+        assert seen == {
+            ("101", "10.0.5.5", 2, WRONG_PASSWORD),
+            ("101", "192.0.2.7", 1, NOT_FROM_THERE),
+            ("102", "10.0.5.6", 1, WRONG_PASSWORD),
+        }
+        assert [each.source for each in book.table("102")] == ["10.0.5.6"]
+        assert book.clear("101")
+        assert not book.clear("101")
+        assert [each.number for each in book.table()] == ["102"]
+
+
+def test_an_account_that_is_attacked_from_everywhere_fills_nothing() -> None:
+    book = AccountFailures()
+    for n in range(MOST_SOURCES + 5):
+        book.failed("101", f"192.0.2.{n}", WRONG_PASSWORD, float(n))
+    assert len(book.table()) == MOST_SOURCES
+    assert book.table()[0].source == f"192.0.2.{MOST_SOURCES + 4}"
 
 
 @pytest.mark.row("EXT-10")

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from media.api import Interval
-from pbx.control.clerk import BanView, CalendarView, ClerkRequest, GetBans, RemoveBan, SwitchCalendar
+from pbx.control.clerk import (
+    AccountFailureView,
+    BanView,
+    CalendarView,
+    ClearFailures,
+    ClerkRequest,
+    GetBans,
+    GetFailures,
+    RemoveBan,
+    SwitchCalendar,
+)
 from pbx.control.desk import Desk
 from pbx.control.errands import Errands
 from pbx.control.history import ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
@@ -49,6 +59,7 @@ CALENDARS = (
     CalendarView("office-hours", "Часы", "ru", False, "hours of sat", T),
     CalendarView("linked", "", "none", True, "hours of sat, 10:00-14:00", error="HTTP 404"),
 )
+FAILED = AccountFailureView("201", "203.0.113.7", 3, "wrong password", T, T + 60)
 BAN = BanView("203.0.113.7", T, T + 600, True, {"wrong password": 20, "scanner": 1})
 RINGING = CallView("c2", "zvon-1.2", "103", "", "104", "", "ringing", T)
 REGISTRATION = RegistrationView(
@@ -152,6 +163,12 @@ class FakeOperator:
         match request:
             case SwitchCalendar(id, to):
                 return CalendarView(id, "", "none", to == "open", "by hand", T, is_switched=to != "hours")
+            case GetFailures():
+                return [FAILED]
+            case ClearFailures(number):
+                if number != FAILED.number:
+                    raise ControlError(f"no sign-in of {number} has failed")
+                return True
             case GetBans():
                 return [BAN]
             case GetConversations(query):

@@ -124,6 +124,20 @@ async def test_audio_comes_whole_by_parts_and_by_a_link_without_sign_in(
         errors_of(await found.client.get(path), 401)
 
 
+@pytest.mark.row("EXT-23")
+async def test_failed_sign_ins_are_seen_by_account_and_cleared(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        book = found.server.admission.failures
+        for number in ("201", "201", "202"):
+            book.failed(number, "203.0.113.7", "wrong password", 1.0)
+        (one,) = data_of(await found.client.get("/registrations/failures?number=201"))
+        assert (one["source"], one["count"], one["reason"]) == ("203.0.113.7", 2, "wrong password")
+        assert len(data_of(await found.client.get("/registrations/failures"))) == 2
+        assert (await found.client.delete("/registrations/failures/201")).status_code == 200
+        assert [each.number for each in book.table()] == ["202"]
+        errors_of(await found.client.delete("/registrations/failures/201"), 404)
+
+
 class Operated:
     """What the server was asked to do, and calls that it has."""
 

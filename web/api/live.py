@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse
 
+from pbx.control.clerk import AccountFailureView, ClearFailures, GetFailures
 from pbx.control.errands import CheckLine
 from pbx.control.messages import (
     CallView,
@@ -40,6 +41,7 @@ Id = Annotated[str, Path(max_length=100)]
 CALL = thing(id="string", linkedid="string", from_number="string", to_number="string", state="string")
 QUEUE = thing(number="string", name="string", waiting={"type": "array"}, agents={"type": "array"})
 PHONE = thing(number="string", contact="string", transport="string", user_agent="string", is_reachable="boolean")
+FAILURE = thing(number="string", source="string", count="integer", reason="string")
 LINE = thing(id="string", kind="string", state="string", error="string")
 ONWARD = thing(call="string")
 TO = takes(thing(to="string"))
@@ -182,6 +184,26 @@ async def registrations(who: Looker, core: TheCore) -> Response:
     who.check("registrations", "read")
     found = await core.ask(GetRegistrations(), list[RegistrationView])
     return answer([_view(each) for each in found if who.sees(each.number)])
+
+
+@router.get("/registrations/failures", tags=["registrations"], responses=gives(many(FAILURE)))
+async def failures(who: Caller, core: TheCore, number: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """Sign-ins of accounts that failed, by account and address; of `number` alone where it is given."""
+    who.check("registrations", "read")
+    found = await core.ask(GetFailures(number), list[AccountFailureView])
+    return answer([_view(each) for each in found if who.sees(each.number)])
+
+
+@router.delete("/registrations/failures/{number}", tags=["registrations"], responses=gives({"type": "null"}))
+async def clear_failures(who: Caller, core: TheCore, number: Id) -> Response:
+    """The failures of an account count anew."""
+    who.check("registrations", "write")
+    who.check_number(number)
+    if not any(each.number == number for each in await core.ask(GetFailures(number), list[AccountFailureView])):
+        raise refused(404, f"no sign-in of {number} has failed")
+    await core.ask(ClearFailures(number), bool)
+    await tell(core, who, "clear failures", f"registrations/failures/{number}")
+    return answer(None)
 
 
 @router.get("/lines", tags=["lines"], responses=gives(many(LINE)))
