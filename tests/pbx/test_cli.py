@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from conf.errors import ConfError, ConfInvalid
 from pbx.cli import COMMANDS, RunOptions, build_app
-from pbx.control.clerk import GetBans, GetFailures, SwitchCalendar
+from pbx.control.clerk import SwitchCalendar
 from pbx.control.history import ForgetHistory
 from pbx.control.messages import ControlError
 from storage.ports import HistoryQuery, RecordingQuery, StorageUnavailable
@@ -569,33 +569,6 @@ async def test_calendars_are_listed_and_switched(tmp_path: Path) -> None:
     for verb, to in (("open", "open"), ("close", "closed"), ("hours", "hours")):
         await asked(tmp_path, "calendar", verb, "office-hours", operator=operator)
         assert operator.requests[-1] == SwitchCalendar("office-hours", to)  # type: ignore[arg-type]
-
-
-@pytest.mark.real_loop
-async def test_bans_are_listed_searched_and_removed(tmp_path: Path) -> None:
-    operator = FakeOperator()
-    listed = await asked(tmp_path, "bans", "list", operator=operator)
-    assert listed.stdout.splitlines()[1].split()[:2] == ["203.0.113.7", "banned"]
-    assert "wrong password (20), scanner (1)" in listed.stdout
-    (found,) = await document(tmp_path, "bans", "list", "203.", operator=operator)
-    assert (found["until_at"], found["reasons"]) == ("2023-11-14T22:23:20.000Z", {"wrong password": 20, "scanner": 1})
-    assert operator.requests[-1] == GetBans("203.")
-    assert (await asked(tmp_path, "bans", "remove", "203.0.113.7", operator=operator)).exit_code == 0
-    refused = await asked(tmp_path, "bans", "remove", "203.0.113.8", operator=operator)
-    assert (refused.exit_code, refused.stderr) == (1, "zvon: 203.0.113.8 is not banned\n")
-
-
-@pytest.mark.real_loop
-async def test_failed_sign_ins_are_listed_and_cleared(tmp_path: Path) -> None:
-    operator = FakeOperator()
-    listed = await asked(tmp_path, "failures", "list", operator=operator)
-    assert listed.stdout.splitlines()[1].split()[:5] == ["201", "203.0.113.7", "3", "wrong", "password"]
-    (found,) = await document(tmp_path, "failures", "list", "201", operator=operator)
-    assert (found["count"], found["last_at"]) == (3, "2023-11-14T22:14:20.000Z")
-    assert operator.requests[-1] == GetFailures("201")
-    assert (await asked(tmp_path, "failures", "clear", "201", operator=operator)).exit_code == 0
-    refused = await asked(tmp_path, "failures", "clear", "202", operator=operator)
-    assert (refused.exit_code, refused.stderr) == (1, "zvon: no sign-in of 202 has failed\n")
 
 
 def test_the_schema_of_one_file_or_of_both_is_printed() -> None:
