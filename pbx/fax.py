@@ -38,6 +38,8 @@ HERE = "127.0.0.1"
 G711 = {"pcmu": 0, "pcma": 8}
 ALAW = 8
 OPENING_S = 10.0
+MOST = 100  # at once, a third of a processor; whoever comes then is no fax
+STOP_S = 5.0
 
 
 class NoFaxHere(Exception):
@@ -105,6 +107,8 @@ class FaxMachine:
 
     async def line(self, leg: "Leg", services: "Services") -> FaxLine:
         """As `Faxes` says."""
+        if len(self._lines) >= MOST:
+            raise NoFaxHere(f"{MOST} callers are listened to already")
         codec = leg.media.codec
         payload = ALAW if codec is None else G711.get(codec.name.lower(), ALAW)
         id = next(self._ids)
@@ -126,7 +130,12 @@ class FaxMachine:
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             process.stdin.close()
-            await process.wait()
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
         if self._reading is not None:
             await asyncio.gather(self._reading, return_exceptions=True)
 

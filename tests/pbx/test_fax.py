@@ -72,6 +72,19 @@ async def test_the_sound_of_a_party_goes_to_the_process_and_pages_are_told_when_
     await machine.close()
 
 
+async def test_so_many_callers_are_listened_to_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fax, "faxing", lambda: [sys.executable, "-c", STUB])
+    monkeypatch.setattr(fax, "MOST", 1)
+    pbx, machine = await answered(), FaxMachine()
+    line = await machine.line(pbx.caller, pbx.services)
+    with pytest.raises(NoFaxHere, match="1 callers are listened to already"):
+        await machine.line(pbx.caller, pbx.services)
+    line.close()
+    (await machine.line(pbx.caller, pbx.services)).close()
+    pbx.caller.hung_up(NORMAL)
+    await machine.close()
+
+
 async def test_a_server_without_the_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     said = '{"id": json.loads(input())["id"], "port": 0, "problem": "Install libspandsp2."}'
     stub = f"import json; print(json.dumps({said}))"
