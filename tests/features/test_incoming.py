@@ -312,6 +312,7 @@ async def test_the_service_busy_ends_the_cascade_a_busy_employee_does_not() -> N
         await talk(call, await ringing(office, "102"))
 
 
+@pytest.mark.row("AMB-12")
 @pytest.mark.row("INB-11")
 @pytest.mark.row("INB-20")
 @pytest.mark.row("INB-24")

@@ -20,6 +20,7 @@ def played_to(office: VirtualOffice, number: str) -> list[PlaySource]:
     return [each.source for each in office.engine.of(Play) if each.play == playing]
 
 
+@pytest.mark.row("AMB-18")
 @pytest.mark.row("RBT-1")
 @pytest.mark.row("RBT-2")
 async def test_a_terminal_has_a_ringback_tone_of_its_own_as_early_media() -> None:
