@@ -4,9 +4,11 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 
-TEMPLATES: Mapping[str, Mapping[str, object]] = tomllib.loads(
+_ENTRIES: Mapping[str, Mapping[str, object]] = tomllib.loads(
     files("conf").joinpath("provider_templates.toml").read_text("utf-8")
 )
+TEMPLATES = {name: {key: each for key, each in entry.items() if key != "taken"} for name, entry in _ENTRIES.items()}
+TAKEN = {name: entry["taken"] for name, entry in _ENTRIES.items() if "taken" in entry}  # operator → year
 
 
 def with_template(provider: Mapping[str, object]) -> dict[str, object]:
