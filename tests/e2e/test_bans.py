@@ -1,6 +1,7 @@
 """Bans over real sockets, with the kernel's help, in networks of their own (`netns`)."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.e2e.harness import Server, Site, password_of, running, terminal
 from tests.e2e.netns import INSIDE, SERVER, WORLD, Net, is_possible
 from tests.e2e.test_nat import phone_at
-from tests.e2e.ua import Phone
+from tests.e2e.ua import Phone, eventually
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="needs root, iproute2 and nftables")
 
@@ -71,6 +72,25 @@ def test_a_guesser_is_banned_over_a_restart_until_it_is_let_in_and_the_office_be
                 server.command("bans", "remove", WORLD)
                 assert guesser.register().status == 200
                 assert server.json("bans", "list") == []
+
+
+def test_the_kernel_drops_what_a_banned_address_sends_until_the_ban_is_over(net: Net, tmp_path: Path) -> None:
+    site = Site(tmp_path, (SERVER, 5060), (12000, 12099))
+    site.write_config(SECURITY.replace("ban = 600", "ban = 4"))
+    site.office.write_text(terminal("203", password=password_of("203")))
+    with net.inside("world"):
+        guesser = Phone((SERVER, 5060), "203", password_of("203"), host=WORLD)
+    with guesser, net.inside("server"), running(site) as server:
+        _guess(guesser, 5)
+        eventually(lambda: WORLD in _kernel(), "the kernel knows")
+        banned_at, before = time.monotonic(), server.json("status")["security"]["dropped"]
+        assert not _is_heard(guesser)
+        assert server.json("status")["security"]["dropped"] == before, "nobody has woken up for it"
+        eventually(lambda: WORLD not in _kernel(), "the kernel forgets by itself", 8.0)
+        eventually(lambda: _is_heard(guesser), "the address is heard again", 8.0)
+        assert time.monotonic() - banned_at > 2
+        (ban,) = server.json("bans", "list")
+        assert not ban["is_active"]
 
 
 def _shows(server: Server, reasons: dict[str, int]) -> None:
