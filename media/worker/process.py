@@ -33,6 +33,11 @@ class WorkerProcess:
     def is_running(self) -> bool:
         return self._child.poll() is None
 
+    def kill(self) -> None:
+        """One that has nothing to finish."""
+        self.link.close()
+        self._child.kill()
+
     async def ended(self) -> None:
         """Return when the child is gone and reaped; one that does not go by itself is killed."""
         waited_s = 0.0

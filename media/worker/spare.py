@@ -46,5 +46,5 @@ class Spare:
             self._timer.cancel()
         process, self._process = self._process, None
         if process is not None:
-            process.link.close()
+            process.kill()
             await process.ended()
