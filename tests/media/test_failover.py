@@ -262,6 +262,7 @@ async def test_the_successor_is_up_before_it_is_needed_and_may_be_missing(monkey
                 await waits.ended()
             await died(engine, pid)
             assert await heard_again(a, to_a) < 5
+            await succeeded(engine, pid, 1)
             assert (waits.pid == engine.pids()[0]) is not is_killed
     assert not any(each.is_running for each in made)
 
