@@ -53,7 +53,7 @@ def run_server(options: RunOptions) -> int:
         try:
             if settings.sip.role == "proxy":
                 return uvloop.run(_run_edge(settings, lock))
-            return uvloop.run(_run(settings, lock, options.office))
+            return uvloop.run(_run(settings, lock, options))
         finally:
             lock.release()
     finally:
@@ -100,7 +100,7 @@ def restore_backup(options: RestoreOptions, told: "Callable[[str], None]") -> No
         lock.release()
 
 
-async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path | None) -> int:
+async def _run(settings: "Settings", lock: "DataFolderLock", options: RunOptions) -> int:
     """The media workers come up while everything else is loaded."""
     import asyncio
 
@@ -110,13 +110,13 @@ async def _run(settings: "Settings", lock: "DataFolderLock", office_file: Path |
     for _ in range(STEPS_TO_SPAWN):
         await asyncio.sleep(0)
     try:
-        return await _run_with(opening, settings, lock, office_file)
+        return await _run_with(opening, settings, lock, options)
     finally:
         await _close(opening)
 
 
 async def _run_with(
-    opening: "Future[MediaEngine]", settings: "Settings", lock: "DataFolderLock", office_file: Path | None
+    opening: "Future[MediaEngine]", settings: "Settings", lock: "DataFolderLock", options: RunOptions
 ) -> int:
     from pbx.collector import Collector
     from pbx.web_process import WebProcess
@@ -131,8 +131,8 @@ async def _run_with(
         _complete_recordings(lock.data / "recordings")
         storage = open_storage(settings.storage.url, lock.data)
         try:
-            office, demo = await _office(storage, lock.data, office_file)
-            server = _server(settings, lock, storage, await opening, office)
+            office, demo = await _office(storage, lock.data, options.office)
+            server = _server(settings, lock, storage, await opening, office, options.config)
             listeners = await server.start()
             try:
                 await web.ready()
@@ -223,12 +223,17 @@ def _engine_config(settings: "Settings") -> "EngineConfig":
 
 
 def _server(
-    settings: "Settings", lock: "DataFolderLock", storage: "Storage", engine: "MediaEngine", office: "Office"
+    settings: "Settings",
+    lock: "DataFolderLock",
+    storage: "Storage",
+    engine: "MediaEngine",
+    office: "Office",
+    file: Path | None,
 ) -> "Server":
     from features import make_apps
     from pbx.runtime import Server
 
-    return Server(settings, lock, storage, engine, office, apps=make_apps())
+    return Server(settings, lock, storage, engine, office, apps=make_apps(), settings_file=file)
 
 
 async def _until_stopped(server: "Server | EdgeServer", drain_s: float) -> None:

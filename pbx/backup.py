@@ -1,8 +1,9 @@
 """A backup: one tar file with what a server keeps, by parts, whatever its machine, database and version.
 
-`settings`: the office as its document, what features and the web remember, mailboxes, keys; `sounds`: the files that
-the document names; `history`: call history and the audit; `recordings`: the files and their index, with messages that
-wait. Records are lines of JSON: a newer program reads those of an older one, whose fields it may have more of.
+`settings`: the office as its document, zvon.toml, what features and the web remember, mailboxes, keys; `sounds`: the
+files that the document names; `history`: call history, missed calls, the journal of events and the audit;
+`recordings`: the files and their index, with messages that wait. Records are lines of JSON: a newer program reads those
+of an older one, whose fields it may have more of.
 """
 
 import asyncio
@@ -23,11 +24,13 @@ import msgspec
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
 from pbx.control.messages import BACKUP_PARTS, ControlError
-from storage.ports import AuditQuery, HistoryQuery, RecordingQuery, Storage
+from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery, Storage
 from storage.records import (
     AuditEntry,
     CdrRow,
+    Happening,
     Mailbox,
+    MissedCall,
     Office,
     StoredRecording,
     StoredState,
@@ -38,6 +41,7 @@ FORMAT = 1
 HEAD = "backup.json"
 OFFICE = "office.toml"
 KEPT_FILES = ("keys.json", "certificate.pem", "key.pem")
+SETTINGS = "zvon.toml"  # beside the data after a restore: whether it fits to the other machine, a person decides
 FOLDERS = {"greetings": "settings", "sounds": "sounds", "recordings": "recordings"}
 PAGE = 2000
 
@@ -75,8 +79,10 @@ def head_of(file: Path) -> Head:
 class Backup:
     """What is written; `make` is one file with all of it."""
 
-    def __init__(self, storage: Storage, data: Path, office: Office, parts: Iterable[str]) -> None:
-        self._storage, self._data, self._office = storage, data, office
+    def __init__(
+        self, storage: Storage, data: Path, office: Office, parts: Iterable[str], settings_file: Path | None = None
+    ) -> None:
+        self._storage, self._data, self._office, self._settings_file = storage, data, office, settings_file
         self._parts = tuple(each for each in BACKUP_PARTS if each in set(parts))
 
     async def make(self, file: Path, now_at: float) -> Head:
@@ -100,6 +106,8 @@ class Backup:
         yield "settings", "mailboxes", _all(storage.mailboxes.load)
         yield "history", "history", _history(storage)
         yield "history", "audit", _audit(storage)
+        yield "history", "missed", _all(storage.missed.load)
+        yield "history", "happenings", _all(lambda: storage.happenings.query(HappeningQuery()))
         yield "recordings", "recordings", _recordings(storage)
         yield "recordings", "voice_messages", _all(storage.voice_messages.load)
 
@@ -138,6 +146,8 @@ class Backup:
     def _files(self) -> Iterator[tuple[Path, str]]:
         if "settings" in self._parts:
             yield from ((self._data / name, name) for name in KEPT_FILES)
+            if self._settings_file is not None:
+                yield self._settings_file, SETTINGS
             yield from _below(self._data, "greetings")
         if "sounds" in self._parts:
             yield from self._named()
@@ -179,6 +189,8 @@ class Restorer:
         if "history" in self._parts:
             yield "history", CdrRow, storage.cdrs.append
             yield "audit", AuditEntry, storage.audit.add
+            yield "missed", MissedCall, lambda each: storage.missed.put(each.id, each)
+            yield "happenings", Happening, lambda each: storage.happenings.put(each.id, each)
         if "recordings" in self._parts:
             yield "recordings", StoredRecording, lambda each: storage.recordings.put(each.id, each)
             yield "voice_messages", VoiceMessage, lambda each: storage.voice_messages.put(each.id, each)
@@ -213,7 +225,13 @@ class Restorer:
     def _put_file(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
         """One file of a wanted part to its place below the data folder."""
         path = PurePosixPath(member.name)
-        part = "settings" if member.name in KEPT_FILES else FOLDERS.get(path.parts[0]) if len(path.parts) > 1 else None
+        part = (
+            "settings"
+            if member.name in (*KEPT_FILES, SETTINGS)
+            else FOLDERS.get(path.parts[0])
+            if len(path.parts) > 1
+            else None
+        )
         inside = tar.extractfile(member) if member.isreg() and part in self._parts else None
         if inside is None or ".." in path.parts or path.is_absolute():
             return False

@@ -23,12 +23,18 @@ log = structlog.get_logger("backup")
 
 
 class Backups:
-    """`data` is the data folder; the files lie below it."""
+    """`data` is the data folder; the files lie below it. `settings_file` is the server's zvon.toml, if it has one."""
 
     def __init__(
-        self, settings: BackupSettings, storage: Storage, data: Path, clock: Clock, office: Callable[[], Office]
+        self,
+        settings: BackupSettings,
+        storage: Storage,
+        data: Path,
+        clock: Clock,
+        office: Callable[[], Office],
+        settings_file: Path | None = None,
     ) -> None:
-        self._settings, self._storage, self._data = settings, storage, data
+        self._settings, self._storage, self._data, self._file = settings, storage, data, settings_file
         self._clock, self._office = clock, office
         self._making = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +55,7 @@ class Backups:
             stamp = dt.datetime.fromtimestamp(now_at, dt.UTC).strftime("%Y%m%d-%H%M%S-%f")
             file = self._data / FOLDER / f"zvon-{stamp}{mark}.tar"
             try:
-                await Backup(self._storage, self._data, self._office(), parts).make(file, now_at)
+                await Backup(self._storage, self._data, self._office(), parts, self._file).make(file, now_at)
             except OSError as error:
                 raise ControlError(f"the backup {file} cannot be written: {error.strerror}") from None
             except StorageUnavailable as error:

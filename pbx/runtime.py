@@ -111,6 +111,7 @@ class Server:
         office: Office,
         *,
         apps: Apps,
+        settings_file: Path | None = None,
     ) -> None:
         self._settings, self._storage, self._engine = settings, storage, engine
         sip = settings.sip
@@ -155,17 +156,17 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
-        self._keep_and_tell(settings, storage, lock.data)
+        self._keep_and_tell(settings, storage, lock.data, settings_file)
         self._look_outside(sip, keys)
         self._watch_phones(sip, storage)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
 
-    def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path) -> None:
+    def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path, file: Path | None) -> None:
         """What is kept of the office and of calls, and the mail about it."""
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
-        self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office)
+        self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office, file)
         self.library = Library(lambda: self.office, self._office_desk, storage.versions, data, self.clock)
         self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         folders = (data / "recordings", data / EXPORTS)

@@ -8,6 +8,8 @@ import pytest
 from media.api import Play, Playlist, SharedSource
 from pbx.api import AgentBreak, BusEvent
 from pbx.control.messages import QueueView
+from pbx.reports.facts import Conversation, fold
+from storage.match import scanned
 from storage.memory import MemoryStorage
 from storage.records import Ivr, Office, Queue, Sound, User
 from tests.support.builders import terminal
@@ -402,6 +404,21 @@ async def test_agents_log_in_and_out_and_take_a_break_by_codes_also_over_a_resta
         assert [each.number for each in view(office).agents] == ["204"]
     async with open_office(*PHONES, office=with_queue(queue), storage=storage) as office:
         assert [each.number for each in view(office).agents] == ["204"]
+
+
+async def test_who_gives_up_while_an_agent_is_rung_has_given_up_in_the_queue() -> None:
+    async with open_office(*PHONES, office=with_queue(SALES)) as office:
+        a, agent = await phones(office, "101", "201")
+        call = a.dial("500")
+        ring = await agent.rung()
+        await asyncio.sleep(3)
+        call.hangup()
+        await ring.until_over()
+    found: dict[str, Conversation] = {}
+    fold(sorted(map(scanned, office.rows), key=lambda row: row.started_at), found)
+    (told,) = found.values()
+    assert {row.stage for row in office.rows} == {"queue", "dial"}
+    assert told.abandoned_in == "queue"
 
 
 @pytest.mark.row("FEAT-23")

@@ -17,8 +17,20 @@ from pbx.backups import Backups
 from pbx.clock import Clock
 from pbx.control.messages import BACKUP_PARTS, ControlError
 from storage.memory import MemoryStorage
-from storage.ports import AuditQuery, HistoryQuery, RecordingQuery, Storage
-from storage.records import AuditEntry, CdrRow, Mailbox, Office, Sound, StoredRecording, StoredState, User, VoiceMessage
+from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery, Storage
+from storage.records import (
+    AuditEntry,
+    CdrRow,
+    Happening,
+    Mailbox,
+    MissedCall,
+    Office,
+    Sound,
+    StoredRecording,
+    StoredState,
+    User,
+    VoiceMessage,
+)
 from storage.sql import open_storage
 from tests.support.builders import terminal
 
@@ -26,6 +38,8 @@ T = 1_700_000_000.0
 ROWS = [CdrRow(str(n), f"zvon-{n}", T + n // 3, T + n, "201", "202", "ANSWERED") for n in range(7)]
 RECORDING = StoredRecording("2023/11/14/22/a", "a", "zvon-1", T, "201", "202", state="done", suffix=".opus")
 MESSAGE = VoiceMessage(RECORDING.id, "201", T, 3.0, "202")
+MISSED = MissedCall("zvon-2", "79161234567", "", "74950000000", "telco", T, 9.0, "queue", "500")
+HAPPENING = Happening("h", T, "provider_down", "telco", "the provider does not answer")
 STATE = StoredState("web accounts/admin", "web accounts", "admin", "{}")
 
 
@@ -48,6 +62,8 @@ async def fill(storage: Storage, data: Path) -> None:
     storage.recordings.put(RECORDING.id, RECORDING)
     storage.voice_messages.put(MESSAGE.id, MESSAGE)
     storage.states.put(STATE.id, STATE)
+    storage.missed.put(MISSED.id, MISSED)
+    storage.happenings.put(HAPPENING.id, HAPPENING)
     storage.mailboxes.put("201", Mailbox("201", "greetings/201.wav"))
     for n in range(3):
         await storage.audit.add(AuditEntry(T + n, "anna", "10.0.0.1", "change", f"terminals/{n}"))
@@ -59,7 +75,9 @@ async def made(folder: Path, parts: tuple[str, ...] = BACKUP_PARTS) -> Path:
     storage = open_storage("sqlite:///zvon.db", data)
     try:
         await fill(storage, data)
-        await Backup(storage, data, office_in(data), parts).make(folder / "backup.tar", T)
+        settings = folder / "settings.toml"
+        settings.write_text('[sip]\nrealm = "one"\n')
+        await Backup(storage, data, office_in(data), parts, settings).make(folder / "backup.tar", T)
     finally:
         await storage.close()
     return folder / "backup.tar"
@@ -86,6 +104,10 @@ async def test_everything_is_there_again_on_another_machine(tmp_path: Path) -> N
         assert list(await storage.mailboxes.load()) == [Mailbox("201", "greetings/201.wav")]
         assert (other / "greetings/201.wav").exists()
         assert (other / "keys.json").read_bytes() == b"octets of keys.json"
+        assert (other / "zvon.toml").read_text() == '[sip]\nrealm = "one"\n'
+        assert (other / "zvon.toml").stat().st_mode & 0o777 == 0o600
+        assert list(await storage.missed.load()) == [MISSED]
+        assert list(await storage.happenings.query(HappeningQuery())) == [HAPPENING]
         audit = await storage.audit.query(AuditQuery())
         assert [each.object for each in audit] == ["terminals/2", "terminals/1", "terminals/0"]
         assert "office Рога: 1 people, 2 terminals" in said
@@ -99,7 +121,8 @@ async def test_a_part_alone_is_written_and_a_part_alone_is_put_back(tmp_path: Pa
     file = await made(tmp_path, ("history",))
     assert head_of(file).parts == ("history",)
     with tarfile.open(file) as tar:
-        assert tar.getnames() == ["backup.json", "audit.jsonl.gz", "history.jsonl.gz"]
+        kinds = ("audit", "happenings", "history", "missed")
+        assert tar.getnames() == ["backup.json", *(f"{kind}.jsonl.gz" for kind in kinds)]
     with pytest.raises(ControlError, match="has no settings"):
         Restorer(MemoryStorage(), tmp_path, file, ("settings",), print)
     whole, storage = await made(tmp_path / "again"), MemoryStorage()

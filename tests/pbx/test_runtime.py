@@ -29,13 +29,18 @@ DOCUMENT = '[office]\nname = "Test"\n[[terminals]]\nnumber = "101"\ntrust = "127
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, sip: object = LOOPBACK, storage: MemoryStorage | None = None, office: Office = OFFICE
+    folder: Path,
+    *,
+    sip: object = LOOPBACK,
+    storage: MemoryStorage | None = None,
+    office: Office = OFFICE,
+    **settings: object,
 ) -> AsyncIterator[tuple[Server, FakeMedia]]:
     lock = DataFolderLock.acquire(folder)
     engine = FakeMedia()
     try:
         server = Server(
-            Settings.model_validate({"sip": sip}),
+            Settings.model_validate({"sip": sip, **settings}),
             lock,
             storage or MemoryStorage(),
             engine,

@@ -7,10 +7,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, Table, inspect
 
+from storage.ports import HistoryQuery
 from storage.records import Mailbox, StoredState
-from storage.sql.mappers import location_values, plain_values, subscription_values
+from storage.sql.history import history_select
+from storage.sql.mappers import CDR_COLUMNS, cdr_row, cdr_values, location_values, plain_values, subscription_values
 from storage.sql.migrate import HEAD, alembic_config, migrate, upgrade
 from storage.sql.sqlite_file import SqliteFile
 from storage.sql.statements import add_text, load_office, save_office, store_cdrs, store_latest
@@ -71,6 +73,20 @@ def test_down_and_up_again_with_data(database: SqliteFile) -> None:
     upgrade(database)
     assert tables(database) == {"alembic_version", *metadata.tables}
     fill(database)
+
+
+def test_history_of_the_first_schema_is_found_by_names_and_by_everything_else(database: SqliteFile) -> None:
+    row = cdr("1", from_name="Анна Белкина", quality={"from_mos": 4.4})
+    values = dict(zip(CDR_COLUMNS, cdr_values(row), strict=True))
+    migrate(database, "0001")
+    with database.write() as connection:
+        first = Table("cdrs", MetaData(), autoload_with=connection)
+        there = [column.name for column in first.columns if column.name in values]
+        connection.execute(first.insert(), {name: values[name] for name in there})
+    upgrade(database)
+    for query in (HistoryQuery(), HistoryQuery(name="БЕЛКИНА"), HistoryQuery("101"), HistoryQuery(linkedid="call-1")):
+        with database.read() as connection:
+            assert [cdr_row(found) for found in connection.execute(history_select(query)).mappings()] == [row], query
 
 
 def test_a_step_that_fails_leaves_nothing_behind(database: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from pbx.reports.reporter import NAMES, Reporter
 from storage.memory import MemoryStorage
 from tests.pbx.mail.test_mailer import OFFICE, ON
 from tests.pbx.mail.test_outbox import ScriptedServer
+from tests.pbx.test_runtime import serving
 from tests.storage.examples import answered, cdr
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -137,6 +138,21 @@ async def test_each_report_goes_out_at_its_time_and_a_failure_stops_none(tmp_pat
     rig.mail.close()
     first = at(2026, 11, 30, 7).timestamp()
     assert sent == [("lines", first), ("history", first), ("quality", first + 7200)]
+
+
+@pytest.mark.real_loop
+async def test_a_server_sends_its_reports_as_files_made_beside_it(tmp_path: Path) -> None:
+    mail = {"enabled": True, "host": "127.0.0.1", "port": 9, "from_address": "pbx@example.com"}
+    reports = [{"name": "lines", "to": ["a@x.org"], "day": 1, "format": "pdf"}]
+    storage = MemoryStorage()
+    async with serving(tmp_path, storage=storage, mail=mail, reports=reports) as (server, _):
+        await server.start()
+        assert server._report_mail._task is not None
+        await server._report_mail.post(server._settings.reports[0], at(2026, 11, 30, 7))
+        (letter,) = await storage.letters.load()
+        await server.stop()
+    assert letter.subject == "Load of lines: 2026-11-29 to 2026-11-29"
+    assert (tmp_path / letter.attachment).read_bytes().startswith(b"%PDF")
 
 
 def replace_language(wanted: ReportSchedule) -> ReportSchedule:
