@@ -20,6 +20,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect as connect_ws
 
+from bench.wire import sdp
 from pbx.certificate import make_self_signed
 from tests.e2e.audio import RtpSocket
 from tests.e2e.conftest import CALLEE, CALLER, office
@@ -187,6 +188,49 @@ def test_a_call_is_seen_acted_on_and_heard_through_the_api(api: tuple[Server, ht
         eventually(lambda: hook.kinds == ["call_ended"], "the webhook has heard of the end", 10)
         assert hook.is_signed
     _is_in_history_with_sound(client)
+
+
+@pytest.mark.row("API-9")
+def test_a_call_is_started_picked_up_elsewhere_and_sent_on_through_the_api(api: tuple[Server, httpx.Client]) -> None:
+    """Real phones do what the API says: 301 rings and calls, 402 takes what rings at 401, the caller goes on to 403."""
+    server, client = api
+    with (
+        registered(server.address, "301", host=CALLER) as caller,
+        registered(server.address, "401", host=CALLEE) as callee,
+        registered(server.address, "402", host=CALLEE) as colleague,
+        registered(server.address, "403", host=CALLEE) as third,
+        RtpSocket(CALLER) as ours,
+        RtpSocket(CALLEE) as theirs,
+    ):
+        wanted = {"from_number": "301", "to_number": "401", "by_itself": False}
+        assert client.post("/calls", json=wanted).status_code == 201
+        own = caller.wait_for_call()
+        own.reply(200, sdp(ours.address))
+        caller.expect("ACK")
+        callee.wait_for_call().reply(180)
+        assert client.post("/calls:intercept", json={"number": "401", "to": "402"}).status_code == 201
+        picked = colleague.wait_for_call()
+        picked.reply(200, sdp(theirs.address))
+        colleague.expect("ACK")
+        callee.expect("CANCEL")
+        eventually(lambda: _talks(client, "301") is not None, "the caller talks to the colleague")
+        call = _talks(client, "301")
+        assert call is not None
+        assert client.post(f"/calls/{call['id']}:transfer", json={"to": "403"}).status_code == 200
+        onward = third.wait_for_call()
+        onward.reply(200, sdp(theirs.address))
+        third.expect("ACK")
+        eventually(lambda: (_talks(client, "301") or {}).get("to_number") == "403", "the caller talks to the third")
+        last = _talks(client, "301")
+        assert last is not None
+        assert client.delete(f"/calls/{last['id']}").status_code == 200
+        third.expect("BYE")
+
+
+def _talks(client: httpx.Client, number: str) -> dict[str, Any] | None:
+    """The conversation of a caller."""
+    found: list[dict[str, Any]] = client.get("/calls").json()["data"]
+    return next((each for each in found if each["from_number"] == number and each["state"] == "talking"), None)
 
 
 def _is_in_history_with_sound(client: httpx.Client) -> None:

@@ -59,6 +59,7 @@ async def test_the_directory_is_made_of_people_and_their_numbers_for_people_phon
         assert directory.named(hidden).name == ""
 
 
+@pytest.mark.row("API-9")
 @pytest.mark.row("USR-16")
 async def test_names_are_found_by_whole_numbers_inside_and_nine_digits_outside(tmp_path: Path) -> None:
     async with api(tmp_path, OFFICE) as found:
@@ -184,6 +185,7 @@ async def test_everything_is_told_by_person_whatever_numbers_that_one_has(tmp_pa
         assert of_boris == ["6", "2", "1"]  # with her and hers, no others
 
 
+@pytest.mark.row("API-9")
 async def test_lines_are_checked_and_numbers_looked_for(tmp_path: Path) -> None:
     office = replace(OFFICE, providers=(Provider("telco", "192.0.2.1", kind="ip", disabled=True),))
     async with api(tmp_path, office) as found:
