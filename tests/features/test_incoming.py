@@ -358,7 +358,11 @@ async def test_did2user_leads_to_the_terminal_with_the_number_that_was_called() 
 
 @pytest.mark.row("INB-27")
 async def test_callers_on_a_black_list_and_others_than_a_white_list_has_are_turned_away() -> None:
-    lists = (CallerList("spam", callers=("7999XXXXXXX",)), CallerList("friends", "white", "telco", (CLIENT, "7999.")))
+    lists = (
+        CallerList("spam", callers=("7999XXXXXXX",)),
+        CallerList("friends", "white", "telco", (CLIENT, "7999.")),
+        CallerList("of another account", "white", "other", ("74950000001",)),
+    )
     async with called(caller_lists=lists) as (office, telco):
         assert await telco.call(DID, "79991234567").until_over() == 603
         assert await telco.call(DID, "74950000001").until_over() == 603
