@@ -207,6 +207,8 @@ class Waiting:
         if outcome.answered is not None:
             self._lines.answered(queue, ticket, outcome.answered.party.number)
             self._lines.leave(queue, ticket)
+            if _has_announcements(queue):
+                self._changes.wake()  # all may be busy now, which those behind are told
             return outcome.answered
         self._unanswered += 1
         refusals = {agent: _is_own(outcome.refusals.get(agent)) for agent in rung}
@@ -311,6 +313,10 @@ class Waiting:
     def _has_chosen(self) -> bool:
         keys = (*self._queue.exit_keys, self._queue.callback.key)
         return bool(self._pressed) and self._pressed in keys
+
+
+def _has_announcements(queue: Queue) -> bool:
+    return bool(queue.announce_position or queue.announce_wait or queue.announcement or queue.callback.key)
 
 
 def _nothing() -> None:

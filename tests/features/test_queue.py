@@ -203,7 +203,6 @@ async def test_the_agent_sees_the_short_name_before_who_calls() -> None:
 @pytest.mark.row("QUE-18")
 @pytest.mark.row("QUE-20")
 @pytest.mark.row("QUE-21")
-@pytest.mark.row("AMB-27")
 async def test_places_and_the_extra_announcement_are_said_while_all_are_busy_again_and_again() -> None:
     queue = replace(SALES, agents=("201",), announce_position=True, announcement="news", announce_every=30)
     sounds = (Sound("news", "/sounds/news.wav"),)
@@ -538,6 +537,27 @@ async def test_the_expected_wait_is_said_once_it_is_known() -> None:
         assert [name for name in prompts if name.endswith("number/2")], "two minutes"
         second.hangup()
         first.hangup()
+        await ring.until_over()
+
+
+@pytest.mark.row("AMB-27")
+async def test_an_agent_who_rings_is_not_busy_so_nothing_is_said_to_who_waits_behind() -> None:
+    queue = replace(SALES, agents=("201",), ring_time=60, announce_position=True)
+    async with open_office(*PHONES, office=with_queue(queue)) as office:
+        a, b, agent = await phones(office, "101", "102", "201")
+        first = a.dial("500")
+        ring = await agent.rung()
+        ring.ring()
+        second = b.dial("500")
+        await asyncio.sleep(10)
+        assert office.engine.of(Play) == []
+        ring.answer()
+        await first.until_answered()
+        await asyncio.sleep(1)
+        (said,) = [each for each in office.engine.of(Play) if isinstance(each.source, Playlist)]
+        assert said.endpoint == office.leg_of("102").media.endpoint, "all are busy now"
+        for call in (second, first):
+            call.hangup()
         await ring.until_over()
 
 
