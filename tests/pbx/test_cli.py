@@ -168,6 +168,7 @@ async def test_registrations_are_an_array_and_status_is_an_object(tmp_path: Path
 
 @pytest.mark.real_loop
 @pytest.mark.row("CDR-15")
+@pytest.mark.row("AMB-22")
 async def test_history_rows_have_exactly_the_fields_of_the_contract(tmp_path: Path) -> None:
     told = replace(ROW, transfer="blind", digits="t,2", provider_in="telco", provider_out="other", recording="r1")
     (row,) = await document(tmp_path, "history", operator=FakeOperator(rows=[told]))

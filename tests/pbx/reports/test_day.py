@@ -149,6 +149,7 @@ async def test_the_quality_of_service_is_counted_from_every_call(kind: str, tmp_
 
 
 @pytest.mark.row("REP-5")
+@pytest.mark.row("AMB-31")
 async def test_the_funnel_loses_at_each_stage_what_the_rows_say(kind: str, tmp_path: Path) -> None:
     async with reporter(kind, tmp_path) as made:
         found = table(await made.report(whole("funnel", talk_s=60.0)))
