@@ -128,7 +128,7 @@ def test_a_trusted_terminal_is_nobody_from_another_address(server: Server) -> No
     with Phone(server.address, "301", host="127.0.0.99") as stranger:
         stranger.dial("201").expect(401, 407)
     with Phone(server.address, "301", host=CALLER) as trusted:
-        trusted.dial("999").expect(404)
+        trusted.dial("999").expect(404, timeout_s=12)
 
 
 def _seconds(function: Callable[[], Message]) -> tuple[int, float]:
