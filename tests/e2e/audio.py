@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -136,7 +136,18 @@ class RtpSocket:
 
     def receive_packets(self, seconds: float) -> list[Packet]:
         """Everything that arrives within `seconds`."""
+        return list(self._arriving(seconds))
+
+    def receive_until(self, last: Callable[[Packet], bool], timeout_s: float = 4.0) -> list[Packet]:
+        """Everything up to a packet that is the `last`, which must arrive in time."""
         packets: list[Packet] = []
+        for packet in self._arriving(timeout_s):
+            packets.append(packet)
+            if last(packet):
+                return packets
+        raise AssertionError(f"not within {timeout_s} s: the last packet, after {packets}")
+
+    def _arriving(self, seconds: float) -> Iterator[Packet]:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._socket.settimeout(left)
@@ -145,8 +156,7 @@ class RtpSocket:
             except TimeoutError:
                 break
             _, kind, sequence, timestamp, ssrc = _RTP.unpack_from(data)
-            packets.append(Packet(kind & 0x7F, sequence, timestamp, ssrc, data[_RTP.size :], source))
-        return packets
+            yield Packet(kind & 0x7F, sequence, timestamp, ssrc, data[_RTP.size :], source)
 
 
 def exchange(talkers: Sequence[tuple[RtpSocket, Address, Samples]], payload_type: int = 8) -> list[list[Packet]]:

@@ -30,6 +30,7 @@ def _row(server: Server, call: str) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.alone  # a sender that is held up loses packets of its own
 def test_a_lossy_way_and_a_silent_party_are_found_during_the_call_and_afterwards(server: Server) -> None:
     """The caller's network loses a burst in each second, the callee sends nothing: six seconds of that."""
     with (

@@ -9,7 +9,7 @@ import pytest
 from bench.calls import CallSet, Side
 from bench.native import blast
 from bench.wire import Address, audio_of, sdp
-from tests.e2e.audio import RtpSocket, Samples, dominant_hz, encode, exchange, silent_share, sound_of, tone
+from tests.e2e.audio import Packet, RtpSocket, Samples, dominant_hz, encode, exchange, silent_share, sound_of, tone
 from tests.e2e.conftest import CALLEE, CALLER
 from tests.e2e.harness import Server, password_of
 from tests.e2e.softphone import Softphone, softphone
@@ -135,6 +135,11 @@ def test_a_stranger_reaches_nobody_and_changes_nothing(server: Server) -> None:
         incoming.expect_hang_up()
 
 
+def _is_end(packet: Packet) -> bool:
+    """The last of an event (RFC 4733 §2.3)."""
+    return packet.payload_type == 101 and bool(packet.payload[1] & 0x80)
+
+
 def test_digits_pass_as_rfc_4733_events(server: Server) -> None:
     with (
         RtpSocket(CALLER) as here,
@@ -144,13 +149,12 @@ def test_digits_pass_as_rfc_4733_events(server: Server) -> None:
     ):
         outgoing, incoming = connect(caller, callee, (here.address, there.address))
         answer = next(message for message in caller.log if message.status == 200 and message.body)
-        for duration in (160, 320, 480):
-            here.send_packet(audio_of(answer.body).address, bytes([5, 10, *duration.to_bytes(2)]), 101)
-        here.send_packet(audio_of(answer.body).address, bytes([5, 0x80 | 10, *(480).to_bytes(2)]), 101)
-        events = [packet for packet in there.receive_packets(0.3) if packet.payload_type == 101]
-        assert events
+        assert len(server.json("calls")) == 1  # asks the media engine, which has then done all that it was told before
+        growing = [bytes([5, 10, *duration.to_bytes(2)]) for duration in (160, 320, 480)]
+        here.send_event(audio_of(answer.body).address, [*growing, bytes([5, 0x80 | 10, *(480).to_bytes(2)])], 101)
+        events = [packet for packet in there.receive_until(_is_end) if packet.payload_type == 101]
         assert all(event.payload[0] == 5 for event in events)
-        assert events[-1].payload[1] & 0x80
+        assert len({event.timestamp for event in events}) == 1, "pressed once"
         outgoing.hang_up()
         incoming.expect_hang_up()
 

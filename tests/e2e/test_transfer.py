@@ -51,9 +51,9 @@ def test_a_blind_transfer_lets_the_transferred_talk_to_the_target(server: Server
         assert "sip:402@" in shown.first("p-asserted-identity"), "the display follows, by re-INVITE without UPDATE"
         caller.reply(shown, 200, sdp(here.address, (8, 101)))
         caller.expect("ACK")
+        (now,) = server.json("calls")  # asks the media engine, which has then done all that it was told before
         assert_talk((here, port), (elsewhere, ring.offered))
         assert there.receive_packets(0.1) == [], "who transferred hears nothing any longer"
-        (now,) = server.json("calls")
         traced = server.json("trace", now["id"])
         assert [leg["number"] for leg in traced["legs"]] == ["301", "401", "402"], "of the whole conversation"
         outgoing.hang_up()
