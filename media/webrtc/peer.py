@@ -39,6 +39,7 @@ class Peer:
         self._endpoint, self._engine = endpoint, engine
         self._ice: LiteAgent | FullAgent | None = None
         self._dtls: Association | None = None
+        self._early: tuple[bytes, HostPort] | None = None  # what a peer sent that was quicker than call control
         self._sources: tuple[str, ...] = ()
         self._target: HostPort | None = None
         self._began = 0.0
@@ -56,7 +57,14 @@ class Peer:
         elif self._dtls is None or self._dtls.peer != spec.dtls:  # the same one goes on (RFC 8842 §4)
             self._dtls, self._began = _new_association(spec.dtls), now
             self._begin(now)
+            self._catch_up(now)
         self._go_on(now)
+
+    def _catch_up(self, now: float) -> None:
+        """A first packet that is lost would be sent again after a whole second only (RFC 6347 §4.2.4.1)."""
+        early, self._early = self._early, None
+        if early is not None:
+            self._receive_dtls(*early, now)
 
     def _configure_ice(self, spec: IceSpec | None, now: float) -> None:
         if spec is None:
@@ -118,6 +126,7 @@ class Peer:
 
     def _receive_dtls(self, data: bytes, source: HostPort, now: float) -> None:
         if self._dtls is None:
+            self._early = data, source
             return
         if self._ice is not None:
             if source not in self._ice.checked:

@@ -67,7 +67,7 @@ class Softphone:
         encryption: str = "",
         sees: bool = False,
     ) -> None:
-        self.folder, self.number = folder, number
+        self.folder, self.number, self.encrypts = folder, number, bool(encryption)
         self._events: list[dict[str, Any]] = []
         self._buffer = b""
         (folder / "heard").mkdir(parents=True)
@@ -149,10 +149,17 @@ class Softphone:
                 self._events.append(message)
 
     def wait_until_registered(self) -> None:
-        """Its log says so; the event may have come before anyone was there to hear it."""
-        deadline = time.monotonic() + 6
-        while " 200 OK " not in self.log:
-            assert time.monotonic() < deadline, f"{self.number} did not register\n{self.log}"
+        """The event may have come before anyone was there to hear it."""
+        self._wait_for_log(" 200 OK ")
+
+    def wait_until_secure(self) -> None:
+        """Both sides have keys for its first call."""
+        self._wait_for_log("Secure")
+
+    def _wait_for_log(self, words: str, timeout_s: float = 6.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while words not in self.log:
+            assert time.monotonic() < deadline, f"{self.number}: no {words!r} within {timeout_s} s\n{self.log}"
             time.sleep(0.05)
 
     def dial(self, number: str) -> None:

@@ -38,6 +38,8 @@ def talk(caller: Softphone, callee: Softphone) -> None:
     callee.accept()
     for phone in (caller, callee):
         phone.wait_for("CALL_ESTABLISHED")
+        if phone.encrypts:
+            phone.wait_until_secure()
     time.sleep(TALK_S)
     caller.hang_up()
     for phone in (caller, callee):

@@ -31,6 +31,8 @@ from media.srtp.cipher import CipherBox
 from media.srtp.library import make_cipher
 from media.webrtc.dtls import Association, State, identity
 from media.webrtc.ice import MAX_CHECKED, LiteAgent
+from media.webrtc.peer import Engine
+from media.webrtc.peer import Peer as HandshakePeer
 from media.webrtc.stun import (
     ERROR,
     ERROR_CODE,
@@ -230,6 +232,25 @@ def test_a_handshake_goes_on_after_garbage() -> None:
     server.receive(os.urandom(100))
     shake(client, server)
     assert server.state is State.AGREED
+
+
+def test_a_phone_that_is_quicker_than_call_control_need_not_say_hello_again() -> None:
+    sent: list[bytes] = []
+    keys: list[SrtpKeys] = []
+    ours = HandshakePeer(1, Engine(lambda data, to: sent.append(data), lambda to: None, keys.append))
+    phone = Association(DtlsPeer(PRINTS, True))
+    phone.start()
+    for packet in phone.outgoing():
+        ours.receive(packet, SOURCE, 10.0)
+    ours.configure(StreamSpec(SOURCE, (PCMU,), dtls=DtlsPeer(PRINTS, False)), (SOURCE.host,), 10.01)
+    for _ in range(4):
+        for packet in sent:
+            phone.receive(packet)
+        sent.clear()
+        for packet in phone.outgoing():
+            ours.receive(packet, SOURCE, 10.02)
+    assert phone.state is State.AGREED
+    assert len(keys) == 1
 
 
 # --- the engine ------------------------------------------------------------------------------------------------------
