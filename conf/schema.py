@@ -298,6 +298,8 @@ class MailSettings(Section):
     voicemail: bool = True
     missed_calls: bool = True
     system: bool = True
+    # Administrators sign in every day: whoever wants to hear of it says so.
+    sign_ins: bool = False
     host: Annotated[str, PlainValidator(host_or_empty)] = ""
     # NOT-1: a relay in the own network as it is; providers on the Internet want 587 with "starttls" or 465 with "tls".
     port: Annotated[int, PlainValidator(whole_number(1, 65535))] = 25
@@ -324,6 +326,13 @@ class MailSettings(Section):
         if any(given) and not (all(given) and self.login and not self.password):
             raise ValueError("oauth needs login, token_url, client_id and refresh_token, and takes no password")
         return self
+
+
+class UpdateSettings(Section):
+    """`[updates]` (NOT-6): where it is said which version of Zvon is the latest."""
+
+    # Nothing is asked on the network before somebody wants it.
+    url: Annotated[str, PlainValidator(web_address_or_empty)] = ""
 
 
 class CalendarSettings(Section):
@@ -474,6 +483,7 @@ class Settings(Section):
     stir: StirSettings = StirSettings()
     texts: TextSettings = TextSettings()
     mail: MailSettings = MailSettings()
+    updates: UpdateSettings = UpdateSettings()
     calendars: CalendarSettings = CalendarSettings()
     speech: SpeechSettings = SpeechSettings()
     backup: BackupSettings = BackupSettings()

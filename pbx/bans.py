@@ -6,7 +6,7 @@ restarts: since when, until when, for which reasons. Memory is bounded: what was
 
 import json
 from collections import Counter, OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -78,6 +78,7 @@ class Bans:
         self._table: dict[str, Ban] = {}
         self._states: States | None = None
         self.kernel: Kernel | None = None
+        self.told: Callable[[Ban], None] = lambda _: None  # hears of every new ban
 
     def restore(self, states: States) -> None:
         """Take up the bans of before the restart."""
@@ -170,6 +171,7 @@ class Bans:
         self._begin(ban, seconds)
         if self._states is not None:
             self._states.put(AREA, source, json.dumps([ban.since_at, ban.until_at, ban.reasons]))
+        self.told(ban)
 
     def _begin(self, ban: Ban, seconds: float) -> None:
         self._until[ban.source] = self._clock.now() + seconds

@@ -16,6 +16,7 @@ from pbx.control.desk import (
 )
 from pbx.control.messages import ControlError
 from pbx.event_log import EventLog, EventReader
+from pbx.events import Audited
 from pbx.office_desk import OfficeDesk
 from pbx.states import States
 from storage.ports import Storage, StorageUnavailable
@@ -27,7 +28,7 @@ class WebDesk:
     """Of a whole server."""
 
     def __init__(self, office: OfficeDesk, storage: Storage, states: States, bus: Bus) -> None:
-        self._office, self._storage, self._states = office, storage, states
+        self._office, self._storage, self._states, self._bus = office, storage, states, bus
         self.events = EventLog(bus)
 
     def follow(self, request: FollowEvents) -> EventReader:
@@ -58,6 +59,7 @@ class WebDesk:
                 self._states.put(AREA_PREFIX + area, key, value)
                 return True
             case AddAudit(entry):
+                self._bus.publish(Audited(entry.at, entry))
                 await storage.audit.add(entry)
                 return True
             case GetAudit(query):

@@ -11,7 +11,7 @@ from frozen import dataclass
 from pbx.cause import Cause
 from pbx.party import Party
 from pbx.quality import Measured
-from storage.records import MissedCall, StoredRecording, VoiceMessage
+from storage.records import AuditEntry, MissedCall, StoredRecording, VoiceMessage
 
 CallId = str
 LegId = int
@@ -382,6 +382,40 @@ class OutsideRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """Somebody has done something through the API, or signed in there."""
+
+    at: float
+    entry: AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBanned:
+    """An address that attacks is not heard until then; `reasons`: how often each."""
+
+    at: float
+    source: str
+    until_at: float
+    reasons: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPasswordsChanged:
+    """A password or an account of the operating system, with which people sign in over SSH, is another one."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """Zvon is to be had in a later version than this one; `notes`: what there is to say about it."""
+
+    at: float
+    version: str
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PresencePublished:
     """The devices of `number` say something else of their user than before."""
 
@@ -426,4 +460,8 @@ BusEvent = (
     | RecordingFailed
     | OutsideRefused
     | OfficeChanged
+    | Audited
+    | AddressBanned
+    | SystemPasswordsChanged
+    | NewVersion
 )

@@ -13,6 +13,7 @@ from pbx.admission import Admission
 from pbx.apps import Apps
 from pbx.archive import EXPORTS, Archive
 from pbx.backups import Backups
+from pbx.bans import Ban
 from pbx.bus import Bus
 from pbx.cdr import CdrRecorder
 from pbx.challenger import Challenger
@@ -38,6 +39,7 @@ from pbx.core import Pbx
 from pbx.desk import WebDesk
 from pbx.directory import Directory
 from pbx.errands import Steward
+from pbx.events import AddressBanned
 from pbx.explain import explain
 from pbx.fax import FaxMachine
 from pbx.firewall import Firewall
@@ -56,6 +58,7 @@ from pbx.mail.lost import LostCallMail
 from pbx.mail.mailer import Mailer
 from pbx.mail.missed import MissedCallMail
 from pbx.mail.reports import ReportMail
+from pbx.mail.security import SecurityMail
 from pbx.mail.system import SystemMail
 from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
@@ -77,9 +80,11 @@ from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source import Sources
 from pbx.stir.signatures import Signatures
+from pbx.system_passwords import SystemPasswords
 from pbx.textbox import TextPolicy
 from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
+from pbx.updates import Updates
 from pbx.views import call_view, callee_of, registration_view
 from sipcore.flow import Flow
 from sipcore.large import LargeRequests
@@ -175,6 +180,9 @@ class Server:
         )
         self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data, self.bus)
         self._system_mail = SystemMail(self.mailer, self.bus)
+        self._security_mail = SecurityMail(self.mailer, self.bus)
+        self._system_passwords = SystemPasswords(self.pbx.states, self.bus, self.clock)
+        self._updates = Updates(settings.updates, self.pbx.states, self.bus, self.clock)
         calendars = self.pbx.calendars
         self.missed = MissedCalls(
             storage.missed, lambda: self.office, lambda id: calendars.decide(id).is_open, self.bus, self.clock
@@ -182,6 +190,7 @@ class Server:
         self._conversations = Conversations(self.bus, MissedCallMail(self.mailer).over, self.missed.over)
         LostCallMail(self.mailer, self.bus)
         bans = self.border.bans
+        bans.told = self._banned
         self._reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
         self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
         clock, schedules = self.clock, settings.reports
@@ -209,6 +218,9 @@ class Server:
         )
         services.faxes = self._faxes
         return services
+
+    def _banned(self, ban: Ban) -> None:
+        self.bus.publish(AddressBanned(ban.since_at, ban.source, ban.until_at, ban.reasons))
 
     def _append(self, row: CdrRow) -> None:
         """A row of the history is finished."""
@@ -278,6 +290,7 @@ class Server:
         self.qualifier.start()
         self._backups.start()
         self._report_mail.start()
+        self._updates.start()
         self.library.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
@@ -317,10 +330,12 @@ class Server:
         self.qualifier.stop()
         self._backups.close()
         self._report_mail.close()
+        self._updates.close()
         self._own_address.stop()
         await self._control.close()
         await self.pbx.calendars.close()
         self._system_mail.close()
+        self._security_mail.close()
         await self._faxes.close()
         await self._fax_mail.close()
         await self._voicemail.close()
@@ -348,6 +363,7 @@ class Server:
                 self.location.sweep(1 / SWEEP_PARTS)
             await self.pbx.sweep()
             self.border.bans.sweep()
+            self._system_passwords.sweep()
             self.missed.sweep()
             await self._journal.sweep()
             await self._reporter.sweep()

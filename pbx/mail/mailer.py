@@ -16,6 +16,11 @@ from pbx.mail.wording import Wording, date_text, wording
 from storage.ports import KeptStore
 from storage.records import Office, StoredLetter
 
+SYSTEM = (
+    *("line", "disk", "recording", "outside", "outside_cut", "outside_noticed"),
+    *("password", "system_password", "attack", "version"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -56,9 +61,8 @@ class Mailer:
             "lost_calls": settings.missed_calls,
             "report": True,
             "fax": True,
-            **dict.fromkeys(
-                ("line", "disk", "recording", "outside", "outside_cut", "outside_noticed"), settings.system
-            ),
+            "sign_in": settings.sign_ins,
+            **dict.fromkeys(SYSTEM, settings.system),
         }
 
     async def start(self) -> None:

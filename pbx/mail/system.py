@@ -1,7 +1,8 @@
-"""Mail about the server itself to its administrator (NOT-6): lines that do not work (PRV-15), a disk that is
-full, recordings that fail, calls outside that a limit has stopped or cut, or that somebody should look at.
+"""Mail about the server itself to its administrator (NOT-6; who comes in: `security.py`): lines that do not work
+(PRV-15), a disk that is full, recordings that fail, calls outside that a limit has stopped or cut, or that somebody
+should look at.
 
-Each trouble is told once, until it is over.
+Each trouble is told once, until it is over; what comes and goes, once an hour.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from pbx.bus import Bus
 from pbx.events import BusEvent, DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 
-STOPPED_AGAIN_S = 3600.0
+AGAIN_S = 3600.0
 PATIENCE_S = 300.0  # what mends itself within is nobody's trouble
 KINDS = {"stopped": "outside", "cut": "outside_cut", "noticed": "outside_noticed"}
 DOWN = frozenset(("unreachable", "rejected", "failed"))
@@ -22,7 +23,7 @@ class SystemMail:
     def __init__(self, mailer: Mailer, bus: Bus) -> None:
         self._mailer = mailer
         self._timers: dict[str, asyncio.TimerHandle] = {}  # lines that do not work
-        self._told_at: dict[tuple[str, str], float] = {}  # of limits: whose calls outside, what became of them
+        self._told_at: dict[tuple[str, str], float] = {}  # what happened to whom
         self._why: dict[str, ProviderChanged] = {}
         if mailer.sends("line"):
             bus.subscribe((ProviderChanged, DiskShort, OutsideRefused, RecordingFailed), self._told)
@@ -34,19 +35,26 @@ class SystemMail:
 
     def _told(self, event: BusEvent) -> None:
         if isinstance(event, DiskShort):
-            self._post("disk", event.at, free=str(event.free_mb))
+            if self._is_news("disk", "", event.at):
+                self._post("disk", event.at, free=str(event.free_mb))
         elif isinstance(event, RecordingFailed):
-            self._post("recording", event.at, call=event.call, why=event.why.rstrip("."))
+            if self._is_news("recording", "", event.at):
+                self._post("recording", event.at, call=event.call, why=event.why.rstrip("."))
         elif isinstance(event, ProviderChanged):
             self._line(event)
         elif isinstance(event, OutsideRefused):
             self._limit(event)
 
     def _limit(self, event: OutsideRefused) -> None:
-        told = event.who, event.action
-        if event.at - self._told_at.get(told, 0.0) > STOPPED_AGAIN_S:
-            self._told_at[told] = event.at
+        if self._is_news(event.action, event.who, event.at):
             self._post(KINDS[event.action], event.at, who=event.who, number=event.number, why=event.why)
+
+    def _is_news(self, what: str, of: str, at: float) -> bool:
+        """Not told within the last hour."""
+        is_news = at - self._told_at.get((what, of), 0.0) > AGAIN_S
+        if is_news:
+            self._told_at[what, of] = at
+        return is_news
 
     def _line(self, event: ProviderChanged) -> None:
         line = event.provider

@@ -49,6 +49,11 @@ VARIABLES = {
     **dict.fromkeys(
         ("outside", "outside_cut", "outside_noticed"), frozenset(("office", "date", "who", "number", "why"))
     ),
+    "sign_in": frozenset(("office", "date", "who", "address", "times")),
+    "password": frozenset(("office", "date", "account", "who", "address", "times")),
+    "system_password": frozenset(("office", "date")),
+    "attack": frozenset(("office", "date", "addresses", "times")),
+    "version": frozenset(("office", "date", "version", "notes")),
     "report": frozenset(("office", "date", "report", "from", "to", "rows")),
     "test": frozenset(("office", "date")),
 }
@@ -123,6 +128,34 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "The call went on. You hear of it once, until a recording ends as it should.",
             "-- \n{office}",
         ),
+        "sign_in": Wording(
+            "{who} has signed in",
+            "On {date} {who} signed in from {address}.\n\nSign-ins: {times}. What repeats within five minutes is told "
+            "in one letter.",
+            "-- \n{office}",
+        ),
+        "password": Wording(
+            "The password of {account} was changed",
+            "On {date} {who} changed the password of {account} from {address}.\n\nChanges: {times}.",
+            "-- \n{office}",
+        ),
+        "system_password": Wording(
+            "Passwords of the operating system were changed",
+            "Before {date} a password or an account of the operating system was changed, with which people sign in "
+            "over SSH.",
+            "-- \n{office}",
+        ),
+        "attack": Wording(
+            "Attacks: addresses banned: {times}",
+            "Up to {date} these addresses were banned, for what they did, until then:\n\n{addresses}\n\n"
+            "You hear of it once an hour at most. `zvon bans list` shows all of them.",
+            "-- \n{office}",
+        ),
+        "version": Wording(
+            "Zvon {version} is there",
+            "Version {version} of Zvon is to be had, seen on {date}.\n\n{notes}",
+            "-- \n{office}",
+        ),
         "report": Wording(
             "{report}: {from} to {to}",
             "The report is attached.\n\nFrom: {from}\nTo: {to}\nRows: {rows}\nMade: {date}",
@@ -187,6 +220,33 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "Разговоры не записываются",
             "{date}: запись звонка {call} прервалась: {why}.\n\n"
             "Разговор продолжался. О следующих сбоях не сообщается, пока запись не заработает.",
+            "-- \n{office}",
+        ),
+        "sign_in": Wording(
+            "Вход: {who}",
+            "{date}: вход пользователя {who} с адреса {address}.\n\nВходов: {times}. О повторах в течение пяти минут "
+            "сообщается одним письмом.",
+            "-- \n{office}",
+        ),
+        "password": Wording(
+            "Изменён пароль {account}",
+            "{date}: пользователь {who} изменил(а) пароль {account} с адреса {address}.\n\nИзменений: {times}.",
+            "-- \n{office}",
+        ),
+        "system_password": Wording(
+            "Изменены пароли операционной системы",
+            "До {date} изменён пароль или учётная запись операционной системы, с которыми входят по SSH.",
+            "-- \n{office}",
+        ),
+        "attack": Wording(
+            "Атаки: заблокировано адресов: {times}",
+            "К {date} заблокированы адреса (за что и до какого времени):\n\n{addresses}\n\n"
+            "Сообщается не чаще раза в час. Все адреса показывает команда `zvon bans list`.",
+            "-- \n{office}",
+        ),
+        "version": Wording(
+            "Вышла версия Zvon {version}",
+            "Доступна версия {version}, замечена {date}.\n\n{notes}",
             "-- \n{office}",
         ),
         "report": Wording(

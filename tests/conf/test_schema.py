@@ -94,6 +94,7 @@ enabled = true
 voicemail = false
 missed_calls = false
 system = false
+sign_ins = true
 host = "mail.example.com"
 port = 587
 encryption = "starttls"
@@ -116,6 +117,9 @@ certificate_url = "https://pbx.example.net/stir.pem"
 key = "stir.key"
 authorities = "ca.pem"
 verify = "refuse"
+
+[updates]
+url = "https://zvon.example.com/latest.json"
 
 [speech]
 models = { ru = "/srv/speech/ru" }
@@ -229,6 +233,7 @@ def test_the_example_names_every_key_there_is() -> None:
     written = tomllib.loads(FULL)
     assert {name for name, value in written.items() if not isinstance(value, dict)} | {"sip", "media", "storage"} | {
         "texts",
+        "updates",
         "calendars",
         "mail",
         "speech",
@@ -243,6 +248,7 @@ def test_the_example_names_every_key_there_is() -> None:
         "media",
         "storage",
         "texts",
+        "updates",
         "calendars",
         "mail",
         "speech",

@@ -15,6 +15,14 @@ from tests.e2e.ua import Phone, eventually
 pytestmark = pytest.mark.skipif(not is_possible(), reason="needs root, iproute2 and nftables")
 
 SECURITY = "[security]\nattempts = 5\nwithin = 60\nban = 600\nfirewall = true\n"
+MAIL = """
+[mail]
+enabled = true
+host = "127.0.0.1"
+port = 1
+from_address = "pbx@example.com"
+administrator_address = "root@example.com"
+"""
 
 
 @pytest.fixture
@@ -45,7 +53,7 @@ def test_a_guesser_is_banned_over_a_restart_until_it_is_let_in_and_the_office_be
     net: Net, tmp_path: Path
 ) -> None:
     site = Site(tmp_path, (SERVER, 5060), (12000, 12099))
-    site.write_config(SECURITY)
+    site.write_config(SECURITY + MAIL)
     site.office.write_text("\n".join(terminal(each, password=password_of(each)) for each in ("201", "202", "203")))
     with net.inside("world"):
         guesser = Phone((SERVER, 5060), "203", password_of("203"), host=WORLD)
@@ -58,6 +66,7 @@ def test_a_guesser_is_banned_over_a_restart_until_it_is_let_in_and_the_office_be
             _guess(guesser, 5)
             assert not _is_heard(guesser)
             _shows(server, {"wrong password": 5})
+            assert server.json("status")["mail"]["waiting"] == 1, "the administrator is told of the attack"
             assert WORLD in _kernel()
             with net.inside("inside"):
                 wrong = Phone((SERVER, 5060), "202", password_of("202"), host=INSIDE)

@@ -1,10 +1,14 @@
 """Mail of a running server to a real mail server."""
 
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from tests.e2e.conftest import CALLEE, CALLER, office
 from tests.e2e.harness import Site, running, terminal, zvon
+from tests.e2e.test_api import signed_in
 from tests.e2e.ua import Phone, eventually, registered
+from tests.e2e.webserver import web_server
 from tests.support.mailserver import HOST, LOGIN, PASSWORD, mail_server_beside
 
 
@@ -64,3 +68,34 @@ def test_a_missed_call_is_told_in_the_language_of_who_missed_it(tmp_path: Path) 
         body = letter.get_body()
         assert body is not None
         assert '301 звонил(а) на "Anna" <401>: занято.' in body.get_content()
+
+
+class Announcement(BaseHTTPRequestHandler):
+    """Says which version of Zvon is the latest."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write('{"version": "99.1", "notes": "Много нового."}'.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_the_administrator_hears_of_sign_ins_passwords_and_a_later_version(tmp_path: Path) -> None:
+    """Somebody signs in to the web and changes his password, and a web server announces a version."""
+    with (
+        mail_server_beside(encryption="starttls", with_login=True) as box,
+        web_server(Announcement) as announcement,
+    ):
+        extra = f'{mail_settings(box.port)}sign_ins = true\n[updates]\nurl = "{announcement}/latest.json"\n'
+        with (
+            running(Site.write(tmp_path, office(), extra=extra, web=True)) as server,
+            closing(signed_in(server)),
+        ):
+            eventually(lambda: len(box.messages) == 3, "the letters arrive", timeout_s=10)
+        assert set(box.recipients) == {"office@example.com"}
+        letters = {str(each["subject"]): each.get_content() for each in box.messages}
+    assert "admin signed in from 127.0.0.1." in letters["admin has signed in"]
+    assert "admin changed the password of admin from 127.0.0.1." in letters["The password of admin was changed"]
+    assert "Много нового." in letters["Zvon 99.1 is there"]

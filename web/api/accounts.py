@@ -116,7 +116,8 @@ async def change_account(request: Request, who: Caller, core: TheCore, door: The
     await door.accounts.put(account)
     if account.disabled or given.reset_password:
         await door.accounts.sign_out(login)
-    await tell(core, who, "change", f"accounts/{login}", _account(before), _account(account))
+    action = "reset password" if given.reset_password else "change"
+    await tell(core, who, action, f"accounts/{login}", _account(before), _account(account))
     return answer(_account(account) | shown)
 
 
