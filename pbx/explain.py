@@ -9,6 +9,7 @@ from pbx.control.messages import ControlError, ExplanationView
 from pbx.inquiry import Arrived, Explains, Inquiry
 from pbx.isolation import may_call
 from pbx.number_rules import normalised
+from pbx.numbering import cleaned
 from pbx.party import Party, PartyKind
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def explain(pbx: "Pbx", from_number: str, to_number: str, at: float | None = Non
         raise ControlError(
             f"{from_number} {what}; FROM is the number of a terminal, or one outside that calls an external number"
         )
+    to_number = cleaned(to_number)
     to, app = pbx.dialled_app(terminal, to_number)
     asked = Inquiry(pbx.party(terminal), to, pbx.wall() if at is None else at)
     with pbx.services.active.reserved(from_number, "an explained call"):

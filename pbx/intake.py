@@ -20,6 +20,7 @@ from pbx.join import judge_join, who_is_joined
 from pbx.leg import NO_LINE, Leg, LineUse
 from pbx.media_endpoint import MediaRefused
 from pbx.media_session import MediaSession
+from pbx.numbering import cleaned
 from pbx.party import Party
 from pbx.redirect import Redirection, Redirector
 from pbx.replace import Replacements
@@ -106,7 +107,7 @@ class Intake:
             self._pbx.answer(event, 500)
             return
         only = self._pbx.location.addressee(request.uri)
-        to, app = self._pbx.dialled_app(terminal, dialled(request) if only is None else only.number)
+        to, app = self._pbx.dialled_app(terminal, cleaned(dialled(request)) if only is None else only.number)
         if joined is not None:
             to, app = who_is_joined(joined, terminal), self._pbx.apps.joining(joined)
         near = self._pbx.near(terminal.number, to.number) if joined is None else joined.call

@@ -2,6 +2,7 @@
 
 import re
 
+from conf.dial_template import dialled_only
 from sipcore.uri import SipUri, TelUri
 
 _SEPARATORS = re.compile(r"[-.() \t]+")
@@ -16,6 +17,12 @@ def dialled_number(user: str) -> str:
     """
     bare = _SEPARATORS.sub("", user.partition(";")[0])
     return bare if _DIALLED.fullmatch(bare) else user
+
+
+def cleaned(number: str) -> str:
+    """What rules see of a number that somebody wants to reach (FEAT-33): its digits and * # +, whatever is between them.
+    What has none of them is a name and stays as it is; parameters do not count."""
+    return dialled_only(number.partition(";")[0]) or number
 
 
 def number_of(uri: object) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pbx.apps import run_stages
 from pbx.cause import Cause
 from pbx.control.messages import ControlError
+from pbx.numbering import cleaned
 from pbx.transfer import who_talks_to
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Originator:
         terminal = pbx.terminal(number)
         if terminal is None:
             raise ControlError(f"there is no terminal {number}; `zvon export` lists them")
+        to = cleaned(to)
         party, app = pbx.route(to)
         if app is None:
             raise ControlError(f"nobody has the number {to}")
@@ -65,6 +67,7 @@ class Originator:
         other = who_talks_to(call.caller) if call.has_caller else None
         if other is None:
             raise ControlError(f"nobody talks in call {call_id}; only a conversation of two can be transferred")
+        to = cleaned(to)
         if self._pbx.route(to)[1] is None:
             raise ControlError(f"nobody has the number {to}")
         onward = self._pbx.transfers.send(other, call.caller, to)

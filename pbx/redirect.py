@@ -10,6 +10,7 @@ from pbx.addressing import dialled
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.location import Location
+from pbx.numbering import cleaned
 from sipcore.message import Request
 from sipcore.register.binding import Binding
 
@@ -25,7 +26,7 @@ class Redirector:
     def answer(self, request: Request, directory: Directory) -> Redirection | None:
         """300 or 302 with the contacts, 480 without any; None for a number that is no terminal."""
         only = self._location.addressee(request.uri)
-        terminal = directory.terminal(dialled(request) if only is None else only.number)
+        terminal = directory.terminal(cleaned(dialled(request)) if only is None else only.number)
         if terminal is None:
             return None
         now = self._clock.now()

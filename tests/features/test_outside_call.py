@@ -71,8 +71,27 @@ async def test_a_plus_is_no_part_of_the_number_unless_the_rule_wants_it() -> Non
         await talk(call, ring)
 
 
-async def test_nothing_that_was_dialled_is_sent_but_keys() -> None:
-    async with company(replace(ANY, prefix="8")) as (_, phone, telcos):
+@pytest.mark.row("FEAT-33")
+async def test_nothing_that_was_dialled_is_routed_but_keys() -> None:
+    plus = OutboundRoute("Plus", "second", prefix="7", rest=10)
+    async with company(replace(ANY, prefix="8"), plus) as (office, phone, telcos):
+        colleague = await office.registered("202")
+        for dialled in ("2%200_2", "ext.202;phone-context=7"):
+            call = phone.dial_uri(f"sip:{dialled}@10.0.0.1")
+            await talk(call, await colleague.rung())
+        call = phone.dial_uri("sip:+7~916/123-45-67@10.0.0.1")
+        ring = await telcos["second"].rung()
+        assert user_of(ring) == CLIENT, "the leading + is no part of what rules match"
+        await talk(call, ring)
+        told = explain(office.pbx, "201", "2 0 2")
+        assert (told.to_number, told.targets) == ("202", ("202",))
+        office.pbx.originator.originate("201", "8 (916) 123-45-67", by_itself=True)
+        own = await phone.rung()
+        own.answer()
+        ring = await telcos["first"].rung()
+        assert user_of(ring) == "89161234567"
+        ring.reject(486)
+        await own.until_over()
         call = phone.dial_uri("sip:8(916)123-45-67;phone-context=x@10.0.0.1")
         ring = await telcos["first"].rung()
         assert user_of(ring) == "89161234567"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pbx.numbering import dialled_number
+from pbx.numbering import cleaned, dialled_number
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,18 @@ def test_separators_and_parameters_of_a_number_go(user: str, number: str) -> Non
 @pytest.mark.parametrize("user", ["alice", "john.doe", "7+7", "", "+", "--", "20 1a", "２０１"])
 def test_what_is_no_number_stays_as_it_is(user: str) -> None:
     assert dialled_number(user) == user
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("20 1a", "201"),
+        ("tel: 8/916/123_45_67", "89161234567"),
+        ("+7+7", "+7+7"),
+        ("№*82-201#", "*82201#"),
+        ("20 1a;phone-context=+7", "201"),
+        *((name, name) for name in ("alice", "", "--", "２０１")),
+    ],
+)
+def test_only_what_keys_can_dial_is_routed_and_a_name_stays_a_name(typed: str, number: str) -> None:
+    assert cleaned(typed) == number
