@@ -29,6 +29,7 @@ from conf.office_numbers import (
     LampListSection,
     PagingSection,
     QueueSection,
+    ShortNumberSection,
     SoundSection,
     VoicemailBoxSection,
 )
@@ -92,6 +93,7 @@ class OfficeDocument(Section):
     conferences: Annotated[tuple[ConferenceSection, ...], Field(strict=False)] = ()
     paging: Annotated[tuple[PagingSection, ...], Field(strict=False)] = ()
     applications: Annotated[tuple[ApplicationSection, ...], Field(strict=False)] = ()
+    short_numbers: Annotated[tuple[ShortNumberSection, ...], Field(strict=False)] = ()
     voicemail_boxes: Annotated[tuple[VoicemailBoxSection, ...], Field(strict=False)] = ()
     lamp_lists: Annotated[tuple[LampListSection, ...], Field(strict=False)] = ()
     calendars: Annotated[tuple[CalendarSection, ...], Field(strict=False)] = ()

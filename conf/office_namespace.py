@@ -17,7 +17,7 @@ RESERVED_NUMBERS = {
     "000065": "recording test",
     "10003246": "echo test",
 }
-_NUMBERED = ("terminals", "groups", "queues", "ivrs", "conferences", "paging", "applications")
+_NUMBERED = ("terminals", "groups", "queues", "ivrs", "conferences", "paging", "applications", "short_numbers")
 _TARGETS = {
     "groups": ("timeout_target",),
     "queues": ("timeout_target", "empty_target", "attempts_target", "announcements_target"),

@@ -28,6 +28,7 @@ from conf.office_fields import (
 )
 
 _SHORT_NAME = re.compile(r"[\w ]*")
+_PRESSED = re.compile(r"[0-9*#,]{0,40}")
 _CALLBACK_KEY = re.compile(r"[0-9*#]?")
 
 
@@ -43,6 +44,21 @@ def _one_key(value: object) -> str:
     found = text(value)
     if not _CALLBACK_KEY.fullmatch(found):
         raise ValueError(f'must be one of the keys 0-9 * #, not "{found}"')
+    return found
+
+
+def _dialled_outside(value: object) -> str:
+    found = text(value)
+    if not re.fullmatch(r"\+?[0-9]{1,20}", found):
+        raise ValueError(f'must be a number outside, with or without a + before it, not "{found}"')
+    return found
+
+
+def _pressed(value: object) -> str:
+    """FEAT-31: what is pressed once somebody has answered."""
+    found = text(value)
+    if not _PRESSED.fullmatch(found):
+        raise ValueError(f'may hold up to 40 of the keys 0-9 * # and "," for a pause, not "{found}"')
     return found
 
 
@@ -172,6 +188,16 @@ class ApplicationSection(Section):
     number: ScriptNumber
     file: Annotated[str, PlainValidator(text_up_to(4096, at_least=1))]
     name: Annotated[str, PlainValidator(text_up_to(50))] = ""
+    note: Note = ""
+
+
+class ShortNumberSection(Section):
+    """One of `[[short_numbers]]` (FEAT-31)."""
+
+    number: Number
+    to: Annotated[str, PlainValidator(_dialled_outside)]
+    digits: Annotated[str, PlainValidator(_pressed)] = ""
+    name: Name = ""
     note: Note = ""
 
 

@@ -20,6 +20,7 @@ from features.pickup import Pickup
 from features.queue import Queues
 from features.ring_group import RingGroup
 from features.services import Busy, DidToUser, HangUp
+from features.short_number import ShortCall
 from features.spending import Spending
 from features.supervise import Mode, Supervision
 from features.terminal_call import TerminalCall
@@ -38,7 +39,20 @@ from features.unknown import UnknownNumber
 from features.voicemail import Voicemail
 from features.voicemail_visit import ListenToMessages
 from features.working_hours import claim_switch
-from pbx.api import BARRED, COMMON, UNKNOWN, Application, Apps, Conference, Group, Ivr, Paging, Queue, Terminal
+from pbx.api import (
+    BARRED,
+    COMMON,
+    UNKNOWN,
+    Application,
+    Apps,
+    Conference,
+    Group,
+    Ivr,
+    Paging,
+    Queue,
+    ShortNumber,
+    Terminal,
+)
 
 
 def make_apps() -> Apps:
@@ -63,6 +77,7 @@ def make_apps() -> Apps:
             Queue: queues.app,
             Conference: conferences.app,
             Paging: Announcer,
+            ShortNumber: lambda short: ShortCall(short, spending),
         },
         numbers={
             OWN_NUMBER: SayOwnNumber(),

@@ -112,8 +112,10 @@ class Choices:
 
 
 def may_be_dialled(call: Call, ctx: AppContext, number: str) -> bool:
-    """Terminals that outside callers may not reach directly are not there for them (EXT-24)."""
+    """Terminals that outside callers may not reach directly are not there for them (EXT-24), nor are numbers that lead
+    outside again (SEC-17)."""
     terminal = ctx.terminal(number)
     caller = call.caller.party
     is_outside = bool(caller.presented) or caller.kind is PartyKind.OUTSIDE
-    return terminal is None or terminal.public_access or not is_outside
+    leads_out = any(each.number == number for each in ctx.office.short_numbers)
+    return not is_outside or (terminal.public_access if terminal is not None else not leads_out)

@@ -41,8 +41,9 @@ class OutsideCall:
     name: ClassVar[str] = "outside"
     stage: ClassVar[str] = "dial"
 
-    def __init__(self, number: str, spending: Spending) -> None:
-        self._number, self._spending = number, spending
+    def __init__(self, number: str, spending: Spending, known_as: str = "") -> None:
+        """`known_as`: the number of the office that stands for it."""
+        self._number, self._spending, self._known_as = number, spending, known_as
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
         if self._comes_back(call):
@@ -111,7 +112,7 @@ class OutsideCall:
 
     def _cause_of_none(self, call: Call | Inquiry, considered: Sequence[Considered]) -> Cause:
         """Why the call ends when no way is tried. What is wrong with the number is told to who has dialled it."""
-        if any(each.ways for each in considered) or call.to.number != self._number:
+        if any(each.ways for each in considered) or call.to.number not in (self._number, self._known_as):
             return UNAVAILABLE
         return FORBIDDEN if any(each.is_barred for each in considered) else NOT_FOUND
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pbx.leg import Leg
 
 DIAL = "dial"  # the stage in which people are rung
-RING_PEOPLE = frozenset((DIAL, "group"))
+RING_PEOPLE = frozenset((DIAL, "group", "short"))
 ANSWER_AS_PEOPLE = frozenset(("conference", "voicemail"))
 BARRED = "barred"  # the service that callers hear who may not dial a number (GRP-7)
 UNKNOWN = "unknown number"  # the one that they hear who dial a number that nobody has (FEAT-34)

@@ -44,7 +44,7 @@ DIAL = "dial"
 _NO_LEGS: frozenset[LegId] = frozenset()
 ANSWERS_ITSELF = frozenset(("application", "conference", "voicemail", "fax"))
 TALKS = frozenset((DIAL, "transfer", "conference"))
-RINGS = frozenset(("queue", "group", "parking"))  # answered when somebody answers there
+RINGS = frozenset(("queue", "group", "short", "parking"))  # answered when somebody answers there
 
 
 @dataclass(slots=True)

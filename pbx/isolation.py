@@ -1,7 +1,7 @@
 """Who may reach whom: groups of employees that keep to themselves (GRP-7, GRP-8), transfers outside (FEAT-10)."""
 
 from pbx.directory import Directory
-from storage.records import Terminal, fits
+from storage.records import ShortNumber, Terminal, fits
 
 
 def may_call(directory: Directory, caller: str, number: str) -> bool:
@@ -21,7 +21,10 @@ def may_call(directory: Directory, caller: str, number: str) -> bool:
 def may_transfer_to(directory: Directory, number: str) -> bool:
     """Whether anybody may be transferred to a number: to all but those outside, of these to the mobiles of the office
     and to those that it allows (FEAT-10)."""
-    party = directory.outside(number) if directory.entry(number) is None else None
+    entry = directory.entry(number)
+    if isinstance(entry, ShortNumber):
+        number, entry = entry.to, None
+    party = directory.outside(number) if entry is None else None
     if party is None or directory.is_mobile(number):
         return True
     return any(fits(number.lstrip("+"), pattern) for pattern in directory.office.features.transfer_outside)

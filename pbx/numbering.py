@@ -20,7 +20,7 @@ def dialled_number(user: str) -> str:
 
 
 def cleaned(number: str) -> str:
-    """What rules see of a number that somebody wants to reach (FEAT-33): its digits and * # +, whatever is between them.
+    """What rules see of a number that somebody wants to reach (FEAT-33): its digits and * # +, whatever else is in it.
     What has none of them is a name and stays as it is; parameters do not count."""
     return dialled_only(number.partition(";")[0]) or number
 

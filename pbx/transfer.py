@@ -114,7 +114,9 @@ class Transfers:
             marks |= {leg.id for leg in (consulting, who_talks_to(consulting)) if leg is not None}
         elif not isinstance(referral.uri, SipUri | TelUri):
             return 416
-        elif not self._is_ours(referral.uri, request) or not self.may_call(transferor, cleaned(number_of(referral.uri))):
+        elif not self._is_ours(referral.uri, request) or not self.may_call(
+            transferor, cleaned(number_of(referral.uri))
+        ):
             return 403
         return 491 if self._busy & marks else 0
 

@@ -132,6 +132,18 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortNumber:
+    """A number of the office that dials the number `to` outside and presses `digits` for the caller when somebody has
+    answered there (FEAT-31); `,` among them is a pause."""
+
+    number: str
+    to: str
+    digits: str = ""
+    name: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class VoicemailBox:
     """Messages for a number (VM-7), or for all numbers without a box of their own (`voicemail`). `email` "": that of
     the owner; `delete_mailed`: nothing stays in the box after the e-mail (VM-3). The PIN stays out of `repr`."""

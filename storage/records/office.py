@@ -8,7 +8,18 @@ from typing import Any, TypeVar, get_type_hints
 from frozen import dataclass
 from storage.records.calendars import Calendar, OffHours
 from storage.records.inbound import CallerList, ExternalNumber, InboundPolicy, InboundRule, NumberRule
-from storage.records.numbers import Application, Conference, Group, Ivr, LampList, Paging, Queue, Sound, VoicemailBox
+from storage.records.numbers import (
+    Application,
+    Conference,
+    Group,
+    Ivr,
+    LampList,
+    Paging,
+    Queue,
+    ShortNumber,
+    Sound,
+    VoicemailBox,
+)
 from storage.records.outside import OutboundPolicy, OutboundRoute, Provider
 from storage.records.people import EmployeeGroup, LocationGroup, Terminal, User
 from storage.records.policies import (
@@ -45,6 +56,7 @@ class Office:
     conferences: tuple[Conference, ...] = ()
     paging: tuple[Paging, ...] = ()
     applications: tuple[Application, ...] = ()
+    short_numbers: tuple[ShortNumber, ...] = ()
     voicemail_boxes: tuple[VoicemailBox, ...] = ()
     lamp_lists: tuple[LampList, ...] = ()
     calendars: tuple[Calendar, ...] = ()
@@ -67,7 +79,7 @@ class Office:
 
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
-    | Application | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
+    | Application | ShortNumber | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
     | ExternalNumber | InboundRule | NumberRule | CallerList | LostCallAlarm | Tariff
 )  # fmt: skip
 
@@ -104,6 +116,7 @@ OFFICE_LISTS = (
     OfficeList("conferences", Conference, "conference"),
     OfficeList("paging", Paging, "paging"),
     OfficeList("applications", Application, "application"),
+    OfficeList("short_numbers", ShortNumber, "short number"),
     OfficeList("voicemail_boxes", VoicemailBox, "voicemail box"),
     OfficeList("lamp_lists", LampList, "lamp list", "id"),
     OfficeList("calendars", Calendar, "calendar", "id"),

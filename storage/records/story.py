@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 ConversationKind = Literal["internal", "outgoing", "incoming", "missed"]
 
 # Stages in which a person, a conference or a mailbox takes the call; menus, queues and announcements do not (CDR-3).
-HUMAN = frozenset(("dial", "group", "transfer", "parking", "conference", "voicemail", "application", "fax", "queue"))
+HUMAN = frozenset(
+    ("dial", "group", "short", "transfer", "parking", "conference", "voicemail", "application", "fax", "queue")
+)
 
 
 class RowLike(Protocol):

@@ -32,6 +32,7 @@ from storage.records import (
     Provider,
     Queue,
     RecordingPolicy,
+    ShortNumber,
     Sound,
     Terminal,
     User,
@@ -234,6 +235,7 @@ def offices(draw: st.DrawFn) -> Office:
         conferences=tuple(draw(st.lists(st.builds(Conference, st.just("8803"), texts, texts, pins), max_size=1))),
         paging=(Paging("8804", draw(texts), draw(texts), tuple(chosen)),),
         applications=(Application("*77X#", "/scripts/a.py", draw(texts)[:50], draw(texts)),),
+        short_numbers=(ShortNumber("8805", "+441632960000", "*2,05#", draw(texts), draw(texts)),),
         voicemail_boxes=tuple(
             draw(st.builds(VoicemailBox, st.just(box), pins, sound_ids)) for box in [*chosen, "voicemail"]
         ),

@@ -20,6 +20,7 @@ CLIENT = "79161234567"
 OFFICE = terminal("201", trust=CALLER, max_calls=4)
 
 NUMBER = f'[[external_numbers]]\nnumber = "{LOGIN}"\nprovider = "telco"\ntarget = "201"\n'
+SHORT = f'[[short_numbers]]\nnumber = "77"\nto = "+{CLIENT}"\ndigits = "4#"\n'
 
 
 def route(name: str, provider: str, **settings: object) -> str:
@@ -58,9 +59,9 @@ def test_kamailio_carries_calls_out_with_digest_and_brings_calls_in(tmp_path: Pa
         telco = stack.enter_context(kamailio(tmp_path / "kamailio", PASSWORD, subscriber.address))
         subscriber.server = telco.address
         host, port = telco.address
-        entry = provider(host=host, port=port, qualify=10, identity="asserted")
+        entry = provider(host=host, port=port, qualify=10, identity="asserted", dtmf="info")
         ways = route("All", "telco", prefix="[78]", rest=10, strip=1, prepend="+7", caller_id="74950000001")
-        server = stack.enter_context(running(Site.write(tmp_path, "\n".join([OFFICE, entry, ways, NUMBER]))))
+        server = stack.enter_context(running(Site.write(tmp_path, "\n".join([OFFICE, entry, ways, NUMBER, SHORT]))))
         wait_for(server, "registered")
         caller = stack.enter_context(registered(server.address, "201", host=CALLER))
         call = caller.dial("89161234567")
@@ -75,6 +76,19 @@ def test_kamailio_carries_calls_out_with_digest_and_brings_calls_in(tmp_path: Pa
         row = newest(server)
         assert (row["provider_out"], row["external_number"]) == ("telco", "74950000001")
         assert "is dialled as +79161234567 over telco as 74950000001" in server.command("explain", "201", CLIENT).stdout
+
+        call = caller.dial("77")
+        ring = subscriber.wait_for_call()
+        ring.reply(200, sdp(("127.0.0.2", 9)))
+        call.expect(200)
+        call.acknowledge()
+        subscriber.expect("ACK")
+        for key in "4#":
+            info = subscriber.expect("INFO")
+            assert f"Signal={key}" in info.body
+            subscriber.reply(info, 200)
+        call.hang_up()
+        ring.expect_hang_up()
 
         incoming = subscriber.dial(LOGIN)
         ring = caller.wait_for_call()

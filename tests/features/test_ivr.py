@@ -12,7 +12,7 @@ from pbx import cause
 from pbx.events import StageLeft
 from pbx.hearing import Heard, Listening
 from pbx.leg import Leg
-from storage.records import Ivr, Office, Sound
+from storage.records import Ivr, Office, ShortNumber, Sound
 from tests.support.builders import terminal
 from tests.support.fakepbx import FakePbx
 from tests.support.office import VirtualOffice, open_office
@@ -146,6 +146,18 @@ async def test_terminals_that_are_not_public_are_hidden_from_outside_callers(out
     pbx.start(Menu(replace(MENU, attempts=1, allow_internal=True)))
     await asyncio.sleep(1)
     press(pbx, "310")
+    assert await gone_to(pbx) == [target]
+
+
+@pytest.mark.parametrize(("outside", "target"), [("", "77"), ("+74951234567", "500")])
+async def test_nobody_outside_dials_outside_again_by_a_short_number(outside: str, target: str) -> None:
+    pbx = FakePbx("700")
+    pbx.known |= {"77"}
+    pbx.office = replace(pbx.office, short_numbers=(ShortNumber("77", "+441632960000"),))
+    pbx.caller.party = replace(pbx.caller.party, presented=outside)
+    pbx.start(Menu(replace(MENU, attempts=1, allow_internal=True)))
+    await asyncio.sleep(1)
+    press(pbx, "77")
     assert await gone_to(pbx) == [target]
 
 

@@ -30,6 +30,7 @@ from storage.records import (
     Queue,
     RecordingPolicy,
     Registration,
+    ShortNumber,
     Sound,
     StoredLetter,
     StoredRecording,
@@ -246,6 +247,7 @@ OFFICE = Office(
     conferences=(Conference("800", "Daily", "a note", "0471", False, 20),),
     paging=(Paging("750", "Everybody", "a note", ("202", "101")),),
     applications=(Application("*77X", "/scripts/hello.py", "Hello", "a note"),),
+    short_numbers=(ShortNumber("77", "+441632960000", ",205#", "London", "a note"),),
     voicemail_boxes=(VoicemailBox("202", "12", "hello", "z@example.com", True, True), VoicemailBox("voicemail")),
     lamp_lists=(LampList("desk", ("202", "101")), LampList("empty")),
     calendars=(

@@ -1,0 +1,45 @@
+"""Short numbers (FEAT-31): a number of the office that dials one outside, and presses keys there for who calls, so that
+extensions of offices abroad are reached by one number."""
+
+import asyncio
+from dataclasses import replace
+from typing import ClassVar
+
+from features.outside_call import OutsideCall
+from features.spending import Spending
+from pbx.api import AppContext, Arrived, Call, Cause, Inquiry, Leg, Next, ShortNumber
+
+PAUSE = ","
+PAUSE_S = 1.0  # a machine that has answered listens by then
+
+
+class ShortCall(OutsideCall):
+    """The app behind a short number: the call outside, with the rights and the limits of who calls."""
+
+    name: ClassVar[str] = "short number"
+    stage: ClassVar[str] = "short"
+
+    def __init__(self, short: ShortNumber, spending: Spending) -> None:
+        super().__init__(short.to, spending, short.number)
+        self._digits = short.digits
+
+    async def _talk(self, call: Call, ctx: AppContext, callee: Leg, *, is_limited: bool) -> Cause:
+        pressing = asyncio.ensure_future(self._press(callee))
+        try:
+            return await super()._talk(call, ctx, callee, is_limited=is_limited)
+        finally:
+            pressing.cancel()
+
+    async def _press(self, callee: Leg) -> None:
+        """The first key a pause after the answer."""
+        for key in f"{PAUSE}{self._digits}":
+            if key == PAUSE:
+                await asyncio.sleep(PAUSE_S)
+            else:
+                callee.tell_digit(key)
+
+    def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
+        found = super().explain(asked, ctx)
+        if not self._digits or not isinstance(found, Arrived):
+            return found
+        return replace(found, how=f"{found.how}, then {self._digits} is pressed")
