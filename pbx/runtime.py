@@ -60,6 +60,7 @@ from pbx.mail.missed import MissedCallMail
 from pbx.mail.reports import ReportMail
 from pbx.mail.security import SecurityMail
 from pbx.mail.system import SystemMail
+from pbx.mail.trial import MailTrial
 from pbx.mail.voicemail import VoicemailMail
 from pbx.media_session import SilenceLimits
 from pbx.missed import MissedCalls
@@ -161,14 +162,16 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
-        self._keep_and_tell(settings, storage, lock.data, settings_file)
+        self._keep_and_tell(settings, storage, lock.data, settings_file, keys)
         self._look_outside(sip, keys)
         self._watch_phones(sip, storage)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
 
-    def _keep_and_tell(self, settings: Settings, storage: Storage, data: Path, file: Path | None) -> None:
+    def _keep_and_tell(
+        self, settings: Settings, storage: Storage, data: Path, file: Path | None, keys: ServerKeys
+    ) -> None:
         """What is kept of the office and of calls, and the mail about it."""
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
         self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office, file)
@@ -180,6 +183,7 @@ class Server:
         )
         self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data, self.bus)
         self._system_mail = SystemMail(self.mailer, self.bus)
+        self._mail_trial = MailTrial(settings.mail, self.mailer, self.pbx.states, keys.derived("mail trial"))
         self._security_mail = SecurityMail(self.mailer, self.bus)
         self._system_passwords = SystemPasswords(self.pbx.states, self.bus, self.clock)
         self._updates = Updates(settings.updates, self.pbx.states, self.bus, self.clock)
@@ -291,6 +295,7 @@ class Server:
         self._backups.start()
         self._report_mail.start()
         self._updates.start()
+        self._mail_trial.start()
         self.library.start()
         log.info("started", terminals=len(self.office.terminals), registrations=restored)
         return ",".join(self._listeners.names())
@@ -336,6 +341,7 @@ class Server:
         await self.pbx.calendars.close()
         self._system_mail.close()
         self._security_mail.close()
+        await self._mail_trial.close()
         await self._faxes.close()
         await self._fax_mail.close()
         await self._voicemail.close()

@@ -29,11 +29,17 @@ common_address = "office@example.com"
 
 def test_a_test_letter_arrives_over_an_encrypted_connection_with_a_login(tmp_path: Path) -> None:
     with mail_server_beside(encryption="starttls", with_login=True) as box:
-        with running(Site.write(tmp_path, office(), extra=mail_settings(box.port))) as server:
+        with running(Site.write(tmp_path, office(), extra=mail_settings(box.port), web=True)) as server:
+            eventually(lambda: len(box.trials) == 1, "new settings are tested by themselves", timeout_s=10)
             said = server.command("mail", "test", "anna@example.com").stdout
-            assert said == f"the mail server {HOST} took the letter to anna@example.com (2.0.0 queued as 1)\n"
+            assert said == f"the mail server {HOST} took the letter to anna@example.com (2.0.0 queued as trial 2)\n"
+            with closing(signed_in(server)) as client:
+                pressed = client.post("/mail:test", json={"to": "boris@example.com"})
+                assert pressed.json()["data"]["said"].endswith("(2.0.0 queued as trial 3)")
             assert PASSWORD not in server.output()
-        assert [message["subject"] for message in box.messages] == ["Test of the mail of the phone server"]
+        tried = [(message["to"], message["subject"]) for message in box.trials]
+        subject = "Test of the mail of the phone server"
+        assert tried == [(f"{each}@example.com", subject) for each in ("office", "anna", "boris")]
 
 
 def test_a_wrong_password_is_told_in_a_sentence(tmp_path: Path) -> None:

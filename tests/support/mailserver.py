@@ -20,9 +20,11 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from pbx.certificate import make_self_signed
+from pbx.mail.wording import WORDINGS
 
 LOGIN, PASSWORD, TOKEN = "pbx", "Mail-Secret_1", "fresh-token"
 HOST = "127.0.0.1"
+TRIALS = frozenset(texts["test"].subject for texts in WORDINGS.values())
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Postbox:
 
     port: int = 0
     messages: list[EmailMessage] = field(default_factory=list)
+    trials: list[EmailMessage] = field(default_factory=list)  # letters that only test the mail
     recipients: list[str] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
@@ -62,10 +65,13 @@ class Postbox:
         if self.refuse_data:
             return self.refuse_data
         assert isinstance(envelope.content, bytes)
-        self.recipients += envelope.rcpt_tos
-        self.sessions.append(session)
         message = message_from_bytes(envelope.content, policy=default)
         assert isinstance(message, EmailMessage)
+        if message["subject"] in TRIALS:
+            self.trials.append(message)
+            return f"250 2.0.0 queued as trial {len(self.trials)}"
+        self.recipients += envelope.rcpt_tos
+        self.sessions.append(session)
         self.messages.append(message)
         return f"250 2.0.0 queued as {len(self.messages)}"
 
@@ -107,14 +113,23 @@ async def mail_server(*, encryption: str = "none", with_login: bool = False, por
         await server.wait_closed()
 
 
-@cache
+def certificate() -> str:
+    """Of the server, as PEM: who trusts it needs it."""
+    return _material()[1]
+
+
 def _tls() -> ssl.SSLContext:
+    return _material()[0]
+
+
+@cache
+def _material() -> tuple[ssl.SSLContext, str]:
     with TemporaryDirectory() as folder:
-        certificate, key = Path(folder, "mail.pem"), Path(folder, "mail.key")
-        make_self_signed(certificate, key, ["localhost", HOST], dt.datetime.now(dt.UTC))
+        pem, key = Path(folder, "mail.pem"), Path(folder, "mail.key")
+        make_self_signed(pem, key, ["localhost", HOST], dt.datetime.now(dt.UTC))
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificate, key)
-        return context
+        context.load_cert_chain(pem, key)
+        return context, pem.read_text()
 
 
 @contextmanager
