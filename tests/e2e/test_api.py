@@ -28,6 +28,7 @@ from tests.e2e.harness import ZVON, Server, Site, run_to_end, running, zvon
 from tests.e2e.ua import Phone, connect, eventually, registered
 
 PASSWORD = "Admin-Pass_1"
+HOOKED = ("call_started", "leg_ringing", "leg_answered", "call_ended", "recording_ready")  # in their order
 # One list, one section, and what is no office; the other lists and sections are the same code.
 KINDS_OF_OPERATIONS = (
     "/(terminals|features|history|recordings|calls|accounts|api_keys|webhooks|versions|audit|services"
@@ -168,7 +169,7 @@ def test_a_call_is_seen_acted_on_and_heard_through_the_api(api: tuple[Server, ht
         RtpSocket(CALLER) as ours,
         RtpSocket(CALLEE) as theirs,
     ):
-        assert client.post("/webhooks", json={"url": hook.url, "kinds": ["call_ended"]}).status_code == 201
+        assert client.post("/webhooks", json={"url": hook.url, "kinds": HOOKED}).status_code == 201
         connect(caller, callee, (ours.address, theirs.address))
         (talking,) = client.get("/calls").json()["data"]
         assert (talking["from_number"], talking["to_number"], talking["state"]) == ("301", "401", "talking")
@@ -185,7 +186,9 @@ def test_a_call_is_seen_acted_on_and_heard_through_the_api(api: tuple[Server, ht
         with follow(server, token, after=first["seq"] - 1, run=start["run"]) as (again, replayed):
             assert again["is_gap"] is False
             assert next(replayed) == first
-        eventually(lambda: hook.kinds == ["call_ended"], "the webhook has heard of the end", 10)
+        eventually(lambda: "recording_ready" in hook.kinds, "the webhook has heard of the recording", 10)
+        assert [each for each in kinds if each in HOOKED] == hook.kinds
+        assert list(dict.fromkeys(hook.kinds)) == list(HOOKED)
         assert hook.is_signed
     _is_in_history_with_sound(client)
 

@@ -1,10 +1,12 @@
 """Calls of a real provider, a second Zvon: the time of a rule, the hours, missed calls, reports."""
 
+from contextlib import closing
 from pathlib import Path
 
 from bench.wire import sdp
 from tests.e2e.conftest import CALLEE, CALLER
 from tests.e2e.harness import Site, password_of, running, terminal
+from tests.e2e.test_api import Webhook, signed_in
 from tests.e2e.test_lines import provider, wait_for
 from tests.e2e.ua import Call, Phone, eventually, registered
 
@@ -44,12 +46,18 @@ def test_a_call_of_a_provider_meets_rules_hours_and_leaves_a_missed_call_and_rep
         host, port = telco.address
         entry = provider(host=host, port=port, login="555", password=password_of("555"))
         with (
-            running(Site.write(tmp_path / "office", f"{people}\n{entry}\n{RULES}", sip="qualify = 0")) as server,
+            running(
+                Site.write(tmp_path / "office", f"{people}\n{entry}\n{RULES}", sip="qualify = 0", web=True)
+            ) as server,
+            closing(signed_in(server)) as api,
+            Webhook() as hook,
             Phone(telco.address, "301", host=CALLER) as client,
             registered(server.address, "401", host=CALLEE) as first,
             registered(server.address, "402", host=CALLEE) as second,
         ):
             wait_for(server, "registered")
+            wanted = {"url": hook.url, "kinds": ["call_missed", "missed_call_closed"]}
+            assert api.post("/webhooks", json=wanted).status_code == 201
             said = server.command("explain", "301", "555").stdout
             assert "yes external number 555  goes to 401 for 2 s" in said
             assert said.splitlines()[-1].startswith("final target: 401 rings at")
@@ -83,6 +91,8 @@ def test_a_call_of_a_provider_meets_rules_hours_and_leaves_a_missed_call_and_rep
             assert (given_up["number"], given_up["line"], given_up["at_number"]) == ("301", "555", "401")
             server.command("missed", "close", closed["id"])
             assert len(server.json("missed", "list")) == 1
+            heard = ["call_missed", "call_missed", "missed_call_closed"]
+            eventually(lambda: hook.kinds == heard, "the webhook has heard of what was missed", 10)
 
             (quality,) = server.json("report", "quality")["rows"]
             assert (quality["calls"], quality["answered"], quality["missed"]) == (3, 1, 2)
