@@ -440,6 +440,8 @@ class NetworkSettings(Section):
     name: Annotated[str, PlainValidator(text_up_to(255))] = ""
     # SEC-2: phones there may reach the SIP ports.
     sip: bool = True
+    # SEC-2, SEC-18: the web may be reached from there.
+    web: bool = True
     # SEC-5: nobody there is banned.
     never_block: bool = False
 

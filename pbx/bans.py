@@ -18,7 +18,7 @@ from pbx.states import States
 
 log = structlog.get_logger("security")
 
-AREA = "bans"
+AREA = "bans"  # of SIP; those of another service have its name before
 KEEP_S = 90 * 86400.0
 MOST = 10_000
 
@@ -44,12 +44,14 @@ PRESETS = {
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """One row of the table; moments are UTC seconds. `reasons`: how often each."""
+    """One row of the table; moments are UTC seconds. `reasons`: how often each; `service`: what was attacked, and is
+    closed."""
 
     source: str
     since_at: float
     until_at: float
     reasons: tuple[tuple[str, int], ...]
+    service: str = "sip"
 
 
 @dataclass(slots=True)
@@ -71,8 +73,9 @@ class Kernel(Protocol):
 class Bans:
     """`policy` None: nobody is banned. `restore` comes before anything is counted."""
 
-    def __init__(self, policy: BanPolicy | None, clock: Clock, *, most: int = MOST) -> None:
+    def __init__(self, policy: BanPolicy | None, clock: Clock, *, most: int = MOST, service: str = "sip") -> None:
         self._policy, self._clock, self._most = policy, clock, most
+        self._service, self._area = service, AREA if service == "sip" else f"{service} {AREA}"
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._until: dict[str, float] = {}  # monotonic
         self._table: dict[str, Ban] = {}
@@ -80,14 +83,18 @@ class Bans:
         self.kernel: Kernel | None = None
         self.told: Callable[[Ban], None] = lambda _: None  # hears of every new ban
 
+    def beside(self, service: str) -> "Bans":
+        """Bans of another service by the same policy: an attack on one closes that one alone."""
+        return Bans(self._policy, self._clock, most=self._most, service=service)
+
     def restore(self, states: States) -> None:
         """Take up the bans of before the restart."""
         self._states = states
         now = self._clock.wall()
-        for source, text in list(states.of(AREA).items()):
-            ban = _read(source, text)
+        for source, text in list(states.of(self._area).items()):
+            ban = _read(source, text, self._service)
             if ban is None or ban.until_at < now - KEEP_S:
-                states.put(AREA, source, None)
+                states.put(self._area, source, None)
                 continue
             self._table[source] = ban
             if ban.until_at > now:
@@ -163,14 +170,20 @@ class Bans:
 
     def _ban(self, source: str, reasons: Counter[str], seconds: float) -> None:
         wall = self._clock.wall()
-        ban = Ban(source, wall, wall + seconds, tuple(reasons.most_common()))
-        log.warning("an address is banned", source=source, seconds=int(seconds), reasons=dict(ban.reasons))
+        ban = Ban(source, wall, wall + seconds, tuple(reasons.most_common()), self._service)
+        log.warning(
+            "an address is banned",
+            source=source,
+            service=self._service,
+            seconds=int(seconds),
+            reasons=dict(ban.reasons),
+        )
         if len(self._table) >= self._most:
             self._forget(min(self._table.values(), key=lambda each: each.until_at).source)
         self._table[source] = ban
         self._begin(ban, seconds)
         if self._states is not None:
-            self._states.put(AREA, source, json.dumps([ban.since_at, ban.until_at, ban.reasons]))
+            self._states.put(self._area, source, json.dumps([ban.since_at, ban.until_at, ban.reasons]))
         self.told(ban)
 
     def _begin(self, ban: Ban, seconds: float) -> None:
@@ -182,13 +195,13 @@ class Bans:
         self._table.pop(source, None)
         self._until.pop(source, None)
         if self._states is not None:
-            self._states.put(AREA, source, None)
+            self._states.put(self._area, source, None)
 
 
-def _read(source: str, text: str) -> Ban | None:
+def _read(source: str, text: str, service: str) -> Ban | None:
     """What is stored of a ban; None when nobody can read it."""
     try:
         since, until, reasons = json.loads(text)
-        return Ban(source, float(since), float(until), tuple((str(why), int(count)) for why, count in reasons))
+        return Ban(source, float(since), float(until), tuple((str(why), int(count)) for why, count in reasons), service)
     except (ValueError, TypeError):
         return None

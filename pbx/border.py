@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from conf.fields import Network
 from frozen import dataclass
-from pbx.bans import Bans
+from pbx.bans import Ban, Bans
+from pbx.states import States
 
 if TYPE_CHECKING:
     from pbx.admission import Admission
@@ -23,11 +24,13 @@ UNKNOWN_NUMBER, SCANNER = "call to an unknown number", "scanner"
 
 @dataclass(frozen=True, slots=True)
 class NetworkRule:
-    """`sip`: phones there may reach us (SEC-2); `never_block`: nobody there is banned (SEC-5)."""
+    """`sip`: phones there may reach us, `web`: browsers and other programs may (SEC-2); `never_block`: nobody there is
+    banned (SEC-5)."""
 
     network: Network
     sip: bool = True
     never_block: bool = False
+    web: bool = True
 
 
 class Border:
@@ -38,6 +41,7 @@ class Border:
         self, bans: Bans, admission: "Admission", rules: Sequence[NetworkRule] = (), allow: Sequence[Network] = ()
     ) -> None:
         self.bans, self._admission, self._allow = bans, admission, tuple(allow)
+        self.web_bans = bans.beside("web")
         self._rules = sorted(rules, key=lambda rule: rule.network.prefixlen, reverse=True)
         self._rule_of = lru_cache(maxsize=4096)(self._find)
         self.dropped = 0
@@ -55,6 +59,39 @@ class Border:
         """What is counted against an address (SEC-12)."""
         if not self._is_exempt(source):
             self.bans.failed(source, reason)
+
+    def refuses_web(self, source: str) -> bool:
+        """The same for HTTP (SEC-18): who has attacked SIP still reaches the web, and the other way round (SEC-10).
+        Of those that no network names only this machine is let in: providers have nothing to do there."""
+        rule = self._rule_of(source)
+        is_outside = bool(self._rules) and not _is_here(source) and (rule is None or not rule.web)
+        if is_outside or self.web_bans.is_banned(source):
+            self.dropped += 1
+            return True
+        return False
+
+    def failed_web(self, source: str, reason: str) -> None:
+        """What is counted against an address on the web: sign-ins, API keys, looking for ways in (SEC-12, SEC-15)."""
+        if not self._is_exempt(source):
+            self.web_bans.failed(source, reason)
+
+    def table(self) -> Sequence[Ban]:
+        """The bans of all services, newest first (SEC-14)."""
+        return sorted((*self.bans.table(), *self.web_bans.table()), key=lambda ban: ban.since_at, reverse=True)
+
+    def let_in(self, source: str) -> bool:
+        """Let an address in again everywhere; False when it is not banned."""
+        removed = [each.remove(source) for each in (self.bans, self.web_bans)]
+        return any(removed)
+
+    def restore(self, states: States) -> None:
+        """Take up the bans of before the restart."""
+        for each in (self.bans, self.web_bans):
+            each.restore(states)
+
+    def sweep(self) -> None:
+        for each in (self.bans, self.web_bans):
+            each.sweep()
 
     def describe(self) -> dict[str, object]:
         return {"dropped": self.dropped, **self.bans.describe()}
@@ -77,8 +114,8 @@ class Border:
 
     def _is_known(self, source: str) -> bool:
         """This machine, a trusted terminal, an edge, a provider (SEC-7)."""
-        address, admission = _address(source), self._admission
-        if address is not None and address.is_loopback:
+        admission = self._admission
+        if _is_here(source):
             return True
         is_line = admission.lines is not None and admission.lines.is_line(source)
         return is_line or admission.sources.is_edge(source) or bool(admission.directory.trusts(source))
@@ -88,6 +125,11 @@ class Border:
         if address is None:
             return None
         return next((rule for rule in self._rules if _has(rule.network, address)), None)
+
+
+def _is_here(source: str) -> bool:
+    address = _address(source)
+    return address is not None and address.is_loopback
 
 
 def _address(source: str) -> IPv4Address | IPv6Address | None:

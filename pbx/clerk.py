@@ -1,7 +1,8 @@
 """Answers requests about what surrounds the calls (`pbx.control.clerk`)."""
 
 from pbx.account_failures import AccountFailure, AccountFailures
-from pbx.bans import Ban, Bans
+from pbx.bans import Ban
+from pbx.border import Border
 from pbx.calendars.keeper import Calendars, CalendarState
 from pbx.clock import Clock
 from pbx.control.clerk import (
@@ -12,11 +13,13 @@ from pbx.control.clerk import (
     ClearFailures,
     ClerkRequest,
     CloseMissed,
+    CountFailure,
     GetBans,
     GetCalendars,
     GetFailures,
     GetMissed,
     GetReport,
+    IsRefused,
     RemoveBan,
     SwitchCalendar,
 )
@@ -34,7 +37,7 @@ class Clerk:
     def __init__(
         self,
         calendars: Calendars,
-        bans: Bans,
+        border: Border,
         failures: AccountFailures,
         clock: Clock,
         missed: MissedCalls,
@@ -42,7 +45,7 @@ class Clerk:
         reporter: Reporter,
         history: HistoryDesk,
     ) -> None:
-        self._calendars, self._bans, self._clock = calendars, bans, clock
+        self._calendars, self._border, self._clock = calendars, border, clock
         self._failures = failures
         self._missed, self._originator, self._reporter, self._history = missed, originator, reporter, history
 
@@ -64,11 +67,16 @@ class Clerk:
                 return await self._reporter.report(request)
             case GetBans(search):
                 now = self._clock.wall()
-                views = [_ban_view(ban, now) for ban in self._bans.table()]
+                views = [_ban_view(ban, now) for ban in self._border.table()]
                 return [view for view in views if search in view.source or search in " ".join(view.reasons)]
             case RemoveBan(source):
-                if not self._bans.remove(source):
+                if not self._border.let_in(source):
                     raise ControlError(f"{source} is not banned; `zvon bans list` shows who is")
+                return True
+            case IsRefused(source):
+                return self._border.refuses_web(source)
+            case CountFailure(source, reason):
+                self._border.failed_web(source, reason)
                 return True
             case GetFailures(number):
                 return [_failure_view(each) for each in self._failures.table(number)]
@@ -94,7 +102,7 @@ class Clerk:
 
 
 def _ban_view(ban: Ban, now: float) -> BanView:
-    return BanView(ban.source, ban.since_at, ban.until_at, ban.until_at > now, dict(ban.reasons))
+    return BanView(ban.source, ban.since_at, ban.until_at, ban.until_at > now, dict(ban.reasons), ban.service)
 
 
 def _failure_view(failure: AccountFailure) -> AccountFailureView:

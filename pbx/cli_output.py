@@ -144,11 +144,12 @@ def print_queues(queues: Sequence[QueueView]) -> None:
 
 def print_bans(bans: Sequence[BanView]) -> None:
     rows = [
-        (each.source, "banned" if each.is_active else "over", _local(each.since_at), _local(each.until_at),
+        (each.source, "banned" if each.is_active else "over", each.service,
+         _local(each.since_at), _local(each.until_at),
          ", ".join(f"{why} ({count})" for why, count in each.reasons.items()))
         for each in bans
     ]  # fmt: skip
-    headings = ("address", "state", "since", "until", "reasons")
+    headings = ("address", "state", "service", "since", "until", "reasons")
     _print_table(headings, rows, "no address is banned", lambda row: "red" if row[1] == "banned" else "")
 
 

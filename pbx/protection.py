@@ -33,7 +33,7 @@ def rate_of(sip: SipSettings, security: SecuritySettings, terminals: int = 0) ->
 
 
 def border_of(security: SecuritySettings, admission: Admission, clock: Clock) -> Border:
-    rules = [NetworkRule(each.network, each.sip, each.never_block) for each in security.networks]
+    rules = [NetworkRule(each.network, each.sip, each.never_block, each.web) for each in security.networks]
     border = Border(Bans(policy_of(security), clock), admission, rules, security.allow)
     admission.border = border
     return border

@@ -193,14 +193,13 @@ class Server:
         )
         self._conversations = Conversations(self.bus, MissedCallMail(self.mailer).over, self.missed.over)
         LostCallMail(self.mailer, self.bus)
-        bans = self.border.bans
-        bans.told = self._banned
+        self.border.bans.told = self.border.web_bans.told = self._banned
         self._reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
         self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
         clock, schedules = self.clock, settings.reports
         self._report_mail = ReportMail(schedules, self.mailer, self._reporter, self._history, clock, data)
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
-        self.clerk = Clerk(self.pbx.calendars, bans, self.admission.failures, self.clock, *parts)
+        self.clerk = Clerk(self.pbx.calendars, self.border, self.admission.failures, self.clock, *parts)
         self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
@@ -307,7 +306,7 @@ class Server:
                 self.admission.rate.proved(binding.flow.remote[0])
         if self._settings.security.firewall:
             self.border.bans.kernel = await Firewall.open(self._listeners.ports())
-        self.border.bans.restore(self.pbx.states)
+        self.border.restore(self.pbx.states)
 
     async def drain(self, drain_s: float) -> None:
         """No new calls; return when those in progress have ended, after `drain_s` seconds at the latest."""
@@ -368,7 +367,7 @@ class Server:
                 await asyncio.sleep(SWEEP_S / SWEEP_PARTS)
                 self.location.sweep(1 / SWEEP_PARTS)
             await self.pbx.sweep()
-            self.border.bans.sweep()
+            self.border.sweep()
             self._system_passwords.sweep()
             self.missed.sweep()
             await self._journal.sweep()

@@ -32,6 +32,7 @@ from web.api import (
 from web.core import Core
 from web.describe import ERRORS, openapi
 from web.door import Door
+from web.fence import Fence
 from web.hooks import Webhooks
 from web.limits import OverloadGuard
 
@@ -76,6 +77,7 @@ def create_app() -> FastAPI:
     app.include_router(routes)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     _tell_errors(app)
+    app.add_middleware(Fence)
     app.add_middleware(OverloadGuard)
     return app
 

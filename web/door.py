@@ -10,6 +10,7 @@ import jwt
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
+from pbx.control.clerk import CountFailure
 from storage.records import Office, User
 from web.accounts import KEY_MARK, Account, Accounts, ApiKey, Session
 from web.answers import Refused, refused
@@ -21,6 +22,8 @@ TOKEN_S = 900  # API-3: a quarter of an hour
 LINK_S = 3600
 ALGORITHM = "HS256"
 COOKIE = "zvon_refresh"
+WRONG_SIGN_IN, WENT_ON = "wrong sign-in", "sign-in after too many"
+WRONG_KEY, KEY_FROM_ELSEWHERE = "unknown API key", "API key not allowed from there"
 _SIGNING = ("signing", "tokens")
 
 
@@ -58,6 +61,23 @@ class Door:
         if claims.get("sub") != what or "sid" in claims:
             raise _stranger("the link does not count (any more): ask for another one")
 
+    async def check_logins(self, address: str) -> None:
+        """Raises `Refused` (429) when too many sign-ins have failed; who goes on all the same is counted (SEC-15)."""
+        try:
+            self.logins.check(address)
+        except Refused:
+            await self.suspect(address, WENT_ON)
+            raise
+
+    async def guessed(self, address: str) -> None:
+        """A password or a code was wrong."""
+        self.logins.count(address)
+        await self.suspect(address, WRONG_SIGN_IN)
+
+    async def suspect(self, address: str, reason: str) -> None:
+        """The server counts it, as it does failures of phones: too many are a ban."""
+        await self._core.ask(CountFailure(address, reason), bool)
+
     async def enter(self, authorization: str, address: str) -> Principal:
         """Who shows these credentials; raises `Refused` (401)."""
         kind, _, shown = authorization.partition(" ")
@@ -65,13 +85,15 @@ class Door:
             raise _stranger("sign in first, or show an API key: Authorization: Bearer …")
         if shown.startswith(KEY_MARK):
             key = await self.accounts.key_of(shown)
-            if key is None:  # not counted: nobody guesses 256 bits, and wrong passwords must not lock out keys
+            if key is None:  # no sign-in that failed: wrong passwords must not lock out keys
+                await self.suspect(address, WRONG_KEY)
                 raise _stranger("there is no such API key")
             return await self._by_key(key, address)
         return await self._by_token(shown, address)
 
     async def _by_key(self, key: ApiKey, address: str) -> Principal:
         if key.network and not _is_in(address, key.network):
+            await self.suspect(address, KEY_FROM_ELSEWHERE)
             raise refused(403, f"this API key may not be used from {address}")
         office = (await self._core.snapshot()).office
         user = _user(key.user, office)

@@ -39,13 +39,15 @@ class SwitchCalendar:
 
 @dataclass(frozen=True, slots=True)
 class BanView:
-    """An address that was banned (SEC-14); moments are UTC seconds. `reasons`: how often each."""
+    """An address that was banned (SEC-14); moments are UTC seconds. `reasons`: how often each; `service`: "sip" or
+    "web", where it is not heard."""
 
     source: str
     since_at: float
     until_at: float
     is_active: bool
     reasons: dict[str, int]
+    service: str = "sip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,21 @@ class RemoveBan:
     """→ True: the address is heard again."""
 
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsRefused:
+    """→ bool: nothing that comes to the web from an address is answered (SEC-18)."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountFailure:
+    """→ True. An attack on the web, or what looks like one, came from an address (SEC-12)."""
+
+    source: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,8 @@ ClerkRequest = (
     | SwitchCalendar
     | GetBans
     | RemoveBan
+    | IsRefused
+    | CountFailure
     | GetFailures
     | ClearFailures
     | GetMissed
@@ -160,6 +179,8 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "switch calendar": SwitchCalendar,
     "bans": GetBans,
     "remove ban": RemoveBan,
+    "is refused": IsRefused,
+    "count failure": CountFailure,
     "failures": GetFailures,
     "clear failures": ClearFailures,
     "missed": GetMissed,

@@ -3,6 +3,8 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,42 @@ def test_the_kernel_drops_what_a_banned_address_sends_until_the_ban_is_over(net:
         assert time.monotonic() - banned_at > 2
         (ban,) = server.json("bans", "list")
         assert not ban["is_active"]
+
+
+@pytest.mark.row("SEC-18")
+def test_without_the_kernel_the_server_itself_keeps_networks_and_bans_for_sip_and_http(
+    net: Net, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, (SERVER, 5060), (12000, 12099), f"{SERVER}:8080")
+    rules = f'[[security.networks]]\nnetwork = "{WORLD}/32"\n'
+    site.write_config(f"plain = true\n{SECURITY.replace('firewall = true', 'firewall = false')}{rules}")
+    site.office.write_text(terminal("203", password=password_of("203")))
+    with net.inside("world"):
+        guesser = Phone((SERVER, 5060), "203", password_of("203"), host=WORLD)
+    with net.inside("inside"):
+        outsider = Phone((SERVER, 5060), "203", password_of("203"), host=INSIDE)
+    with guesser, outsider, net.inside("server"), running(site) as server:
+        assert "zvon" not in _kernel()
+        assert not _is_heard(outsider), "no network has it"
+        assert _signs_in(net, "inside", INSIDE) == 403
+        assert [_signs_in(net, "world", WORLD) for _ in range(6)] == [401] * 5 + [403]
+        _shows(server, {"wrong sign-in": 5})
+        assert _is_heard(guesser), "an attack on the web leaves the phones alone"
+        server.command("bans", "remove", WORLD)
+        assert _signs_in(net, "world", WORLD) == 401
+        _guess(guesser, 5)
+        assert not _is_heard(guesser)
+        assert _signs_in(net, "world", WORLD) == 401, "and the other way round"
+
+
+def _signs_in(net: Net, where: str, source: str) -> int:
+    """The status of an attempt to sign in with a wrong password."""
+    with net.inside(where):
+        client = HTTPConnection(SERVER, 8080, timeout=10, source_address=(source, 0))
+        client.connect()
+    with closing(client):
+        client.request("POST", "/api/v3/auth:login", '{"login": "admin", "password": "wrong"}')
+        return client.getresponse().status
 
 
 def _shows(server: Server, reasons: dict[str, int]) -> None:

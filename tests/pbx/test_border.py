@@ -59,8 +59,8 @@ class Rig:
 EDGES = (ipaddress.ip_network("192.0.2.60/32"),)
 
 
-def rule(network: str, *, sip: bool = True, never_block: bool = False) -> NetworkRule:
-    return NetworkRule(ipaddress.ip_network(network), sip, never_block)
+def rule(network: str, *, sip: bool = True, never_block: bool = False, web: bool = True) -> NetworkRule:
+    return NetworkRule(ipaddress.ip_network(network), sip, never_block, web)
 
 
 @pytest.mark.row("SEC-10")
@@ -168,6 +168,30 @@ def test_the_table_has_reasons_survives_a_restart_and_lets_addresses_go() -> Non
     assert asyncio.run(rig.store.load()) == []
 
 
+def test_an_attack_on_one_service_closes_that_one_alone_over_a_restart_too() -> None:
+    rig = Rig()
+    rig.border.restore(States(rig.store))
+    for _ in range(3):
+        rig.border.failed_web(BAD, "wrong sign-in")
+    assert (rig.border.refuses_web(BAD), rig.border.refuses(BAD)) == (True, False)
+    assert rig.fails(3, OTHER)
+    assert not rig.border.refuses_web(OTHER)
+    assert {(ban.source, ban.service) for ban in rig.border.table()} == {(BAD, "web"), (OTHER, "sip")}
+    again = Rig(store=rig.store, at=rig.at + 100)
+    asyncio.run(_restored(again))
+    assert (again.border.refuses_web(BAD), again.border.refuses_web(OTHER)) == (True, False)
+    assert again.border.let_in(BAD)
+    assert not again.border.refuses_web(BAD)
+
+
+def test_networks_say_who_reaches_the_web_and_this_machine_always_does() -> None:
+    rig = Rig(rules=(rule("203.0.113.0/24", web=False), rule("198.51.100.0/24", sip=False)))
+    heard = [each for each in (BAD, OTHER, HOME, "127.0.0.1", "192.0.2.60") if not rig.border.refuses_web(each)]
+    assert heard == [each for each in (BAD, OTHER, HOME, "127.0.0.1", "192.0.2.60")
+                     if each.startswith(("198.51.100.", "127."))]  # fmt: skip
+    assert not Rig().border.refuses_web(HOME), "without networks everybody is heard"
+
+
 def test_bans_that_are_over_are_kept_for_ninety_days() -> None:
     rig = Rig()
     rig.bans.restore(States(rig.store))
@@ -191,7 +215,7 @@ def test_what_nobody_can_read_is_no_ban() -> None:
 async def _restored(rig: Rig) -> None:
     states = States(rig.store)
     await states.restore()
-    rig.bans.restore(states)
+    rig.border.restore(states)
 
 
 def test_memory_is_bounded() -> None:

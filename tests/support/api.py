@@ -99,8 +99,10 @@ async def api(folder: Path, office: Office = OFFICE, storage: MemoryStorage | No
 
 
 @asynccontextmanager
-async def bare_api(folder: Path, office: Office = OFFICE, storage: MemoryStorage | None = None) -> AsyncIterator[Api]:
-    """As it is at the first start."""
+async def bare_api(
+    folder: Path, office: Office = OFFICE, storage: MemoryStorage | None = None, source: str = "127.0.0.1"
+) -> AsyncIterator[Api]:
+    """As it is at the first start, asked from the address `source`."""
     async with serving(folder, office=office, storage=storage) as (server, _):
         await server.start()
         core = Core(ControlLink(folder), folder)
@@ -110,7 +112,7 @@ async def bare_api(folder: Path, office: Office = OFFICE, storage: MemoryStorage
         app = the_app()
         hooks = Webhooks(core)
         attach(app, core, door, hooks)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(source, 123))
         try:
             async with httpx.AsyncClient(transport=transport, base_url=f"http://pbx{PREFIX}") as client:
                 yield Api(server, core, door, client, password)

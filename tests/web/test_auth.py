@@ -11,6 +11,7 @@ from storage.records import EmployeeGroup, Office, User
 from tests.support.api import PASSWORD, Api, api, bare_api, data_of, errors_of
 from tests.support.builders import terminal
 from web import accounts, door
+from web.fence import PROBE
 from web.rights import principal_of
 
 OFFICE = Office(
@@ -83,6 +84,37 @@ async def test_ten_wrong_passwords_from_one_address_are_enough(tmp_path: Path) -
         assert 0 < int(refusal.headers["Retry-After"]) <= 301
         found.door.logins.forget("127.0.0.1")
         data_of(await found.sign_in())
+
+
+@pytest.mark.row("SEC-15")
+async def test_who_goes_on_signing_in_after_ten_wrong_passwords_is_banned_from_the_web(tmp_path: Path) -> None:
+    async with bare_api(tmp_path, OFFICE, source="203.0.113.9") as found:
+        for _ in range(10):
+            errors_of(await found.sign_in(password="wrong"), 401)
+        for _ in range(10):
+            errors_of(await found.sign_in(password="wrong"), 429)
+        assert "may not use" in errors_of(await found.sign_in(), 403)[""]
+        assert "may not use" in errors_of(await found.client.get("/openapi.json"), 403)[""]
+        (ban,) = found.server.border.table()
+        assert (ban.source, ban.service) == ("203.0.113.9", "web")
+        assert dict(ban.reasons) == {door.WRONG_SIGN_IN: 10, door.WENT_ON: 10}
+        assert not found.server.border.refuses("203.0.113.9"), "its phones telephone"
+        assert found.server.border.let_in("203.0.113.9")
+        errors_of(await found.sign_in(), 429)
+        found.door.logins.forget("203.0.113.9")
+        await found.become(password=found.one_time_password)
+
+
+async def test_unknown_api_keys_and_looking_for_ways_in_ban_an_address(tmp_path: Path) -> None:
+    async with bare_api(tmp_path, OFFICE, source="203.0.113.9") as found:
+        found.client.headers["Authorization"] = f"Bearer {accounts.KEY_MARK}unknown"
+        for path in ("/.env", "/.git/config", "/cgi-bin/luci", "/index.php", "/..%2f..%2fetc/passwd") * 2:
+            errors_of(await found.client.get(f"http://pbx{path}"), 404)
+        for _ in range(10):
+            errors_of(await found.client.get("/terminals"), 401)
+        errors_of(await found.client.get("/terminals"), 403)
+        (ban,) = found.server.border.table()
+        assert dict(ban.reasons) == {PROBE: 10, door.WRONG_KEY: 10}
 
 
 async def test_a_second_factor_counts_from_its_first_code_and_each_code_once(tmp_path: Path) -> None:

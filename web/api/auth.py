@@ -54,16 +54,16 @@ class OnlyPassword(msgspec.Struct, forbid_unknown_fields=True):
 async def login(request: Request, core: TheCore, door: TheDoor) -> Response:
     """A token for a quarter of an hour, and a cookie that brings the next one. `code`: of the second factor."""
     given, address = await record_of(request, SignIn), address_of(request)
-    door.logins.check(address)
+    await door.check_logins(address)
     account = await door.accounts.find(given.login)
     fits = await door.accounts.passwords.fits(account, given.password)
     if account is None or account.disabled or not fits:
-        door.logins.count(address)
+        await door.guessed(address)
         await core.audit(given.login[:100], address, "refused", "auth/login")
         raise refused(401, "login or password is wrong")
     if account.totp and not await door.accounts.takes_code(account, given.code):
         if given.code:
-            door.logins.count(address)
+            await door.guessed(address)
         raise refused(401, "the code of the second factor is " + ("wrong" if given.code else "missing"), "code")
     door.logins.forget(address)
     agent = request.headers.get("user-agent", "")
@@ -155,9 +155,9 @@ async def confirm_totp(request: Request, who: Caller, core: TheCore, door: TheDo
     secret = await core.recall("pending totp", account.login, str)
     if secret is None:
         raise refused(409, "begin with totp:begin")
-    door.logins.check(who.address)
+    await door.check_logins(who.address)
     if not await door.accounts.takes_code(replace(account, totp=secret), given.code):
-        door.logins.count(who.address)
+        await door.guessed(who.address)
         raise refused(422, "the code is wrong", "code")
     await core.remember("pending totp", account.login, None)
     await tell(core, who, "add second factor", f"accounts/{account.login}")
@@ -219,9 +219,9 @@ async def _own(who: Principal, door: Door) -> Account:
 async def _confirmed(who: Principal, door: Door, password: str) -> Account:
     """The own account, once its password has been said again."""
     account = await _own(who, door)
-    door.logins.check(who.address)
+    await door.check_logins(who.address)
     if not await door.accounts.passwords.fits(account, password):
-        door.logins.count(who.address)
+        await door.guessed(who.address)
         raise refused(403, "the password is wrong")
     return account
 

@@ -1,0 +1,45 @@
+"""Who reaches the web at all (SEC-18): the networks and the bans of the server, which decides; no kernel is needed."""
+
+import re
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pbx.control.clerk import CountFailure, IsRefused
+from pbx.control.link import ServerGone
+from web.answers import error_answer, refused
+from web.core import Core
+
+PROBE = "looking for a way in"
+# SEC-12: what only programs ask for that look for mistakes of other servers.
+_PROBES = re.compile(
+    r"\.\.[/\\]|/\.(env|git|aws|ssh|htaccess|htpasswd|svn)\b|\.(php|asp|aspx|jsp|cgi)\b|/cgi-bin/|/wp-|/etc/passwd|/phpmyadmin",
+    re.IGNORECASE,
+)
+
+
+class Fence:
+    """Asks the server about each request. While the server is away nothing is refused here: nothing works then."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and await self._refuses(scope):
+            if scope["type"] == "websocket":
+                return await send({"type": "websocket.close", "code": 1008})
+            return await error_answer(refused(403, "this address may not use the web of the server"))(
+                scope, receive, send
+            )
+        await self._app(scope, receive, send)
+
+    async def _refuses(self, scope: Scope) -> bool:
+        core: Core = scope["app"].state.core
+        source = (scope.get("client") or ("",))[0]
+        try:
+            if await core.ask(IsRefused(source), bool):
+                return True
+            if _PROBES.search(scope["path"]):
+                await core.ask(CountFailure(source, PROBE), bool)
+        except ServerGone:
+            pass
+        return False
