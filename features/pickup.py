@@ -31,7 +31,8 @@ class Pickup:
     def _ringing(self, call: Call, ctx: AppContext) -> Iterator[Call]:
         """Calls that may be taken, the one that rings longest first."""
         for other in sorted(ctx.calls.values(), key=lambda each: each.started_at):
-            if other is not call and any(self._is_wanted(call, ctx, leg) for leg in other.ringing_legs):
+            is_meant = other is not call and call.wanted_call in ("", other.id)
+            if is_meant and any(self._is_wanted(call, ctx, leg) for leg in other.ringing_legs):
                 yield other
 
     def _is_wanted(self, call: Call, ctx: AppContext, leg: Leg) -> bool:

@@ -65,6 +65,7 @@ class Call:
         "to",
         "transferred",
         "variables",
+        "wanted_call",
         "wanted_leg",
         "way",
     )
@@ -100,6 +101,7 @@ class Call:
         self.attempt: Attempt | None = None
         self.talk: tuple[Leg, Leg] | None = None  # who was connected last
         self.talked_s = 0.0  # how long they had both been there, when the call has ended
+        self.wanted_call = ""  # id of the ringing call that is wanted (FEAT-30)
         self.wanted_leg = ""  # Call-ID of the ringing phone whose call is wanted (FEAT-21)
         self._app_runs = False
         self.on_reached: Callable[[], None] | None = None

@@ -23,7 +23,7 @@ from pbx.control.clerk import (
     RemoveBan,
     SwitchCalendar,
 )
-from pbx.control.messages import ControlError
+from pbx.control.messages import ControlError, Originate
 from pbx.history_desk import HistoryDesk
 from pbx.missed import MissedCalls
 from pbx.originate import Originator
@@ -59,7 +59,7 @@ class Clerk:
             case GetMissed(open_only):
                 return self._missed.all(open_only=open_only)
             case CallBack(id, from_number):
-                return self._originator.originate(from_number, self._known(id).number, by_itself=True)
+                return self._originator.originate(Originate(from_number, self._known(id).number))
             case CloseMissed(id):
                 self._known(id)
                 return self._missed.close(id) or self._known(id)

@@ -323,7 +323,7 @@ class Pbx(AppSurface):
         self._log.debug(
             "call ended",
             call=call.id,
-            caller=call.caller.party.number,
+            caller=call.caller.party.number if call.has_caller else "",
             to=call.to.number,
             cause=call.cause.name if call.cause is not None else "",
             seconds=round(self._clock.wall() - call.started_at, 1),

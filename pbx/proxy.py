@@ -20,7 +20,9 @@ from pbx.control.messages import (
     CallView,
     ControlError,
     ExplanationView,
+    Intercept,
     LineView,
+    Originate,
     PlanView,
     QueueView,
     RecordingFileView,
@@ -194,7 +196,10 @@ class EdgeServer:
     async def hangup(self, call_id: str) -> bool:
         _ask_a_node()
 
-    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
+    async def originate(self, wanted: Originate) -> str:
+        _ask_a_node()
+
+    async def intercept(self, wanted: Intercept) -> str:
         _ask_a_node()
 
     async def transfer(self, call_id: str, to_number: str) -> str:

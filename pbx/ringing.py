@@ -47,12 +47,14 @@ class _Phone:
 
 @dataclass(frozen=True, slots=True)
 class _Invites:
-    """What all INVITEs of one attempt have in common. `is_caller`: they go to who wants to call."""
+    """What all INVITEs of one attempt have in common. `is_caller`: they go to who wants to call, and
+    show `shown` instead of who is called."""
 
     number: int
     label: str = ""
     extra: Sequence[tuple[str, str]] = ()
     is_caller: bool = False
+    shown: "Party | None" = None
 
 
 class Ringer:
@@ -94,15 +96,23 @@ class Ringer:
         outcome = await self._attempt(call, phones, invites, how, is_shared=is_shared)
         return replace(outcome, refusals={**refusals, **outcome.refusals}) if refusals else outcome
 
-    async def ring_caller(self, call: "Call", terminal: "Terminal", *, by_itself: bool) -> DialOutcome:
-        """Ring who wants to call (RFC 3725 §4.1): the leg that answers is the caller's. `by_itself`: a single phone is
-        asked to answer at once."""
+    async def ring_caller(
+        self,
+        call: "Call",
+        terminal: "Terminal",
+        *,
+        by_itself: bool,
+        every_phone: bool = False,
+        shown: "Party | None" = None,
+    ) -> DialOutcome:
+        """Ring who wants to call (RFC 3725 §4.1): the leg that answers is the caller's. `by_itself`: a single phone, or
+        `every_phone`, is asked to answer at once. `shown`: who calls, for the phone; None: who is called."""
         how = Ringing(OWN_PHONE_S, on_ringing=lambda: None)
         phones, refusals = self._phones(call, [terminal], how)
         if not phones:
             return DialOutcome(None, best_cause(list(refusals.values())))
-        extra = auto_answer(phones[0].target.flow.local[0]) if by_itself and len(phones) == 1 else []
-        invites = _Invites(self._pbx.services.new_id(), extra=extra, is_caller=True)
+        extra = auto_answer(phones[0].target.flow.local[0]) if by_itself and (every_phone or len(phones) == 1) else []
+        invites = _Invites(self._pbx.services.new_id(), extra=extra, is_caller=True, shown=shown)
         return await self._attempt(call, phones, invites, how)
 
     async def _attempt(
@@ -127,7 +137,7 @@ class Ringer:
     async def _wake(self, call: "Call", phone: _Phone, attempt: Attempt, invites: _Invites) -> None:
         """Wake a phone and ring it when it has registered again (RFC 8599 §5.3)."""
         legs: Sequence[Leg] = ()
-        other = call.to if invites.is_caller else call.caller.party
+        other = invites.shown or (call.to if invites.is_caller else call.caller.party)
         terminal, target = phone.terminal, phone.target
         try:
             if await self._pbx.waker.wake(target, terminal.number, shown_number(other), call.id):
@@ -189,7 +199,8 @@ class Ringer:
 
     def _invite(self, call: "Call", phone: _Phone, media: "MediaSession", invites: _Invites) -> Leg:
         terminal, is_caller = phone.terminal, invites.is_caller
-        party, other = self._pbx.directory.party(terminal), call.to if is_caller else call.caller.party
+        party = self._pbx.directory.party(terminal)
+        other = invites.shown or (call.to if is_caller else call.caller.party)
         offer = media.offer(self._formats(call, is_caller=is_caller), self._passing(call, invites))
         shown = other.labelled(invites.label)
         side = self._send(call, party, shown, phone.target, offer, invites.extra, is_trusted=bool(terminal.trust))

@@ -25,7 +25,9 @@ from pbx.control.messages import (
     CallView,
     ControlError,
     ExplanationView,
+    Intercept,
     LineView,
+    Originate,
     PlanView,
     QueueView,
     RecordingFileView,
@@ -456,8 +458,11 @@ class Server:
     async def hangup(self, call_id: str) -> bool:
         return self.pbx.hangup(call_id)
 
-    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
-        return self.pbx.originator.originate(from_number, to_number, by_itself=by_itself)
+    async def originate(self, wanted: Originate) -> str:
+        return self.pbx.originator.originate(wanted)
+
+    async def intercept(self, wanted: Intercept) -> str:
+        return self.pbx.originator.intercept(wanted)
 
     async def transfer(self, call_id: str, to_number: str) -> str:
         return self.pbx.originator.transfer(call_id, to_number)

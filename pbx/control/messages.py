@@ -302,11 +302,25 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Originate:
-    """→ str: the id of the call. `by_itself`: a single phone of `from_number` is asked to answer at once."""
+    """→ str: the id of the call. `by_itself`: a single phone of `from_number` is asked to answer at once, with
+    `every_phone` each of several. `shown_name`, `shown_number`: who that phone shows as calling, else who is called."""
 
     from_number: str
     to_number: str
     by_itself: bool = True
+    every_phone: bool = False
+    shown_name: str = ""
+    shown_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """→ str: the id of the call in which the phone `to_number` is rung for the call `call_id`, or the one that rings
+    longest at `number`, which nobody has answered yet (FEAT-30)."""
+
+    to_number: str
+    number: str = ""
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +414,7 @@ Request = (
     | TraceCall
     | HangUp
     | Originate
+    | Intercept
     | TransferCall
     | ExplainCall
     | PlanOffice
@@ -429,6 +444,7 @@ REQUESTS: dict[str, type[Request]] = {
     "trace": TraceCall,
     "hangup": HangUp,
     "originate": Originate,
+    "intercept": Intercept,
     "transfer": TransferCall,
     "explain": ExplainCall,
     "plan": PlanOffice,
@@ -479,7 +495,9 @@ class Operator(Protocol):
 
     async def hangup(self, call_id: str) -> bool: ...
 
-    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str: ...
+    async def originate(self, wanted: Originate) -> str: ...
+
+    async def intercept(self, wanted: Intercept) -> str: ...
 
     async def transfer(self, call_id: str, to_number: str) -> str: ...
 

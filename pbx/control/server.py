@@ -35,6 +35,7 @@ from pbx.control.messages import (
     GetStatus,
     HangUp,
     Hello,
+    Intercept,
     MakeBackup,
     Operator,
     Originate,
@@ -186,8 +187,10 @@ class ControlServer:
                 return await operator.trace(wanted, with_secrets)
             case HangUp(call_id):
                 return await operator.hangup(call_id)
-            case Originate(from_number, to_number, by_itself):
-                return await operator.originate(from_number, to_number, by_itself)
+            case Originate():
+                return await operator.originate(request)
+            case Intercept():
+                return await operator.intercept(request)
             case TransferCall(call_id, to_number):
                 return await operator.transfer(call_id, to_number)
             case ExplainCall(from_number, to_number, at):

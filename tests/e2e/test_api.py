@@ -211,7 +211,8 @@ def test_a_call_is_started_picked_up_elsewhere_and_sent_on_through_the_api(api: 
         own.reply(200, sdp(ours.address))
         caller.expect("ACK")
         callee.wait_for_call().reply(180)
-        assert client.post("/calls:intercept", json={"number": "401", "to": "402"}).status_code == 201
+        (waiting,) = [each["id"] for each in client.get("/calls").json()["data"] if each["to_number"] == "401"]
+        assert client.post("/calls:intercept", json={"call": waiting, "to": "402"}).status_code == 201
         picked = colleague.wait_for_call()
         picked.reply(200, sdp(theirs.address))
         colleague.expect("ACK")
@@ -219,6 +220,14 @@ def test_a_call_is_started_picked_up_elsewhere_and_sent_on_through_the_api(api: 
         eventually(lambda: _talks(client, "301") is not None, "the caller talks to the colleague")
         call = _talks(client, "301")
         assert call is not None
+        late = client.post("/calls:intercept", json={"call": call["id"], "to": "403"})
+        assert "only what nobody has answered yet" in late.text, "refused once it is answered"
+        wanted = {"from_number": "403", "to_number": "nobody", "shown_name": "Client"}
+        assert "nobody has the number" in client.post("/calls", json=wanted).text
+        failures = "/history?number=403&limit=1"
+        eventually(
+            lambda: client.get(failures).json()["data"][0]["cause"] == "not_found", "failures are in the history"
+        )
         assert client.post(f"/calls/{call['id']}:transfer", json={"to": "403"}).status_code == 200
         onward = third.wait_for_call()
         onward.reply(200, sdp(theirs.address))

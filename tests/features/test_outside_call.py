@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from media.api import MediaSilent, Play
+from pbx.control.messages import Originate
 from pbx.explain import explain
 from storage.records import (
     EmployeeGroup,
@@ -85,7 +86,7 @@ async def test_nothing_that_was_dialled_is_routed_but_keys() -> None:
         await talk(call, ring)
         told = explain(office.pbx, "201", "2 0 2")
         assert (told.to_number, told.targets) == ("202", ("202",))
-        office.pbx.originator.originate("201", "8 (916) 123-45-67", by_itself=True)
+        office.pbx.originator.originate(Originate("201", "8 (916) 123-45-67"))
         own = await phone.rung()
         own.answer()
         ring = await telcos["first"].rung()

@@ -1,19 +1,126 @@
 """Click to dial and transfers at somebody else's wish, with the headers that let a phone answer by itself."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from features.test_numbers import ECHO_NUMBER
-from pbx.control.messages import ControlError
+from pbx.control.messages import ControlError, Intercept, Originate
+from storage.records import EmployeeGroup, Office, User
 from tests.support.builders import terminal
+from tests.support.company import ANY, CLIENT, company, user_of
 from tests.support.office import VirtualOffice, open_office
 
 OFFICE = tuple(terminal(number) for number in ("101", "102", "103"))
 
 
 def originate(office: VirtualOffice, *, by_itself: bool = True, to: str = "102") -> str:
-    return office.pbx.originator.originate("101", to, by_itself=by_itself)
+    return office.pbx.originator.originate(Originate("101", to, by_itself))
+
+
+@pytest.mark.row("FEAT-29")
+async def test_a_click_rings_the_employee_then_the_number_by_the_rules_and_failures_are_in_the_history() -> None:
+    async with company(replace(ANY, prefix="7")) as (office, phone, telcos):
+        start = office.pbx.originator.originate
+        start(Originate("201", "+7 916 123-45-67", shown_name="Client", shown_number="+7916"))
+        own = await phone.rung()
+        assert own.invite is not None
+        assert own.invite.headers.get("answer-mode") == "Auto"
+        assert (own.invite.headers.get("from") or "").startswith('"Client" <sip:+7916@')
+        assert not telcos["first"].is_ringing
+        own.answer()
+        ring = await telcos["first"].rung()
+        assert user_of(ring) == CLIENT
+        ring.answer()
+        await ring.until_confirmed()
+        own.hangup()
+        await ring.until_over()
+        second = await office.registered("201", "10.0.7.7")
+        for every_phone in (False, True):
+            start(Originate("201", CLIENT, every_phone=every_phone))
+            for device in (phone, second):
+                rung = await device.rung()
+                assert rung.invite is not None
+                assert ("answer-mode" in rung.invite.headers) is every_phone
+            rung.reject(603)
+            phone.calls[-1].reject(603)
+            await asyncio.sleep(1)
+        for number, to, sentence in (("202", CLIENT, "no phone of 202"), ("201", "nobody", "nobody has")):
+            with pytest.raises(ControlError, match=sentence):
+                start(Originate(number, to))
+            await asyncio.sleep(0.1)
+    told = [(row.from_number, row.to_number, row.disposition, row.cause) for row in office.rows]
+    assert office.rows[0].provider_out == "first", "by the rule"
+    assert told == [
+        ("201", f"+{CLIENT}", "ANSWERED", "normal"),
+        ("201", CLIENT, "BUSY", "declined"),
+        ("201", CLIENT, "BUSY", "declined"),
+        ("202", CLIENT, "FAILED", "unavailable"),
+        ("201", "nobody", "FAILED", "not_found"),
+    ]
+
+
+async def test_a_click_calls_nobody_whom_the_phone_may_not_call() -> None:
+    people = [User("anna", "Anna"), User("boris", "Boris")]
+    groups = (EmployeeGroup("closed", members=("boris",), isolate=True), EmployeeGroup("rest", is_default=True))
+    phones = (terminal("101", owner="anna"), terminal("102", owner="boris"))
+    async with open_office(*phones, users=people, office=Office("Test", employee_groups=groups)) as office:
+        a, b = [await office.registered(number) for number in ("101", "102")]
+        originate(office)
+        own = await a.rung()
+        own.answer()
+        assert await own.until_over() == 200
+        assert not b.is_ringing
+
+
+@pytest.mark.row("FEAT-30")
+@pytest.mark.parametrize("by_call", [True, False])
+async def test_a_call_that_rings_is_pulled_to_somebody_else_and_not_once_it_is_answered(by_call: bool) -> None:
+    async with open_office(*OFFICE) as office:
+        a, b, c = [await office.registered(number) for number in ("101", "102", "103")]
+        intercept = office.pbx.originator.intercept
+        call = a.dial("102")
+        ring = await b.rung()
+        ring.ring()
+        await asyncio.sleep(1)
+        (id,) = office.pbx.calls
+        wanted = Intercept("103", call_id=id) if by_call else Intercept("103", "102")
+        intercept(wanted)
+        own = await c.rung()
+        own.answer()
+        assert await ring.until_over() == 487
+        await call.until_answered()
+        await asyncio.sleep(1)
+        assert (office.hears("101"), office.hears("103")) == ("103", "101")
+        for late in (Intercept("102", call_id=id), Intercept("102", "103")):
+            with pytest.raises(ControlError, match="only what nobody has answered yet"):
+                intercept(late)
+        call.hangup()
+        await own.until_over()
+
+
+async def test_who_is_too_late_for_a_call_hears_so_and_groups_keep_their_calls() -> None:
+    people = [User("anna", "Anna"), User("boris", "Boris")]
+    groups = (EmployeeGroup("closed", members=("boris",), isolate_pickup=True), EmployeeGroup("rest", is_default=True))
+    phones = (terminal("101"), terminal("102", owner="anna"), terminal("103"), terminal("104", owner="boris"))
+    async with open_office(*phones, users=people, office=Office("Test", employee_groups=groups)) as office:
+        a, b, c, _ = [await office.registered(number) for number in ("101", "102", "103", "104")]
+        call = a.dial("102")
+        ring = await b.rung()
+        ring.ring()
+        await asyncio.sleep(1)
+        with pytest.raises(ControlError, match="104 may not pick up what rings at 102"):
+            office.pbx.originator.intercept(Intercept("104", "102"))
+        office.pbx.originator.intercept(Intercept("103", "102"))
+        own = await c.rung()
+        ring.answer()
+        await call.until_answered()
+        own.answer()
+        assert await own.until_over() == 200
+        assert office.hears("101") == "102", "the two talk on"
+        call.hangup()
+        await ring.until_over()
 
 
 async def test_rfc_5359_2_18_click_to_dial() -> None:
@@ -126,7 +233,7 @@ async def test_what_cannot_be_started_is_a_sentence() -> None:
         with pytest.raises(ControlError, match=r"nobody has the number 999"):
             originate(office, to="999")
         with pytest.raises(ControlError, match=r"there is no terminal 555"):
-            office.pbx.originator.originate("555", "102", by_itself=True)
+            office.pbx.originator.originate(Originate("555", "102"))
         call, ring = await office.connect(a, b)
         with pytest.raises(ControlError, match=r"101 is busy"):
             originate(office, to="103")

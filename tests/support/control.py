@@ -27,7 +27,9 @@ from pbx.control.messages import (
     ChangeView,
     ControlError,
     ExplanationView,
+    Intercept,
     LineView,
+    Originate,
     PlanView,
     QueueView,
     RecordingFileView,
@@ -214,11 +216,14 @@ class FakeOperator:
         self.hung_up.append(call_id)
         return any(call.id == call_id for call in self.calls_now)
 
-    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
-        if to_number == "999":
+    async def originate(self, wanted: Originate) -> str:
+        if wanted.to_number == "999":
             raise ControlError("nobody has the number 999")
-        self.originated.append((from_number, to_number, by_itself))
+        self.originated.append((wanted.from_number, wanted.to_number, wanted.by_itself))
         return "zvon-1.9"
+
+    async def intercept(self, wanted: Intercept) -> str:
+        raise ControlError(f"nothing rings at {wanted.number}")
 
     async def transfer(self, call_id: str, to_number: str) -> str:
         if call_id != CALL.id:

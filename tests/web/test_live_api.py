@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pbx.control.desk import EventView
-from pbx.control.messages import AgentView, CallView, LineView, QueueView, RecordingFileView
+from pbx.control.messages import AgentView, CallView, Intercept, LineView, Originate, QueueView, RecordingFileView
 from storage.memory import MemoryStorage
 from storage.records import CdrRow, EmployeeGroup, Office, StoredRecording, User
 from tests.support.api import Api, api, data_of, errors_of
@@ -143,9 +143,11 @@ class Operated:
 
     def __init__(self, found: Api) -> None:
         self.done: list[tuple[str, ...]] = []
+        self.originated: list[Originate] = []
         server: Any = found.server
         server.calls, server.queues, server.lines = self.calls, self.queues, self.lines
         server.hangup, server.originate, server.transfer = self.hangup, self.originate, self.transfer
+        server.intercept = self.intercept
 
     async def calls(self) -> Sequence[CallView]:
         own = CallView("c1", "zvon-1", "201", "Anna", "203", "", "talking", T, T + 5, 12.5)
@@ -164,9 +166,14 @@ class Operated:
         self.done.append(("hangup", call_id))
         return True
 
-    async def originate(self, from_number: str, to_number: str, by_itself: bool) -> str:
-        self.done.append(("originate", from_number, to_number))
+    async def originate(self, wanted: Originate) -> str:
+        self.done.append(("originate", wanted.from_number, wanted.to_number))
+        self.originated.append(wanted)
         return "c9"
+
+    async def intercept(self, wanted: Intercept) -> str:
+        self.done.append(("intercept", wanted.number or wanted.call_id, wanted.to_number))
+        return "c11"
 
     async def transfer(self, call_id: str, to_number: str) -> str:
         self.done.append(("transfer", call_id, to_number))
@@ -187,6 +194,14 @@ async def test_calls_queues_and_lines_are_shown_and_acted_on(tmp_path: Path) -> 
         data_of(await client.post("/calls/c2:park"))
         data_of(await client.post("/calls:listen", json={"number": "201", "to": "202", "mode": "whisper"}), 201)
         data_of(await client.post("/calls:intercept", json={"number": "201", "to": "203"}), 201)
+        data_of(await client.post("/calls:intercept", json={"call": "c1", "to": "203"}), 201)
+        for given in ({"to": "203"}, {"call": "c1", "number": "201", "to": "203"}):
+            assert "call" in errors_of(await client.post("/calls:intercept", json=given), 422)
+        errors_of(await client.post("/calls:intercept", json={"call": "c3", "to": "203"}), 404)
+        shown = {"shown_name": "Client", "shown_number": "+7916", "every_phone": True}
+        data_of(await client.post("/calls", json={"from_number": "201", "to_number": "202", **shown}), 201)
+        assert operated.originated[-1] == Originate("201", "202", True, True, "Client", "+7916")
+        operated.done.pop()
         data_of(await client.delete("/calls/c2"))
         errors_of(await client.delete("/calls/c3"), 404)
         assert operated.done == [
@@ -194,12 +209,15 @@ async def test_calls_queues_and_lines_are_shown_and_acted_on(tmp_path: Path) -> 
             ("transfer", "c1", "202"),
             ("transfer", "c2", "890"),
             ("originate", "202", "*56201"),
-            ("originate", "203", "*8201"),
+            ("intercept", "201", "203"),
+            ("intercept", "c1", "203"),
             ("hangup", "c2"),
         ]
         audit = data_of(await client.get("/audit?object=calls"))
         assert [each["action"] for each in audit] == [
             "hang up",
+            "originate",
+            "intercept",
             "intercept",
             "whisper",
             "park",

@@ -19,6 +19,7 @@ from pbx.control.messages import (
     GetRegistrations,
     GetStatus,
     HangUp,
+    Intercept,
     LineView,
     Originate,
     QueueView,
@@ -52,6 +53,9 @@ class NewCall(msgspec.Struct, forbid_unknown_fields=True):
     from_number: str
     to_number: str
     by_itself: bool = True
+    every_phone: bool = False
+    shown_name: Annotated[str, msgspec.Meta(max_length=50)] = ""
+    shown_number: Annotated[str, msgspec.Meta(max_length=20)] = ""
 
 
 class Onward(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,8 +63,9 @@ class Onward(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Picker(msgspec.Struct, forbid_unknown_fields=True):
-    number: str
     to: str
+    number: str = ""
+    call: str = ""
 
 
 class Listener(msgspec.Struct, forbid_unknown_fields=True):
@@ -87,14 +92,24 @@ async def call(who: Caller, core: TheCore, id: Id) -> Response:
     tags=["calls"],
     status_code=201,
     responses=gives(ONWARD, 201, "The phone of `from_number` is rung."),
-    openapi_extra=takes(thing(from_number="string", to_number="string")),
+    openapi_extra=takes(
+        thing(
+            from_number="string",
+            to_number="string",
+            by_itself="boolean",
+            every_phone="boolean",
+            shown_name="string",
+            shown_number="string",
+        )
+    ),
 )
 async def originate(request: Request, who: Caller, core: TheCore) -> Response:
-    """A phone is rung, and calls a number when it has answered."""
+    """A phone is rung, and calls a number when it has answered. It answers by itself where it can (`by_itself`), each
+    of several only with `every_phone`; `shown_name` and `shown_number` are what it shows meanwhile."""
     who.check("calls", "write")
     given = await record_of(request, NewCall)
     who.check_number(given.from_number)
-    id = await core.ask(Originate(given.from_number, given.to_number, given.by_itself), str)
+    id = await core.ask(Originate(**msgspec.structs.asdict(given)), str)
     await tell(core, who, "originate", f"calls/{id}", None, {"from": given.from_number, "to": given.to_number})
     return answer({"call": id}, status=201)
 
@@ -154,19 +169,22 @@ async def listen(request: Request, who: Caller, core: TheCore) -> Response:
     tags=["calls"],
     status_code=201,
     responses=gives(ONWARD, 201, "The phone of `to` takes the call."),
-    openapi_extra=takes(thing(number="string", to="string")),
+    openapi_extra=takes(thing(call="string", number="string", to="string")),
 )
 async def intercept(request: Request, who: Caller, core: TheCore) -> Response:
-    """The phone `to` picks up the call that rings at `number`."""
+    """The phone `to` picks up a call that nobody has answered: `call`, or the one that rings longest at `number`."""
     who.check("calls", "write")
     given = await record_of(request, Picker)
-    who.check_number(given.number)
+    if bool(given.number) == bool(given.call):
+        raise refused(422, "either the call or the number where it rings has to be given", "call")
     who.check_number(given.to)
-    code = (await core.snapshot()).office.features.pickup
-    if not code:
-        raise refused(409, "the office has no code for it: features.pickup is empty")
-    id = await core.ask(Originate(given.to, code + given.number), str)
-    await tell(core, who, "intercept", f"calls/{id}", None, {"number": given.number, "to": given.to})
+    if given.call:
+        await _call(core, who, given.call)
+    else:
+        who.check_number(given.number)
+    id = await core.ask(Intercept(given.to, given.number, given.call), str)
+    changed = {"number": given.number, "call": given.call, "to": given.to}
+    await tell(core, who, "intercept", f"calls/{id}", None, changed)
     return answer({"call": id}, status=201)
 
 
