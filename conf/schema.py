@@ -449,7 +449,8 @@ class NetworkSettings(Section):
 class SecuritySettings(Section):
     """`[security]` (SEC-*): who is heard at all, and who is not heard any longer."""
 
-    # SEC-6, SEC-11: a preset of the next three and of sip.source_rate; "off": nobody is banned.
+    # SEC-6, SEC-11: a preset of the next three and of sip.source_rate; "off": nobody is banned, and networks keep
+    # nobody out.
     protection: Annotated[str, PlainValidator(choice("off", "weak", "normal", "enhanced", "paranoid"))] = "weak"
     # SEC-10: so many failures within so many seconds, and the address is not heard for so many; 0 = as the preset says.
     attempts: Annotated[int, PlainValidator(whole_number(0, 1000))] = 0

@@ -97,7 +97,7 @@ class Bans:
                 states.put(self._area, source, None)
                 continue
             self._table[source] = ban
-            if ban.until_at > now:
+            if ban.until_at > now and self._policy is not None:
                 self._begin(ban, ban.until_at - now)
 
     def failed(self, source: str, reason: str) -> bool:

@@ -13,6 +13,7 @@ from conf.read import parse_document, read_text
 from conf.schema import Settings
 from frozen import dataclass
 from pbx.hearing import Recogniser
+from pbx.protection import unprotected
 from storage.records import Office
 
 OFFICE_KEYS = frozenset(OfficeDocument.model_fields) | OfficeDocument.later
@@ -54,7 +55,9 @@ def check_file(path: Path, models: Mapping[str, str]) -> Finding:
             summary = f"{len(office.terminals)} terminals, {len(office.users)} users"
             return Finding(str(path), kind, (), summary, tuple(asyncio.run(_unheard(office, models))))
         settings = parse_settings(text, str(path))
-        return Finding(str(path), kind, notes=tuple(_narrow(settings.media.ports)))
+        return Finding(
+            str(path), kind, notes=(*_narrow(settings.media.ports), *filter(None, (unprotected(settings.security),)))
+        )
     except ConfInvalid as error:
         return Finding(str(path), kind, error.errors)
 

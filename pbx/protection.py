@@ -32,8 +32,20 @@ def rate_of(sip: SipSettings, security: SecuritySettings, terminals: int = 0) ->
     return policy.rate if policy is not None and terminals <= MANY_TERMINALS else 0
 
 
+def unprotected(security: SecuritySettings) -> str:
+    """What is advised where the one switch of networks and bans is off, "" where it is on (SEC-6)."""
+    if security.protection != "off":
+        return ""
+    return (
+        'the server is not protected: [security] protection = "off" bans nobody, and networks keep nobody out; '
+        'set "weak" or more, and allow = […] for addresses that must never be banned'
+    )
+
+
 def border_of(security: SecuritySettings, admission: Admission, clock: Clock) -> Border:
-    rules = [NetworkRule(each.network, each.sip, each.never_block, each.web) for each in security.networks]
+    """Without rules and bans where protection is off."""
+    named = () if security.protection == "off" else security.networks
+    rules = [NetworkRule(each.network, each.sip, each.never_block, each.web) for each in named]
     border = Border(Bans(policy_of(security), clock), admission, rules, security.allow)
     admission.border = border
     return border

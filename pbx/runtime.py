@@ -71,7 +71,7 @@ from pbx.office_desk import OfficeDesk
 from pbx.outward import Outward
 from pbx.own_address import AddressService, OwnAddress
 from pbx.prompts import PromptFolders, Prompts
-from pbx.protection import border_of, rate_of
+from pbx.protection import border_of, rate_of, unprotected
 from pbx.providers import Providers
 from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
@@ -306,6 +306,8 @@ class Server:
         for _, binding in self.location:
             if binding.flow is not None:
                 self.admission.rate.proved(binding.flow.remote[0])
+        if advice := unprotected(self._settings.security):
+            log.warning(advice)
         if self._settings.security.firewall:
             self.border.bans.kernel = await Firewall.open(self._listeners.ports())
         self.border.restore(self.pbx.states)

@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from conf.load import parse_settings
 from pbx.admission import Admission
 from pbx.bans import KEEP_S, PRESETS, BanPolicy, Bans
 from pbx.border import NOT_FROM_THERE, SCANNER, UNKNOWN_ACCOUNT, UNKNOWN_NUMBER, WRONG_PASSWORD, Border, NetworkRule
+from pbx.cli_check import check_file
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.firewall import _element, _table
@@ -182,6 +184,36 @@ def test_an_attack_on_one_service_closes_that_one_alone_over_a_restart_too() -> 
     assert (again.border.refuses_web(BAD), again.border.refuses_web(OTHER)) == (True, False)
     assert again.border.let_in(BAD)
     assert not again.border.refuses_web(BAD)
+
+
+@pytest.mark.row("SEC-6")
+def test_networks_and_bans_are_one_switch_that_is_on_by_default_and_advised_when_off(tmp_path: Path) -> None:
+    networks = '[[security.networks]]\nnetwork = "198.51.100.0/24"\n'
+
+    def notes(switch: str) -> str:
+        file = tmp_path / "zvon.toml"
+        file.write_text(switch + networks)
+        return " ".join(check_file(file, {}).notes)
+
+    def refused(switch: str, source: str) -> tuple[bool, bool]:
+        rig = Rig()
+        border = border_of(parse_settings(switch + networks).security, rig.admission, rig.clock)
+        for _ in range(20):
+            border.failed(source, WRONG_PASSWORD)
+            border.failed_web(source, WRONG_PASSWORD)
+        return border.refuses(source), border.refuses_web(source)
+
+    off = '[security]\nprotection = "off"\n'
+    assert refused("", BAD) == refused("", OTHER) == (True, True), "outside of the networks; banned"
+    assert refused(off, BAD) == refused(off, OTHER) == (False, False)
+    kept = Rig()
+    kept.border.restore(States(kept.store))
+    assert kept.fails(3)
+    again = Rig(policy=None, store=kept.store)
+    asyncio.run(_restored(again))
+    assert not again.border.refuses(BAD), "bans of before it was switched off count no more"
+    assert "is not protected" in notes(off)
+    assert "is not protected" not in notes("")
 
 
 def test_networks_say_who_reaches_the_web_and_this_machine_always_does() -> None:
