@@ -231,7 +231,7 @@ class Lines:
             WaitingView(each.call, each.number, each.name, round(now - each.since, 1)) for each in line.tickets
         )
         agents = tuple(self._agent(ctx, queue, each, rung) for each in agents_of(ctx, queue))
-        return QueueView(queue.number, queue.name, queue.strategy, waiting, agents)
+        return QueueView(queue.number, queue.name, queue.strategy, waiting, agents, queue.note)
 
     def _agent(self, ctx: AppContext, queue: Queue, agent: Agent, rung: set[str]) -> AgentView:
         number, memory = agent.number, self.line(queue.number).memory

@@ -133,10 +133,11 @@ def _latency(each: RegistrationView) -> str:
 
 
 def print_queues(queues: Sequence[QueueView]) -> None:
-    """A line for each queue, then its callers and its agents."""
+    """A line for each queue, then its note, its callers and its agents."""
     rows = []
     for queue in queues:
         rows.append((queue.number, queue.name, queue.strategy, f"{len(queue.waiting)} waiting"))
+        rows += [("", queue.note, "", "")] if queue.note else []
         rows += [("", _who(each.number, each.name), "waits", _clock(each.waited_s)) for each in queue.waiting]
         rows += [("", _who(each.number, each.name), each.state, f"{each.answered} answered") for each in queue.agents]
     _print_table(("queue", "who", "state", ""), rows, "no queues")

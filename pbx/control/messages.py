@@ -95,6 +95,7 @@ class QueueView:
     strategy: str
     waiting: tuple[WaitingView, ...] = ()
     agents: tuple[AgentView, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

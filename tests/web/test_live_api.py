@@ -10,12 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from pbx.cli_output import print_queues
 from pbx.control.desk import EventView
 from pbx.control.messages import AgentView, CallView, Intercept, LineView, Originate, QueueView, RecordingFileView
 from storage.memory import MemoryStorage
-from storage.records import CdrRow, EmployeeGroup, Office, StoredRecording, User
+from storage.records import CdrRow, EmployeeGroup, Office, Queue, StoredRecording, User
 from tests.support.api import Api, api, data_of, errors_of
 from tests.support.builders import terminal
+from tests.support.office import open_office
 from web import door
 from web.api.events import is_seen
 from web.rights import Principal
@@ -224,6 +226,23 @@ async def test_calls_queues_and_lines_are_shown_and_acted_on(tmp_path: Path) -> 
             "transfer",
             "originate",
         ]
+
+
+@pytest.mark.row("QUE-2")
+async def test_the_note_of_a_queue_is_in_the_list_of_queues(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    note = "n" * 500
+    async with api(tmp_path, OFFICE) as found:
+        client = found.client
+        data_of(await client.post("/queues", json={"number": "500", "note": note}), 201)
+        data_of(await client.post("/queues", json={"number": "501"}), 201)
+        assert [each["note"] for each in data_of(await client.get("/queues"))] == [note, ""]
+        too_long = errors_of(await client.patch("/queues/500", json={"note": note + "n"}), 422)
+        assert "at most 500 characters" in too_long["note"]
+    queues = (Queue("500", note=note, agents=("201",)), Queue("501"))
+    async with open_office(terminal("201"), office=Office("Test", queues=queues)) as office:
+        print_queues(office.pbx.queues())
+        assert [each.note for each in office.pbx.queues()] == [note, ""]
+    assert note in capsys.readouterr().out
 
 
 @pytest.mark.row("USR-21")
