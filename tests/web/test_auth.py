@@ -86,7 +86,6 @@ async def test_ten_wrong_passwords_from_one_address_are_enough(tmp_path: Path) -
         data_of(await found.sign_in())
 
 
-@pytest.mark.row("SEC-15")
 async def test_who_goes_on_signing_in_after_ten_wrong_passwords_is_banned_from_the_web(tmp_path: Path) -> None:
     async with bare_api(tmp_path, OFFICE, source="203.0.113.9") as found:
         for _ in range(10):
