@@ -18,7 +18,7 @@ cdef enum:
 cdef double PI = 3.141592653589793
 cdef double LEAST_POWER = 135000.0
 cdef double QUIET = 67500.0
-cdef double ROW_LOUDER = 10.0
+cdef double ROW_LOUDER = 11.5
 cdef double COLUMN_LOUDER = 5.0
 cdef double STANDS_OUT = 4.0
 cdef double PURE = 0.6

@@ -66,9 +66,14 @@ def mutations(draw: st.DrawFn, target: str) -> bytes:
 
 
 def run(target: str, data: bytes) -> None:
+    """What takes long by its nature does so twice; the garbage collector comes once."""
+    assert _cost_s(target, data) < MOST_S or _cost_s(target, data) < MOST_S
+
+
+def _cost_s(target: str, data: bytes) -> float:
     begun = time.process_time()
     TARGETS[target](data)
-    assert time.process_time() - begun < MOST_S
+    return time.process_time() - begun
 
 
 @pytest.mark.parametrize("target", TARGETS)

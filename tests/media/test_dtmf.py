@@ -46,6 +46,12 @@ def share(**how: float) -> float:
     return sum(heard(pair(key, **how)) == key for key in KEYS * 3) / 48
 
 
+@pytest.fixture(autouse=True)
+def chance() -> None:
+    """The same for each test, whichever ran before."""
+    OFF.bit_generator.state = np.random.default_rng(5).bit_generator.state
+
+
 PIECES = st.lists(
     st.tuples(
         st.sampled_from(KEYS), st.integers(5, 90), st.integers(-45, -3), st.integers(-45, -3), st.integers(-4, 4)
