@@ -76,6 +76,12 @@ class Webhooks:
             if id not in self._tasks:
                 self._tasks[id] = (hook, asyncio.ensure_future(self._run(hook)))
 
+    async def begin(self, hook: Webhook) -> None:
+        """Whatever happens from now on is for it, however late its task comes to run."""
+        feed = await self._core.link.follow(FollowEvents())
+        await feed.close()
+        await self._came_to(hook, feed.start.run, feed.start.after)
+
     async def close(self) -> None:
         tasks = [task for _, task in self._tasks.values()]
         for task in tasks:

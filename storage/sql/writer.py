@@ -55,6 +55,8 @@ class Writer:
         future: Future[T] = Future()
 
         def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return  # whoever waited has gone
             try:
                 if self._stopping:
                     raise StorageUnavailable("the storage is closed")

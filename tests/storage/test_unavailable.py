@@ -1,5 +1,6 @@
 """A database that is locked, full or read-only: one sentence, nothing lost, and on it goes by itself."""
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -136,4 +137,14 @@ async def test_closing_keeps_in_the_spool_what_the_database_refuses(tmp_path: Pa
         await storage.close()
     storage = open_storage("sqlite:///zvon.db", tmp_path)
     assert [row.id for row in await storage.cdrs.query(HistoryQuery())] == ["1"]
+    await storage.close()
+
+
+async def test_who_waits_no_longer_does_not_end_the_storage(tmp_path: Path) -> None:
+    storage = open_storage("sqlite:///zvon.db", tmp_path)
+    for _ in range(20):
+        waiting = asyncio.ensure_future(storage.flush())
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await storage.flush()
     await storage.close()

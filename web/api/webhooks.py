@@ -57,6 +57,7 @@ async def create(request: Request, who: Caller, core: TheCore) -> Response:
     given = await record_of(request, NewHook)
     _check_url(given.url)
     hook = Webhook(secrets.token_hex(6), given.url, secrets.token_urlsafe(32), given.kinds)
+    await _hooks(request).begin(hook)
     await core.remember(AREA, hook.id, hook)
     await _hooks(request).refresh()
     await tell(core, who, "create", f"webhooks/{hook.id}", None, _hook(hook, None))
