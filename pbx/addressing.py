@@ -1,11 +1,10 @@
 """How parties are written into SIP messages, and how dialled numbers are read out of them."""
 
-from pbx.numbering import dialled_number
+from pbx.numbering import number_of
 from pbx.party import Party
 from sipcore.flow import Flow
 from sipcore.grammar import quote
 from sipcore.message import Request
-from sipcore.uri import SipUri, TelUri
 
 _TRANSPORT_PARAMETER = {  # "ws" is what RFC 7118 §5.2 registers, for both
     "UDP": "",
@@ -18,10 +17,7 @@ _TRANSPORT_PARAMETER = {  # "ws" is what RFC 7118 §5.2 registers, for both
 
 def dialled(request: Request) -> str:
     """The number that an INVITE is for: the user of its Request-URI."""
-    uri = request.uri
-    if isinstance(uri, SipUri):
-        return dialled_number(uri.user or "")
-    return dialled_number(uri.number) if isinstance(uri, TelUri) else ""
+    return number_of(request.uri)
 
 
 def bracketed(host: str) -> str:

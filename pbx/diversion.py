@@ -11,7 +11,7 @@ from frozen import dataclass
 from pbx.addressing import bracketed
 from pbx.cause import LOOP, Cause
 from pbx.identity import Fields, from_value
-from pbx.numbering import cleaned, number_of
+from pbx.numbering import wanted_number
 from pbx.party import Party
 from sipcore.errors import ParseError
 from sipcore.headers import Diversion, HistoryInfo
@@ -119,7 +119,7 @@ def _breadth(text: str | None) -> int | None:
 
 def _number(uri: Uri, hosts: set[str]) -> str:
     is_ours = isinstance(uri, TelUri) or (isinstance(uri, SipUri) and uri.host.lower() in hosts)
-    return cleaned(number_of(uri)) if is_ours else ""
+    return wanted_number(uri) if is_ours else ""
 
 
 def _diversion(step: Diverted, host: str) -> str:

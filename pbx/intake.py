@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frozen import dataclass
-from pbx.addressing import contact, dialled, focus
+from pbx.addressing import contact, focus
 from pbx.admission import Admitted, Denied
 from pbx.apps import UNKNOWN, App, run_stages
 from pbx.arrival import Arrival
@@ -20,7 +20,7 @@ from pbx.join import judge_join, who_is_joined
 from pbx.leg import NO_LINE, Leg, LineUse
 from pbx.media_endpoint import MediaRefused
 from pbx.media_session import MediaSession
-from pbx.numbering import cleaned
+from pbx.numbering import wanted_number
 from pbx.party import Party
 from pbx.redirect import Redirection, Redirector
 from pbx.replace import Replacements
@@ -107,7 +107,7 @@ class Intake:
             self._pbx.answer(event, 500)
             return
         only = self._pbx.location.addressee(request.uri)
-        to, app = self._pbx.dialled_app(terminal, cleaned(dialled(request)) if only is None else only.number)
+        to, app = self._pbx.dialled_app(terminal, wanted_number(request.uri) if only is None else only.number)
         if joined is not None:
             to, app = who_is_joined(joined, terminal), self._pbx.apps.joining(joined)
         near = self._pbx.near(terminal.number, to.number) if joined is None else joined.call

@@ -30,3 +30,8 @@ def number_of(uri: object) -> str:
     if isinstance(uri, SipUri):
         return dialled_number(uri.user or "")
     return dialled_number(uri.number) if isinstance(uri, TelUri) else ""
+
+
+def wanted_number(uri: object) -> str:
+    """The number that somebody wants to reach by an address, as rules see it."""
+    return cleaned(number_of(uri))

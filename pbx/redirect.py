@@ -6,11 +6,10 @@ calls. Numbers of the server itself (echo, …) are answered as ever.
 
 from math import ceil
 
-from pbx.addressing import dialled
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.location import Location
-from pbx.numbering import cleaned
+from pbx.numbering import wanted_number
 from sipcore.message import Request
 from sipcore.register.binding import Binding
 
@@ -26,7 +25,7 @@ class Redirector:
     def answer(self, request: Request, directory: Directory) -> Redirection | None:
         """300 or 302 with the contacts, 480 without any; None for a number that is no terminal."""
         only = self._location.addressee(request.uri)
-        terminal = directory.terminal(cleaned(dialled(request)) if only is None else only.number)
+        terminal = directory.terminal(wanted_number(request.uri) if only is None else only.number)
         if terminal is None:
             return None
         now = self._clock.now()

@@ -14,7 +14,7 @@ from media.api import LeaveRoom
 from pbx.apps import run_stages
 from pbx.consult import Consultation
 from pbx.isolation import may_call, may_transfer_to
-from pbx.numbering import cleaned, number_of
+from pbx.numbering import wanted_number
 from pbx.party import Party, PartyKind
 from pbx.transfer_app import Reports, Transfer
 from pbx.transfer_attended import AttendedTransfer, Conversation
@@ -114,9 +114,7 @@ class Transfers:
             marks |= {leg.id for leg in (consulting, who_talks_to(consulting)) if leg is not None}
         elif not isinstance(referral.uri, SipUri | TelUri):
             return 416
-        elif not self._is_ours(referral.uri, request) or not self.may_call(
-            transferor, cleaned(number_of(referral.uri))
-        ):
+        elif not self._is_ours(referral.uri, request) or not self.may_call(transferor, wanted_number(referral.uri)):
             return 403
         return 491 if self._busy & marks else 0
 
@@ -163,7 +161,7 @@ class Transfers:
         target = who_talks_to(consulting) if consulting is not None else None
         if consulting is None:
             only = self._pbx.location.addressee(referral.uri) if isinstance(referral.uri, SipUri) else None
-            call = self._blind(held, cleaned(number_of(referral.uri)) if only is None else only.number, reports)
+            call = self._blind(held, wanted_number(referral.uri) if only is None else only.number, reports)
             call.only = only  # RFC 5627: one phone of the number
         elif target is None:
             self._link(held.other.call, consulting.call)

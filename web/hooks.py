@@ -103,8 +103,6 @@ class Webhooks:
         at = await self._core.recall(POSITIONS, hook.id, Position) or Position()
         feed = await self._core.link.follow(FollowEvents(at.seq, at.run))
         is_gap, known = feed.start.is_gap, feed.start.after
-        if not at.run:
-            await self._came_to(hook, feed.start.run, known)
         try:
             async for batch in feed.batches():
                 wanted = [event for event in batch if not hook.kinds or event.kind in hook.kinds]

@@ -165,6 +165,10 @@ class Server:
         """What `zvon … --json` prints."""
         return json.loads(self.command(*arguments, "--json").stdout)
 
+    def calls(self) -> Any:
+        """Those in progress. The media engine is asked, and has then done all that it was told before."""
+        return self.json("calls")
+
     def hang_up_all(self) -> None:
         """End what a failed test has left, so that it does not count in the next one."""
         for call in self.json("calls"):

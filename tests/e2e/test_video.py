@@ -120,8 +120,7 @@ def test_pictures_are_passed_between_two_capable_phones_with_what_is_asked_of_th
         cameras() as (near, far),
     ):
         call, ring, to_near, to_far = connected(caller, callee, near, far)
-        # This asks the media engine, which has then done all that it was told before.
-        number = next(each["id"] for each in server.json("calls") if each["from_number"] == "303")
+        number = next(each["id"] for each in server.calls() if each["from_number"] == "303")
         sent = near.send_picture(to_near)
         seen = far.see()
         assert [(packet.payload, packet.marker) for packet in seen] == [(each.payload, each.marker) for each in sent]
