@@ -9,6 +9,7 @@ import typer
 
 from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
 from pbx.cli_import import IMPORTS
+from pbx.cli_office import OFFICE_COMMANDS
 from pbx.cli_sounds import SOUND_COMMANDS
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ def missed_close(id: Missed, data: Data = VAR) -> None:
 
 GROUPS: dict[str, tuple[str, Commands]] = {
     "import": IMPORTS,
+    "office": ("Entries of the office: menus, queues, terminals and everything else in its document.", OFFICE_COMMANDS),
     "bans": (
         "Addresses that attacked and are not heard for a while.",
         {

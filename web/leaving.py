@@ -1,8 +1,11 @@
-"""What goes with an entry that is deleted: the routes of a provider (PRV-18), memberships of everything else."""
+"""What goes with an entry that is deleted: the routes of a provider (PRV-18), memberships of everything else; and who
+still names it otherwise."""
 
 from typing import Any
 
+from conf.references import cannot_go, still_names
 from storage.records import OfficeList
+from web.answers import Refused
 from web.draft import LISTS, Draft, Values
 
 OF_A_PROVIDER = ("external_numbers", "inbound_rules", "number_rules", "caller_lists", "tariffs")
@@ -14,6 +17,14 @@ def take_along(draft: Draft, of: OfficeList, key: str) -> None:
         _routes_of(draft, key)
     else:
         draft.forget_members([key])
+
+
+def still_named(error: Refused, of: OfficeList, key: str, values: Values) -> Refused:
+    """The refusal (409): each place with who it belongs to. `values`: the document without the entry."""
+    return Refused(
+        409,
+        *((field, cannot_go(of.kind, key, [still_names(field.split("."), values)])) for field, _ in error.problems),
+    )
 
 
 def _routes_of(draft: Draft, provider: str) -> None:

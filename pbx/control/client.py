@@ -25,6 +25,7 @@ from pbx.control.clerk import (
     SwitchCalendar,
     SwitchTo,
 )
+from pbx.control.desk import GetOffice, OfficeView, ReplacedView, ReplaceOffice
 from pbx.control.history import AddHistory, ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     LENGTH_BYTES,
@@ -68,7 +69,7 @@ from pbx.control.messages import (
 from pbx.control.place import socket_path
 from pbx.control.sounds import AddSound, ChangeSound, GetSounds, RemoveSound, RestoreSounds, SoundView
 from storage.ports import HistoryQuery, RecordingQuery
-from storage.records import CdrRow, MissedCall, StoredRecording
+from storage.records import CdrRow, MissedCall, Office, StoredRecording
 
 ANSWER_TIMEOUT_S = 60.0
 PAGE = 1000
@@ -221,6 +222,14 @@ class ControlClient:
 
     def export(self, *, with_secrets: bool = False) -> str:
         return self._ask(ExportOffice(with_secrets), str)
+
+    def office(self) -> tuple[Office, int]:
+        """The office in force, and its revision."""
+        view = self._ask(GetOffice(), OfficeView)
+        return view.office or Office(), view.revision
+
+    def replace_office(self, office: Office, revision: int) -> ReplacedView:
+        return self._ask(ReplaceOffice(office, revision, "", "command line"), ReplacedView)
 
     def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]:
         return self._ask(GetRecordings(query), list[StoredRecording])

@@ -11,7 +11,7 @@ import pytest
 from bench.wire import Address
 from tests.e2e.audio import RtpSocket, Samples, dominant_hz, exchange, sound_of, tone
 from tests.e2e.conftest import CALLEE, CALLER
-from tests.e2e.harness import Server, Site, running, terminal
+from tests.e2e.harness import Server, Site, running, terminal, zvon
 from tests.e2e.test_codes import answer, follow, media_of, press
 from tests.e2e.ua import Phone, eventually, registered
 
@@ -143,3 +143,16 @@ def test_a_call_to_the_queue_is_explained_and_rings_whom_the_explanation_names(o
         agent.wait_for_call().reply(486)
         agent.expect("ACK")
         call.give_up()
+
+
+def test_a_menu_is_copied_called_and_deleted_unless_something_leads_to_it(office: Server) -> None:
+    office.command("office", "copy", "ivrs", "700", "701", "--name", "Night")
+    with Phone(office.address, "301", host=CALLER) as caller, RtpSocket(CALLER) as here:
+        call = caller.dial("701", here.address)
+        call.expect(200)
+        call.acknowledge()
+        call.hang_up()
+    refused = zvon("office", "delete", "queues", "500", data=office.data)
+    assert refused.returncode == 1
+    assert "queue 500 is still named by IVR 700 (default), IVR 701 (default), " in refused.stderr
+    office.command("office", "delete", "ivrs", "701")

@@ -102,7 +102,7 @@ async def test_every_mistake_is_told_by_field_in_the_words_of_the_file_and_nothi
 async def test_deleting_what_is_still_named_is_refused_with_the_places(tmp_path: Path) -> None:
     async with api(tmp_path, OFFICE) as found:
         refusal = errors_of(await found.client.delete("/terminals/201"), 409)
-        assert refusal == {"queues.0.agents.0": 'there is no terminal "201"'}
+        assert refusal == {"queues.0.agents.0": "terminal 201 is still named by queue 500 (agents.0)"}
 
 
 async def test_who_changes_what_others_have_changed_meanwhile_is_told_so(tmp_path: Path) -> None:

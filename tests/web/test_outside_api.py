@@ -52,7 +52,8 @@ async def test_a_provider_goes_with_its_routes_when_that_is_meant_and_stays_with
             "second": "unchecked",
         }
         refusal = errors_of(await client.delete("/providers/first"), 409)
-        assert refusal["outbound_routes.0.provider"] == 'there is no provider "first"'
+        sentence = "provider first is still named by outbound route City (provider)"
+        assert refusal["outbound_routes.0.provider"] == sentence
         assert {"external_numbers.0.provider", "inbound_rules.0.provider"} <= set(refusal)
         data_of(await client.delete("/providers/first?cascade=true"))
         office = server.office

@@ -16,7 +16,7 @@ from web.describe import entry_schema, gives, many, patch_schema, takes, thing
 from web.door import Caller, TheCore
 from web.draft import Draft, Values, copy_of, merged, of_entry, searched, without_secrets
 from web.edit import change, check_match, etag, tell
-from web.leaving import take_along
+from web.leaving import still_named, take_along
 from web.rights import Principal
 
 router = APIRouter()
@@ -135,7 +135,7 @@ class ListResource:
 
         def edit(draft: Draft) -> None:
             index = draft.place(self.of, key)
-            seen[:] = [draft.entries(self.of)[index]]
+            seen[:] = [draft.entries(self.of)[index], draft.values]
             check_match(if_match, seen[0])
             draft.remove(self.of, index)
             if cascade:
@@ -144,7 +144,7 @@ class ListResource:
         try:
             await change(core, who, edit)
         except Refused as error:
-            raise Refused(409, *error.problems) if error.status == 422 else error from None
+            raise still_named(error, self.of, key, seen[1]) if error.status == 422 else error from None
         await tell(core, who, "delete", f"{self.name}/{key}", seen[0])
         return answer(None, info=(f"{self.of.kind} {key} is gone",))
 
