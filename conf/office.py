@@ -13,7 +13,7 @@ from conf.countries import COUNTRIES
 from conf.fields import choice, text, whole_number
 from conf.model import Section
 from conf.office_calendars import CalendarSection, OffHoursSection
-from conf.office_fields import LANGUAGES, MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, Name
+from conf.office_fields import LANGUAGES, MAX_NUMBER_LENGTH, MIN_NUMBER_LENGTH, Login, Name
 from conf.office_inbound import (
     CallerListSection,
     ExternalNumberSection,
@@ -75,6 +75,8 @@ class OfficeSection(Section):
     number_length: Annotated[int, PlainValidator(whole_number(MIN_NUMBER_LENGTH, MAX_NUMBER_LENGTH))] = 3
     # REG-18: whose tones callers hear; empty follows the language.
     country: Annotated[str, PlainValidator(choice("", *COUNTRIES))] = ""
+    # EXT-3: a name that cannot be guessed has to be typed into every phone, so whoever wants it chooses it.
+    login_suffix: Login = ""
 
 
 class OfficeDocument(Section):

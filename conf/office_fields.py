@@ -21,6 +21,7 @@ _TARGET = re.compile(r"\+?[0-9]{2,15}")
 _KEYS = re.compile(r"[0-9*#]{1,10}")
 _OUTSIDE = re.compile(r"\+?[0-9]{1,20}")
 _PATTERN = re.compile(r"[0-9X]{1,15}")
+_LOGIN = re.compile(r"[A-Za-z0-9+._@-]{1,128}")
 _SCRIPT_NUMBER = re.compile(r"[0-9X*#+]{1,64}")
 
 
@@ -98,6 +99,14 @@ def network_or_any(value: object) -> str:
     return found
 
 
+def login(value: object) -> str:
+    """Nothing, or a user name of SIP."""
+    found = text(value)
+    if found and not _LOGIN.fullmatch(found):
+        raise ValueError(f'may hold only letters A-Z a-z, digits and + . _ - @, at most 128, not "{found}"')
+    return found
+
+
 def script_number(value: object) -> str:
     """The number of an application (FEAT-36)."""
     found = text(value)
@@ -130,6 +139,7 @@ TargetOrNone = Annotated[str, PlainValidator(target_or_none)]
 Keys = Annotated[str, PlainValidator(keys)]
 Email = Annotated[str, PlainValidator(email_or_empty)]
 Pin = Annotated[str | None, PlainValidator(pin), Field(repr=False)]  # None: the key is absent, what is stored stays
+Login = Annotated[str, PlainValidator(login)]
 NetworkOrAny = Annotated[str, PlainValidator(network_or_any)]
 ScriptNumber = Annotated[str, PlainValidator(script_number)]
 ScriptOrNone = Annotated[str, PlainValidator(lambda value: "" if value == "" else script_number(value))]

@@ -10,7 +10,18 @@ from conf.dial_template import DialTemplate
 from conf.fields import choice, host, host_or_empty, network, text, text_up_to, whole_number
 from conf.header_pattern import header_pattern
 from conf.model import Section
-from conf.office_fields import Id, IdOrNone, Ids, Name, NetworkOrAny, Note, OutsideNumber, RouteName, ScriptOrNone
+from conf.office_fields import (
+    Id,
+    IdOrNone,
+    Ids,
+    Login,
+    Name,
+    NetworkOrAny,
+    Note,
+    OutsideNumber,
+    RouteName,
+    ScriptOrNone,
+)
 from conf.provider_templates import TEMPLATES, with_template
 from storage.records import OutboundPolicy
 
@@ -18,7 +29,6 @@ _HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9
 _PREPEND = re.compile(r"[0-9*#+]{0,20}")
 _EMERGENCY = re.compile(r"[0-9X]{2,6}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
-_LOGIN = re.compile(r"[A-Za-z0-9+._@-]{1,128}")
 
 
 def _proxy(value: object) -> str:
@@ -31,13 +41,6 @@ def _proxy(value: object) -> str:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(f'must be a host with or without a port such as "proxy.example.net:5060", not "{found}"')
     host(name.strip("[]"))
-    return found
-
-
-def _login(value: object) -> str:
-    found = text(value)
-    if found and not _LOGIN.fullmatch(found):
-        raise ValueError(f'may hold only letters A-Z a-z, digits and + . _ - @, at most 128, not "{found}"')
     return found
 
 
@@ -122,7 +125,7 @@ class ProviderSection(Section):
     transport: Annotated[str, PlainValidator(choice("any", "udp", "tcp", "tls"))] = "any"
     outbound_proxy: Annotated[str, PlainValidator(_proxy)] = ""
     kind: Annotated[str, PlainValidator(choice("register", "ip", "inbound_register"))] = "register"
-    login: Annotated[str, PlainValidator(_login)] = ""
+    login: Login = ""
     password: Annotated[str | None, PlainValidator(text_up_to(255))] = Field(default=None, repr=False)
     # PRV-7: a line that is dead is known within a minute, and a question a minute disturbs nobody.
     qualify: Annotated[int, PlainValidator(_qualify)] = 60
@@ -131,7 +134,7 @@ class ProviderSection(Section):
     addresses: Annotated[tuple[Annotated[str, PlainValidator(_address)], ...], Field(strict=False)] = ()
     dtmf: Annotated[str, PlainValidator(choice("auto", "auto_info", "rfc4733", "info", "inband"))] = "auto"
     srtp: Annotated[str, PlainValidator(choice("auto", "off", "optional", "required"))] = "auto"
-    from_user: Annotated[str, PlainValidator(_login)] = ""
+    from_user: Login = ""
     from_domain: Annotated[str, PlainValidator(host_or_empty)] = ""
     # PRV-9: operators refuse calls from numbers that are not theirs, so the account is named unless they allow others.
     show_caller: bool = False

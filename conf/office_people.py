@@ -13,6 +13,7 @@ from conf.office_fields import (
     Id,
     IdOrNone,
     Ids,
+    Login,
     Name,
     NetworkOrAny,
     Note,
@@ -163,3 +164,5 @@ class TerminalSection(Section):
     main: bool = False
     # EXT-17: none, calls outside take the ways of everybody.
     line: Annotated[str, PlainValidator(text)] = ""
+    # EXT-3: every phone has a field for it, but most people expect the number there.
+    login: Login = ""

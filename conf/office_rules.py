@@ -165,9 +165,15 @@ def _penalties(values: Values) -> Iterator[Problem]:
 
 
 def _logins(values: Values) -> Iterator[Problem]:
-    """A provider where we register needs a login; whether it has a password shows there. One that registers here needs
-    both, and is no terminal; of all others we have to know the host."""
-    taken = {number: path for path, number in texts(values, "terminals", "number")}
+    """Each terminal has a login of its own (EXT-3). A provider where we register needs a login; whether it has a
+    password shows there. One that registers here needs both, and is no terminal; of all others we have to know the
+    host."""
+    suffix = table_of(values, "office").get("login_suffix", "")
+    taken = {f"{number}{suffix}": path for path, number in _without_login(values)}
+    for path, name in texts(values, "terminals", "login"):
+        if name in taken:
+            yield Problem(path, f'"{name}" is already used by {path_text(taken[name][:2])}')
+        taken.setdefault(name, path)
     for path, written in entries(values, "providers"):
         provider = with_template(written)
         kind, login = provider.get("kind", "register"), provider.get("login", "")
@@ -182,6 +188,13 @@ def _logins(values: Values) -> Iterator[Problem]:
             taken[login] = path
             if provider.get("password") == "":
                 yield Problem((*path, "password"), "the password is missing: whoever knows it calls as this provider")
+
+
+def _without_login(values: Values) -> Iterator[tuple[KeyPath, str]]:
+    """The numbers of terminals that are part of their login."""
+    for path, terminal in entries(values, "terminals"):
+        if not terminal.get("login"):
+            yield from texts_of(terminal, path, "number")
 
 
 def _passwords(values: Values, stored: Mapping[str, str] | None) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from frozen import dataclass
 from pbx.account_failures import AccountFailures
-from pbx.border import NOT_FROM_THERE, UNKNOWN_ACCOUNT, WRONG_PASSWORD, Border
+from pbx.border import NOT_FROM_THERE, NUMBER_FOR_LOGIN, UNKNOWN_ACCOUNT, WRONG_PASSWORD, Border
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.guard import GuessingGuard
@@ -128,10 +128,12 @@ class Admission:
 
     def _failed(self, source: str, proven: Terminal | None, account: str) -> None:
         """What is counted against the source (SEC-12) and told of the account (EXT-23)."""
-        known = self.directory.account(account)
+        known, named = self.directory.account(account), self.directory.terminal(account)
         reason = NOT_FROM_THERE if proven else WRONG_PASSWORD if known is not None else UNKNOWN_ACCOUNT
         if known is not None:
             self.failures.failed(known.number, source, reason, self._clock.wall())
+        elif named is not None:
+            self.failures.failed(named.number, source, NUMBER_FOR_LOGIN, self._clock.wall())
         if self.border is not None:
             self.border.failed(source, reason)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pbx.admission import Admission
 
 WRONG_PASSWORD, UNKNOWN_ACCOUNT, NOT_FROM_THERE = "wrong password", "unknown account", "not allowed from there"
+NUMBER_FOR_LOGIN = "the number instead of the login"  # told of the account; of the source it is an unknown one
 UNKNOWN_NUMBER, SCANNER = "call to an unknown number", "scanner"
 
 

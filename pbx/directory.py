@@ -87,6 +87,7 @@ class Directory:
         """What a device has to prove that registers here for a provider."""
         return Terminal(
             provider.login,
+            login=provider.login,
             password=provider.password,
             transport=provider.transport,
             dtmf=provider.dtmf,
@@ -96,8 +97,22 @@ class Directory:
 
     def account(self, login: str) -> Terminal | None:
         """Who may register with that login: a terminal, or the device of a provider."""
-        device = self._devices.get(login)
-        return self.terminal(login) or (device[1] if device is not None else None)
+        found, device = self._logins.get(login), self._devices.get(login)
+        if found is not None and not found.disabled:
+            return found
+        return device[1] if device is not None else None
+
+    @cached_property
+    def _logins(self) -> dict[str, Terminal]:
+        return {self.login(terminal): terminal for terminal in self.office.terminals}
+
+    def login(self, account: Terminal) -> str:
+        """The user name that a phone of the account has to prove (EXT-3)."""
+        return account.login or f"{account.number}{self.office.login_suffix}"
+
+    def is_account(self, number: str) -> bool:
+        """Whether phones may be registered under that number, or the login of a device."""
+        return self.terminal(number) is not None or number in self._devices
 
     def provider_behind(self, account: Terminal) -> Provider | None:
         """The provider whose device it is that has proved to be `account`; None for a terminal."""
@@ -214,5 +229,5 @@ class Directory:
         key = (terminal.number, algorithm)
         found = self._secrets.get(key)
         if found is None:
-            found = self._secrets[key] = ha1(terminal.number, self.realm, terminal.password, algorithm)
+            found = self._secrets[key] = ha1(self.login(terminal), self.realm, terminal.password, algorithm)
         return found

@@ -522,7 +522,7 @@ class Server:
     def _take_over(self, office: Office) -> None:
         directory = Directory(office, self._realm)
         for number in {number for number, _ in self.location}:
-            if directory.account(number) is None:
+            if not directory.is_account(number):
                 self.location.forget(number)
         self.pbx.office_changed(directory)
         self.providers.apply(office)

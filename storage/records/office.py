@@ -37,7 +37,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The whole office as it is applied: immutable snapshot, replaced as one."""
+    """The whole office as it is applied: immutable snapshot, replaced as one. `login_suffix` follows the number in the
+    user name of every terminal that has no `login` of its own (EXT-3)."""
 
     name: str = ""
     language: str = "en"
@@ -48,6 +49,7 @@ class Office:
     providers: tuple[Provider, ...] = ()
     sounds: tuple[Sound, ...] = ()
     country: str = ""
+    login_suffix: str = ""
     location_groups: tuple[LocationGroup, ...] = ()
     employee_groups: tuple[EmployeeGroup, ...] = ()
     groups: tuple[Group, ...] = ()

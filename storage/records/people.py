@@ -45,7 +45,8 @@ class Terminal:
     """A SIP account (EXT-*). The password stays out of `repr`, so it cannot reach a log by accident. `ringback`: the
     id of the sound that callers hear (RBT-1). `calendar`: the id of that of its hours (CAL-17), with
     `calendar_internal` for calls of colleagues too. `main`: of all numbers of its owner this one is on the card
-    (USR-3); where none is, the first is. `line`: the external number over which its calls outside go first (EXT-17)."""
+    (USR-3); where none is, the first is. `line`: the external number over which its calls outside go first (EXT-17).
+    `login`: the user name that its phones prove; empty: the number with the suffix of the office (EXT-3)."""
 
     number: str
     owner: str = ""
@@ -67,6 +68,7 @@ class Terminal:
     calendar_internal: bool = False
     main: bool = False
     line: str = ""
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ offices = Table(
     Column("timezone", String, nullable=False),
     Column("number_length", Integer, nullable=False),
     Column("country", String, nullable=False, server_default=""),
+    Column("login_suffix", String, nullable=False, server_default=""),
     *(Column(name, JSON, nullable=False, server_default="{}") for name in OFFICE_SECTIONS),
 )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.export import export_office
+from conf.export import export_office, toml_value
 from conf.load import ConfInvalid, load_office, parse_office
 from conf.passwords import MIN_LENGTH, generate_password, weakness
 from storage.records import LampList, Office, Provider, Sound, Terminal, User
@@ -107,6 +107,24 @@ def test_a_number_is_digits_only(number: str) -> None:
 @pytest.mark.parametrize("length", [1, 9])
 def test_the_length_of_numbers_is_two_to_eight(length: int) -> None:
     assert len(errors(f"[office]\nnumber_length = {length}")) == 1
+
+
+@pytest.mark.parametrize("login", ["101 x", 'a"b', "я", "x" * 129])
+def test_a_login_is_made_of_what_every_phone_can_send(login: str) -> None:
+    said = f'may hold only letters A-Z a-z, digits and + . _ - @, at most 128, not "{login}"'
+    assert errors(f"{terminal('101')}login = {toml_value(login)}\n") == [f"terminals[0].login: {said}"]
+    assert errors(f"[office]\nlogin_suffix = {toml_value(login)}\n") == [f"office.login_suffix: {said}"]
+
+
+def test_each_terminal_has_a_login_of_its_own() -> None:
+    suffix, device = '[office]\nlogin_suffix = "x"\n', '[[providers]]\nid = "box"\nkind = "inbound_register"\n'
+    two = terminal("101") + 'login = "102"\n' + terminal("102")
+    assert errors(two) == ['terminals[0].login: "102" is already used by terminals[1]']
+    assert len(parse_office(suffix + two).terminals) == 2
+    again = terminal("101") + 'login = "102x"\n' + terminal("102")
+    assert errors(suffix + again) == ['terminals[0].login: "102x" is already used by terminals[1]']
+    taken = errors(f'{terminal("101")}login = "box"\n{device}login = "box"\npassword = "x"\n')
+    assert taken == ['providers[0].login: "box" is already used by terminals[0]']
 
 
 @pytest.mark.row("AMB-9")

@@ -215,6 +215,7 @@ def offices(draw: st.DrawFn) -> Office:
         language=draw(st.sampled_from(["en", "ru"])),
         timezone=draw(st.sampled_from(["UTC", "Europe/Moscow"])),
         number_length=length,
+        login_suffix=draw(st.sampled_from(["", "-7k", "@x"])),
         users=tuple(people),
         terminals=tuple(_terminal(draw, number, people, chosen) for number in chosen),
         providers=tuple(operators),
@@ -257,6 +258,7 @@ def _terminal(draw: st.DrawFn, number: str, people: list[User], numbers: list[st
     trust = draw(networks)
     return Terminal(
         number=number,
+        login=draw(st.sampled_from(["", f"phone.{number}"])),
         owner=draw(st.sampled_from(["", *(user.id for user in people)])),
         password=draw(passwords | st.just("") if trust else passwords),
         max_calls=draw(st.integers(1, 1000)),
@@ -356,6 +358,7 @@ language = "en"
 timezone = "UTC"
 number_length = 4
 country = ""
+login_suffix = ""
 
 [[users]]
 id = "boris"

@@ -130,6 +130,31 @@ def test_a_terminal_made_through_the_api_registers_and_is_gone_when_it_is_delete
     assert 'number = "250"' not in server.command("export").stdout
 
 
+def test_a_login_of_its_own_is_needed_at_once_and_the_number_stays_what_is_dialled(
+    api: tuple[Server, httpx.Client],
+) -> None:
+    server, client = api
+    made = client.post("/terminals", json={"number": "251", "password": "Long-Enough_1", "login": "jane.desk"})
+    assert made.status_code == 201, made.text
+    try:
+        with Phone(server.address, "251", "Long-Enough_1", host="127.0.1.9") as phone:
+            assert phone.register().status == 401
+            phone.login = "jane.desk"
+            assert phone.register().status == 200
+            with Phone(server.address, "301", host=CALLER) as caller:
+                call = caller.dial("251")
+                phone.wait_for_call().reply(486)
+                call.expect(486)
+            assert client.patch("/office", json={"login_suffix": "-k7"}).status_code == 200
+            assert client.patch("/terminals/251", json={"login": None}).status_code == 200
+            assert phone.register().status == 401
+            phone.login = "251-k7"
+            assert phone.register(expires_s=0).status == 200
+    finally:
+        assert client.patch("/office", json={"login_suffix": None}).status_code == 200
+        assert client.delete("/terminals/251").status_code == 200
+
+
 @pytest.mark.row("USR-6")
 def test_the_list_of_people_shows_who_has_a_phone_now(api: tuple[Server, httpx.Client]) -> None:
     server, client = api

@@ -32,8 +32,11 @@ class Phone:
         port: int = 0,
         transport: str = "udp",
         domain: str = "",
+        login: str = "",
     ) -> None:
+        """`login`: the user name of the digest, where it is not the number."""
         self.server, self.number, self.password, self.transport = server, number, password, transport
+        self.login = login or number
         self.domain = domain or bracketed(server[0])
         self.address = self._connect(host, port)
         self._stream = b""
@@ -221,7 +224,7 @@ class Phone:
         offered = [challenge for challenge in challenges(answer) if algorithm in ("", challenge.algorithm)]
         assert offered, f"no challenge for {algorithm or 'any algorithm'} in {answer.all('www-authenticate')}"
         secret = self.password if password is None else password
-        return attempt(2, [credentials(offered[0], self.number, secret, "REGISTER", uri)])
+        return attempt(2, [credentials(offered[0], self.login, secret, "REGISTER", uri)])
 
     def final_answer(self, method: str, timeout_s: float = 4.0) -> Message:
         """The next final response to `method`; provisional ones are passed over."""
@@ -317,7 +320,7 @@ class Call:
             return
         self.acknowledge_refusal(first)
         self.cseq += 1
-        header = credentials(challenges(first)[0], self.phone.number, self.phone.password, "INVITE", self.target)
+        header = credentials(challenges(first)[0], self.phone.login, self.phone.password, "INVITE", self.target)
         self.send_invite([header])
 
     def expect(self, *wanted: Expected, timeout_s: float = 4.0) -> Message:

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from pbx.account_failures import MOST_SOURCES, AccountFailures
 from pbx.admission import Denied
-from pbx.border import NOT_FROM_THERE, WRONG_PASSWORD
+from pbx.border import NOT_FROM_THERE, NUMBER_FOR_LOGIN, WRONG_PASSWORD
+from pbx.directory import Directory
 from sipcore.auth.digest import answer
 from sipcore.auth.nonce import NonceMaker
 from sipcore.flow import Flow
 from sipcore.headers import WwwAuthenticate
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
-from storage.records import Terminal
+from storage.records import Office, Terminal
 from tests.support.builders import sdp, terminal
 from tests.support.office import REALM, VirtualOffice, open_office
 from tests.support.ua import RawPhone
@@ -360,6 +362,38 @@ async def test_failures_of_an_account_tell_from_where_how_often_and_why_until_th
         assert book.clear("101")
         assert not book.clear("101")
         assert [each.number for each in book.table()] == ["102"]
+
+
+@pytest.mark.row("EXT-3")
+async def test_a_phone_proves_the_login_of_its_account_and_is_called_by_its_number() -> None:
+    own, other = terminal("101"), terminal("102", login="jane.desk")
+    async with open_office(own, other, office=Office(login_suffix="-k7")) as office:
+        for number, login, is_known in (
+            *(("101", "101-k7", True), ("101", "101", False), ("101", "jane.desk", False)),
+            *(("102", "jane.desk", True), ("102", "102", False), ("102", "102-k7", False)),
+        ):
+            client = Client(office, number, "10.0.5.5" if is_known else f"10.0.6.{len(login)}")
+            await client.challenged()
+            found = await client.register(client.credentials(f"Secret-{number}", user=login))
+            assert (found.status == 200) is is_known, (number, login)
+        assert {number for number, _ in office.location} == {"101", "102"}
+        told = {(each.number, each.reason) for each in office.admission.failures.table()}
+        assert {("101", NUMBER_FOR_LOGIN), ("102", NUMBER_FOR_LOGIN)} <= told
+
+
+async def test_without_a_suffix_the_number_is_the_login() -> None:
+    async with open_office(terminal("101")) as office:
+        client = Client(office)
+        await client.challenged()
+        assert (await client.register(client.credentials("Secret-101", user="101"))).status == 200
+
+
+async def test_a_login_that_changes_counts_at_the_next_registration() -> None:
+    async with open_office(terminal("101")) as office:
+        phone = office.phone("101")
+        assert (await phone.register()).status == 200
+        office.pbx.office_changed(Directory(replace(office.pbx.office, login_suffix="-k7"), REALM))
+        assert (await phone.register()).status == 401
 
 
 def test_an_account_that_is_attacked_from_everywhere_fills_nothing() -> None:

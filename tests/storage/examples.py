@@ -136,6 +136,7 @@ OFFICE = Office(
     language="ru",
     timezone="Europe/Moscow",
     number_length=4,
+    login_suffix="-7k",
     users=(
         User(id="zoe", name="Zoe", role="supervisor", scope=("all", "user:belkina")),
         User(
@@ -155,6 +156,7 @@ OFFICE = Office(
             owner="zoe",
             main=True,
             line="74951234567",
+            login="zoe.desk",
             password="Long-Enough_1",
             max_calls=3,
             max_contacts=2,
