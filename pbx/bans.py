@@ -11,9 +11,9 @@ from typing import Protocol
 
 import structlog
 
+from conf.networks import source_key
 from frozen import dataclass
 from pbx.clock import Clock
-from pbx.guard import source_key
 from pbx.states import States
 
 log = structlog.get_logger("security")
@@ -60,8 +60,9 @@ class _Failures:
     reasons: Counter[str]
 
 
-class Kernel(Protocol):
-    """What drops packets before they reach us (`pbx.firewall`)."""
+class Outpost(Protocol):
+    """What keeps banned addresses out before they reach us: the kernel (`pbx.firewall`), the web process
+    (`pbx.web_border`)."""
 
     def ban(self, source: str, seconds: float) -> None: ...
 
@@ -80,7 +81,7 @@ class Bans:
         self._until: dict[str, float] = {}  # monotonic
         self._table: dict[str, Ban] = {}
         self._states: States | None = None
-        self.kernel: Kernel | None = None
+        self.outposts: list[Outpost] = []
         self.told: Callable[[Ban], None] = lambda _: None  # hears of every new ban
 
     def beside(self, service: str) -> "Bans":
@@ -125,14 +126,24 @@ class Bans:
         return bool(self._until)
 
     def is_banned(self, source: str) -> bool:
+        return self.lasts_s(source) > 0.0
+
+    def lasts_s(self, source: str) -> float:
+        """For how many seconds nothing of an address is heard, 0: it is heard."""
         key = source_key(source)
         until = self._until.get(key)
         if until is None:
-            return False
-        if self._clock.now() < until:
-            return True
-        del self._until[key]
-        return False
+            return 0.0
+        left_s = until - self._clock.now()
+        if left_s <= 0.0:
+            del self._until[key]
+            return 0.0
+        return left_s
+
+    def now(self) -> dict[str, float]:
+        """Everybody who is banned, and for how many seconds yet."""
+        now = self._clock.now()
+        return {key: until - now for key, until in self._until.items() if until > now}
 
     def remove(self, source: str) -> bool:
         """Let an address in again, and forget what it did; False when it is not banned."""
@@ -140,10 +151,7 @@ class Bans:
         self._failures.pop(key, None)
         if not self.is_banned(source):
             return False
-        del self._until[key]
         self._forget(key)
-        if self.kernel is not None:
-            self.kernel.unban(key)
         log.info("an address is banned no longer", source=key)
         return True
 
@@ -161,9 +169,9 @@ class Bans:
             self._forget(source)
 
     async def close(self) -> None:
-        """The kernel forgets; the table stays."""
-        if self.kernel is not None:
-            await self.kernel.close()
+        """The outposts forget; the table stays."""
+        for outpost in self.outposts:
+            await outpost.close()
 
     def describe(self) -> dict[str, object]:
         return {"banned": len(self._until), "watched": len(self._failures), "kept": len(self._table)}
@@ -188,12 +196,14 @@ class Bans:
 
     def _begin(self, ban: Ban, seconds: float) -> None:
         self._until[ban.source] = self._clock.now() + seconds
-        if self.kernel is not None:
-            self.kernel.ban(ban.source, seconds)
+        for outpost in self.outposts:
+            outpost.ban(ban.source, seconds)
 
     def _forget(self, source: str) -> None:
         self._table.pop(source, None)
-        self._until.pop(source, None)
+        if self._until.pop(source, None) is not None:
+            for outpost in self.outposts:
+                outpost.unban(source)
         if self._states is not None:
             self._states.put(self._area, source, None)
 

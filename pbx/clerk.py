@@ -19,15 +19,16 @@ from pbx.control.clerk import (
     GetFailures,
     GetMissed,
     GetReport,
-    IsRefused,
     RemoveBan,
     SwitchCalendar,
+    WatchBorder,
 )
 from pbx.control.messages import ControlError, Originate
 from pbx.history_desk import HistoryDesk
 from pbx.missed import MissedCalls
 from pbx.originate import Originator
 from pbx.reports.reporter import Reporter
+from pbx.web_border import WebBorder
 from storage.records import MissedCall
 
 
@@ -38,6 +39,7 @@ class Clerk:
         self,
         calendars: Calendars,
         border: Border,
+        web_border: WebBorder,
         failures: AccountFailures,
         clock: Clock,
         missed: MissedCalls,
@@ -46,7 +48,7 @@ class Clerk:
         history: HistoryDesk,
     ) -> None:
         self._calendars, self._border, self._clock = calendars, border, clock
-        self._failures = failures
+        self._web_border, self._failures = web_border, failures
         self._missed, self._originator, self._reporter, self._history = missed, originator, reporter, history
 
     async def answer(self, request: ClerkRequest) -> object:
@@ -73,11 +75,10 @@ class Clerk:
                 if not self._border.let_in(source):
                     raise ControlError(f"{source} is not banned; `zvon bans list` shows who is")
                 return True
-            case IsRefused(source):
-                return self._border.refuses_web(source)
+            case WatchBorder():
+                return await self._web_border.view(request)
             case CountFailure(source, reason):
-                self._border.failed_web(source, reason)
-                return True
+                return self._border.failed_web(source, reason)
             case GetFailures(number):
                 return [_failure_view(each) for each in self._failures.table(number)]
             case ClearFailures(number):

@@ -9,10 +9,10 @@ Memory is bounded: what was seen longest ago goes first, so a flood of invented 
 entries. An IPv6 source is its /64: a host owns a whole one.
 """
 
-import socket
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
+
+from conf.networks import source_key
 
 FREE_FAILURES = 10
 MAX_FAILURES = 20  # more are not counted: after ten quiet minutes a source is free again
@@ -100,17 +100,3 @@ class GuessingGuard:
         if len(self._records) >= self._max_sources:
             self._records.popitem(last=False)
             self._evicted += 1
-
-
-@lru_cache(maxsize=4096)
-def source_key(source: str) -> str:
-    """What counts as one source: an IPv4 address (mapped ones too), the /64 of an IPv6 address."""
-    if ":" not in source:
-        return source
-    try:
-        packed = socket.inet_pton(socket.AF_INET6, source.partition("%")[0].strip("[]"))
-    except OSError:
-        return source
-    if packed[:12] == bytes(10) + b"\xff\xff":
-        return socket.inet_ntop(socket.AF_INET, packed[12:])
-    return socket.inet_ntop(socket.AF_INET6, packed[:8] + bytes(8)) + "/64"

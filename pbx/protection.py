@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from conf.networks import NetworkRule
 from conf.schema import SecuritySettings, SipSettings
 from pbx.admission import Admission
 from pbx.bans import PRESETS, BanPolicy, Bans
-from pbx.border import Border, NetworkRule
+from pbx.border import Border
 from pbx.clock import Clock
 
 MANY_TERMINALS = 200  # whole offices behind single addresses: no rate is right for them

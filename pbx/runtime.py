@@ -89,6 +89,7 @@ from pbx.trace_query import TraceQuery
 from pbx.transfer import EXTENSIONS
 from pbx.updates import Updates
 from pbx.views import call_view, callee_of, registration_view
+from pbx.web_border import WebBorder
 from sipcore.flow import Flow
 from sipcore.large import LargeRequests
 from sipcore.locate import is_address
@@ -201,7 +202,9 @@ class Server:
         clock, schedules = self.clock, settings.reports
         self._report_mail = ReportMail(schedules, self.mailer, self._reporter, self._history, clock, data)
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
-        self.clerk = Clerk(self.pbx.calendars, self.border, self.admission.failures, self.clock, *parts)
+        self.clerk = Clerk(
+            self.pbx.calendars, self.border, WebBorder(self.border), self.admission.failures, self.clock, *parts
+        )
         self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
 
@@ -309,7 +312,8 @@ class Server:
         if advice := unprotected(self._settings.security):
             log.warning(advice)
         if self._settings.security.firewall:
-            self.border.bans.kernel = await Firewall.open(self._listeners.ports())
+            kernel = await Firewall.open(self._listeners.ports())
+            self.border.bans.outposts += [kernel] if kernel is not None else []
         self.border.restore(self.pbx.states)
 
     async def drain(self, drain_s: float) -> None:

@@ -6,7 +6,7 @@ address and start all its phones at once. What a stranger sends beyond the rate 
 
 from collections import Counter, OrderedDict
 
-from pbx.guard import source_key
+from conf.networks import source_key
 
 MAX_SOURCES = 10_000
 WINDOW_S = 1.0

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from pbx.control.link import ControlLink, ServerGone
 from web.accounts import Accounts, Passwords
 from web.app import attach, create_app
+from web.border import Border
 from web.certificate import LiveCertificate
 from web.core import Core
 from web.door import Door
@@ -60,13 +61,14 @@ async def _serve(options: argparse.Namespace) -> None:
     with socket.socket(fileno=options.fd) as listener:
         if not await _server_is_there(core, over):
             return
-        accounts, app, hooks = Accounts(core, Passwords()), create_app(), Webhooks(core)
+        accounts, app, hooks, border = Accounts(core, Passwords()), create_app(), Webhooks(core), Border(core)
         password = await accounts.first()
-        attach(app, core, await Door.open(core, accounts), hooks)
+        attach(app, core, await Door.open(core, accounts, border), hooks)
         await hooks.refresh()
         server = _Server(_config(app, options), lambda: _say(options.ready, password))
         server.config.load()  # the context of TLS, before anybody looks at it
-        beside = [asyncio.ensure_future(each) for each in (_end(server, over), _keep_certificate(server, options))]
+        tasks = (_end(server, over), _keep_certificate(server, options), border.watch())
+        beside = [asyncio.ensure_future(each) for each in tasks]
         await server.serve([listener])
         for task in beside:
             task.cancel()

@@ -84,7 +84,7 @@ def create_app() -> FastAPI:
 
 def attach(app: FastAPI, core: Core, door: Door, hooks: Webhooks) -> None:
     """The server that answers are asked of, who is let in, and who else hears of events."""
-    app.state.core, app.state.door, app.state.hooks = core, door, hooks
+    app.state.core, app.state.door, app.state.border, app.state.hooks = core, door, door.border, hooks
 
 
 def _tell_errors(app: FastAPI) -> None:

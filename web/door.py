@@ -10,10 +10,10 @@ import jwt
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
-from pbx.control.clerk import CountFailure
 from storage.records import Office, User
 from web.accounts import KEY_MARK, Account, Accounts, ApiKey, Session
 from web.answers import Refused, refused
+from web.border import Border
 from web.core import Core
 from web.limits import LOGINS, REFRESHES, Attempts
 from web.rights import Principal, principal_of
@@ -30,18 +30,18 @@ _SIGNING = ("signing", "tokens")
 class Door:
     """Lets in whoever shows a token or a key that counts now."""
 
-    def __init__(self, core: Core, accounts: Accounts, signing_key: str) -> None:
-        self._core, self.accounts, self._key = core, accounts, signing_key
+    def __init__(self, core: Core, accounts: Accounts, border: Border, signing_key: str) -> None:
+        self._core, self.accounts, self.border, self._key = core, accounts, border, signing_key
         self.logins, self.refreshes = Attempts(LOGINS), Attempts(REFRESHES)
 
     @classmethod
-    async def open(cls, core: Core, accounts: Accounts) -> "Door":
+    async def open(cls, core: Core, accounts: Accounts, border: Border) -> "Door":
         """With the signing key that all web processes of this server share."""
         found = await core.recall(*_SIGNING, str)
         if found is None:
             found = secrets.token_hex(32)
             await core.remember(*_SIGNING, found)
-        return cls(core, accounts, found)
+        return cls(core, accounts, border, found)
 
     def token_for(self, session: Session) -> str:
         now = int(time.time())
@@ -76,7 +76,7 @@ class Door:
 
     async def suspect(self, address: str, reason: str) -> None:
         """The server counts it, as it does failures of phones: too many are a ban."""
-        await self._core.ask(CountFailure(address, reason), bool)
+        await self.border.count(address, reason)
 
     async def enter(self, authorization: str, address: str) -> Principal:
         """Who shows these credentials; raises `Refused` (401)."""

@@ -1,13 +1,13 @@
 """Who reaches the web at all (SEC-18): the networks and the bans of the server, which decides; no kernel is needed."""
 
 import re
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pbx.control.clerk import CountFailure, IsRefused
 from pbx.control.link import ServerGone
 from web.answers import error_answer, refused
-from web.core import Core
+from web.border import Border
 
 PROBE = "looking for a way in"
 # SEC-12: what only programs ask for that look for mistakes of other servers.
@@ -18,7 +18,7 @@ _PROBES = re.compile(
 
 
 class Fence:
-    """Asks the server about each request. While the server is away nothing is refused here: nothing works then."""
+    """Looks at each request before anything else does."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,13 +33,11 @@ class Fence:
         await self._app(scope, receive, send)
 
     async def _refuses(self, scope: Scope) -> bool:
-        core: Core = scope["app"].state.core
+        border: Border = scope["app"].state.border
         source = (scope.get("client") or ("",))[0]
-        try:
-            if await core.ask(IsRefused(source), bool):
-                return True
-            if _PROBES.search(scope["path"]):
-                await core.ask(CountFailure(source, PROBE), bool)
-        except ServerGone:
-            pass
+        if await border.refuses(source):
+            return True
+        if _PROBES.search(scope["path"]):
+            with suppress(ServerGone):  # nothing works then
+                await border.count(source, PROBE)
         return False

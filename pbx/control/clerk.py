@@ -91,15 +91,33 @@ class RemoveBan:
 
 
 @dataclass(frozen=True, slots=True)
-class IsRefused:
-    """→ bool: nothing that comes to the web from an address is answered (SEC-18)."""
+class BorderView:
+    """Who may reach the web. `run` and `seq` name this state. `banned`: addresses, and for how many seconds yet; 0: no
+    longer. `is_whole`: nothing that was told before counts, and `networks` are all of them, the first that has an
+    address decides whether it may."""
 
-    source: str
+    run: str
+    seq: int
+    is_whole: bool
+    banned: dict[str, float]
+    networks: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBorder:
+    """→ `BorderView`: what is new since `seq` of `run`, as soon as there is something, after `wait_s` at the latest.
+    `refused`: requests that were not answered since the last time."""
+
+    run: str = ""
+    seq: int = 0
+    wait_s: float = 0.0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CountFailure:
-    """→ True. An attack on the web, or what looks like one, came from an address (SEC-12)."""
+    """→ bool: whether nothing of that address is answered from now on. An attack on the web, or what looks like one,
+    came from it (SEC-12)."""
 
     source: str
     reason: str
@@ -164,7 +182,7 @@ ClerkRequest = (
     | SwitchCalendar
     | GetBans
     | RemoveBan
-    | IsRefused
+    | WatchBorder
     | CountFailure
     | GetFailures
     | ClearFailures
@@ -179,7 +197,7 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "switch calendar": SwitchCalendar,
     "bans": GetBans,
     "remove ban": RemoveBan,
-    "is refused": IsRefused,
+    "watch border": WatchBorder,
     "count failure": CountFailure,
     "failures": GetFailures,
     "clear failures": ClearFailures,

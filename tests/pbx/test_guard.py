@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbx.guard import FREE_FAILURES, GuessingGuard, source_key
+from conf.networks import source_key
+from pbx.guard import FREE_FAILURES, GuessingGuard
 
 GUESSER, PHONE = "203.0.113.7", "10.0.0.5"
 START = 1000.0

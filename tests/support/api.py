@@ -18,6 +18,7 @@ from storage.records import Office
 from tests.pbx.test_runtime import OFFICE, serving
 from web.accounts import Accounts, Passwords
 from web.app import PREFIX, attach, create_app
+from web.border import Border
 from web.core import Core
 from web.door import Door
 from web.hooks import Webhooks
@@ -108,7 +109,7 @@ async def bare_api(
         core = Core(ControlLink(folder), folder)
         accounts = Accounts(core, Passwords(CHEAP, at_once))
         password = await accounts.first()
-        door = await Door.open(core, accounts)
+        door = await Door.open(core, accounts, Border(core))
         app = the_app()
         hooks = Webhooks(core)
         attach(app, core, door, hooks)
