@@ -10,6 +10,7 @@ import typer
 from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
 from pbx.cli_import import IMPORTS
 from pbx.cli_office import OFFICE_COMMANDS
+from pbx.cli_password import PASSWORD_COMMANDS
 from pbx.cli_sounds import SOUND_COMMANDS
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "clear": (failures_clear, "zvon failures clear 201"),
         },
     ),
+    "password": ("What phones sign in with.", PASSWORD_COMMANDS),
     "calendar": (
         "Calendars of the office, and their switch.",
         {

@@ -34,11 +34,11 @@ def office_copy(
     kind = _list(of)
 
     def copied(values: Values) -> None:
-        entry = deepcopy(values[of][_place(values, kind, key)])
+        entry = deepcopy(values[of][place_of(values, kind, key)])
         entry.pop(secret_of(kind.record), None)
         values[of].append(entry | {kind.key: new} | ({"name": name} if name else {}))
 
-    _change(data, copied, lambda problems, _: "; ".join(each.message for each in problems))
+    change_entries(data, copied, lambda problems, _: "; ".join(each.message for each in problems))
     typer.echo(f"{kind.kind} {new} is a copy of {key}")
 
 
@@ -52,9 +52,9 @@ def office_delete(of: List, key: Key, data: Data = VAR) -> None:
         return cannot_go(kind.kind, key, [still_names(each.path, values) for each in problems])
 
     def deleted(values: Values) -> None:
-        del values[of][_place(values, kind, key)]
+        del values[of][place_of(values, kind, key)]
 
-    _change(data, deleted, refusal)
+    change_entries(data, deleted, refusal)
     typer.echo(f"{kind.kind} {key} is gone")
 
 
@@ -64,7 +64,9 @@ OFFICE_COMMANDS: Commands = {
 }
 
 
-def _change(data: Path, edit: Callable[[Values], None], refusal: "Callable[[list[Problem], Values], str]") -> None:
+def change_entries(
+    data: Path, edit: Callable[[Values], None], refusal: "Callable[[list[Problem], Values], str]"
+) -> None:
     """Put the edited office into force; a `ControlError` says why it cannot be."""
     from conf.export import document_values
     from conf.load import check_office
@@ -94,7 +96,7 @@ def _list(name: str) -> "OfficeList":
     return found
 
 
-def _place(values: Values, of: "OfficeList", key: str) -> int:
+def place_of(values: Values, of: "OfficeList", key: str) -> int:
     from pbx.control.messages import ControlError
 
     found = next((place for place, entry in enumerate(values[of.name]) if entry[of.key] == key), None)

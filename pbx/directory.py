@@ -20,6 +20,7 @@ from storage.records import (
     Terminal,
     User,
     VoicemailBox,
+    login_of,
 )
 
 _SOURCES_KEPT = 10_000
@@ -104,11 +105,7 @@ class Directory:
 
     @cached_property
     def _logins(self) -> dict[str, Terminal]:
-        return {self.login(terminal): terminal for terminal in self.office.terminals}
-
-    def login(self, account: Terminal) -> str:
-        """The user name that a phone of the account has to prove (EXT-3)."""
-        return account.login or f"{account.number}{self.office.login_suffix}"
+        return {login_of(self.office, terminal): terminal for terminal in self.office.terminals}
 
     def is_account(self, number: str) -> bool:
         """Whether phones may be registered under that number, or the login of a device."""
@@ -229,5 +226,5 @@ class Directory:
         key = (terminal.number, algorithm)
         found = self._secrets.get(key)
         if found is None:
-            found = self._secrets[key] = ha1(self.login(terminal), self.realm, terminal.password, algorithm)
+            found = self._secrets[key] = ha1(login_of(self.office, terminal), self.realm, terminal.password, algorithm)
         return found

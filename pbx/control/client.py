@@ -1,6 +1,7 @@
 """A client of the control socket, for commands: blocking, one request at a time."""
 
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +26,7 @@ from pbx.control.clerk import (
     SwitchCalendar,
     SwitchTo,
 )
-from pbx.control.desk import GetOffice, OfficeView, ReplacedView, ReplaceOffice
+from pbx.control.desk import AddAudit, GetOffice, OfficeView, ReplacedView, ReplaceOffice
 from pbx.control.history import AddHistory, ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     LENGTH_BYTES,
@@ -69,10 +70,11 @@ from pbx.control.messages import (
 from pbx.control.place import socket_path
 from pbx.control.sounds import AddSound, ChangeSound, GetSounds, RemoveSound, RestoreSounds, SoundView
 from storage.ports import HistoryQuery, RecordingQuery
-from storage.records import CdrRow, MissedCall, Office, StoredRecording
+from storage.records import AuditEntry, CdrRow, MissedCall, Office, StoredRecording
 
 ANSWER_TIMEOUT_S = 60.0
 PAGE = 1000
+COMMAND_LINE = "command line"  # who has changed something
 
 T = TypeVar("T")
 
@@ -229,7 +231,12 @@ class ControlClient:
         return view.office or Office(), view.revision
 
     def replace_office(self, office: Office, revision: int) -> ReplacedView:
-        return self._ask(ReplaceOffice(office, revision, "", "command line"), ReplacedView)
+        return self._ask(ReplaceOffice(office, revision, "", COMMAND_LINE), ReplacedView)
+
+    def audit(self, action: str, object: str) -> bool:
+        """Tell the audit what was done by this command."""
+        entry = AuditEntry(time.time(), COMMAND_LINE, "", action, object)
+        return self._ask(AddAudit(entry), bool)
 
     def recordings(self, query: RecordingQuery) -> Sequence[StoredRecording]:
         return self._ask(GetRecordings(query), list[StoredRecording])

@@ -153,6 +153,11 @@ def secret_of(record: type[Any]) -> str:
     return next((each.name for each in fields(record) if each.name in SECRETS), "")
 
 
+def login_of(office: Office, terminal: Terminal) -> str:
+    """The user name that a phone of the terminal has to prove (EXT-3)."""
+    return terminal.login or f"{terminal.number}{office.login_suffix}"
+
+
 def office_of(values: Mapping[str, Any], sections: Mapping[str, Any], lists: Mapping[str, tuple[Entry, ...]]) -> Office:
     """The office with these values of its own, these sections and these lists, by name."""
     return Office(**{**values, **sections, **lists})

@@ -21,10 +21,11 @@ import pytest
 from websockets.sync.client import connect as connect_ws
 
 from bench.wire import sdp
+from conf.passwords import weakness
 from pbx.certificate import make_self_signed
 from tests.e2e.audio import RtpSocket
 from tests.e2e.conftest import CALLEE, CALLER, office
-from tests.e2e.harness import ZVON, Server, Site, run_to_end, running, zvon
+from tests.e2e.harness import ZVON, Server, Site, password_of, run_to_end, running, zvon
 from tests.e2e.ua import Phone, connect, eventually, registered
 
 PASSWORD = "Admin-Pass_1"
@@ -128,6 +129,24 @@ def test_a_terminal_made_through_the_api_registers_and_is_gone_when_it_is_delete
         assert client.delete("/terminals/250").status_code == 200
         assert phone.register().status in (401, 403, 404)
     assert 'number = "250"' not in server.command("export").stdout
+
+
+@pytest.mark.row("EXT-4")
+def test_a_password_that_is_made_anew_is_the_only_one_from_then_on(api: tuple[Server, httpx.Client]) -> None:
+    server, client = api
+    with Phone(server.address, "212", password_of("212"), host="127.0.1.8") as phone:
+        assert phone.register().status == 200
+        made = client.post("/terminals/212/password:regenerate").json()["data"]["password"]
+        assert phone.register().status == 401
+        assert client.get("/terminals/212/password").json()["data"]["password"] == made
+        assert phone.register(password=made).status == 200
+        last = server.json("password", "new", "212")["password"]
+        assert server.json("password", "show", "212") == {"number": "212", "login": "212", "password": last}
+        assert phone.register(password=made).status == 401
+        assert phone.register(password=last, expires_s=0).status == 200
+        assert not weakness(last)
+    shown = server.output() + server.command("export").stdout
+    assert not any(each in shown for each in (made, last))
 
 
 def test_a_login_of_its_own_is_needed_at_once_and_the_number_stays_what_is_dialled(
