@@ -120,3 +120,5 @@ class InboundSection(Section):
     always_open_callers: Callers = ()
     always_open_providers: Ids = ()
     script: ScriptOrNone = ""
+    # REG-17: anybody on the Internet could ring here.
+    guests: bool = False

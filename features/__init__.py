@@ -1,5 +1,6 @@
 """What a call can be: every app of the server, and what stands behind which number."""
 
+from features._cascade import leads_somewhere
 from features.agent_codes import AgentLogin, AgentPause
 from features.barred import Barred
 from features.call_codes import CallCodes, abort
@@ -112,7 +113,7 @@ def make_apps() -> Apps:
         },
         claims=(lot.claim, claim, claim_switch),
         outside=lambda number: OutsideCall(number, spending),
-        incoming=lambda _, arrival: Incoming(arrival),
+        incoming=lambda ctx, arrival: Incoming(arrival) if leads_somewhere(ctx.office, arrival) else None,
         observers=(codes, recording, queues, spending),
         queues=queues.views,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from frozen import dataclass
-from pbx.api import Arrival, ExternalNumber, InboundRule, Office, breadth, fits_number
+from pbx.api import Arrival, ExternalNumber, InboundRule, Office, breadth, fits_number, is_guest
 
 IGNORES_TIME = "ignore_time"  # the variable of a script
 
@@ -42,6 +42,11 @@ def steps(office: Office, arrival: Arrival) -> Sequence[Step]:
         wanted = arrival.called if found else rules[0].number
         rules = [each for each in rules if each.number == wanted]
     return [*found, *(Step(f"rule {each.id}", each.target, float(each.timeout), each.sound) for each in rules)]
+
+
+def leads_somewhere(office: Office, arrival: Arrival) -> bool:
+    """Guests only reach what a rule is for; whoever a provider brings reaches the default of the office."""
+    return not is_guest(arrival) or bool(steps(office, arrival))
 
 
 def refusing_list(office: Office, arrival: Arrival) -> str:

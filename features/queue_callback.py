@@ -42,9 +42,10 @@ class Callbacks:
             await asyncio.wait(tasks)
 
     def order(self, ctx: AppContext, queue: Queue, waited: Ticket, wake: "Changes") -> bool:
-        """Call that caller back; False when the number cannot be dialled or is ordered already."""
+        """Call that caller back; False when the number cannot be dialled (an anonymous one) or is ordered already."""
         key = (queue.number, waited.number)
-        if key in self._orders or ctx.route(waited.number)[1] is None:
+        is_number = waited.number.removeprefix("+").isdecimal()
+        if not is_number or key in self._orders or ctx.route(waited.number)[1] is None:
             return False
         ctx.states.put(ORDERS, f"{queue.number}/{waited.number}", str(waited.since))
         self._begin(ctx, queue, Ticket(ORDERED, waited.number, waited.name, waited.since), wake)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from frozen import dataclass
 from pbx.account_failures import AccountFailures
-from pbx.border import NOT_FROM_THERE, NUMBER_FOR_LOGIN, UNKNOWN_ACCOUNT, WRONG_PASSWORD, Border
+from pbx.border import NOT_FROM_THERE, NUMBER_FOR_LOGIN, UNKNOWN_ACCOUNT, UNKNOWN_NUMBER, WRONG_PASSWORD, Border
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.guard import GuessingGuard
@@ -26,7 +26,7 @@ from sipcore.flow import Flow
 from sipcore.headers import Authorization
 from sipcore.message import Request
 from sipcore.transport.addresses import source_of
-from sipcore.uri import SipUri
+from sipcore.uri import SipUri, same_host
 from storage.records import Provider, Terminal
 
 _TRANSPORTS = {
@@ -136,6 +136,27 @@ class Admission:
             self.failures.failed(named.number, source, NUMBER_FOR_LOGIN, self._clock.wall())
         if self.border is not None:
             self.border.failed(source, reason)
+
+    def takes_guests(self, source: str) -> bool:
+        """Whether people without an account may call from that address (REG-17): not from where a phone of the office
+        is, which has to say who it is."""
+        return self.directory.office.inbound.guests and not self.rate.is_proven(source)
+
+    def is_guest(self, request: Request, flow: Flow) -> bool:
+        """Whether an INVITE that is not admitted is of somebody who does not belong here: it has no credentials, and
+        its From is at another host than the one that is called. That says nothing about which accounts there are."""
+        if "authorization" in request.headers or not self.takes_guests(self.sources.of(request, flow).remote[0]):
+            return False
+        by, to = request.from_.uri, request.uri
+        if not isinstance(by, SipUri) or not isinstance(to, SipUri):
+            return False
+        return not (same_host(by.host, to.host) or same_host(by.host, self.directory.realm))
+
+    def sought(self, number: str, source: str) -> None:
+        """Somebody who does not say who it is calls a number: one that nobody has is a way out (SEC-12)."""
+        is_known = number in self.directory.numbers or self.rate.is_proven(source)
+        if self.border is not None and not is_known:
+            self.border.failed(source, UNKNOWN_NUMBER)
 
     def accounts_of(self, request: Request, flow: Flow) -> tuple[Provider, ...]:
         """The accounts at providers that an INVITE is for, the likely one first: none when it comes from elsewhere, a

@@ -61,6 +61,7 @@ from pbx.events import (
     RosterChanged,
 )
 from pbx.fax import FaxLine, NoFaxHere
+from pbx.guests import is_guest
 from pbx.hearing import Listening
 from pbx.inquiry import Arrived, Inquiry
 from pbx.leg import Leg
@@ -385,6 +386,7 @@ __all__ = [
     "country_of",
     "fits_number",
     "home_code",
+    "is_guest",
     "is_weak",
     "own_box",
     "owner_or_number",

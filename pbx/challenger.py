@@ -7,7 +7,6 @@ looked at in a request (§8.2).
 import re
 
 from pbx.admission import Admission
-from pbx.border import UNKNOWN_NUMBER, Border
 from pbx.numbering import dialled_number
 from sipcore.flow import Flow
 from sipcore.glance import Glance
@@ -32,17 +31,16 @@ class Challenger:
         lines = self._admission.lines_for_stranger(flow.remote[0])
         if lines is None or self._stack.holds(look.key):
             return None
-        if look.method == "INVITE" and self._admission.border is not None:
-            self._count(data, flow.remote[0], self._admission.border)
+        if look.method == "INVITE":
+            if self._admission.takes_guests(flow.remote[0]):
+                return None
+            self._count(data, flow.remote[0])
         tag = self._stack.ids.stable_tag(look.key[0], look.call_id)
         response = look.answer(flow, _UNAUTHORIZED, tag.encode(), lines.encode())
         if response is not None:
             self._stack.answered(look.method, data, response, flow)
         return response
 
-    def _count(self, data: bytes, source: str, border: Border) -> None:
-        """Who does not say who it is, and calls numbers that nobody has, looks for a way out (SEC-12)."""
+    def _count(self, data: bytes, source: str) -> None:
         found = _CALLED.match(data, 0, _HEAD)
-        number = dialled_number(found[1].decode("ascii")) if found is not None else ""
-        if number not in self._admission.directory.numbers and not self._admission.rate.is_proven(source):
-            border.failed(source, UNKNOWN_NUMBER)
+        self._admission.sought(dialled_number(found[1].decode("ascii")) if found is not None else "", source)

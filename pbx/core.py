@@ -440,4 +440,9 @@ class Pbx(AppSurface):
             wait.cancel()
 
     def describe(self) -> dict[str, object]:
-        return {"calls": len(self.calls), "legs": len(self.services.legs), "draining": self.draining}
+        return {
+            "calls": len(self.calls),
+            "legs": len(self.services.legs),
+            "draining": self.draining,
+            **self._intake.describe(),
+        }

@@ -6,6 +6,8 @@ from pbx.apps import MOST_STAGES, App, GoTo, Next
 from pbx.arrival import Arrival
 from pbx.cause import LOOP, NOT_FOUND, UNAVAILABLE, Cause
 from pbx.control.messages import ControlError, ExplanationView
+from pbx.guests import GUESTS, is_guest
+from pbx.identity import ANONYMOUS_NUMBER
 from pbx.inquiry import Arrived, Explains, Inquiry
 from pbx.isolation import may_call
 from pbx.number_rules import normalised
@@ -21,7 +23,8 @@ def explain(pbx: "Pbx", from_number: str, to_number: str, at: float | None = Non
     call comes, in UTC seconds, for what depends on the time. Raises `ControlError` with a sentence when the caller is
     none."""
     terminal = pbx.terminal(from_number)
-    if terminal is None and (arrival := _arrival(pbx, from_number, to_number)) is not None:
+    arrival = _arrival(pbx, from_number, to_number) if terminal is None else None
+    if arrival is not None:
         return _explain_incoming(pbx, arrival, from_number, pbx.wall() if at is None else at)
     if terminal is None:
         is_there = from_number in pbx.directory.numbers
@@ -42,7 +45,9 @@ def explain(pbx: "Pbx", from_number: str, to_number: str, at: float | None = Non
 
 
 def _arrival(pbx: "Pbx", from_number: str, to_number: str) -> Arrival | None:
-    """Such a call of somebody outside, where TO is an external number of the office."""
+    """Such a call of somebody outside, where TO is an external number of the office, or FROM an address."""
+    if "@" in from_number:
+        return _guest(pbx, from_number, to_number)
     office, called = pbx.office, to_number.removeprefix("+")
     number = next((each for each in office.external_numbers if each.number == called), None)
     provider = next((each for each in office.providers if number is not None and each.id == number.provider), None)
@@ -52,9 +57,19 @@ def _arrival(pbx: "Pbx", from_number: str, to_number: str) -> Arrival | None:
     return Arrival(provider, called, Party.outside(caller))
 
 
+def _guest(pbx: "Pbx", address: str, to_number: str) -> Arrival:
+    """Such a call of who has no account here (REG-17)."""
+    if not pbx.office.inbound.guests:
+        raise ControlError(f"{address} has no account here, and guests may not call: [inbound] guests = true lets them")
+    return Arrival(GUESTS, cleaned(to_number).removeprefix("+"), Party.outside(ANONYMOUS_NUMBER, address))
+
+
 def _explain_incoming(pbx: "Pbx", arrival: Arrival, from_number: str, moment: float) -> ExplanationView:
     to, app = pbx.apps.find_incoming(pbx, arrival)
     asked = Inquiry(arrival.caller, to, moment)
+    asked.arrival = arrival
+    if is_guest(arrival):
+        asked.tried("guests", matched=True, why="meets the rules of any provider, and no others")
     _explain_number(pbx, asked, app)
     return _view(pbx, asked, from_number, _follow(pbx, asked, app))
 

@@ -60,6 +60,15 @@ def calling_outside(request: Request, said: Said | None = None) -> Party:
     return replace(found, is_private=True) if is_hidden else found
 
 
+def calling_guest(request: Request) -> Party:
+    """Who calls that nobody vouches for: the address that it gives is a name, and not a number that is called back.
+    Raises `PrivacyUnavailable`."""
+    uri = request.from_.uri
+    address = f"{uri.user or ''}@{uri.host}".lstrip("@") if isinstance(uri, SipUri) else ""
+    found = Party.outside(ANONYMOUS_NUMBER, address)
+    return replace(found, is_private=True) if _is_hidden(request, _privacy(request), None) else found
+
+
 def _privacy(request: Request) -> frozenset[str]:
     try:
         wanted = request.headers.first(Privacy)

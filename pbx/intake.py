@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frozen import dataclass
-from pbx.addressing import contact, focus
+from pbx.addressing import contact, dialled, focus
 from pbx.admission import Admitted, Denied
 from pbx.apps import UNKNOWN, App, run_stages
 from pbx.arrival import Arrival
@@ -15,6 +15,7 @@ from pbx.cause import BAD_REQUEST, NOT_ENCRYPTED, NOT_FOUND, UNSUPPORTED_BODY, U
 from pbx.diversion import Way
 from pbx.encryption import Encryption
 from pbx.events import Direction
+from pbx.guests import MOST_GUESTS, arrival_of_guest, is_guest
 from pbx.identity import PrivacyUnavailable, calling
 from pbx.join import judge_join, who_is_joined
 from pbx.leg import NO_LINE, Leg, LineUse
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
-    """What is behind an INVITE: a terminal, or (`is_outside`) an account at a provider."""
+    """What is behind an INVITE: a terminal, or (`is_outside`) an account at a provider or a guest."""
 
     number: str
     srtp: str = "auto"
@@ -53,6 +54,7 @@ class Intake:
     def __init__(self, pbx: "Pbx", redirector: Redirector | None) -> None:
         self._pbx, self._redirector = pbx, redirector
         self._replacements = Replacements(pbx)
+        self._guests = self._guests_refused = 0
 
     def invite(self, event: InviteArrived) -> None:
         """Make a call of it, or say why not."""
@@ -64,7 +66,7 @@ class Intake:
         verdict = pbx.admission.check(event.request, event.flow)
         device = pbx.directory.provider_behind(verdict.terminal) if isinstance(verdict, Admitted) else None
         if isinstance(verdict, Denied):
-            pbx.deny(event, verdict)
+            self._stranger(event, verdict)
         elif device is not None:
             self._start_incoming(event, (device,))
         elif pbx.draining:
@@ -79,6 +81,27 @@ class Intake:
             pbx.answer(event, *found)
         else:
             self._start_call(event, verdict)
+
+    def _stranger(self, event: InviteArrived, verdict: Denied) -> None:
+        """Somebody who is not admitted: a guest, where the office takes them, or to be challenged."""
+        pbx, request = self._pbx, event.request
+        if not verdict.challenge or not pbx.admission.is_guest(request, event.flow):
+            if pbx.directory.office.inbound.guests and "authorization" not in request.headers:
+                self._seek(event)  # otherwise it was counted before it came here
+            pbx.deny(event, verdict)
+        elif sum(is_guest(call.arrival) for call in pbx.calls.values()) >= MOST_GUESTS:
+            self._guests_refused += 1
+            pbx.answer(event, 503, [("Retry-After", "30")])
+        else:
+            self._bring(event, lambda: arrival_of_guest(request))
+
+    def describe(self) -> dict[str, object]:
+        """Live dump: calls of guests since the start, and how many were turned away before they were one."""
+        return {"guests": self._guests, "guests_refused": self._guests_refused}
+
+    def _seek(self, event: InviteArrived) -> None:
+        source = self._pbx.admission.sources.of(event.request, event.flow).remote[0]
+        self._pbx.admission.sought(dialled(event.request), source)
 
     def _redirection(self, request: Request) -> Redirection | None:
         return self._redirector.answer(request, self._pbx.directory) if self._redirector is not None else None
@@ -117,8 +140,20 @@ class Intake:
         self._take_in(event, call, caller, app or self._pbx.apps.services.get(UNKNOWN), peer)
 
     def _start_incoming(self, event: InviteArrived, accounts: tuple[Provider, ...]) -> None:
-        """A call that a provider brings. Others' calls are not picked up over it, and nothing is refused for what a
-        phone may not do."""
+        """A call that a provider brings."""
+
+        def arrival() -> Arrival:
+            directory = self._pbx.directory
+            found = Arrival.of(event.request, accounts, directory.numbers, directory.office.number_rules)
+            if found.provider.log_sources:
+                found.log_sources(event.request)
+            return replace(found, caller=directory.named(found.caller))
+
+        self._bring(event, arrival)
+
+    def _bring(self, event: InviteArrived, read: Callable[[], Arrival]) -> None:
+        """A call from outside, as `read` has it. Others' calls are not picked up over it, and nothing is refused for
+        what a phone may not do."""
         if self._pbx.draining:
             self._pbx.answer(event, 503, [("Retry-After", "10")])
             return
@@ -126,21 +161,24 @@ class Intake:
             self._pbx.answer(event, 482)
             return
         try:
-            directory = self._pbx.directory
-            arrival = Arrival.of(event.request, accounts, directory.numbers, directory.office.number_rules)
+            arrival = read()
         except PrivacyUnavailable:
             self._pbx.answer(event, 500)
             return
-        if arrival.provider.log_sources:
-            arrival.log_sources(event.request)
-        arrival = replace(arrival, caller=directory.named(arrival.caller))
         to, app = self._pbx.apps.find_incoming(self._pbx, arrival)
+        is_known = not is_guest(arrival)
+        if app is None and not is_known:
+            self._guests_refused += 1
+            self._seek(event)
+            self._pbx.answer(event, 404)
+            return
+        self._guests += not is_known
         call = self._pbx.new_call(to)
         call.arrival = arrival
         if app is not None:
             app = self._pbx.services.signatures.before(app, event.request, arrival)
         provider = arrival.provider
-        peer = _Peer(arrival.called, provider.srtp, provider.dtmf, is_trusted=True, is_outside=True)
+        peer = _Peer(arrival.called, provider.srtp, provider.dtmf, is_trusted=is_known, is_outside=True)
         self._take_in(event, call, arrival.caller, app, peer)
 
     def _take_in(self, event: InviteArrived, call: Call, caller: Party, app: App | None, peer: "_Peer") -> None:

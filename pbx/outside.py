@@ -15,6 +15,7 @@ from pbx.cause import PEER_BUSY, TIMEOUT, TOO_MANY_HOPS, UNAVAILABLE, Cause
 from pbx.dial import Attempt, DialOutcome, OutsideMember
 from pbx.encryption import Encryption
 from pbx.events import Direction
+from pbx.guests import is_guest
 from pbx.identity import on_line
 from pbx.leg import Leg, LineUse
 from pbx.media_endpoint import MediaRefused
@@ -48,6 +49,8 @@ class OutsideDialler:
 
     def consider(self, asked: "Call | Inquiry | None", number: str) -> Sequence[Considered]:
         """What each rule of the office makes of the number for this call, in order; None: for the office itself."""
+        if asked is not None and is_guest(asked.arrival):
+            return [Considered("guests", "who calls by address is not sent outside", is_barred=True)]
         directory = self._pbx.directory
         employee = employee_behind(asked) if asked is not None else None
         terminal = directory.terminal(employee.number) if employee is not None else None

@@ -84,7 +84,8 @@ class CallerList:
 class InboundPolicy:
     """What holds for all calls from outside: where they go that nobody answered (INB-16), `default` a target or a
     service, with `sound` that is heard before; whether only rules of the very number count (AMB-12); whose calls ask no
-    calendar (CAL-14); `script`: the application that sees every call before the hours are asked (INB-21)."""
+    calendar (CAL-14); `script`: the application that sees every call before the hours are asked (INB-21); `guests`:
+    whether people without an account may call by address (REG-17)."""
 
     default: str = "busy"
     sound: str = ""
@@ -92,3 +93,4 @@ class InboundPolicy:
     always_open_callers: tuple[str, ...] = ()
     always_open_providers: tuple[str, ...] = ()
     script: str = ""
+    guests: bool = False

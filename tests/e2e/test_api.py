@@ -174,6 +174,45 @@ def test_a_login_of_its_own_is_needed_at_once_and_the_number_stays_what_is_diall
         assert client.delete("/terminals/251").status_code == 200
 
 
+@pytest.mark.row("REG-17")
+def test_a_guest_calls_by_address_where_the_office_wants_it_and_reaches_what_a_rule_is_for(
+    api: tuple[Server, httpx.Client],
+) -> None:
+    server, client = api
+    rule = {"id": "anybody", "number": "sales", "target": "401"}
+    assert client.post("/inbound_rules", json=rule).status_code == 201
+    sales, other, host = "sip:sales@127.0.0.1", "sip:401@127.0.0.1", "127.0.5.5"
+    try:
+        with (
+            registered(server.address, "401", host=CALLEE) as phone,
+            Phone(server.address, "bob", host=host, domain="elsewhere.example") as guest,
+            Phone(server.address, "401", host=host) as liar,
+        ):
+            guest.dial("", uri=sales).expect(401)
+            refused = zvon("explain", "bob@elsewhere.example", "sales", data=server.data)
+            assert (refused.returncode, "guests may not call" in refused.stderr) == (1, True)
+            assert client.patch("/inbound", json={"guests": True}).status_code == 200
+            call = guest.dial("", uri=sales)
+            ring = phone.wait_for_call()
+            assert ring.invite is not None
+            assert '"bob@elsewhere.example" <sip:anonymous@' in ring.invite.first("from")
+            ring.reply(200, sdp(phone.address))
+            call.expect(200)
+            call.acknowledge()
+            phone.expect("ACK")
+            call.hang_up()
+            ring.expect_hang_up()
+            guest.dial("", uri=other).expect(404)
+            liar.dial("", uri=sales).expect(401)
+            said = server.command("explain", "bob@elsewhere.example", "sales").stdout
+            assert "final target: 401" in said
+            calls = server.json("status")["calls"]
+            assert (calls["guests"], calls["guests_refused"]) == (1, 1)
+    finally:
+        assert client.patch("/inbound", json={"guests": None}).status_code == 200
+        assert client.delete("/inbound_rules/anybody").status_code == 200
+
+
 @pytest.mark.row("USR-6")
 def test_the_list_of_people_shows_who_has_a_phone_now(api: tuple[Server, httpx.Client]) -> None:
     server, client = api

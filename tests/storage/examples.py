@@ -302,7 +302,7 @@ OFFICE = Office(
     inbound_rules=(InboundRule("first", "telco", "7495.", "101", 20, "welcome", 3, "First", "n", True),),
     number_rules=(NumberRule("trunk", "telco", 11, "8", "7"),),
     caller_lists=(CallerList("spam", "white", "telco", ("7999.", "79161234567"), "n"),),
-    inbound=InboundPolicy("500", "welcome", True, ("7999.",), ("telco",)),
+    inbound=InboundPolicy("500", "welcome", True, ("7999.",), ("telco",), guests=True),
     off_hours=(
         OffHours(
             "night",
