@@ -12,6 +12,12 @@ def refusal_of(ctx: AppContext, terminal: Terminal, moment: float) -> Cause | No
     return next((cause for _, cause, _ in _checks(ctx, terminal, moment) if cause is not None), None)
 
 
+def is_away(ctx: AppContext, terminal: Terminal, moment: float) -> bool:
+    """Whether whoever owns it takes no calls now, whatever its phones could do: off duty, or not to be disturbed."""
+    is_off = bool(terminal.calendar) and not ctx.calendars.decide(terminal.calendar, moment).is_open
+    return is_off or wants_no_calls(ctx, terminal)
+
+
 def explain_refusal(asked: Inquiry, ctx: AppContext, terminal: Terminal) -> Cause | None:
     """The same, each rule written down up to the one that holds."""
     for rule, cause, why in _checks(ctx, terminal, asked.moment, heeds_calendar=heeds_calendar(asked, terminal)):

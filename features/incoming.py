@@ -14,7 +14,7 @@ from features.dial_in import desk_of, dial_in
 from features.external import named
 from features.fax import FAX, unless_fax
 from features.ivr import Choices, may_be_dialled
-from features.last_agent import last_agent
+from features.last_agent import is_owner_away, last_agent
 from features.off_hours import OFF_HOURS, is_closed, tell_closed
 from pbx.api import (
     BUSY,
@@ -114,7 +114,7 @@ class Incoming:
         agent = await last_agent(ctx, self._arrival.caller, number) if number.last_agent else ""
         terminal = ctx.terminal(agent)
         if terminal is None:
-            if agent and not ctx.calls_at(agent):  # a mobile
+            if agent and not ctx.calls_at(agent) and not is_owner_away(ctx, agent, call.moment):  # a mobile
                 return await self._try(call, ctx, Step("last agent", agent, float(number.last_agent_ring)))
             return None
         if ctx.calls_at(agent) or refusal_of(ctx, terminal, call.moment) is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from features._refusal import is_away
 from pbx.api import AppContext, CdrRow, ExternalNumber, Party
 
 SAME_DIGITS = 10  # AMB-16
@@ -23,6 +24,12 @@ async def last_agent(ctx: AppContext, caller: Party, number: ExternalNumber) -> 
         return ""
     found = (_employee(ctx, row, client, inbound_only=number.last_agent_inbound) for row in rows)
     return next((each for each in found if each), "")
+
+
+def is_owner_away(ctx: AppContext, mobile: str, moment: float) -> bool:
+    """Whether the employee with that mobile takes no calls at the own terminals now (AMB-16)."""
+    owners = {user.id for user in ctx.office.users if user.mobile and _is_same(user.mobile, mobile)}
+    return any(is_away(ctx, each, moment) for each in ctx.office.terminals if each.owner in owners)
 
 
 def _employee(ctx: AppContext, row: CdrRow, client: str, *, inbound_only: bool) -> str:

@@ -9,6 +9,7 @@ from conf.errors import ConfError, ConfInvalid
 from conf.fields import PortRange
 from conf.load import parse_office, parse_settings
 from conf.office import OfficeDocument
+from conf.office_advice import advice
 from conf.read import parse_document, read_text
 from conf.schema import Settings
 from frozen import dataclass
@@ -53,7 +54,7 @@ def check_file(path: Path, models: Mapping[str, str]) -> Finding:
         if kind == "office":
             office = parse_office(text, str(path), stored=None)
             summary = f"{len(office.terminals)} terminals, {len(office.users)} users"
-            return Finding(str(path), kind, (), summary, tuple(asyncio.run(_unheard(office, models))))
+            return Finding(str(path), kind, (), summary, (*asyncio.run(_unheard(office, models)), *advice(office)))
         settings = parse_settings(text, str(path))
         return Finding(
             str(path), kind, notes=(*_narrow(settings.media.ports), *filter(None, (unprotected(settings.security),)))

@@ -254,7 +254,9 @@ def print_status(status: Mapping[str, object]) -> None:
 
 
 def plan_lines(view: PlanView) -> list[str]:
-    return [*map(str, view.changes), "applied" if view.applied else ""] if view.changes else ["nothing to change"]
+    if not view.changes:
+        return ["nothing to change"]
+    return [*map(str, view.changes), *(f"note: {each}" for each in view.notes), "applied" if view.applied else ""]
 
 
 def _print_table(

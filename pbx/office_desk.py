@@ -9,6 +9,7 @@ from conf.diff import Plan
 from conf.diff import plan as make_plan
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
+from conf.office_advice import advice
 from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.control.desk import OfficeView, ReplacedView, ReplaceOffice
@@ -53,13 +54,15 @@ class OfficeDesk:
         return OfficeView(self.revision, self._current() if known != self.revision else None)
 
     def plan(self, text: str, source_name: str) -> PlanView:
-        return plan_view(make_plan(self._current(), self._parsed(text, source_name)))
+        new = self._parsed(text, source_name)
+        return plan_view(make_plan(self._current(), new), advice(new, self._current()))
 
     async def apply(self, text: str, source_name: str) -> PlanView:
         """Store the office of a document, then make it the one in force."""
         async with self._changing:
             new = self._parsed(text, source_name)
-            return plan_view(await self._change(new, "", "apply"), applied=True)
+            notes = advice(new, self._current())
+            return plan_view(await self._change(new, "", "apply"), notes, applied=True)
 
     async def replace(self, request: ReplaceOffice) -> ReplacedView:
         """The same with an office that was made from a revision; nothing happens where that is in force no more."""

@@ -1,6 +1,6 @@
 """Live state as the command line and the web see it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from conf.diff import Changes, Plan
@@ -70,12 +70,12 @@ def registration_view(number: str, binding: Binding, clock: Clock, latency_ms: f
     )
 
 
-def plan_view(plan: Plan, *, applied: bool = False) -> PlanView:
+def plan_view(plan: Plan, notes: Iterable[str] = (), *, applied: bool = False) -> PlanView:
     changes = [ChangeView("change", "office", "", plan.office)] if plan.office else []
     changes += [ChangeView("change", name, "", said) for name, said in plan.sections.items() if said]
     for kind, found in plan.lists.items():
         changes += _change_views(kind, found)
-    return PlanView(tuple(changes), applied)
+    return PlanView(tuple(changes), applied, tuple(notes))
 
 
 def _change_views(kind: str, changes: Changes) -> list[ChangeView]:

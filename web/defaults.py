@@ -6,7 +6,6 @@ from typing import Any
 
 from conf.errors import path_text
 from conf.export import entry_values
-from conf.office_fields import MIN_NUMBER_LENGTH
 from conf.office_namespace import RESERVED_NUMBERS, claims
 from conf.passwords import generate_password
 from storage.records import OfficeList, Terminal, record_of
@@ -14,6 +13,7 @@ from web.core import Snapshot
 from web.draft import Values
 
 FIRST_NUMBER = 200
+FEWEST_DIGITS = 3  # AMB-1: what people are offered; a document may have shorter ones
 
 
 def template(of: OfficeList, snapshot: Snapshot) -> Values:
@@ -46,8 +46,9 @@ def free_number(snapshot: Snapshot, beside: Iterable[str] | None = None) -> str:
 def taken_by(snapshot: Snapshot, number: str) -> str:
     """Why nobody new can have that number, as a sentence; "" when it is free."""
     office = snapshot.office
-    if not (number.isascii() and number.isdecimal()) or not MIN_NUMBER_LENGTH <= len(number) <= office.number_length:
-        return f"a number has {MIN_NUMBER_LENGTH} to {office.number_length} digits"
+    fewest, most = min(FEWEST_DIGITS, office.number_length), office.number_length
+    if not (number.isascii() and number.isdecimal()) or not fewest <= len(number) <= most:
+        return f"a number has {fewest} to {most} digits" if fewest < most else f"a number has {most} digits"
     if number in RESERVED_NUMBERS:
         return f"it is the number of the built-in {RESERVED_NUMBERS[number]}"
     for path, taken in claims(snapshot.values):

@@ -148,10 +148,11 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """What a document would change, or did when `applied`."""
+    """What a document would change, or did when `applied`; `notes`: what is new in it and may not be meant."""
 
     changes: tuple[ChangeView, ...] = ()
     applied: bool = False
+    notes: tuple[str, ...] = ()
 
 
 BACKUP_PARTS = ("settings", "sounds", "history", "recordings")

@@ -67,6 +67,7 @@ def has_line(server: Server) -> bool:
     return [each["state"] for each in server.json("lines")] == ["registered"]
 
 
+@pytest.mark.row("AMB-30")
 @pytest.mark.row("CFG-1")
 @pytest.mark.row("CFG-3")
 def test_an_office_is_delivered_as_a_file_to_a_server_that_works_and_to_a_hosted_one(

@@ -12,7 +12,7 @@ from pbx import cause
 from pbx.events import StageLeft
 from pbx.hearing import Heard, Listening
 from pbx.leg import Leg
-from storage.records import Ivr, Office, ShortNumber, Sound
+from storage.records import Ivr, Office, Queue, ShortNumber, Sound
 from tests.support.builders import terminal
 from tests.support.fakepbx import FakePbx
 from tests.support.office import VirtualOffice, open_office
@@ -72,7 +72,6 @@ async def test_after_the_greeting_the_caller_has_the_whole_timeout(after_s: floa
 
 
 @pytest.mark.row("IVR-5")
-@pytest.mark.row("AMB-2")
 async def test_the_longest_that_can_still_come_is_waited_for_two_seconds() -> None:
     loop = asyncio.get_running_loop()
     for digits, expected, lasts_s in (("1", "201", 2.0), ("101", "202", 0.0), ("10", "500", None)):
@@ -120,6 +119,24 @@ async def test_any_internal_number_may_be_dialled_where_the_menu_allows_it(allow
     await asyncio.sleep(1)
     press(pbx, "310")
     assert await gone_to(pbx) == [target]
+
+
+@pytest.mark.row("AMB-3")
+@pytest.mark.parametrize("number", ["201", "500", "701"])
+@pytest.mark.parametrize(
+    ("public", "outside", "reached"), [(True, "+7495", True), (False, "+7495", False), (False, "", True)]
+)
+async def test_people_queues_and_menus_may_be_dialled_people_only_where_outside_callers_may_reach_them(
+    number: str, public: bool, outside: str, reached: bool
+) -> None:
+    pbx = FakePbx("700", terminal("201", public_access=public))
+    pbx.known |= {"500", "701"}
+    pbx.office = replace(pbx.office, queues=(Queue("500"),), ivrs=(Ivr("701", "hangup"),))
+    pbx.caller.party = replace(pbx.caller.party, presented=outside)
+    pbx.start(Menu(Ivr("700", "busy", attempts=1, allow_internal=True)))
+    await asyncio.sleep(1)
+    press(pbx, number)
+    assert await gone_to(pbx) == [number if reached or number != "201" else "busy"]
 
 
 @pytest.mark.row("IVR-10")

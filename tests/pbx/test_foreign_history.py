@@ -1,11 +1,19 @@
 """Histories of other systems as rows of ours."""
 
+import asyncio
+import re
 from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from pbx.control.search import searched
 from pbx.foreign_history import Imported, Unreadable, imported
+from storage.ports import HistoryQuery
 from storage.records import CdrRow, kind_of
+from tests.support.builders import terminal
+from tests.support.office import WALL_AT_START, open_office
 
 T = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
 IN = {
@@ -57,6 +65,33 @@ def test_a_row_of_mikopbx_keeps_its_linkedid_and_its_transfer() -> None:
     assert (row.started_at, row.answered_at, row.ended_at) == (T + 0.25 - ago, T + 5 - ago, T + 15 - ago)
     assert (row.linkedid, row.transfer, row.talk_seconds) == ("mikopbx-1699999999.3", "consultation", 10.0)
     assert (row.provider_out, kind_of([row])) == ("SIP-1", "outgoing")
+
+
+@pytest.mark.row("AMB-23")
+async def test_a_linkedid_has_a_system_a_time_and_a_number_and_one_of_another_system_is_kept_as_it_is() -> None:
+    async with open_office(terminal("101"), terminal("102")) as office:
+        caller, callee = await office.registered("101"), await office.registered("102")
+        for _ in range(2):
+            call = caller.dial("102")
+            ring = await callee.rung()
+            ring.answer()
+            await call.until_answered()
+            call.hangup()
+            await ring.until_over()
+            await asyncio.sleep(1)
+        own = [row.linkedid for row in office.rows]
+    began = int(WALL_AT_START) + 1000
+    assert [re.fullmatch(r"([\w.-]+)-(\d+)\.(\d+)", each).groups() for each in own] == [  # type: ignore[union-attr]
+        ("zvon", str(began), "1"), ("zvon", str(began), "2"),
+    ]  # fmt: skip
+    longest = "x" * 64
+    for theirs in ("mikopbx-1699999999.3", "1699999999.7", "9b2f0c3e-1b1b-4f4e-8a3b-0d3f0f0c9a11", longest):
+        (found,) = imported([{**MIKO, "linkedid": theirs}], UTC)
+        assert isinstance(found, Imported)
+        assert found.row.linkedid == theirs
+        assert searched(f"linkedid:{theirs}", HistoryQuery()).linkedid == theirs
+    for each in ("mikopbx-1699999999.3", *own):  # pasted as it is (CDR-11)
+        assert searched(each, HistoryQuery()).linkedid == each
 
 
 def test_what_cannot_be_read_is_told_and_the_others_are_taken() -> None:

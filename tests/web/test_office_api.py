@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from conf.export import export_office
+from pbx.cli_check import check_files
+from pbx.cli_output import plan_lines
 from pbx.control.messages import ApplyOffice, PlanView
 from storage.records import OFFICE_LISTS, OFFICE_SECTIONS, Conference, Office, Queue, User
 from tests.support.api import Api, api, bare_api, data_of, errors_of
@@ -193,3 +196,31 @@ async def test_every_write_is_audited_with_who_from_where_before_and_after(tmp_p
         assert "Other-Pass_1" not in str(audit)
         of_one = data_of(await found.client.get("/audit?object=terminals/201"))
         assert [each["action"] for each in of_one] == ["change"]
+
+
+@pytest.mark.real_loop
+@pytest.mark.row("AMB-5")
+async def test_a_queue_whose_callers_are_hung_up_after_a_time_is_saved_with_a_warning(tmp_path: Path) -> None:
+    said = ["callers of queue 500 are hung up after 300 s: it has no timeout_target"]
+    async with api(tmp_path, replace(OFFICE, queues=())) as found:
+        client, server = found.client, found.server
+
+        def warned(response: httpx.Response) -> list[str]:
+            assert response.is_success, response.text
+            return [each["text"] for each in response.json()["messages"]["warning"]]
+
+        assert warned(await client.post("/queues", json={"number": "500", "agents": ["201"]})) == said
+        assert warned(await client.patch("/queues/500", json={"max_wait": 0})) == []
+        without = export_office(server.office)
+        assert warned(await client.patch("/queues/500", json={"max_wait": 60})) == [said[0].replace("300", "60")]
+        assert warned(await client.patch("/queues/500", json={"timeout_target": "201"})) == []
+        timed = without.replace("max_wait = 0", "max_wait = 300")
+        assert warned(await client.put("/document?dry_run=true", content=timed)) == said
+        assert plan_lines(await server.plan(timed, "office.toml"))[-2] == f"note: {said[0]}"
+        assert warned(await client.put("/document", content=timed)) == said
+        assert (
+            warned(await client.put("/document", content=timed + '[[users]]\nid = "olga"\nname = "Olga"\n')) == []
+        )  # said once
+    (tmp_path / "office.toml").write_text('[[queues]]\nnumber = "500"\n')
+    (checked,) = await asyncio.to_thread(check_files, [tmp_path / "office.toml"])
+    assert checked.notes == tuple(said)

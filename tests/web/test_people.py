@@ -203,7 +203,7 @@ async def test_lines_are_checked_and_numbers_looked_for(tmp_path: Path) -> None:
         for number, why in (
             ("299", ""),
             ("201", "it is already used by terminals[0]"),
-            ("2", "a number has 2 to 3 digits"),
+            ("2", "a number has 3 digits"),
             ("000", ""),
         ):
             answer = data_of(await found.client.get(f"/numbers/{number}"))
@@ -211,3 +211,32 @@ async def test_lines_are_checked_and_numbers_looked_for(tmp_path: Path) -> None:
         await found.account_of("anna")
         errors_of(await found.client.post("/lines/telco:check"), 403)
         errors_of(await found.client.get("/numbers/299"), 403)
+
+
+@pytest.mark.row("AMB-1")
+@pytest.mark.parametrize(
+    ("length", "wrong", "why"),
+    [
+        (3, ("22", "2222"), "a number has 3 digits"),
+        (5, ("22", "222222"), "a number has 3 to 5 digits"),
+        (2, ("2", "222"), "a number has 2 digits"),
+        (8, ("22", "222222222"), "a number has 3 to 8 digits"),
+    ],
+)
+async def test_people_are_offered_numbers_of_three_digits_and_more_where_the_office_is_widened(
+    tmp_path: Path, length: int, wrong: tuple[str, ...], why: str
+) -> None:
+    assert Office().number_length == 3
+    office = Office("Test", number_length=length, terminals=(terminal("20"),))
+    async with api(tmp_path, office) as found:
+        client = found.client
+        offered = data_of(await client.get("/terminals:getDefault"))["number"]
+        assert len(offered) == length
+        assert data_of(await client.get(f"/numbers/{offered}"))["is_free"]
+        for number in wrong:
+            assert data_of(await client.get(f"/numbers/{number}")) == {"number": number, "is_free": False, "why": why}
+        # Technically two digits are enough, and other things have up to eight.
+        data_of(await client.post("/terminals", json={"number": "22", "password": "Secret-22"}), 201)
+        for number, status in (("60", 201), ("60000000", 201), ("6", 422), ("600000000", 422)):
+            answer = await client.post("/groups", json={"number": number, "members": ["20"]})
+            assert answer.status_code == status, answer.text

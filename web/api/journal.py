@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from conf.diff import plan
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
+from conf.office_advice import advice
 from pbx.control.desk import GetAudit, GetVersion, GetVersions
 from storage.ports import AuditQuery
 from storage.records import AuditEntry, Office, OfficeVersion
@@ -102,13 +103,13 @@ async def put_document(
     for _ in range(TRIES):
         snapshot = await core.snapshot()
         office = _parsed(text, core, snapshot)
-        changes = plan(snapshot.office, office)
+        changes, said = plan(snapshot.office, office), advice(office, snapshot.office)
         if dry_run or not changes:
-            return answer(str(changes).splitlines() if changes else [])
+            return answer(str(changes).splitlines() if changes else [], warning=said)
         replaced = await core.replace(office, snapshot, who.name, "document")
         if replaced.is_replaced:
             await tell(core, who, "apply", "document", None, {"changes": replaced.changes})
-            return answer(replaced.changes)
+            return answer(replaced.changes, warning=said)
     raise busy()
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from conf.export import document_values
+from conf.office_advice import advice_on
 from storage.records import OFFICE_LISTS, OFFICE_SECTIONS, OfficeList, secret_of
 from web.answers import Page, Refused, answer, refused
 from web.body import record_of, values_of
@@ -94,10 +95,10 @@ class ListResource:
         def edit(draft: Draft) -> None:
             place[:] = [draft.add(self.of, entry)]
 
-        values = await self._changed(core, who, edit, lambda: place[0])
+        values, said = await self._changed(core, who, edit, lambda: place[0])
         await tell(core, who, "create", f"{self.name}/{values[self.of.key]}", None, values)
         headers = {"ETag": etag(values), "Location": f"/api/v3/{self.name}/{values[self.of.key]}"}
-        return answer(shown(values), status=201, headers=headers)
+        return answer(shown(values), status=201, warning=said, headers=headers)
 
     async def put(self, request: Request, who: Caller, core: TheCore, key: Key, if_match: IfMatch = None) -> Response:
         """The whole entry; a password that is not given stays."""
@@ -122,9 +123,9 @@ class ListResource:
             seen[:] = [index, before]
             draft.put(self.of, index, made(before))
 
-        values = await self._changed(core, who, edit, lambda: seen[0])
+        values, said = await self._changed(core, who, edit, lambda: seen[0])
         await tell(core, who, "change", f"{self.name}/{key}", seen[1], values)
-        return answer(shown(values), headers={"ETag": etag(values)})
+        return answer(shown(values), warning=said, headers={"ETag": etag(values)})
 
     async def delete(
         self, who: Caller, core: TheCore, key: Key, if_match: IfMatch = None, cascade: Cascade = False
@@ -160,14 +161,14 @@ class ListResource:
 
     async def _changed(
         self, core: Core, who: Principal, edit: Callable[[Draft], None], place: Callable[[], int]
-    ) -> Values:
-        """The entry after a change, with key paths of mistakes from there on."""
+    ) -> tuple[Values, tuple[str, ...]]:
+        """The entry after a change and what there is to say of it, with key paths of mistakes from there on."""
         try:
             done = await change(core, who, edit)
         except Refused as error:
             raise of_entry(error, self.name, place()) if error.status == 422 else error from None
         found: Values = document_values(done.office)[self.name][place()]
-        return found
+        return found, advice_on(self.of.of(done.office)[place()])
 
     def add_to(self, routes: APIRouter) -> None:
         one, tags = f"/{self.name}/{{key}}", [self.name]
