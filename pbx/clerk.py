@@ -14,8 +14,10 @@ from pbx.control.clerk import (
     ClerkRequest,
     CloseMissed,
     CountFailure,
+    DeviceView,
     GetBans,
     GetCalendars,
+    GetDevices,
     GetFailures,
     GetMissed,
     GetReport,
@@ -24,6 +26,7 @@ from pbx.control.clerk import (
     WatchBorder,
 )
 from pbx.control.messages import ControlError, Originate
+from pbx.device_history import DeviceHistory, DeviceSession
 from pbx.history_desk import HistoryDesk
 from pbx.missed import MissedCalls
 from pbx.originate import Originator
@@ -41,6 +44,7 @@ class Clerk:
         border: Border,
         web_border: WebBorder,
         failures: AccountFailures,
+        devices: DeviceHistory,
         clock: Clock,
         missed: MissedCalls,
         originator: Originator,
@@ -48,7 +52,7 @@ class Clerk:
         history: HistoryDesk,
     ) -> None:
         self._calendars, self._border, self._clock = calendars, border, clock
-        self._web_border, self._failures = web_border, failures
+        self._web_border, self._failures, self._devices = web_border, failures, devices
         self._missed, self._originator, self._reporter, self._history = missed, originator, reporter, history
 
     async def answer(self, request: ClerkRequest) -> object:
@@ -81,6 +85,8 @@ class Clerk:
                 return self._border.failed_web(source, reason)
             case GetFailures(number):
                 return [_failure_view(each) for each in self._failures.table(number)]
+            case GetDevices(number):
+                return [_device_view(each) for each in self._devices.sessions(number)]
             case ClearFailures(number):
                 if not self._failures.clear(number):
                     raise ControlError(f"no sign-in of {number} has failed; `zvon failures list` shows those that have")
@@ -109,6 +115,10 @@ def _ban_view(ban: Ban, now: float) -> BanView:
 def _failure_view(failure: AccountFailure) -> AccountFailureView:
     of = failure
     return AccountFailureView(of.number, of.source, of.count, of.reason, of.first_at, of.last_at)
+
+
+def _device_view(of: DeviceSession) -> DeviceView:
+    return DeviceView(of.number, of.contact, of.host, of.port, of.user_agent, of.latency_ms, of.since_at, of.until_at)
 
 
 def _calendar_view(state: CalendarState) -> CalendarView:

@@ -158,6 +158,19 @@ def registrations(data: Data = VAR, json: Json = False) -> None:
     typer.echo(json_text([view_object(each) for each in found])) if json else print_registrations(found)
 
 
+def devices(
+    number: Annotated[str, typer.Argument(metavar="[NUMBER]", help="Those of this account.")] = "",
+    data: Data = VAR,
+    json: Json = False,
+) -> None:
+    """List the phones of the last 24 hours: from where, with what, how far away, from when until when."""
+    with server_of(data) as server:
+        found = server.devices(number)
+    from pbx.cli_output import json_text, print_devices, view_object
+
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_devices(found)
+
+
 def calls(data: Data = VAR, json: Json = False) -> None:
     """List the calls in progress, one row a call."""
     with server_of(data) as server:
@@ -263,6 +276,7 @@ COMMANDS: Commands = {
     "export": (export, "zvon export --with-secrets > office.toml"),
     "status": (status, "zvon status --json"),
     "registrations": (registrations, "zvon registrations"),
+    "devices": (devices, "zvon devices 201 --json"),
     "calls": (calls, "zvon calls --json"),
     "queues": (queues, "zvon queues"),
     "lines": (lines, "zvon lines --json"),

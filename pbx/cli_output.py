@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.control.clerk import AccountFailureView, BanView, CalendarView
+from pbx.control.clerk import AccountFailureView, BanView, CalendarView, DeviceView
 from pbx.control.history import ConversationView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from pbx.control.sounds import SoundView
@@ -24,6 +24,7 @@ from storage.records import CdrRow, MissedCall, StoredRecording
 
 View = (
     AccountFailureView
+    | DeviceView
     | BanView
     | CalendarView
     | CallView
@@ -109,6 +110,17 @@ def print_registrations(registrations: Sequence[RegistrationView]) -> None:
     ]  # fmt: skip
     headings = ("number", "contact", "received", "transport", "expires in", "latency", "user agent")
     _print_table(headings, rows, "no registrations", lambda row: "red" if row[5] == "unreachable" else "")
+
+
+def print_devices(devices: Sequence[DeviceView]) -> None:
+    rows = [
+        (each.number, each.contact, f"{each.address} {each.port}", each.user_agent,
+         "" if each.latency_ms is None else f"{each.latency_ms:.0f} ms", _local(each.since_at),
+         "registered" if each.until_at is None else _local(each.until_at))
+        for each in devices
+    ]  # fmt: skip
+    headings = ("number", "contact", "from", "user agent", "latency", "since", "until")
+    _print_table(headings, rows, "no phone was registered in the last 24 hours")
 
 
 def print_prompts(prompts: Sequence[Mapping[str, str]]) -> None:

@@ -23,6 +23,7 @@ SWEEP_S = 5.0
 SWEEP_PARTS = 20
 DEFAULT_PORT, SECURE_PORT = 5060, 5061  # RFC 3261 §19.1.2
 FLOW_FAILED = 430  # RFC 5626 §5.3: an element on the way has no flow to the phone any more
+_ENDS = (RegistrationChange.REMOVED, RegistrationChange.EXPIRED)
 BROWSERS = ("WS", "WSS")  # transports whose connections only the peer can open
 
 
@@ -54,7 +55,8 @@ class Target:
 
 class Location:
     """All bindings by number. `flow_to` finds a path for a transport, host and port; `is_open` says whether the
-    connection of a path stands; `gruus` makes and reads the URIs of single phones."""
+    connection of a path stands; `gruus` makes and reads the URIs of single phones; `on_gone` is told of each contact
+    that is registered no more, before anybody else is."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Location:
         gruus: Gruus | None = None,
     ) -> None:
         self.gruus = gruus or Gruus(secrets.token_bytes(32))
+        self.on_gone: Callable[[str, Binding], None] = lambda _, __: None
         self._store, self._clock, self._bus, self._flow_to = store, clock, bus, flow_to
         self._is_open = is_open
         self._bindings: dict[str, tuple[Binding, ...]] = {}
@@ -73,12 +76,20 @@ class Location:
         self._browsers: dict[int, set[str]] = {}  # numbers by the connection that they registered over
 
     async def restore(self) -> int:
-        """Read what was registered before the restart; returns how many bindings are alive."""
-        for registration in await self._store.load(self._clock.wall()):
-            binding = self._thaw(registration)
-            if binding is not None:
-                self._bindings[registration.aor] = (*self._bindings.get(registration.aor, ()), binding)
-        return sum(map(len, self._bindings.values()))
+        """Read what was registered before the restart; returns how many bindings are alive: a browser, whose connection
+        is gone, is no more."""
+        now, restored = self._clock.now(), 0
+        for registration in await self._store.load(0.0):
+            number, binding = registration.aor, self._thaw(registration)
+            if binding is None:
+                continue
+            is_browser = registration.transport.upper() in BROWSERS and not registration.path
+            if is_browser or binding.expires_at <= now:
+                self.on_gone(number, binding)
+            else:
+                self._bindings[number] = (*self._bindings.get(number, ()), binding)
+                restored += 1
+        return restored
 
     def bindings(self, number: str) -> tuple[Binding, ...]:
         """As registered, expired ones included until the next sweep."""
@@ -240,6 +251,8 @@ class Location:
         self._store.put(number, [self._freeze(number, binding) for binding in bindings])
 
     def _tell(self, number: str, binding: Binding, change: RegistrationChange) -> None:
+        if change in _ENDS:
+            self.on_gone(number, binding)
         self._bus.publish(RegistrationChanged(self._clock.wall(), number, str(binding.contact), change))
 
     def _freeze(self, number: str, binding: Binding) -> Registration:
@@ -261,9 +274,7 @@ class Location:
         )
 
     def _thaw(self, stored: Registration) -> Binding | None:
-        """The binding of a stored registration, None for a damaged one and for a browser, whose connection is gone."""
-        if stored.transport.upper() in BROWSERS and not stored.path:
-            return None
+        """The binding of a stored registration, None for a damaged one."""
         host, _, port = stored.received.partition(" ")
         try:
             contact = SipUri.parse(stored.contact)

@@ -39,6 +39,7 @@ from pbx.control.server import ControlServer
 from pbx.conversations import Conversations
 from pbx.core import Pbx
 from pbx.desk import WebDesk
+from pbx.device_history import DeviceHistory
 from pbx.directory import Directory
 from pbx.errands import Steward
 from pbx.events import AddressBanned
@@ -165,9 +166,9 @@ class Server:
         registrar = Registrar(self.stack, self.admission, self.location, policy, self.clock, extras)
         texts = TextPolicy(settings.texts.keep_days * 86400.0, settings.texts.most)
         self.pbx.attach(self.driver, registrar, storage, texts, settings.calendars)
+        self._watch_phones(sip, storage)
         self._keep_and_tell(settings, storage, lock.data, settings_file, keys)
         self._look_outside(sip, keys)
-        self._watch_phones(sip, storage)
         self._control = ControlServer(lock, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_at = self.clock.wall()
@@ -202,8 +203,9 @@ class Server:
         clock, schedules = self.clock, settings.reports
         self._report_mail = ReportMail(schedules, self.mailer, self._reporter, self._history, clock, data)
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
+        failures, devices = self.admission.failures, self._device_history
         self.clerk = Clerk(
-            self.pbx.calendars, self.border, WebBorder(self.border), self.admission.failures, self.clock, *parts
+            self.pbx.calendars, self.border, WebBorder(self.border), failures, devices, self.clock, *parts
         )
         self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
@@ -249,6 +251,7 @@ class Server:
     def _watch_phones(self, sip: SipSettings, storage: Storage) -> None:
         """Whether they answer, and what is written down of it."""
         self.qualifier = Qualifier(self.driver, self.location, self.bus, sip.qualify, sip.keepalive)
+        self._device_history = DeviceHistory(self.location, self.pbx.states, self.clock, self.qualifier.latency_ms)
         self._journal = Journal(
             storage.happenings,
             self.bus,
@@ -281,6 +284,7 @@ class Server:
             await self._own_address.start()
             restored = await self.location.restore()
             await self.pbx.restore()
+            self._device_history.restore()
             await self._take_up_bans()
             await self._office_desk.start()
             await self.pbx.calendars.start()
@@ -376,6 +380,7 @@ class Server:
                 self.location.sweep(1 / SWEEP_PARTS)
             await self.pbx.sweep()
             self.border.sweep()
+            self._device_history.sweep()
             self._system_passwords.sweep()
             self.missed.sweep()
             await self._journal.sweep()

@@ -84,6 +84,29 @@ class ClearFailures:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One contact of an account, from its registration until the end of it (EXT-22); moments are UTC seconds,
+    `until_at` None: it is registered. `address`, `port`: where its requests came from last; `latency_ms`: of its last
+    answer to OPTIONS."""
+
+    number: str
+    contact: str
+    address: str
+    port: int
+    user_agent: str
+    latency_ms: float | None
+    since_at: float
+    until_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetDevices:
+    """→ list of `DeviceView` of the last 24 hours, those that are registered first; of one account or of all."""
+
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveBan:
     """→ True: the address is heard again."""
 
@@ -186,6 +209,7 @@ ClerkRequest = (
     | CountFailure
     | GetFailures
     | ClearFailures
+    | GetDevices
     | GetMissed
     | CallBack
     | CloseMissed
@@ -201,6 +225,7 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "count failure": CountFailure,
     "failures": GetFailures,
     "clear failures": ClearFailures,
+    "devices": GetDevices,
     "missed": GetMissed,
     "call back": CallBack,
     "close missed": CloseMissed,

@@ -16,8 +16,10 @@ from pbx.control.clerk import (
     CallBack,
     ClearFailures,
     CloseMissed,
+    DeviceView,
     GetBans,
     GetCalendars,
+    GetDevices,
     GetFailures,
     GetMissed,
     GetReport,
@@ -194,6 +196,9 @@ class ControlClient:
 
     def failures(self, number: str = "") -> Sequence[AccountFailureView]:
         return self._ask(GetFailures(number), list[AccountFailureView])
+
+    def devices(self, number: str = "") -> Sequence[DeviceView]:
+        return self._ask(GetDevices(number), list[DeviceView])
 
     def clear_failures(self, number: str) -> bool:
         return self._ask(ClearFailures(number), bool)

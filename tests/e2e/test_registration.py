@@ -11,7 +11,7 @@ from bench.wire import Message, challenges, credentials, token
 from tests.e2e.conftest import CALLER, office
 from tests.e2e.harness import Server, Site, password_of, running
 from tests.e2e.sipp import Plan, play
-from tests.e2e.ua import Phone, registered
+from tests.e2e.ua import AGENT, Phone, eventually, registered
 
 STORED_S = 1.0  # what is written behind is on disk after a second
 KEYS: Mapping[str, str] = {"from": "201"}
@@ -120,12 +120,26 @@ def test_a_stranger_cannot_tell_whether_an_account_exists(server: Server, method
     assert answers[0] == answers[1]
 
 
-def test_registrations_survive_a_restart_and_a_kill(tmp_path: Path) -> None:
-    site = Site.write(tmp_path, office())
+@pytest.mark.row("EXT-22")
+def test_registrations_and_the_history_of_devices_survive_a_restart_and_a_kill(tmp_path: Path) -> None:
+    site = Site.write(tmp_path, office(), sip="qualify = 1")
     with running(site) as server, Phone(server.address, "201", password_of("201")) as phone:
         assert phone.register().status == 200
         port = str(phone.address[1])
+        with registered(server.address, "203", password_of("203"), host="127.0.4.4") as gone:
+            (there,) = server.json("devices", "203")
+            assert (there["user_agent"], there["until_at"]) == (AGENT, None)
+
+        def is_measured() -> bool:
+            phone.receive(0.05)  # answers OPTIONS
+            return server.json("devices", "201")[0]["latency_ms"] is not None
+
+        eventually(is_measured, "its latency is known")
     with running(site) as server:
+        (device,) = server.json("devices", "203")
+        assert (device["address"], device["port"]) == gone.address
+        assert there["since_at"] == device["since_at"] < device["until_at"]
+        assert "registered" in server.command("devices", "201").stdout
         assert port in server.command("registrations").stdout
         with Phone(server.address, "202", password_of("202")) as other:
             assert other.register().status == 200

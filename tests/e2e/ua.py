@@ -16,6 +16,7 @@ from bench.wire import Address, Message, audio_of, build, challenges, credential
 from pbx.addressing import bracketed
 
 Expected = str | int
+AGENT = "Scripted phone"
 ExtraHeaders = Iterable[tuple[str, str]]
 
 
@@ -212,9 +213,9 @@ class Phone:
         uri, call_id = f"sip:{self.domain}", token()
 
         def attempt(cseq: int, headers: ExtraHeaders = ()) -> Message:
-            expires = ("Expires", str(expires_s))
+            expires = ("User-Agent", AGENT), ("Expires", str(expires_s))
             self.send(
-                self.request("REGISTER", uri, to=self.aor, headers=[expires, *headers], cseq=cseq, call_id=call_id)
+                self.request("REGISTER", uri, to=self.aor, headers=[*expires, *headers], cseq=cseq, call_id=call_id)
             )
             return self.final_answer("REGISTER")
 

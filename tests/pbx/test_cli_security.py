@@ -1,10 +1,10 @@
-"""Commands about who may not be heard: `zvon bans`, `zvon failures`."""
+"""Commands about who may not be heard, and who was there: `zvon bans`, `zvon failures`, `zvon devices`."""
 
 from pathlib import Path
 
 import pytest
 
-from pbx.control.clerk import GetBans, GetFailures
+from pbx.control.clerk import GetBans, GetDevices, GetFailures
 from tests.pbx.test_cli import asked, document
 from tests.support.control import FakeOperator
 
@@ -34,3 +34,17 @@ async def test_failed_sign_ins_are_listed_and_cleared(tmp_path: Path) -> None:
     assert (await asked(tmp_path, "failures", "clear", "201", operator=operator)).exit_code == 0
     refused = await asked(tmp_path, "failures", "clear", "202", operator=operator)
     assert (refused.exit_code, refused.stderr) == (1, "zvon: no sign-in of 202 has failed\n")
+
+
+@pytest.mark.real_loop
+async def test_devices_are_listed_with_their_sessions(tmp_path: Path) -> None:
+    operator = FakeOperator()
+    listed = (await asked(tmp_path, "devices", "201", operator=operator)).stdout.splitlines()
+    assert operator.requests[-1] == GetDevices("201")
+    assert "10.0.0.5 5060" in listed[1]
+    assert "12 ms" in listed[1]
+    assert "registered" in listed[1]
+    assert "203.0.113.9 1024" in listed[2]
+    _, over = await document(tmp_path, "devices", operator=operator)
+    assert (over["address"], over["port"], over["user_agent"]) == ("203.0.113.9", 1024, "Soft")
+    assert over["until_at"] == "2023-11-14T22:12:20.000Z"

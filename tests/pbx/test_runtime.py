@@ -116,7 +116,8 @@ async def test_a_server_starts_names_its_listeners_serves_a_call_and_stops(tmp_p
             (shown,) = await server.calls()
             assert (shown.to_number, shown.state) == (ECHO_NUMBER, "talking")
             status = await server.status()
-            assert status["calls"] == {"calls": 1, "legs": 1, "draining": False}
+            counted = {"guests": 0, "guests_refused": 0}
+            assert status["calls"] == {"calls": 1, "legs": 1, "draining": False, **counted}
             assert await server.hangup(shown.id)
             assert not await server.hangup("nothing")
         finally:

@@ -12,7 +12,9 @@ from pbx.control.clerk import (
     CalendarView,
     ClearFailures,
     ClerkRequest,
+    DeviceView,
     GetBans,
+    GetDevices,
     GetFailures,
     RemoveBan,
     SwitchCalendar,
@@ -61,6 +63,10 @@ CALENDARS = (
     CalendarView("office-hours", "Часы", "ru", False, "hours of sat", T),
     CalendarView("linked", "", "none", True, "hours of sat, 10:00-14:00", error="HTTP 404"),
 )
+DEVICES = [
+    DeviceView("201", "sip:201@10.0.0.5:5060", "10.0.0.5", 5060, "Desk 1.2", 12.5, T),
+    DeviceView("201", "sip:201@10.0.0.6:5060", "203.0.113.9", 1024, "Soft", None, T - 3600, T - 60),
+]
 FAILED = AccountFailureView("201", "203.0.113.7", 3, "wrong password", T, T + 60)
 BAN = BanView("203.0.113.7", T, T + 600, True, {"wrong password": 20, "scanner": 1})
 RINGING = CallView("c2", "zvon-1.2", "103", "", "104", "", "ringing", T)
@@ -165,6 +171,8 @@ class FakeOperator:
         match request:
             case SwitchCalendar(id, to):
                 return CalendarView(id, "", "none", to == "open", "by hand", T, is_switched=to != "hours")
+            case GetDevices():
+                return DEVICES
             case GetFailures():
                 return [FAILED]
             case ClearFailures(number):

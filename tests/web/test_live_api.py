@@ -13,6 +13,8 @@ import pytest
 from pbx.cli_output import print_queues
 from pbx.control.desk import EventView
 from pbx.control.messages import AgentView, CallView, Intercept, LineView, Originate, QueueView, RecordingFileView
+from sipcore.register.binding import Binding, RegisterResult
+from sipcore.uri import SipUri
 from storage.memory import MemoryStorage
 from storage.records import CdrRow, EmployeeGroup, Office, Queue, StoredRecording, User
 from tests.support.api import Api, api, data_of, errors_of
@@ -138,6 +140,25 @@ async def test_failed_sign_ins_are_seen_by_account_and_cleared(tmp_path: Path) -
         assert (await found.client.delete("/registrations/failures/201")).status_code == 200
         assert [each.number for each in book.table()] == ["202"]
         errors_of(await found.client.delete("/registrations/failures/201"), 404)
+
+
+async def test_the_devices_of_the_last_day_are_seen_by_who_may_see_the_account(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        now, contact = found.server.clock.now(), SipUri("sip", "201", "10.0.0.5")
+        device = Binding(
+            contact, "c", 1, now + 60, received=("203.0.113.9", 1024), user_agent="Desk", registered_at=now
+        )
+        location = found.server.location
+        location.update("201", RegisterResult((device,), added=(device,)))
+        location.update("202", RegisterResult((device,), added=(device,)))
+        location.forget("201")
+        (over,) = data_of(await found.client.get("/registrations/devices?number=201"))
+        assert (over["address"], over["port"], over["user_agent"]) == ("203.0.113.9", 1024, "Desk")
+        assert over["since_at"] <= over["until_at"]
+        first, _ = data_of(await found.client.get("/registrations/devices"))
+        assert (first["number"], first["until_at"]) == ("202", None)
+        await found.account_of("anna")
+        assert [each["number"] for each in data_of(await found.client.get("/registrations/devices"))] == ["201"]
 
 
 class Operated:

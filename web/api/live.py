@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse
 
-from pbx.control.clerk import AccountFailureView, ClearFailures, GetFailures
+from pbx.control.clerk import AccountFailureView, ClearFailures, DeviceView, GetDevices, GetFailures
 from pbx.control.errands import CheckLine
 from pbx.control.messages import (
     CallView,
@@ -43,6 +43,7 @@ CALL = thing(id="string", linkedid="string", from_number="string", to_number="st
 QUEUE = thing(number="string", name="string", waiting={"type": "array"}, agents={"type": "array"})
 PHONE = thing(number="string", contact="string", transport="string", user_agent="string", is_reachable="boolean")
 FAILURE = thing(number="string", source="string", count="integer", reason="string")
+DEVICE = thing(number="string", contact="string", address="string", port="integer", since_at="string")
 LINE = thing(id="string", kind="string", state="string", error="string")
 ONWARD = thing(call="string")
 TO = takes(thing(to="string"))
@@ -209,6 +210,14 @@ async def failures(who: Caller, core: TheCore, number: Annotated[str, Query(max_
     """Sign-ins of accounts that failed, by account and address; of `number` alone where it is given."""
     who.check("registrations", "read")
     found = await core.ask(GetFailures(number), list[AccountFailureView])
+    return answer([_view(each) for each in found if who.sees(each.number)])
+
+
+@router.get("/registrations/devices", tags=["registrations"], responses=gives(many(DEVICE)))
+async def devices(who: Caller, core: TheCore, number: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """The phones of the last 24 hours, with their sessions; of `number` alone where it is given."""
+    who.check("registrations", "read")
+    found = await core.ask(GetDevices(number), list[DeviceView])
     return answer([_view(each) for each in found if who.sees(each.number)])
 
 
