@@ -7,7 +7,7 @@ from datetime import datetime, time
 from math import ceil
 from zoneinfo import ZoneInfo
 
-from pbx.api import AppContext, DialTemplate, Leg, OutboundPolicy, price
+from pbx.api import AppContext, DialTemplate, Leg, OutboundPolicy, Said, price, say
 
 AREA = "outside-spent"  # of what is remembered over a restart: "calls 201", "seconds 201", "number 7916…" → DAY:AMOUNT
 LONGEST_S = 86_400
@@ -37,7 +37,7 @@ class Limit:
     name: str
     key: str
     most: int
-    what: str
+    what: Said
     a_call: int = 0
     of_talk: Amount | None = None
 
@@ -55,8 +55,8 @@ class Limit:
         """What the first second of a conversation comes to."""
         return _cost(ctx, provider, number, 1.0) if self.of_talk is _money else 0
 
-    def reached(self, used: int) -> str:
-        return f"{used} {self.what} today, {self.most} are allowed"
+    def reached(self, used: int) -> Said:
+        return say("{used} {what} today, {most} are allowed", used=used, what=self.what, most=self.most)
 
 
 class Ledger:
@@ -81,44 +81,57 @@ class Ledger:
 
 def limits_of(policy: OutboundPolicy, who: str, number: str) -> Sequence[Limit]:
     """Those of a day that the office has, for calls of `who` to the number."""
+    payer = who if who.isdecimal() else say(who)
     limits = (
-        Limit("calls_a_day", f"calls {who}", policy.calls_a_day, f"calls of {who}", a_call=1),
+        Limit("calls_a_day", f"calls {who}", policy.calls_a_day, say("calls of {who}", who=payer), a_call=1),
         Limit(
             "minutes_a_day",
             f"seconds {who}",
             policy.minutes_a_day * 60,
-            f"seconds of calls of {who}",
+            say("seconds of calls of {who}", who=payer),
             of_talk=_seconds,
         ),
-        Limit("money_a_day", f"money {who}", policy.money_a_day, f"hundredths for calls of {who}", of_talk=_money),
-        Limit("calls_to_one", f"number {number.lstrip('+')}", policy.calls_to_one, f"calls to {number}", a_call=1),
+        Limit(
+            "money_a_day",
+            f"money {who}",
+            policy.money_a_day,
+            say("hundredths for calls of {who}", who=payer),
+            of_talk=_money,
+        ),
+        Limit(
+            "calls_to_one",
+            f"number {number.lstrip('+')}",
+            policy.calls_to_one,
+            say("calls to {number}", number=number),
+            a_call=1,
+        ),
     )
     return [each for each in limits if each.most]
 
 
-def amounts_of(policy: OutboundPolicy) -> Sequence[tuple[str, str]]:
+def amounts_of(policy: OutboundPolicy) -> Sequence[tuple[str, Said]]:
     """Those of a single call, by name, as the end of a sentence."""
     found = []
     if policy.minutes_a_call:
-        found.append(("minutes_a_call", f"the call is cut after {policy.minutes_a_call} minutes"))
+        found.append(("minutes_a_call", say("the call is cut after {n} minutes", n=policy.minutes_a_call)))
     if policy.money_a_call:
-        found.append(("money_a_call", f"the call is cut when it has cost {policy.money_a_call} hundredths"))
+        found.append(("money_a_call", say("the call is cut when it has cost {n} hundredths", n=policy.money_a_call)))
     return found
 
 
-def seconds_left(ctx: AppContext, running: Running, others: Collection[Running]) -> tuple[float, str]:
+def seconds_left(ctx: AppContext, running: Running, others: Collection[Running]) -> tuple[float, Said]:
     """How long a conversation may still go on, and the end of a sentence that says which limit it reaches then. What is
     left of a day is shared by all that its payer talks now."""
-    return min(_left(ctx, running, others), default=(float(LONGEST_S), ""))
+    return min(_left(ctx, running, others), key=lambda each: each[0], default=(float(LONGEST_S), say("")))
 
 
-def _left(ctx: AppContext, running: Running, others: Collection[Running]) -> Iterator[tuple[float, str]]:
+def _left(ctx: AppContext, running: Running, others: Collection[Running]) -> Iterator[tuple[float, Said]]:
     policy, talked_s = ctx.office.outbound, ctx.now() - running.began_at
     if policy.minutes_a_call:
-        yield policy.minutes_a_call * 60 - talked_s, f"{policy.minutes_a_call} minutes a call are allowed"
+        yield policy.minutes_a_call * 60 - talked_s, say("{n} minutes a call are allowed", n=policy.minutes_a_call)
     if policy.money_a_call:
         affordable_s = _affordable(ctx, running, policy.money_a_call)
-        yield affordable_s - talked_s, f"{policy.money_a_call} hundredths a call are allowed"
+        yield affordable_s - talked_s, say("{n} hundredths a call are allowed", n=policy.money_a_call)
     ledger = Ledger(ctx)
     for limit in limits_of(policy, running.who, running.number):
         if limit.of_talk is None:

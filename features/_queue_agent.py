@@ -36,7 +36,7 @@ def agents_of(ctx: AppContext, queue: Queue) -> list[Agent]:
 def ways_to(ctx: AppContext, number: str, call: Call | Inquiry | None = None) -> Sequence[WayOut]:
     """How an agent outside can be dialled now: by the office itself, or for who calls."""
     considered = ctx.consider_outside(call, number)
-    return [way for each in considered for way in each.ways if not ctx.obstacle(way)]
+    return [way for each in considered for way in each.ways if ctx.obstacle(way) is None]
 
 
 def barred_to(ctx: AppContext, queue: Queue, call: Call | Inquiry) -> frozenset[str]:

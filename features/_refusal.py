@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from features.do_not_disturb import wants_no_calls
 from features.working_hours import heeds_calendar
-from pbx.api import BUSY, UNAVAILABLE, AppContext, Cause, Inquiry, Terminal
+from pbx.api import BUSY, UNAVAILABLE, AppContext, Cause, Inquiry, Said, Terminal, say
 
 
 def refusal_of(ctx: AppContext, terminal: Terminal, moment: float) -> Cause | None:
@@ -29,16 +29,19 @@ def explain_refusal(asked: Inquiry, ctx: AppContext, terminal: Terminal) -> Caus
 
 def _checks(
     ctx: AppContext, terminal: Terminal, moment: float, *, heeds_calendar: bool = True
-) -> Iterator[tuple[str, Cause | None, str]]:
+) -> Iterator[tuple[str, Cause | None, Said]]:
     """Each rule, the cause if it holds, and what it looked at."""
     if terminal.calendar:
         hours = ctx.calendars.decide(terminal.calendar, moment)
         cause = UNAVAILABLE if heeds_calendar and not hours.is_open else None
-        left_aside = "" if heeds_calendar else ", left aside for calls of colleagues"
-        yield "calendar", cause, f"{terminal.calendar}: {hours.why}{left_aside}"
+        known = say("{calendar}: {why}", calendar=terminal.calendar, why=hours.why)
+        left_aside = say("{why}, left aside for calls of colleagues", why=known)
+        yield "calendar", cause, known if heeds_calendar else left_aside
     is_on = wants_no_calls(ctx, terminal)
-    yield "do not disturb", BUSY if is_on else None, "switched on" if is_on else "switched off"
+    yield "do not disturb", BUSY if is_on else None, say("switched on") if is_on else say("switched off")
     calls, most = ctx.calls_at(terminal.number), terminal.max_calls
-    yield "max_calls", BUSY if calls >= most else None, f"takes part in {calls} of {most} calls"
+    taken = say("takes part in {calls} of {most} calls", calls=calls, most=most)
+    yield "max_calls", BUSY if calls >= most else None, taken
     phones = ctx.phones(terminal)
-    yield "no phone", None if phones else UNAVAILABLE, ", ".join(phones) or "none is registered and answers"
+    there = say("{phones}", phones=", ".join(phones)) if phones else say("none is registered and answers")
+    yield "no phone", None if phones else UNAVAILABLE, there

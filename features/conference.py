@@ -29,6 +29,7 @@ from pbx.api import (
     RosterChanged,
     Wanted,
     collect,
+    say,
 )
 
 PIN_TRIES = 3
@@ -162,11 +163,14 @@ class Participation:
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
         conference = self._conference
         size, cap = self._conferences.size(conference.number), conference.max_participants
-        asked.tried("max_participants", matched=self._is_full(), why=f"{size} of {cap or 'any number'} are in the room")
+        most = cap or say("any number")
+        asked.tried(
+            "max_participants", matched=self._is_full(), why=say("{n} of {most} are in the room", n=size, most=most)
+        )
         if self._is_full():
             return BUSY
-        asked.tried("pin", matched=bool(conference.pin), why="is asked for" if conference.pin else "there is none")
-        return Arrived((conference.number,), f"answers: a conference with {size} participants")
+        asked.tried("pin", matched=bool(conference.pin), why=say("is asked for" if conference.pin else "there is none"))
+        return Arrived((conference.number,), say("answers: a conference with {n} participants", n=size))
 
     def _is_full(self) -> bool:
         cap = self._conference.max_participants

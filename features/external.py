@@ -36,6 +36,7 @@ from pbx.api import (
     ScriptFailed,
     Wanted,
     collect,
+    say,
 )
 
 AREA = "scripts"  # of what they store
@@ -95,8 +96,8 @@ class External:
         return SERVER_ERROR
 
     def explain(self, asked: Inquiry, ctx: AppContext) -> Arrived:
-        asked.tried("applications", matched=True, why=f"{self._application.file} controls the call")
-        return Arrived((self._application.number,), "runs a script")
+        asked.tried("applications", matched=True, why=say("{file} controls the call", file=self._application.file))
+        return Arrived((self._application.number,), say("runs a script"))
 
 
 def claim(office: Office, number: str) -> External | None:

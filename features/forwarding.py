@@ -18,6 +18,7 @@ from pbx.api import (
     Party,
     PartyKind,
     Terminal,
+    say,
 )
 
 AREA = "forward"  # of what is remembered over a restart: number of the terminal → target of all its calls
@@ -65,10 +66,13 @@ def rules_of(call: Call | Inquiry, ctx: AppContext, terminal: Terminal) -> Rules
 def explain_always(asked: Inquiry, ctx: AppContext, terminal: Terminal) -> None:
     """Write down each rule that may send a call on before anything rings, up to the one that holds."""
     if _are_left_aside(asked, ctx):
-        asked.tried("forwarding.skip_internal", matched=True, why="rules are left aside for calls between terminals")
+        asked.tried(
+            "forwarding.skip_internal", matched=True, why=say("rules are left aside for calls between terminals")
+        )
         return
     for rule, target in _for_all(asked, ctx, terminal):
-        asked.tried(rule, matched=bool(target), why=f"goes on to {target}" if target else "no target")
+        why = say("goes on to {target}", target=target) if target else say("no target")
+        asked.tried(rule, matched=bool(target), why=why)
         if target:
             return
 

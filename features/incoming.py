@@ -32,7 +32,9 @@ from pbx.api import (
     Inquiry,
     Next,
     Ringing,
+    Said,
     collect,
+    say,
     try_target,
 )
 
@@ -152,8 +154,10 @@ class Incoming:
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
         office, arrival = ctx.office, self._arrival
         refused_by = refusing_list(office, arrival)
-        why = f"turned away by {refused_by}" if refused_by else "nothing turns the caller away"
-        asked.tried("caller_lists", matched=bool(refused_by), why=why)
+        away = say("turned away by {list}", list=refused_by)
+        asked.tried(
+            "caller_lists", matched=bool(refused_by), why=away if refused_by else say("nothing turns the caller away")
+        )
         if refused_by:
             return DECLINED
         _tell_script(asked, "inbound.script", office.inbound.script)
@@ -164,10 +168,12 @@ class Incoming:
         if number is not None:
             desk = desk_of(ctx, arrival.caller) if number.employee_dial else None
             if number.employee_dial:
-                why = f"dials on as {desk.number}" if desk is not None else "the caller is no mobile of an employee"
+                nobody = say("the caller is no mobile of an employee")
+                why = nobody if desk is None else say("dials on as {number}", number=desk.number)
                 asked.tried("employee_dial", matched=desk is not None, why=why)
             if number.fax != "off":
-                why = "every call" if number.fax == "only" else "a call with the tone of a fax, while it is greeted"
+                some = say("a call with the tone of a fax, while it is greeted")
+                why = say("every call") if number.fax == "only" else some
                 asked.tried("fax", matched=number.fax == "only", why=why)
             if number.fax == "only":
                 return GoTo(FAX)
@@ -175,22 +181,28 @@ class Incoming:
                 asked.tried(rule, matched=is_on, why=why)
         found = steps(office, arrival)
         for place, step in enumerate(found):
-            limit = f"for {step.timeout_s:g} s" if step.timeout_s else "until nobody answers there"
-            order = "goes to" if not place else "then to"
-            asked.tried(step.rule, matched=not place, why=f"{order} {step.target} {limit}")
+            limit = say("for {s:g} s", s=step.timeout_s) if step.timeout_s else say("until nobody answers there")
+            why = say(
+                "then to {target} {limit}" if place else "goes to {target} {limit}", target=step.target, limit=limit
+            )
+            asked.tried(step.rule, matched=not place, why=why)
         default = office.inbound.default
-        asked.tried("inbound.default", matched=not found, why=f"goes to {default} when nobody has answered")
+        why = say("goes to {target} when nobody has answered", target=default)
+        asked.tried("inbound.default", matched=not found, why=why)
         return GoTo(found[0].target if found else default)
 
 
-def _on_arrival(number: ExternalNumber) -> Iterator[tuple[str, bool, str]]:
-    yield "greeting", bool(number.greeting), f"plays {number.greeting}" if number.greeting else "there is none"
-    dial = (
-        f"a number of the office may be dialled for {number.dial_timeout} s" if number.direct_dial else "switched off"
+def _on_arrival(number: ExternalNumber) -> Iterator[tuple[str, bool, Said]]:
+    greeting, off = say("plays {sound}", sound=number.greeting), say("switched off")
+    yield "greeting", bool(number.greeting), greeting if number.greeting else say("there is none")
+    dial = say("a number of the office may be dialled for {s} s", s=number.dial_timeout)
+    yield "direct_dial", number.direct_dial, dial if number.direct_dial else off
+    last = say(
+        "rings whoever talked to the caller within {days} days for {s} s",
+        days=number.last_agent_days,
+        s=number.last_agent_ring,
     )
-    yield "direct_dial", number.direct_dial, dial
-    last = f"rings whoever talked to the caller within {number.last_agent_days} days for {number.last_agent_ring} s"
-    yield "last_agent", number.last_agent, last if number.last_agent else "switched off"
+    yield "last_agent", number.last_agent, last if number.last_agent else off
 
 
 async def look_at(call: Call, ctx: AppContext, script: str) -> Next | None:
@@ -201,7 +213,7 @@ async def look_at(call: Call, ctx: AppContext, script: str) -> Next | None:
 
 def _tell_script(asked: Inquiry, rule: str, script: str) -> None:
     if script:
-        asked.tried(rule, matched=True, why=f"the application {script} looks at the call")
+        asked.tried(rule, matched=True, why=say("the application {script} looks at the call", script=script))
 
 
 async def play_answered(call: Call, ctx: AppContext, sound: str) -> None:

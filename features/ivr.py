@@ -23,6 +23,7 @@ from pbx.api import (
     PlaySource,
     Why,
     collect,
+    say,
 )
 
 LONGEST_INPUT = 10
@@ -65,13 +66,15 @@ class Menu:
     def explain(self, asked: Inquiry, ctx: AppContext) -> Arrived:
         ivr = self._ivr
         for key, target in ivr.keys.items():
-            asked.tried(f"key {key}", matched=False, why=f"goes on to {target} when it is pressed")
+            asked.tried(f"key {key}", matched=False, why=say("goes on to {target} when it is pressed", target=target))
         for key, phrases in ivr.phrases.items():
-            asked.tried(f"phrases {key}", matched=False, why=f"say {' or '.join(phrases)} instead of {key}")
-        internal = "any number of the office may be dialled" if ivr.allow_internal else "only keys are taken"
+            why = say("say {phrases} instead of {key}", phrases=" / ".join(phrases), key=key)
+            asked.tried(f"phrases {key}", matched=False, why=why)
+        internal = say("any number of the office may be dialled" if ivr.allow_internal else "only keys are taken")
         asked.tried("allow_internal", matched=ivr.allow_internal, why=internal)
-        asked.tried("default", matched=False, why=f"goes on to {ivr.default} after {ivr.attempts} attempts in vain")
-        return Arrived((ivr.number,), "answers and waits for keys")
+        default = say("goes on to {target} after {n} attempts in vain", target=ivr.default, n=ivr.attempts)
+        asked.tried("default", matched=False, why=default)
+        return Arrived((ivr.number,), say("answers and waits for keys"))
 
     async def _ask(self, leg: Leg, ctx: AppContext) -> Collected:
         """One attempt. A greeting that cannot be played is replaced by the stock prompt (IVR-12)."""

@@ -2,7 +2,21 @@
 
 from typing import ClassVar
 
-from pbx.api import COMMON, NORMAL, AppContext, Call, ExternalNumber, GoTo, Inquiry, Next, OffHours, PlaySource, own_box
+from pbx.api import (
+    COMMON,
+    NORMAL,
+    AppContext,
+    Call,
+    ExternalNumber,
+    GoTo,
+    Inquiry,
+    Next,
+    OffHours,
+    PlaySource,
+    Said,
+    own_box,
+    say,
+)
 
 OFF_HOURS = "outworktimes"  # the service that handles them, and the stage of history
 
@@ -17,13 +31,19 @@ def tell_closed(
 ) -> bool:
     """The same for a call that nobody makes, each rule written down."""
     if is_left_aside:
-        asked.tried("always_open", matched=True, why="no calendar is asked for this caller or account")
+        asked.tried("always_open", matched=True, why=say("no calendar is asked for this caller or account"))
         return False
     for rule, holds in ctx.calendars.off_hours(called, asked.moment):
-        asked.tried(f"off_hours {rule.id}", matched=holds, why=_action(rule) if holds else "not now")
+        asked.tried(
+            f"off_hours {rule.id}", matched=holds, why=_action(rule.target, rule.sound) if holds else say("not now")
+        )
     if number is not None and number.calendar:
         decision = ctx.calendars.decide(number.calendar, asked.moment)
-        asked.tried("calendar", matched=not decision.is_open, why=f"{number.calendar}: {decision.why}")
+        asked.tried(
+            "calendar",
+            matched=not decision.is_open,
+            why=say("{calendar}: {why}", calendar=number.calendar, why=decision.why),
+        )
     return is_closed(ctx, number, called, asked.moment)
 
 
@@ -44,8 +64,7 @@ class OutOfHours:
 
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next:
         sound, target = _closed(asked, ctx)
-        heard = f"plays {sound or 'a prompt'} and ends"
-        asked.tried("closed", matched=True, why=f"goes to {target}" if target else heard)
+        asked.tried("closed", matched=True, why=_action(target, sound))
         return GoTo(target) if target else NORMAL
 
 
@@ -76,5 +95,9 @@ def _is_shut(ctx: AppContext, number: ExternalNumber | None, moment: float) -> b
     return number is not None and bool(number.calendar) and not ctx.calendars.decide(number.calendar, moment).is_open
 
 
-def _action(rule: OffHours) -> str:
-    return f"goes to {rule.target}" if rule.target else f"plays {rule.sound} and ends"
+def _action(target: str, sound: str) -> Said:
+    return (
+        say("goes to {target}", target=target)
+        if target
+        else say("plays {sound} and ends", sound=sound or say("a prompt"))
+    )

@@ -24,6 +24,7 @@ from pbx.api import (
     Leg,
     Next,
     WayOut,
+    say,
 )
 
 SAID = {  # FEAT-34
@@ -60,8 +61,8 @@ class OutsideCall:
             self._spending.begun(call, ctx, self._number, limited)
         for way in self._ways(call, ctx, considered):
             obstacle = ctx.obstacle(way)
-            if obstacle:
-                call.log.info("a way outside is passed over", route=way.route, why=obstacle)
+            if obstacle is not None:
+                call.log.info("a way outside is passed over", route=way.route, why=str(obstacle))
             else:
                 outcome = await ctx.dial_outside(call, self._number, way)
                 if outcome.answered is not None:
@@ -130,7 +131,7 @@ class OutsideCall:
         usable: list[WayOut] = []
         for way in self._ways(asked, ctx, considered):
             obstacle = ctx.obstacle(way)
-            if obstacle:
+            if obstacle is not None:
                 asked.tried("provider", matched=False, why=obstacle)
             else:
                 usable.append(way)
@@ -139,5 +140,7 @@ class OutsideCall:
         if not usable:
             return self._cause_of_none(asked, considered)
         first, *others = usable
-        then = "".join(f", else {each.number} {each}" for each in others)
-        return Arrived((self._number,), f"is dialled as {first.number} {first}{then}")
+        how = say("is dialled as {number} {way}", number=first.number, way=first.way)
+        for other in others:
+            how = say("{how}, else {number} {way}", how=how, number=other.number, way=other.way)
+        return Arrived((self._number,), how)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import ClassVar
 
-from pbx.api import BUSY, NORMAL, AppContext, Arrived, Call, Inquiry, Next, Paging, Room, Terminal
+from pbx.api import BUSY, NORMAL, AppContext, Arrived, Call, Inquiry, Next, Paging, Room, Terminal, say
 
 
 class Announcer:
@@ -37,9 +37,9 @@ class Announcer:
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
         free = [each.number for each in self._free(asked, ctx)]
         for member in self._paging.members:
-            why = "answers by itself" if member in free else "calls itself, is in a call, or has no phone"
+            why = say("answers by itself" if member in free else "calls itself, is in a call, or has no phone")
             asked.tried(f"member {member}", matched=member in free, why=why)
-        return Arrived(tuple(free), "answer by themselves: a page") if free else BUSY
+        return Arrived(tuple(free), say("answer by themselves: a page")) if free else BUSY
 
     def _free(self, call: Call | Inquiry, ctx: AppContext) -> list[Terminal]:
         found = [ctx.terminal(number) for number in self._paging.members if number != call.calling.number]

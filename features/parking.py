@@ -9,7 +9,7 @@ from typing import ClassVar
 from features.call_codes import Talk
 from features.dialogue import Dialogue
 from frozen import dataclass
-from pbx.api import NORMAL, NOT_FOUND, AppContext, Arrived, Call, GoTo, Inquiry, Leg, Next, Office, Party
+from pbx.api import NORMAL, NOT_FOUND, AppContext, Arrived, Call, GoTo, Inquiry, Leg, Next, Office, Party, say
 
 
 @dataclass(eq=False, slots=True)
@@ -143,9 +143,12 @@ class Unpark:
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
         parked = self._lot.at(self._slot)
         party = parked.leg.party if parked is not None else None
-        why = "nobody waits there" if party is None else f"{party.shown_number} {party.name}".rstrip() + " waits there"
-        asked.tried("parking slot", matched=party is not None, why=why)
-        return NOT_FOUND if party is None else Arrived((self._slot,), f"is taken: {why}")
+        if party is None:
+            asked.tried("parking slot", matched=False, why=say("nobody waits there"))
+            return NOT_FOUND
+        why = say("{who} waits there", who=f"{party.shown_number} {party.name}".rstrip())
+        asked.tried("parking slot", matched=True, why=why)
+        return Arrived((self._slot,), say("is taken: {why}", why=why))
 
 
 def _party(slot: str) -> Party:

@@ -40,6 +40,7 @@ from pbx.api import (
     RegistrationChanged,
     Ringing,
     collect,
+    say,
 )
 
 MINUTE_S = 60.0
@@ -155,7 +156,8 @@ class Waiting:
 
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
         queue, way_out = self._queue, self._way_out(ctx)
-        leads = f"goes on to {queue.empty_target} when no agent is registered" if queue.empty_target else "no target"
+        empty = say("goes on to {target} when no agent is registered", target=queue.empty_target)
+        leads = empty if queue.empty_target else say("no target")
         asked.tried("empty_target", matched=way_out is not None, why=leads)
         if way_out is not None:
             return way_out
@@ -164,16 +166,27 @@ class Waiting:
         ticket = Ticket("", asked.calling.shown_number, asked.calling.name, ctx.wall(), barred=barred)
         found = self._lines.choice(ctx, queue, ticket)
         for agent in view.agents:
-            why = f"{agent.state}, {agent.answered} answered, penalty {queue.penalties.get(agent.number, 0)}"
-            why = "no rule for numbers outside lets this caller through to it" if agent.number in barred else why
+            why = say(
+                "{state}, {answered} answered, penalty {penalty}",
+                state=say(agent.state),
+                answered=agent.answered,
+                penalty=queue.penalties.get(agent.number, 0),
+            )
+            if agent.number in barred:
+                why = say("no rule for numbers outside lets this caller through to it")
             asked.tried(f"agent {agent.number}", matched=agent.number in found, why=why)
-        leads = f"goes on to {queue.timeout_target}" if queue.timeout_target else "the call ends"
-        wait = f"after {queue.max_wait} s without an agent: {leads}" if queue.max_wait else "callers wait without end"
+        target = queue.timeout_target
+        leads = say("goes on to {target}", target=target) if target else say("the call ends")
+        wait = say("after {s} s without an agent: {leads}", s=queue.max_wait, leads=leads)
+        wait = wait if queue.max_wait else say("callers wait without end")
         asked.tried("max_wait", matched=False, why=wait)
         if not found:
-            return Arrived((queue.number,), f"lets the caller wait behind {len(view.waiting)} others: no agent is free")
-        chance = ", chosen by chance" if queue.strategy == "random" else ""
-        return Arrived(tuple(found), f"of queue {queue.number}, strategy {queue.strategy}{chance}")
+            others = len(view.waiting)
+            behind = say("lets the caller wait behind {others} others: no agent is free", others=others)
+            return Arrived((queue.number,), behind)
+        how = say("of queue {queue}, strategy {strategy}", queue=queue.number, strategy=queue.strategy)
+        by_chance = say("{how}, chosen by chance", how=how)
+        return Arrived(tuple(found), by_chance if queue.strategy == "random" else how)
 
     async def _ring(self, call: Call, ctx: AppContext, ticket: Ticket) -> Leg | None:
         """Ring whoever is to be rung now, else wait for a change."""

@@ -26,6 +26,7 @@ from pbx.api import (
     Next,
     Ringing,
     Terminal,
+    say,
 )
 
 
@@ -61,21 +62,25 @@ class RingGroup:
         for member in group.members:
             terminals = self._to_ring(asked, ctx, [member], causes)
             found += [each.number for each in terminals if each.number not in found]
-            phones = [f"{each.number} can be rung: {', '.join(ctx.phones(each))}" for each in terminals]
-            asked.tried(f"member {member}", matched=bool(terminals), why=phones[0] if phones else causes[-1].text)
+            if terminals:
+                phones = ", ".join(ctx.phones(terminals[0]))
+                why = say("{number} can be rung: {phones}", number=terminals[0].number, phones=phones)
+            else:
+                why = say(causes[-1].text.lower())
+            asked.tried(f"member {member}", matched=bool(terminals), why=why)
         target = group.timeout_target
         asked.tried(
             "timeout_target",
             matched=not found and bool(target),
-            why=f"goes on to {target} when nobody answers" if target else "no target",
+            why=say("goes on to {target} when nobody answers" if target else "no target", target=target),
         )
         if not found:
             return GoTo(target, _sum_of(causes)) if target else _sum_of(causes)
         if group.strategy == "ringall":
-            return Arrived(tuple(found), f"ring for {group.ring_time} s")
+            return Arrived(tuple(found), say("ring for {s} s", s=group.ring_time))
         if group.strategy == "random":
-            return Arrived(tuple(found), f"ring one after the other for {group.ring_time} s, in any order")
-        return Arrived((found[0],), f"rings for {group.ring_time} s, then the next member")
+            return Arrived(tuple(found), say("ring one after the other for {s} s, in any order", s=group.ring_time))
+        return Arrived((found[0],), say("rings for {s} s, then the next member", s=group.ring_time))
 
     def _rounds(self) -> Iterator[Sequence[str]]:
         """Who rings together."""

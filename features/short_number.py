@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from features.outside_call import OutsideCall
 from features.spending import Spending
-from pbx.api import AppContext, Arrived, Call, Cause, Inquiry, Leg, Next, ShortNumber
+from pbx.api import AppContext, Arrived, Call, Cause, Inquiry, Leg, Next, ShortNumber, say
 
 PAUSE = ","
 PAUSE_S = 1.0  # a machine that has answered listens by then
@@ -42,4 +42,4 @@ class ShortCall(OutsideCall):
         found = super().explain(asked, ctx)
         if not self._digits or not isinstance(found, Arrived):
             return found
-        return replace(found, how=f"{found.how}, then {self._digits} is pressed")
+        return replace(found, how=say("{how}, then {keys} is pressed", how=found.how, keys=self._digits))

@@ -21,20 +21,17 @@ from pbx.api import (
     Leg,
     LegEnded,
     OutsideRefused,
+    Said,
     WayOut,
     calling_codes,
     country_of,
     home_code,
+    say,
 )
 
 COUNTRIES = "outside-countries"  # of what is remembered over a restart: calling code → when it was called first
 OFFICE = "office"  # who sends callers outside without an employee: menus, queues
 TICK_S = 1.0
-WHAT = {
-    "locked": "such numbers are locked from {}",
-    "new_country": "nobody has called a number that begins with +{} before",
-    "off_hours_calls": "{} calls outside were made today while {} is closed, {} are usual",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Stop:
     sentence's end for people."""
 
     rule: str
-    why: str
+    why: Said
     is_alert: bool = False
 
 
@@ -70,8 +67,9 @@ class Spending:
         who = _who(asked, ctx)
         policy, numbers = ctx.office.outbound, [number, *(way.number for way in ways)]
         if is_locked(policy, numbers, _now(ctx).time()):
-            hours = policy.lock_hours.replace("-", " to ")
-            return [Stop("outbound.locked", WHAT["locked"].format(hours))]
+            first, _, last = policy.lock_hours.partition("-")
+            why = say("such numbers are locked from {first} to {last}", first=first, last=last)
+            return [Stop("outbound.locked", why)]
         found = [*self._of_countries(ctx, numbers), *self._off_hours(ctx)]
         ledger = Ledger(ctx)
         for limit in limits_of(policy, who, number):
@@ -97,7 +95,8 @@ class Spending:
             return
         known = {*policy.countries, *ctx.states.of(COUNTRIES)}
         for code in sorted(self._codes(ctx, numbers) - known):
-            yield Stop("outbound.new_country", WHAT["new_country"].format(code), is_alert=policy.new_country == "alert")
+            why = say("nobody has called a number that begins with +{code} before", code=code)
+            yield Stop("outbound.new_country", why, is_alert=policy.new_country == "alert")
 
     @staticmethod
     def _codes(ctx: AppContext, numbers: Sequence[str]) -> frozenset[str]:
@@ -110,7 +109,12 @@ class Spending:
         policy = ctx.office.outbound
         made = Ledger(ctx).used("closed")
         if _is_closed(ctx) and made >= policy.off_hours_calls:
-            why = WHAT["off_hours_calls"].format(made, policy.off_hours_calendar, policy.off_hours_calls)
+            why = say(
+                "{made} calls outside were made today while {calendar} is closed, {usual} are usual",
+                made=made,
+                calendar=policy.off_hours_calendar,
+                usual=policy.off_hours_calls,
+            )
             yield Stop("outbound.off_hours_calls", why, is_alert=policy.off_hours_action == "alert")
 
     @staticmethod
@@ -120,7 +124,7 @@ class Spending:
         return bool(costs) and used + min(costs) > limit.most
 
     @staticmethod
-    def _ahead(asked: Inquiry, ctx: AppContext, number: str) -> Iterator[tuple[str, str]]:
+    def _ahead(asked: Inquiry, ctx: AppContext, number: str) -> Iterator[tuple[str, Said]]:
         ledger = Ledger(ctx)
         for limit in limits_of(ctx.office.outbound, _who(asked, ctx), number):
             yield f"outbound.{limit.name}", limit.reached(ledger.used(limit.key))
@@ -133,7 +137,7 @@ class Spending:
         """Let the administrator know; of an alert too."""
         who = _who(call, ctx)
         said = "a call outside is noticed" if stop.is_alert else "a call outside was stopped"
-        call.log.warning(said, who=who, number=number, rule=stop.rule, why=stop.why)
+        call.log.warning(said, who=who, number=number, rule=stop.rule, why=str(stop.why))
         action = "noticed" if stop.is_alert else "stopped"
         ctx.bus.publish(OutsideRefused(ctx.wall(), call.id, who, number, stop.why, action))
 
@@ -177,7 +181,7 @@ class Spending:
         left_s, why = seconds_left(ctx, running, self._running.values())
         policy = ctx.office.outbound
         if left_s <= 0:
-            running.leg.call.log.warning("a call outside is cut", who=running.who, number=running.number, why=why)
+            running.leg.call.log.warning("a call outside is cut", who=running.who, number=running.number, why=str(why))
             cut = OutsideRefused(ctx.wall(), running.leg.call.id, running.who, running.number, why, "cut")
             ctx.bus.publish(cut)
             running.leg.hangup(LIMIT_REACHED)

@@ -27,6 +27,7 @@ from pbx.api import (
     Ringing,
     Terminal,
     ToneSource,
+    say,
 )
 
 PAUSE_S = 1.0  # FWD-8
@@ -86,16 +87,16 @@ class TerminalCall:
         refusal = explain_refusal(asked, ctx, terminal)
         after = ("", 0) if refusal is None else rules.after(DialOutcome(None, refusal))
         for rule, target, cause, when in (
-            ("forward.busy", rules.busy, BUSY, "when it is busy"),
-            ("forward.unavailable", rules.unavailable, UNAVAILABLE, "when it cannot be reached"),
-            ("forward.no_answer", rules.no_answer, NO_ANSWER, f"after it has rung for {rules.ring_s:g} s"),
+            ("forward.busy", rules.busy, BUSY, say("when it is busy")),
+            ("forward.unavailable", rules.unavailable, UNAVAILABLE, say("when it cannot be reached")),
+            ("forward.no_answer", rules.no_answer, NO_ANSWER, say("after it has rung for {s:g} s", s=rules.ring_s)),
         ):
             holds = cause is refusal and bool(target)
-            leads = f"goes on to {target} {when}" if target else f"no target {when}"
-            asked.tried(rule, matched=holds, why=f"goes on to {target}" if holds else leads)
+            leads = say("goes on to {target} {when}" if target else "no target {when}", target=target, when=when)
+            asked.tried(rule, matched=holds, why=say("goes on to {target}", target=target) if holds else leads)
         if refusal is not None:
             return _explain_onward(asked, ctx, terminal, after, refusal)
-        return Arrived((terminal.number,), f"rings at {', '.join(ctx.phones(terminal))}")
+        return Arrived((terminal.number,), say("rings at {phones}", phones=", ".join(ctx.phones(terminal))))
 
 
 def _onward(
@@ -114,7 +115,7 @@ def _explain_onward(
     step = _onward(asked, ctx, terminal, rule, cause, rang=False)
     if rule[0] and isinstance(step, Cause):
         most = ctx.office.forwarding.max_forwards
-        why = f"the call has been at {rule[0]} already, or was sent on {most} times"
+        why = say("the call has been at {number} already, or was sent on {most} times", number=rule[0], most=most)
         asked.tried("forwarding.max_forwards", matched=True, why=why)
     return step
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from features.announcement import confirm
-from pbx.api import App, AppContext, Arrived, Call, Cause, Inquiry, Office, PartyKind, Terminal
+from pbx.api import App, AppContext, Arrived, Call, Cause, Inquiry, Office, PartyKind, Terminal, say
 
 
 def heeds_calendar(call: Call | Inquiry, terminal: Terminal) -> bool:
@@ -39,7 +39,7 @@ class CalendarSwitch:
     def explain(self, asked: Inquiry, ctx: AppContext) -> Arrived:
         state = ctx.calendars.state(self._calendar)
         asked.tried("switched by hand", matched=state.is_switched, why=state.decision.why)
-        return Arrived((asked.at.number,), f"switches the calendar {self._calendar}")
+        return Arrived((asked.at.number,), say("switches the calendar {calendar}", calendar=self._calendar))
 
 
 def claim_switch(office: Office, number: str) -> App | None:

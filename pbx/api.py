@@ -77,6 +77,7 @@ from pbx.recording import Recording, Wanted
 from pbx.reports.spend import price
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
+from pbx.said import Said, say
 from pbx.script.hosts import ScriptFailed, ScriptHost
 from pbx.states import DO_NOT_DISTURB, States, owner_or_number
 from pbx.tones import CountryTones
@@ -161,8 +162,8 @@ class AppContext(Protocol):
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         """For whom a call goes outside: who forwards, transfers or makes it; None for the office itself."""
 
-    def obstacle(self, way: WayOut) -> str:
-        """Why a way outside cannot be used now, as a part of a sentence; empty when it can."""
+    def obstacle(self, way: WayOut) -> Said | None:
+        """Why a way outside cannot be used now, as a part of a sentence; None when it can."""
 
     async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:
         """Dial the number for the caller of `call` by one way. Raises `MediaRefused`."""
@@ -364,6 +365,7 @@ __all__ = [
     "Room",
     "RoomMember",
     "RosterChanged",
+    "Said",
     "ScriptFailed",
     "ScriptHost",
     "SharedSource",
@@ -391,5 +393,6 @@ __all__ = [
     "own_box",
     "owner_or_number",
     "price",
+    "say",
     "try_target",
 ]

@@ -26,6 +26,7 @@ from pbx.prompts import Prompts
 from pbx.ringing import Ringer
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
+from pbx.said import Said
 from pbx.script.hosts import ScriptHost
 from pbx.services import Services
 from pbx.states import States
@@ -199,7 +200,7 @@ class AppSurface:
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         return employee_behind(asked)
 
-    def obstacle(self, way: WayOut) -> str:
+    def obstacle(self, way: WayOut) -> Said | None:
         return self.outside.obstacle(way)
 
     async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:

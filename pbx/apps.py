@@ -171,6 +171,7 @@ async def _run(
     """`taken_away`: why an app is interrupted, None when the caller is gone."""
     for _ in range(MOST_STAGES):
         _enter(call, party, app.stage)
+        call.services.explanations.note(call, party, app, ctx)
         left: Cause | None = None
         try:
             step = await app.run(call, ctx)

@@ -124,5 +124,5 @@ def _device_view(of: DeviceSession) -> DeviceView:
 def _calendar_view(state: CalendarState) -> CalendarView:
     of, decision = state.calendar, state.decision
     return CalendarView(
-        of.id, of.name, of.base, decision.is_open, decision.why, state.until_at, state.is_switched, state.error
+        of.id, of.name, of.base, decision.is_open, str(decision.why), state.until_at, state.is_switched, state.error
     )

@@ -251,17 +251,26 @@ def transfer(
 
 
 def explain(
-    caller: Annotated[str, typer.Argument(metavar="FROM", help="The terminal that would call.")],
-    to: Annotated[str, typer.Argument(metavar="TO", help="The number that it would dial.")],
+    caller: Annotated[str, typer.Argument(metavar="FROM", help="The terminal that would call; or the id of a call.")],
+    to: Annotated[str, typer.Argument(metavar="[TO]", help="The number that it would dial.")] = "",
     at: Annotated[
         str, typer.Option("--at", metavar="T", help="When the call comes: 2026-12-31T19:00, UTC. Otherwise now.")
+    ] = "",
+    line: Annotated[
+        str, typer.Option("--line", metavar="NUMBER", help="The external number that somebody outside calls, as TO.")
+    ] = "",
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="LANGUAGE", help="en or ru; otherwise that of the office.")
     ] = "",
     data: Data = VAR,
     json: Json = False,
 ) -> None:
-    """Show every rule that a call would meet, why it holds or does not, and who would ring. Rings nobody."""
+    """Show every rule that a call would meet, why it holds or does not, and who would ring. Rings nobody. Of one of the
+    last thousand calls: what it has met."""
+    from pbx.control.messages import ExplainCall
+
     with server_of(data) as server:
-        found = server.explain(caller, to, time_of(at, "--at"))
+        found = server.explain(ExplainCall(caller, line or to, time_of(at, "--at"), lang))
     from pbx.cli_output import json_text, print_explanation, view_object
 
     typer.echo(json_text(view_object(found))) if json else print_explanation(found)

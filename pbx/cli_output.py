@@ -20,6 +20,7 @@ from pbx.control.clerk import AccountFailureView, BanView, CalendarView, DeviceV
 from pbx.control.history import ConversationView
 from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
 from pbx.control.sounds import SoundView
+from pbx.said import say
 from storage.records import CdrRow, MissedCall, StoredRecording
 
 View = (
@@ -253,11 +254,15 @@ def print_recordings(recordings: Sequence[StoredRecording]) -> None:
 
 def print_explanation(found: ExplanationView) -> None:
     """A step for each number that the call comes to, its rules in their order, and the final target."""
-    print(_printable(f"{found.from_number} calls {found.to_number}"))
-    for (number, name, app), rules in groupby(found.rules, lambda each: (each.number, each.name, each.app)):
+    called = say("{caller} calls {number}", caller=found.from_number, number=found.to_number)
+    yes, no = (say(word).within(found.language) for word in ("yes", "no"))
+    print(_printable(called.within(found.language)))
+    for (number, name, app), rules in groupby(
+        found.rules, lambda each: (each.number, each.name, each.kind or each.app)
+    ):
         print(_printable(f"└ {_who(number, name)}" + (f" ({app})" if app else "")))
         for each in rules:
-            print(_printable(f"  {'yes' if each.matched else 'no':<4}{each.rule:<20} {each.why}"))
+            print(_printable(f"  {yes if each.matched else no:<4}{each.title or each.rule:<20} {each.why}"))
     print(_printable(found.result))
 
 

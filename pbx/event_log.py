@@ -263,7 +263,7 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
             "call": event.call,
             "who": event.who,
             "number": event.number,
-            "why": event.why,
+            "why": str(event.why),
             "action": event.action,
         },
     ),

@@ -11,6 +11,7 @@ from frozen import dataclass
 from pbx.cause import Cause
 from pbx.party import Party
 from pbx.quality import Measured
+from pbx.said import Said
 from storage.records import AuditEntry, MissedCall, StoredRecording, VoiceMessage
 
 CallId = str
@@ -377,7 +378,7 @@ class OutsideRefused:
     call: CallId
     who: str
     number: str
-    why: str
+    why: Said
     action: str = "stopped"
 
 

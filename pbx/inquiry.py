@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from frozen import dataclass
 from pbx.apps import Next
 from pbx.cause import Cause
-from pbx.control.messages import RuleView
 from pbx.diversion import Diverted, Way
 from pbx.party import Party
+from pbx.said import Said
 
 if TYPE_CHECKING:
     from pbx.api import AppContext
@@ -19,7 +19,18 @@ class Arrived:
     """The call would stay here for now: `numbers` ring or answer, `how` is the rest of a sentence about them."""
 
     numbers: tuple[str, ...]
-    how: str
+    how: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule that a call meets at `at`, which the app `app` controls: whether it holds for the call, and why."""
+
+    at: Party
+    app: str
+    name: str
+    matched: bool
+    why: Said
 
 
 class Inquiry:
@@ -33,7 +44,7 @@ class Inquiry:
     def __init__(self, calling: Party, to: Party, moment: float) -> None:
         self.calling, self.to, self.at, self.moment = calling, to, to, moment
         self.app = ""
-        self.rules: list[RuleView] = []
+        self.rules: list[Rule] = []
         self.way = Way()
 
     def send_on(self, party: Party, to: str, status: int, *, most: int, had_rung: bool = False) -> Cause | None:
@@ -43,8 +54,8 @@ class Inquiry:
             self.way = self.way.further(Diverted(party, to, status, had_rung))
         return refusal
 
-    def tried(self, rule: str, *, matched: bool, why: str) -> None:
-        self.rules.append(RuleView(self.at.number, self.at.name, self.app, rule, matched, why))
+    def tried(self, rule: str, *, matched: bool, why: Said) -> None:
+        self.rules.append(Rule(self.at, self.app, rule, matched, why))
 
 
 @runtime_checkable

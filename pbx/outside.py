@@ -21,6 +21,7 @@ from pbx.leg import Leg, LineUse
 from pbx.media_endpoint import MediaRefused
 from pbx.party import Party, PartyKind
 from pbx.routing import Considered, WayOut
+from pbx.said import Said, say
 from pbx.sip_leg import SipSide
 from sipcore.build import new_request
 from storage.records import EmployeeGroup
@@ -50,7 +51,7 @@ class OutsideDialler:
     def consider(self, asked: "Call | Inquiry | None", number: str) -> Sequence[Considered]:
         """What each rule of the office makes of the number for this call, in order; None: for the office itself."""
         if asked is not None and is_guest(asked.arrival):
-            return [Considered("guests", "who calls by address is not sent outside", is_barred=True)]
+            return [Considered("guests", say("who calls by address is not sent outside"), is_barred=True)]
         directory = self._pbx.directory
         employee = employee_behind(asked) if asked is not None else None
         terminal = directory.terminal(employee.number) if employee is not None else None
@@ -59,16 +60,16 @@ class OutsideDialler:
         load = self._pbx.services.channels.count
         return list(directory.ways.consider(directory.dial_string(number), group, load, own_line))
 
-    def obstacle(self, way: WayOut) -> str:
-        """Why this way cannot be used now, as a part of a sentence; empty when it can."""
+    def obstacle(self, way: WayOut) -> Said | None:
+        """Why this way cannot be used now, as a part of a sentence; None when it can."""
         line, most = self._lines.line(way.provider.id), way.provider.max_calls
         state = line.state if line is not None else "off"
         if line is None or not (line.is_usable or (way.is_emergency and state != "off")):
-            return f"{way.provider.id} is {state}"
+            return say("{provider} is {state}", provider=way.provider.id, state=say(state))
         carried = self._pbx.services.channels.count(way.provider.id)
         if most and carried >= most and not way.is_emergency:
-            return f"{way.provider.id} carries {carried} of {most} calls"
-        return ""
+            return say("{provider} carries {calls} of {most} calls", provider=way.provider.id, calls=carried, most=most)
+        return None
 
     async def dial(self, call: "Call", party: Party, way: WayOut) -> DialOutcome:
         """One way to `party`: every server of the provider until one speaks."""
@@ -97,7 +98,7 @@ class OutsideDialler:
 
     async def _dial(self, call: "Call", party: Party, way: WayOut, number: int, outcome_of: OutcomeOf) -> DialOutcome:
         line, outcome = self._lines.line(way.provider.id), DialOutcome(None, UNAVAILABLE)
-        if line is None or self.obstacle(way):
+        if line is None or self.obstacle(way) is not None:
             return outcome
         with ExitStack() as taken:
             taken.enter_context(self._pbx.services.channels.reserved(way.provider.id, call.id))

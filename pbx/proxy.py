@@ -19,6 +19,7 @@ from pbx.control.messages import (
     BackupView,
     CallView,
     ControlError,
+    ExplainCall,
     ExplanationView,
     Intercept,
     LineView,
@@ -205,7 +206,7 @@ class EdgeServer:
     async def transfer(self, call_id: str, to_number: str) -> str:
         _ask_a_node()
 
-    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView:
+    async def explain(self, asked: ExplainCall) -> ExplanationView:
         _ask_a_node()
 
     async def plan(self, text: str, source_name: str) -> PlanView:

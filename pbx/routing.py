@@ -7,6 +7,7 @@ from functools import cached_property
 from conf.dial_template import DialTemplate, dialled_only
 from conf.office_ways import ALL_ROUTES
 from frozen import dataclass
+from pbx.said import Said, say
 from storage.records import EmployeeGroup, ExternalNumber, Office, OutboundRoute, Provider, fits
 
 Load = Callable[[str], int]
@@ -33,8 +34,10 @@ class WayOut:
             return self.caller_id
         return (self.caller_id if provider.identity != "none" else "") or account
 
-    def __str__(self) -> str:
-        return f"over {self.provider.id} as {self.shown or 'who calls'}"
+    @property
+    def way(self) -> Said:
+        """The end of a sentence about the number that is dialled."""
+        return say("over {provider} as {shown}", provider=self.provider.id, shown=self.shown or say("who calls"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Considered:
     for somebody else."""
 
     rule: str
-    why: str
+    why: Said
     ways: tuple[WayOut, ...] = ()
     is_barred: bool = False
 
@@ -88,25 +91,25 @@ class WaysOut:
         for route, template in self._routes:
             rule, matched = f"outbound {route.name}", _matched(number, route)
             if not template.fits(matched):
-                yield Considered(rule, f"its template does not fit {matched}")
+                yield Considered(rule, say("its template does not fit {number}", number=matched))
             elif not is_emergency and group is not None and not may_use(group, route):
-                yield Considered(rule, f"the group {group.id} may not use it", is_barred=True)
+                yield Considered(rule, say("the group {group} may not use it", group=group.id), is_barred=True)
             else:
                 yield self._considered(route, matched, _caller_id(group, route), load, is_emergency=is_emergency)
         if is_emergency:
             ways = [WayOut("", each, number, is_emergency=True) for each in self._providers.values()]
-            yield Considered("emergency", "everybody may call it over any provider", tuple(ways))
+            yield Considered("emergency", say("everybody may call it over any provider"), tuple(ways))
 
     def _over_own_line(self, number: str, group: EmployeeGroup | None, line: str, *, is_emergency: bool) -> Considered:
         """EXT-17: the number is sent as a rule for that account would send it. Who may call inside only is barred."""
         rule, found = f"own line {line}", self._lines.get(line)
         account = self._providers.get(found.provider) if found is not None else None
         if account is None:
-            return Considered(rule, "it is disabled, or its provider is")
+            return Considered(rule, say("it is disabled, or its provider is"))
         if group is not None and not group.routes and not is_emergency:
-            return Considered(rule, f"the group {group.id} may not call outside", is_barred=True)
+            return Considered(rule, say("the group {group} may not call outside", group=group.id), is_barred=True)
         way = WayOut("", account, self._sent_to(account, number), line, is_emergency=is_emergency)
-        return Considered(rule, f"{way.number} is dialled {way}", (way,))
+        return Considered(rule, say("{number} is dialled {ways}", number=way.number, ways=way.way), (way,))
 
     def _sent_to(self, account: Provider, number: str) -> str:
         """What this account is given of the number: by the first rule that would send it there, else all of it."""
@@ -123,12 +126,12 @@ class WaysOut:
         named = dict.fromkeys((route.provider, *route.providers))
         accounts = [self._providers[id] for id in named if id in self._providers]
         if not accounts:
-            return Considered(rule, "its provider is disabled")
+            return Considered(rule, say("its provider is disabled"))
         if route.order == "least_used":
             accounts.sort(key=lambda each: load(each.id))
         sent = dialled_only(route.prepend + matched[route.strip :])
         if not sent:
-            return Considered(rule, f"nothing is left of {matched} to dial")
+            return Considered(rule, say("nothing is left of {number} to dial", number=matched))
         ways = [
             WayOut(
                 route.name,
@@ -140,7 +143,15 @@ class WaysOut:
             )
             for each in accounts
         ]
-        return Considered(rule, f"{sent} is dialled {', '.join(map(str, ways))}", tuple(ways))
+        return Considered(rule, say("{number} is dialled {ways}", number=sent, ways=_all(ways)), tuple(ways))
+
+
+def _all(ways: Sequence[WayOut]) -> Said:
+    """Each way by which a number is dialled."""
+    found = ways[0].way
+    for each in ways[1:]:
+        found = say("{ways}, {way}", ways=found, way=each.way)
+    return found
 
 
 def _matched(number: str, route: OutboundRoute) -> str:

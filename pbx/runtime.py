@@ -24,6 +24,7 @@ from pbx.control.messages import (
     BackupView,
     CallView,
     ControlError,
+    ExplainCall,
     ExplanationView,
     Intercept,
     LineView,
@@ -43,7 +44,7 @@ from pbx.device_history import DeviceHistory
 from pbx.directory import Directory
 from pbx.errands import Steward
 from pbx.events import AddressBanned
-from pbx.explain import explain
+from pbx.explain import explain, explained
 from pbx.fax import FaxMachine
 from pbx.firewall import Firewall
 from pbx.gate import Gate
@@ -478,8 +479,10 @@ class Server:
     async def transfer(self, call_id: str, to_number: str) -> str:
         return self.pbx.originator.transfer(call_id, to_number)
 
-    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView:
-        return explain(self.pbx, from_number, to_number, at)
+    async def explain(self, asked: ExplainCall) -> ExplanationView:
+        if not asked.to_number:
+            return explained(self.pbx, asked.from_number, asked.language)
+        return explain(self.pbx, asked.from_number, asked.to_number, asked.at, asked.language)
 
     async def plan(self, text: str, source_name: str) -> PlanView:
         return self._office_desk.plan(text, source_name)

@@ -28,6 +28,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.codecs import Codecs
 from pbx.events import BridgeId, BusEvent, LegTalking
+from pbx.explained import Explanations
 from pbx.fax import Faxes, NoMachine
 from pbx.hearing import Deaf, Hearing
 from pbx.limits import ActiveCalls
@@ -74,6 +75,7 @@ class Services:
         self.signatures = signatures or Signatures()
         self.scripts: ScriptHost = Processes()
         self.faxes: Faxes = NoMachine()
+        self.explanations = Explanations()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

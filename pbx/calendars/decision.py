@@ -7,6 +7,7 @@ from conf.calendar_values import MINUTES_OF_DAY
 from frozen import dataclass
 from pbx.calendars.hours import OpeningHours
 from pbx.calendars.moments import local, moments
+from pbx.said import Said, say
 
 DAYS_AHEAD = 62  # how far a change is looked for
 DAY = timedelta(days=1)
@@ -32,7 +33,7 @@ class Switched:
 @dataclass(frozen=True, slots=True)
 class Decision:
     is_open: bool
-    why: str
+    why: Said
 
 
 def decide(
@@ -40,10 +41,10 @@ def decide(
 ) -> Decision:
     """What holds at a moment."""
     if switched is not None and at < switched.until_at:
-        return Decision(switched.is_open, "opened by hand" if switched.is_open else "closed by hand")
+        return Decision(switched.is_open, say("opened by hand" if switched.is_open else "closed by hand"))
     event = next((each for each in busy if each.start_at <= at < each.end_at), None)
     if event is not None:
-        return Decision(False, f"busy by the linked calendar: {event.title or 'an event'}")
+        return Decision(False, say("busy by the linked calendar: {event}", event=event.title or say("an event")))
     return Decision(*hours.at(*local(at, zone)))
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from conf.calendar_values import DAYS, MINUTES_OF_DAY, Dates, Span, dates_of, days_of, span_of
 from frozen import dataclass
 from pbx.calendars.production import DayKind, Production
+from pbx.said import Said, say
 from storage.records import Calendar
 
 RU_WEEK: dict[int, tuple[Span, ...]] = {
@@ -19,7 +20,7 @@ class Day:
     """When a calendar is open on a date, and what says so."""
 
     spans: tuple[Span, ...]
-    why: str
+    why: Said
 
 
 class OpeningHours:
@@ -39,15 +40,15 @@ class OpeningHours:
                 return found
         return self._usual(day)
 
-    def at(self, day: date, minute: int) -> tuple[bool, str]:
+    def at(self, day: date, minute: int) -> tuple[bool, Said]:
         """Whether it is open at a minute of a date, and what says so; hours of the day before may go on (AMB-33)."""
         before = self.day(day - timedelta(days=1))
         running = _running(before.spans, minute + MINUTES_OF_DAY)
         if running is not None:
-            return True, f"{before.why}, {running} of the day before"
+            return True, say("{why}, {span} of the day before", why=before.why, span=running)
         today = self.day(day)
         running = _running(today.spans, minute)
-        return running is not None, today.why if running is None else f"{today.why}, {running}"
+        return running is not None, today.why if running is None else say("{why}, {span}", why=today.why, span=running)
 
     def _exception(self, day: date, is_yearly: bool) -> Day | None:
         """What stands in the document for the date: hours that are closed are cut out of the others."""
@@ -55,7 +56,8 @@ class OpeningHours:
         closed = _matching(self._closed, day, is_yearly)
         if not opened and not closed:
             return None
-        texts = ", ".join(f"closed {text}" for text, _ in closed) or ", ".join(f"open {text}" for text, _ in opened)
+        dates_named = ", ".join(text for text, _ in closed or opened)
+        texts = say("closed {dates}" if closed else "open {dates}", dates=dates_named)
         if any(not dates.spans for _, dates in closed):
             return Day((), texts)
         spans = self._opened(day, [dates for _, dates in opened]) if opened else self._usual(day).spans
@@ -69,14 +71,16 @@ class OpeningHours:
 
     def _usual(self, day: date) -> Day:
         kind = self._production.kind(day) if self.calendar.base == "ru" else DayKind.ORDINARY
-        weekly = Day(self._week.get(day.weekday(), ()), f"hours of {DAYS[day.weekday()]}")
+        weekly = Day(self._week.get(day.weekday(), ()), say("hours of {day}", day=say(DAYS[day.weekday()])))
         if kind is DayKind.ORDINARY:
             return weekly
         if kind is DayKind.OFF:
             return Day((), self._why_off(day))
         if kind is DayKind.WORKING:
-            return Day(self._working(day), "working day by the production calendar")
-        return Day(_earlier(self._working(day), self.calendar.shortened_by), "shortened by the production calendar")
+            return Day(self._working(day), say("working day by the production calendar"))
+        return Day(
+            _earlier(self._working(day), self.calendar.shortened_by), say("shortened by the production calendar")
+        )
 
     def _working(self, day: date) -> tuple[Span, ...]:
         """CAL-3: a weekend that is worked has the hours of the day that is off instead, else of a day of the week."""
@@ -87,10 +91,10 @@ class OpeningHours:
         order = [*range(5)] if instead is None else [instead, *range(5)]
         return next((self._week[each] for each in order if self._week.get(each)), WHOLE_DAY)
 
-    def _why_off(self, day: date) -> str:
+    def _why_off(self, day: date) -> Said:
         moved = self._production.year(day.year).moved_from(day)
-        from_day = f", moved from {moved}" if moved is not None else ""
-        return f"day off by the production calendar{from_day}"
+        off = say("day off by the production calendar")
+        return off if moved is None else say("{why}, moved from {date}", why=off, date=moved)
 
 
 def _week(calendar: Calendar) -> dict[int, tuple[Span, ...]]:

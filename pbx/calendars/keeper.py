@@ -22,13 +22,14 @@ from pbx.calendars.off_hours import in_order, is_off
 from pbx.calendars.production import Production, of_feed
 from pbx.clock import Clock
 from pbx.events import CalendarSwitched
+from pbx.said import say
 from pbx.states import States
 from storage.records import Calendar, OffHours, Office
 
 AREA = "calendar"  # of what is remembered over a restart: id → "open" or "closed" and until when
 REFRESH_S = 60.0  # CAL-13
 PRODUCTION_S = 86_400.0
-ALWAYS = Decision(True, "no calendar")
+ALWAYS = Decision(True, say("no calendar"))
 
 log = structlog.get_logger("calendar")
 

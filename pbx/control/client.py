@@ -170,8 +170,8 @@ class ControlClient:
     def transfer(self, call_id: str, to_number: str) -> str:
         return self._ask(TransferCall(call_id, to_number), str)
 
-    def explain(self, from_number: str, to_number: str, at: float | None = None) -> ExplanationView:
-        return self._ask(ExplainCall(from_number, to_number, at), ExplanationView)
+    def explain(self, asked: ExplainCall) -> ExplanationView:
+        return self._ask(asked, ExplanationView)
 
     def calendars(self) -> Sequence[CalendarView]:
         return self._ask(GetCalendars(), list[CalendarView])

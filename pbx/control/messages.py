@@ -216,7 +216,8 @@ class TraceView:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule that a call meets at `number`, which the app `app` controls: whether it holds for the call, and why."""
+    """One rule that a call meets at `number`, which the app `app` controls: whether it holds for the call, and why.
+    `title` is the name of the rule in the language that was asked for, `kind` that of the app."""
 
     number: str
     name: str
@@ -224,12 +225,14 @@ class RuleView:
     rule: str
     matched: bool
     why: str
+    title: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ExplanationView:
-    """What would become of a call now. `targets`: who rings or answers; without any `cause` is the word that history
-    has for its end. `result` says it in a sentence."""
+    """What would become of a call now, or has become of one. `targets`: who rings or answers; without any `cause` is
+    the word that history has for its end. `result` says it in a sentence, in `language` as all the others."""
 
     from_number: str
     to_number: str
@@ -237,6 +240,7 @@ class ExplanationView:
     targets: tuple[str, ...]
     result: str
     cause: str = ""
+    language: str = "en"
 
 
 # --- requests, with the body of their `ok` -------------------------------------------------------------------------
@@ -335,11 +339,13 @@ class TransferCall:
 
 @dataclass(frozen=True, slots=True)
 class ExplainCall:
-    """→ `ExplanationView`. `at`: when the call comes, in UTC seconds; None: now."""
+    """→ `ExplanationView`. Without `to_number` that of a call that there was: `from_number` is its id. `at`: when the
+    call comes, in UTC seconds; None: now. `language`: of its sentences; "" is that of the office."""
 
     from_number: str
     to_number: str
     at: float | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,7 +509,7 @@ class Operator(Protocol):
 
     async def transfer(self, call_id: str, to_number: str) -> str: ...
 
-    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView: ...
+    async def explain(self, asked: ExplainCall) -> ExplanationView: ...
 
     async def plan(self, text: str, source_name: str) -> PlanView: ...
 

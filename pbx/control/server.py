@@ -193,8 +193,8 @@ class ControlServer:
                 return await operator.intercept(request)
             case TransferCall(call_id, to_number):
                 return await operator.transfer(call_id, to_number)
-            case ExplainCall(from_number, to_number, at):
-                return await operator.explain(from_number, to_number, at)
+            case ExplainCall():
+                return await operator.explain(request)
             case PlanOffice(text, source_name):
                 return await operator.plan(text, source_name)
             case ApplyOffice(text, source_name):

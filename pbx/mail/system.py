@@ -46,8 +46,9 @@ class SystemMail:
             self._limit(event)
 
     def _limit(self, event: OutsideRefused) -> None:
-        if self._is_news(event.action, event.who, event.at):
-            self._post(KINDS[event.action], event.at, who=event.who, number=event.number, why=event.why)
+        if self._is_news(event.action, event.who, event.at) and (to := self._mailer.administrator) is not None:
+            why = event.why.within(to.language)
+            self._post(KINDS[event.action], event.at, who=event.who, number=event.number, why=why)
 
     def _is_news(self, what: str, of: str, at: float) -> bool:
         """Not told within the last hour."""

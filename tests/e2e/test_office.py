@@ -156,3 +156,22 @@ def test_a_menu_is_copied_called_and_deleted_unless_something_leads_to_it(office
     assert refused.returncode == 1
     assert "queue 500 is still named by IVR 700 (default), IVR 701 (default), " in refused.stderr
     office.command("office", "delete", "ivrs", "701")
+
+
+def test_a_call_that_was_made_is_explained_in_russian_by_what_it_has_met(office: Server) -> None:
+    with (
+        RtpSocket(CALLER) as here,
+        Phone(office.address, "301", host=CALLER) as caller,
+        registered(office.address, "401", host=CALLEE) as agent,
+    ):
+        call = caller.dial("500", here.address)
+        call.expect(180)
+        agent.wait_for_call()
+        (id,) = [each["id"] for each in office.calls()]
+        call.give_up()
+    lines = office.command("explain", id, "--lang", "ru").stdout.splitlines()
+    assert lines[0] == "301 звонит на 500"
+    assert lines[1] == "└ 500 Sales (очередь)"
+    assert any(line.startswith("  да  оператор 401         свободен, принято: ") for line in lines)
+    assert lines[-1] == "итог: 401 из очереди 500, стратегия linear"
+    assert office.command("explain", "301", "500").stdout.splitlines()[0] == "301 calls 500"

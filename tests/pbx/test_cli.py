@@ -551,7 +551,7 @@ async def test_a_call_is_explained_rule_by_rule_and_the_last_line_names_the_targ
     assert (found["targets"], found["cause"]) == (["103"], "")
     assert found["rules"][0] == {
         "number": "102", "name": "Борис", "app": "terminal",
-        "rule": "forward.always", "matched": True, "why": "goes on to 103",
+        "rule": "forward.always", "matched": True, "why": "goes on to 103", "title": "", "kind": "",
     }  # fmt: skip
     refused = await asked(tmp_path, "explain", "999", "102")
     assert (refused.exit_code, refused.stderr[:13]) == (1, "zvon: 999 is ")

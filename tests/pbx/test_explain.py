@@ -1,12 +1,13 @@
 """`zvon explain`: what it says of a call is what becomes of the call."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from pbx.control.messages import ControlError, ExplanationView
-from pbx.explain import explain
+from pbx.explain import explain, explained
 from storage.records import (
     Conference,
     EmployeeGroup,
@@ -120,7 +121,7 @@ async def test_members_of_a_group_are_listed_with_those_who_ring() -> None:
         all_at_once, one_by_one = explain(office.pbx, "101", "200"), explain(office.pbx, "101", "201")
     assert ("200", "timeout_target") in matched(nobody)
     assert all_at_once.targets == ("103", "104")
-    assert rules(all_at_once, "200")["member 102"] == (False, "Subscriber absent")
+    assert rules(all_at_once, "200")["member 102"] == (False, "subscriber absent")
     assert one_by_one.targets == ("103",)
 
 
@@ -166,6 +167,61 @@ async def test_menus_rooms_pages_codes_and_services_answer() -> None:
     assert (hung_up.targets, hung_up.cause) == ((), "unavailable")
     assert code.result.endswith("is answered by the server: do not disturb")
     assert (slot.cause, full.cause) == ("not_found", "busy")
+
+
+async def test_an_explanation_is_russian_in_a_russian_office_and_when_it_is_asked_for() -> None:
+    phones = forwarding(t102=Forward(always="103"), t103=Forward(busy="104"))
+    async with open_office(*phones, office=Office("Test", language="ru", ivrs=(Ivr("600", "102"),))) as office:
+        a, b = await office.registered("101"), await office.registered("103", "10.0.7.7")
+        office.pbx.states.put("dnd", "104", "on")
+        found, english = explain(office.pbx, "101", "102"), explain(office.pbx, "101", "102", language="en")
+        disturbed, nobody = explain(office.pbx, "101", "104"), explain(office.pbx, "101", "777")
+        call, _ = await office.connect(a, b)
+        taken = explain(office.pbx, "102", "103")
+        call.hangup()
+        with pytest.raises(ControlError, match="999 не номер этого офиса; FROM — номер терминала"):
+            explain(office.pbx, "999", "101")
+    assert found.result == "итог: 103 звонит на sip:103@10.0.7.7:5060 (udp)"
+    assert english.result == "final target: 103 rings at sip:103@10.0.7.7:5060 (udp)"
+    assert [(each.title, each.why) for each in found.rules][:4] == [
+        ("номер", "что это: терминал"),
+        ("изоляция", "101 может звонить на 102"),
+        ("переадресация кодом", "идти некуда"),
+        ("forward.always", "идёт дальше на 103"),
+    ]
+    assert rules(found, "103")["forward.busy"] == (False, "идёт дальше на 104, если занят")
+    assert rules(disturbed, "104")["do not disturb"] == (True, "включено")
+    assert rules(taken, "103")["max_calls"] == (True, "разговоров: 1 из 1")
+    assert nobody.result == "никто не найден: звонок заканчивается на 777 с 404 not_found (номер не существует)"
+    assert {each.rule for each in found.rules} == {each.rule for each in english.rules}  # scripts read one name
+
+
+async def test_each_call_keeps_what_it_has_met_with_the_state_of_that_moment() -> None:
+    numbers = Office("Test", ivrs=(Ivr("600", "103", timeout=2, attempts=1, keys={"1": "500"}),))
+    queue = Queue("500", agents=("102", "104"))
+    async with open_office(*PHONES, office=replace(numbers, queues=(queue,))) as office:
+        a, b = await office.registered("101"), await office.registered("102")
+        call = a.dial("600")
+        await call.until_answered()
+        (id_,) = [each.id for each in office.pbx.calls.values()]
+        at_menu = explained(office.pbx, id_)
+        office.engine.press(office.leg_of("101").media.endpoint, "1")
+        ring = await b.rung()
+        found = explained(office.pbx, id_, "ru")
+        call.hangup()
+        await ring.until_over()
+        await b.register(0)
+        await asyncio.sleep(5)
+        later = explained(office.pbx, id_)
+    assert [each.number for each in at_menu.rules if each.rule == "number"] == ["600"]
+    assert at_menu.result == "final target: 600 answers and waits for keys"
+    assert [each.number for each in found.rules if each.rule == "number"] == ["600", "500"]
+    assert rules(found, "500")["agent 102"] == (True, "свободен, принято: 0, штраф 0")
+    assert rules(later, "500")["agent 102"] == (True, "idle, 0 answered, penalty 0")
+    assert rules(later, "500")["agent 104"] == (False, "unavailable, 0 answered, penalty 0")
+    assert (later.from_number, later.to_number, later.targets) == ("101", "600", ("102",))
+    with pytest.raises(ControlError, match="nothing is known of a call zvon-0; the last 1000 calls are"):
+        explained(office.pbx, "zvon-0")
 
 
 def random_office(random: Random) -> tuple[Terminal, ...]:

@@ -28,6 +28,7 @@ from pbx.control.messages import (
     CallView,
     ChangeView,
     ControlError,
+    ExplainCall,
     ExplanationView,
     Intercept,
     LineView,
@@ -239,9 +240,9 @@ class FakeOperator:
         self.transferred.append((call_id, to_number))
         return "zvon-1.10"
 
-    async def explain(self, from_number: str, to_number: str, at: float | None) -> ExplanationView:
-        if from_number != EXPLANATION.from_number:
-            raise ControlError(f"{from_number} is none of this office; FROM is the number of a terminal")
+    async def explain(self, asked: ExplainCall) -> ExplanationView:
+        if asked.from_number != EXPLANATION.from_number:
+            raise ControlError(f"{asked.from_number} is none of this office; FROM is the number of a terminal")
         return EXPLANATION
 
     async def plan(self, text: str, source_name: str) -> PlanView:

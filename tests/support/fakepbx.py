@@ -45,6 +45,7 @@ from pbx.office_sound import OfficeSound
 from pbx.party import Party, PartyKind
 from pbx.room import Room
 from pbx.routing import Considered, WayOut
+from pbx.said import Said
 from pbx.script.hosts import ScriptHost
 from pbx.services import Services
 from pbx.states import States
@@ -266,8 +267,8 @@ class FakePbx:
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         return None
 
-    def obstacle(self, way: WayOut) -> str:
-        return ""
+    def obstacle(self, way: WayOut) -> Said | None:
+        return None
 
     async def dial_outside(self, call: Call, number: str, way: WayOut) -> DialOutcome:
         return self.outcomes.popleft()

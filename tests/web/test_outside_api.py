@@ -104,7 +104,7 @@ async def test_routes_are_an_ordered_list_with_several_for_a_provider_moved_and_
 def tried(office: Office) -> list[tuple[str, str]]:
     """What each route makes of a number, in their order."""
     found = WaysOut(office).consider("74951112233", None, lambda _: 0)
-    return [(each.rule.removeprefix("outbound "), each.why) for each in found]
+    return [(each.rule.removeprefix("outbound "), str(each.why)) for each in found]
 
 
 @pytest.mark.row("PRV-11")

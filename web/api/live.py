@@ -284,10 +284,12 @@ async def explain(
     core: TheCore,
     start: Annotated[str, Query(alias="from", max_length=40)],
     to: Annotated[str, Query(max_length=40)],
+    lang: Annotated[str, Query(max_length=8, description="en or ru; otherwise that of the office.")] = "",
 ) -> Response:
     """Every rule that a call would meet now; rings nobody."""
     who.check("explain", "read")
-    return answer(msgspec.to_builtins(await core.ask(ExplainCall(start, to), ExplanationView)))
+    wanted = ExplainCall(start, to, language=lang)
+    return answer(msgspec.to_builtins(await core.ask(wanted, ExplanationView)))
 
 
 async def _send_on(core: Core, who: Principal, id: str, to: str, action: str) -> Response:

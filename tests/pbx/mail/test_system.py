@@ -13,6 +13,7 @@ from pbx.clock import Clock
 from pbx.events import DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 from pbx.mail.system import PATIENCE_S, SystemMail
+from pbx.said import say
 from storage.memory import MemoryStorage
 from storage.records import Office, StoredLetter
 from tests.pbx.mail.test_missed import SETTINGS
@@ -106,7 +107,7 @@ async def test_nobody_is_told_where_it_is_not_wanted_or_nobody_is_named(tmp_path
 async def test_limits_of_calls_outside_are_told_each_in_its_words_once_an_hour(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         for action in ("stopped", "cut", "noticed", "cut"):
-            rig.bus.publish(OutsideRefused(rig.clock.wall(), "c", "201", "7916", "it is too much", action))
+            rig.bus.publish(OutsideRefused(rig.clock.wall(), "c", "201", "7916", say("it is too much"), action))
             await asyncio.sleep(1)
         letters = await rig.letters()
         assert [each.subject for each in letters] == [
@@ -116,5 +117,5 @@ async def test_limits_of_calls_outside_are_told_each_in_its_words_once_an_hour(t
         ]
         assert all("it is too much" in each.text for each in letters)
         await asyncio.sleep(3600)
-        rig.bus.publish(OutsideRefused(rig.clock.wall(), "c", "201", "7916", "it is too much", "cut"))
+        rig.bus.publish(OutsideRefused(rig.clock.wall(), "c", "201", "7916", say("it is too much"), "cut"))
         assert len(await rig.letters()) == 4
