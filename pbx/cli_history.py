@@ -1,6 +1,5 @@
 """`zvon history`: calls that have ended, found by anything that is known of them; exported, or deleted."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -30,6 +29,7 @@ Kind = Annotated[
 ]
 Employee = Annotated[Texts, typer.Option(metavar="USER", help="Calls of this person; several times for more.")]
 Group = Annotated[Texts, typer.Option(metavar="GROUP", help="Calls of the people of an employee group.")]
+Place = Annotated[Texts, typer.Option("--location", metavar="ID", help="Calls of the people of a room or department.")]
 Provider = Annotated[str, typer.Option(metavar="ID", help="Calls that came or went over this provider.")]
 Result = Annotated[str, typer.Option(metavar="RESULT", help="ANSWERED, NOANSWER, BUSY or FAILED.")]
 Talk = Annotated[float, typer.Option(min=0, metavar="S", help="Talks of so many seconds at least.")]
@@ -52,6 +52,7 @@ def history(
     kind: Kind = "",
     employee: Employee = None,
     group: Group = None,
+    location: Place = None,
     provider: Provider = "",
     result: Result = "",
     talk: Talk = 0.0,
@@ -79,7 +80,7 @@ def history(
     with server_of(data, timeout_s=EXPORT_S if files else 60.0) as server:
         if delete:
             return _delete(server, id, with_recordings=with_recordings)
-        query = _wanted(server, query, search, employee or (), group or ())
+        query = _wanted(server, query, search, employee, group, location)
         if conversations:
             found: list[Any] = list(server.whole_conversations(query, limit))
         else:
@@ -107,13 +108,15 @@ def _checked(kind: str, result: str) -> dict[str, Any]:
 
 
 def _wanted(
-    server: "ControlClient", query: "HistoryQuery", search: str, people: Iterable[str], groups: Iterable[str]
+    server: "ControlClient", query: "HistoryQuery", search: str, people: Texts, groups: Texts, places: Texts
 ) -> "HistoryQuery":
+    from pbx.control.history import NumbersOf
     from pbx.control.search import searched
 
-    people, groups = tuple(people), tuple(groups)
-    sets = [server.numbers_of(people, ())] if people else []
-    sets += [server.numbers_of((), groups)] if groups else []
+    asked = [NumbersOf(people=tuple(people))] if people else []
+    asked += [NumbersOf(groups=tuple(groups))] if groups else []
+    asked += [NumbersOf(places=tuple(places))] if places else []
+    sets = [server.numbers_of(each) for each in asked]
     return searched(search, replace(query, among=tuple(map(tuple, sets))))
 
 

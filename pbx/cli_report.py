@@ -23,7 +23,10 @@ def report(
     end: End = "",
     step: Annotated[str, typer.Option(metavar="STEP", help="hour or day: a row for each (lines, quality).")] = "",
     by: Annotated[
-        str, typer.Option(metavar="WHAT", help="funnel: line, provider, hour, day; spend: line, provider, department.")
+        str,
+        typer.Option(
+            metavar="WHAT", help="funnel: line, provider, hour, day; spend: line, provider, department, location."
+        ),
     ] = "",
     within: Annotated[float, typer.Option(metavar="S", help="quality: answered within so many seconds.")] = 20.0,
     talk: Annotated[float, typer.Option(metavar="S", help="funnel, outgoing: a talk of so many seconds counts.")] = 0.0,
@@ -34,6 +37,9 @@ def report(
     subject: Annotated[str, typer.Option(metavar="WHAT", help="events: those about this.")] = "",
     stages: Annotated[
         str, typer.Option(metavar="A,B", help="funnel: some of calls,through,reached,talked,repeated.")
+    ] = "",
+    location: Annotated[
+        str, typer.Option(metavar="ID", help="The people of a room or department: agents, outgoing, problems, spend, …")
     ] = "",
     csv_file: Csv = None,
     xlsx: Xlsx = None,
@@ -52,7 +58,7 @@ def report(
     steps = cast("Literal['', 'hour', 'day']", step)
     wanted = tuple(filter(None, stages.split(",")))
     limits = (latency, losses, unavailable)
-    asked = GetReport(name, *period, steps, by, within, talk, *limits, kind, subject, wanted)
+    asked = GetReport(name, *period, steps, by, within, talk, *limits, kind, subject, wanted, location)
     with server_of(data, timeout_s=REPORT_S) as server:
         found = server.report(asked)
     is_written = write_sheet(Sheet(name, found.columns, found.rows), csv=csv_file, xlsx=xlsx, pdf=pdf)

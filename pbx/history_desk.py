@@ -1,11 +1,12 @@
 """The history of calls as people ask for it: whole conversations, who is meant by whom, what is deleted."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
 
+from conf.places import people_at
 from pbx.control.history import (
     AddHistory,
     ConversationView,
@@ -44,8 +45,8 @@ class HistoryDesk:
                     return await self.conversations(query)
                 case GetRow(id):
                     return await self._history.get(id)
-                case NumbersOf(people, groups):
-                    return self._numbers_of(people, groups)
+                case NumbersOf():
+                    return self._numbers_of(request)
                 case ForgetHistory():
                     return await self._forget(request)
                 case AddHistory(rows, recordings):
@@ -82,14 +83,18 @@ class HistoryDesk:
     def _here(self, query: HistoryQuery) -> HistoryQuery:
         return replace(query, number_length=self._office().number_length)
 
-    def _numbers_of(self, people: Iterable[str], groups: Iterable[str]) -> list[str]:
+    def _numbers_of(self, asked: NumbersOf) -> list[str]:
         office = self._office()
-        users = {each.id: each for each in office.users}
         members = {each.id: each.members for each in office.employee_groups}
-        for kind, wanted, known in (("employee", people, users.keys()), ("employee group", groups, members.keys())):
+        for kind, wanted, known in (
+            ("employee", asked.people, {each.id for each in office.users}),
+            ("employee group", asked.groups, set(members)),
+            ("location group", asked.places, {each.id for each in office.location_groups}),
+        ):
             if missing := [each for each in wanted if each not in known]:
                 raise ControlError(f'there is no {kind} "{missing[0]}" in the office')
-        meant = {*people, *(member for group in groups for member in members[group])}
+        meant = {*asked.people, *(member for group in asked.groups for member in members[group])}
+        meant |= people_at(office, asked.places)
         numbers = [each.number for each in office.terminals if each.owner in meant]
         numbers += [each.mobile for each in office.users if each.id in meant and each.mobile]
         if not numbers:

@@ -38,6 +38,7 @@ async def wanted(
     name: Text = "",
     employee: Names = (),
     group: Names = (),
+    location: Names = (),
     kind: ConversationKind | Literal[""] = "",
     provider: Text = "",
     disposition: Literal["", "ANSWERED", "NOANSWER", "BUSY", "FAILED"] = "",
@@ -50,13 +51,15 @@ async def wanted(
     query = replace(query, disposition=disposition, min_talk_s=min_talk, with_unanswered=all)
     try:
         query = searched(search, query)
-        sets = [await core.ask(NumbersOf(people=employee), list[str])] if employee else []
-        sets += [await core.ask(NumbersOf(groups=group), list[str])] if group else []
+        asked = [NumbersOf(people=employee)] if employee else []
+        asked += [NumbersOf(groups=group)] if group else []
+        asked += [NumbersOf(places=location)] if location else []
+        sets = [await core.ask(each, list[str]) for each in asked]
     except ControlError as error:
         raise refused(422, str(error)) from None
     if who.numbers is not None:
         sets.append(list(who.numbers))
-    is_asked = bool(sets and (employee or group)) or query != HistoryQuery()
+    is_asked = bool(asked) or query != HistoryQuery()
     return _in_period(replace(query, among=tuple(map(tuple, sets))), is_asked=is_asked)
 
 
@@ -87,6 +90,7 @@ class KeptFilter(msgspec.Struct, forbid_unknown_fields=True):
     name: str = ""
     employee: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
+    location: tuple[str, ...] = ()
     kind: ConversationKind | Literal[""] = ""
     provider: str = ""
     disposition: Literal["", "ANSWERED", "NOANSWER", "BUSY", "FAILED"] = ""

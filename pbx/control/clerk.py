@@ -183,7 +183,8 @@ class ReportView:
 class GetReport:
     """→ `ReportView`. The last day, where no period is given. `step`: "hour" or "day"; `by`: what the rows are of;
     `within_s`: an answer that is quick; `talk_s`: a talk that counts; the limits are those of terminals that make
-    trouble; `kind` and `subject` choose events; `stages` those of the funnel, none: all."""
+    trouble; `kind` and `subject` choose events; `stages` those of the funnel, none: all; `location` the people of a
+    room or department, where a report is of people or their terminals."""
 
     name: str
     from_at: float | None = None
@@ -198,6 +199,7 @@ class GetReport:
     kind: str = ""
     subject: str = ""
     stages: tuple[str, ...] = ()
+    location: str = ""
 
 
 ClerkRequest = (

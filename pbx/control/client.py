@@ -149,8 +149,8 @@ class ControlClient:
             if len(page) < size:
                 return
 
-    def numbers_of(self, people: Sequence[str], groups: Sequence[str]) -> Sequence[str]:
-        return self._ask(NumbersOf(tuple(people), tuple(groups)), list[str])
+    def numbers_of(self, wanted: NumbersOf) -> Sequence[str]:
+        return self._ask(wanted, list[str])
 
     def forget_history(self, linkedid: str, *, with_recordings: bool = False) -> Forgotten:
         return self._ask(ForgetHistory(linkedid=linkedid, with_recordings=with_recordings), Forgotten)

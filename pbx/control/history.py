@@ -49,10 +49,12 @@ class GetRow:
 
 @dataclass(frozen=True, slots=True)
 class NumbersOf:
-    """→ list of numbers: the terminals and mobiles of people and of employee groups, by their ids."""
+    """→ list of numbers: the terminals and mobiles of people, of employee groups, and of who is in location groups or
+    in one within them, by their ids."""
 
     people: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
+from conf.places import numbers_at, place_text
 from pbx.control.clerk import GetReport, ReportView
 from pbx.control.messages import ControlError
 from pbx.reports import calls, line_health
@@ -23,6 +24,7 @@ MOST_EVENTS = 10_000
 MEASURED = (LATENCY, line_health.LINE_LATENCY)  # once an hour: figures, no events
 OF_TALLIES = frozenset(("outgoing", "agents", "queues", "spend", "terminal-load"))
 BREAK_S = 30 * DAY_S  # the longest break, or time without a phone, that is found from before a period
+OF_PEOPLE = frozenset(("agents", "outgoing", "problems", "spend", "terminal-load"))
 OF_CONVERSATIONS = frozenset(("lines", "providers", "quality", "funnel"))
 NAMES = (
     *("agents", "events", "funnel", "line-health", "lines", "missed", "outgoing", "problems", "providers", "quality"),
@@ -55,6 +57,12 @@ class Reporter:
             raise ControlError(f"there is no report {asked.name}; there are {', '.join(NAMES)}")
         if from_at >= to_at:
             raise ControlError("the period ends before it begins")
+        if asked.location and asked.name not in OF_PEOPLE:
+            raise ControlError(
+                f"the report {asked.name} is of no people; {', '.join(sorted(OF_PEOPLE))} know locations"
+            )
+        if asked.location and all(each.id != asked.location for each in self._office().location_groups):
+            raise ControlError(f'there is no location group "{asked.location}" in the office')
         try:
             table = await self._table(asked, from_at, to_at)
         except StorageUnavailable as error:
@@ -72,7 +80,11 @@ class Reporter:
             kinds = (UNAVAILABLE, AVAILABLE, LATENCY, LOST)
             query = HappeningQuery(from_at=from_at - BREAK_S, to_at=to_at, kinds=kinds)
             limits = Limits(asked.latency_ms, asked.losses_a_day, asked.unavailable_min)
-            return problem_terminals(await self._storage.happenings.query(query), from_at, to_at, limits)
+            happenings = await self._storage.happenings.query(query)
+            if asked.location:
+                numbers = numbers_at(office, [asked.location])
+                happenings = [each for each in happenings if each.subject in numbers]
+            return problem_terminals(happenings, from_at, to_at, limits)
         if asked.name == "line-health":
             known = HappeningQuery(from_at - 30 * DAY_S, to_at, line_health.KINDS)
             happenings = await self._storage.happenings.query(known)
@@ -107,7 +119,12 @@ class Reporter:
         return Table((*names, "closed_by", "closed_with", "closed_at", "id"), rows)
 
     async def _of_tallies(self, asked: GetReport, from_at: float, to_at: float, office: Office) -> Table:
-        tally = self._storage.cdrs.tally
+        numbers = numbers_at(office, [asked.location]) if asked.location else None
+
+        async def tally(query: TallyQuery) -> Sequence[Tally]:
+            found = await self._storage.cdrs.tally(query)
+            return _of_numbers(found, numbers, BY.index("from_number") if query.by is BY else 0)
+
         owners: Mapping[str, str] = {each.number: each.owner for each in office.terminals}
         match asked.name:
             case "terminal-load":
@@ -123,11 +140,11 @@ class Reporter:
             case "agents":
                 known = HappeningQuery(from_at - BREAK_S, to_at, (PAUSED, RESUMED))
                 breaks = calls.breaks_of(await self._storage.happenings.query(known), from_at, to_at)
-                return calls.agents(await self._offers(from_at, to_at, office), breaks)
+                return calls.agents(_of_numbers(await self._offers(from_at, to_at, office), numbers), breaks)
             case _:
                 spent = await tally(TallyQuery(from_at, to_at, BY, is_outgoing=True, has_talk=True))
-                groups = [(each.id, each.members) for each in office.employee_groups]
                 by = asked.by or "line"
+                groups = _places(office) if by == "location" else [(of.id, of.members) for of in office.employee_groups]
                 return await asyncio.to_thread(spend, spent, office.tariffs, by, departments(groups, owners))
 
     async def _offers(self, from_at: float, to_at: float, office: Office) -> list[Tally]:
@@ -156,6 +173,22 @@ def _of_conversations(asked: GetReport, found: list[Conversation], office: Offic
         return calls.service(found, zone, asked.step, asked.within_s)
     stages = [stage for stage in calls.STAGES if not asked.stages or stage in asked.stages]
     return calls.funnel(found, asked.by or "line", zone, asked.talk_s, stages)
+
+
+def _of_numbers(tallies: Sequence[Tally], numbers: Collection[str] | None, key: int = 0) -> Sequence[Tally]:
+    """Those whose key is one of the numbers; None: all."""
+    return tallies if numbers is None else [each for each in tallies if each.keys[key] in numbers]
+
+
+def _places(office: Office) -> list[tuple[str, tuple[str, ...]]]:
+    """Each room or department, and who is in it itself."""
+    return [
+        (
+            place_text(office.location_groups, place.id),
+            tuple(each.id for each in office.users if each.location == place.id),
+        )
+        for place in office.location_groups
+    ]
 
 
 def _zone(office: Office) -> tzinfo:

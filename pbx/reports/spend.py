@@ -22,14 +22,14 @@ def price(tariffs: Sequence[Tariff], provider: str, number: str, talk_s: float) 
     return (found.connection if counted_s else 0) + round(steps * found.step * found.minute / 60)
 
 
-def spend(calls: Iterable[Tally], tariffs: Sequence[Tariff], by: str, department_of: Mapping[str, str]) -> Table:
-    """By line, provider or department (of who called), out of tallies by `BY`. Calls without a tariff are counted
-    apart."""
+def spend(calls: Iterable[Tally], tariffs: Sequence[Tariff], by: str, group_of: Mapping[str, str]) -> Table:
+    """By line, provider, department or location (`group_of`: of who called), out of tallies by `BY`. Calls without a
+    tariff are counted apart."""
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0, 0])
     for each in calls:
         provider, line, caller, number, talk_s = each.keys
-        department = department_of.get(str(caller), "")
-        key = {"line": line, "provider": provider, "department": department}[by]
+        group = group_of.get(str(caller), "")
+        key = {"line": line, "provider": provider, "department": group, "location": group}[by]
         cost = price(tariffs, str(provider), str(number), float(talk_s))
         found = sums[str(key)]
         found[0] += each.rows

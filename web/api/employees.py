@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from conf.export import entry_values
 from conf.passwords import generate_password
+from conf.places import within
 from pbx.control.messages import GetRegistrations, RegistrationView
 from web import employees as cards
 from web.answers import Page, Refused, answer, refused
@@ -51,6 +52,7 @@ async def read(
     who: Caller,
     core: TheCore,
     search: Annotated[str, Query(max_length=100)] = "",
+    location: Annotated[str, Query(max_length=100, description="Those in a room or department, by its id.")] = "",
     sort: Sort = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
@@ -58,7 +60,11 @@ async def read(
 ) -> Response:
     """Those whom one may see; `search` in name, numbers, mobile and e-mail address."""
     who.check("employees", "write" if secrets else "read")
-    found = [each for each in cards.cards((await core.snapshot()).values, await _registered(core)) if _sees(who, each)]
+    snapshot = await core.snapshot()
+    found = [each for each in cards.cards(snapshot.values, await _registered(core)) if _sees(who, each)]
+    if location:
+        places = within(snapshot.office.location_groups, [location])
+        found = [each for each in found if each["location"] in places]
     if search:
         found = cards.searched(found, search)
     if sort:

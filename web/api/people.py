@@ -37,10 +37,15 @@ STATISTICS = thing(from_at="string", to_at="string", numbers=many(thing(number="
 
 
 @router.get("/directory", tags=["directory"], responses=gives(many(ENTRY)))
-async def directory(who: Caller, core: TheCore, search: Annotated[str, Query(max_length=100)] = "") -> Response:
+async def directory(
+    who: Caller,
+    core: TheCore,
+    search: Annotated[str, Query(max_length=100)] = "",
+    location: Annotated[str, Query(max_length=100, description="Those in a room or department, by its id.")] = "",
+) -> Response:
     """People and their numbers, but those that are not for the phone book."""
     who.check("directory", "read")
-    return answer([each.shown() for each in listed((await core.snapshot()).office, search)])
+    return answer([each.shown() for each in listed((await core.snapshot()).office, search, location)])
 
 
 @router.get(
@@ -49,13 +54,16 @@ async def directory(who: Caller, core: TheCore, search: Annotated[str, Query(max
     responses={200: {"description": "For phones.", "content": {"text/xml": {}}}},
 )
 async def directory_feed(
-    request: Request, core: TheCore, search: Annotated[str, Query(max_length=100)] = ""
+    request: Request,
+    core: TheCore,
+    search: Annotated[str, Query(max_length=100)] = "",
+    location: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """The same as phones of Yealink, Fanvil, Htek and others read a remote phone book: with an API key as the password
     of any user (RFC 7617)."""
     who = await entered_by_phone(request)
     who.check("directory", "read")
-    feed = _feed(listed((await core.snapshot()).office, search))
+    feed = _feed(listed((await core.snapshot()).office, search, location))
     return Response(feed, media_type="text/xml; charset=utf-8")
 
 

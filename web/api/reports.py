@@ -44,13 +44,16 @@ async def report(
     kind: Annotated[str, Query(max_length=100)] = "",
     subject: Annotated[str, Query(max_length=100)] = "",
     stages: Annotated[str, Query(max_length=100, description="Of the funnel, with commas.")] = "",
+    location: Annotated[str, Query(max_length=100, description="The people of a room or department, by its id.")] = "",
     format: Literal["json", "csv", "xlsx", "pdf"] = "json",
 ) -> Response:
     """A report over a period, the last day without one; options as those of `zvon report`."""
     who.check("reports", "read")
     period = seconds_of(start, "from"), seconds_of(end, "to")
     wanted = tuple(filter(None, stages.split(",")))
-    asked = GetReport(name, *period, step, by, within, talk, latency, losses, unavailable, kind, subject, wanted)
+    asked = GetReport(
+        name, *period, step, by, within, talk, latency, losses, unavailable, kind, subject, wanted, location
+    )
     found = await _asked(core, asked)
     if format == "json":
         rows = [_row(found, row) for row in found.rows]
