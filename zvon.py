@@ -52,7 +52,7 @@ def run_server(options: RunOptions) -> int:
         lock = DataFolderLock.acquire(data_folder(settings, options.data))
         try:
             if settings.sip.role == "proxy":
-                return uvloop.run(_run_edge(settings, lock))
+                return uvloop.run(_run_edge(settings, lock, options.config))
             return uvloop.run(_run(settings, lock, options))
         finally:
             lock.release()
@@ -179,12 +179,12 @@ def _complete_recordings(folder: Path) -> None:
         structlog.get_logger("recording").warning("a recording that was cut short has been completed", file=str(path))
 
 
-async def _run_edge(settings: "Settings", lock: "DataFolderLock") -> int:
+async def _run_edge(settings: "Settings", lock: "DataFolderLock", file: Path | None) -> int:
     from pbx.collector import Collector
     from pbx.proxy import EdgeServer
     from storage.memory import MemoryStorage
 
-    server = EdgeServer(settings, lock, MemoryStorage())
+    server = EdgeServer(settings, lock, MemoryStorage(), file)
     listeners = await server.start()
     Collector.begin()
     print(f"zvon ready sip={listeners} web=", flush=True)

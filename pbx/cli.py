@@ -149,6 +149,15 @@ def status(data: Data = VAR, json: Json = False) -> None:
     typer.echo(json_text(found)) if json else print_status(found)
 
 
+def settings(data: Data = VAR, json: Json = False) -> None:
+    """Show what zvon.toml says otherwise than the server runs with, and how many calls a restart would end."""
+    with server_of(data) as server:
+        found = server.settings()
+    from pbx.cli_output import json_text, print_settings, view_object
+
+    typer.echo(json_text(view_object(found))) if json else print_settings(found)
+
+
 def registrations(data: Data = VAR, json: Json = False) -> None:
     """List the phones that are registered now."""
     with server_of(data) as server:
@@ -284,6 +293,7 @@ COMMANDS: Commands = {
     "apply": (apply, "zvon apply office.toml"),
     "export": (export, "zvon export --with-secrets > office.toml"),
     "status": (status, "zvon status --json"),
+    "settings": (settings, "zvon settings --json"),
     "registrations": (registrations, "zvon registrations"),
     "devices": (devices, "zvon devices 201 --json"),
     "calls": (calls, "zvon calls --json"),

@@ -18,7 +18,15 @@ from rich.text import Text
 
 from pbx.control.clerk import AccountFailureView, BanView, CalendarView, DeviceView
 from pbx.control.history import ConversationView
-from pbx.control.messages import CallView, ExplanationView, LineView, PlanView, QueueView, RegistrationView
+from pbx.control.messages import (
+    CallView,
+    ExplanationView,
+    LineView,
+    PlanView,
+    QueueView,
+    RegistrationView,
+)
+from pbx.control.settings import SettingsView
 from pbx.control.sounds import SoundView
 from pbx.said import say
 from storage.records import CdrRow, MissedCall, StoredRecording
@@ -33,6 +41,7 @@ View = (
     | LineView
     | QueueView
     | RegistrationView
+    | SettingsView
     | SoundView
 )
 PIPE_WIDTH = 10_000  # a pipe gets every character
@@ -101,6 +110,13 @@ def print_calls(calls: Sequence[CallView]) -> None:
         for call in calls
     ]  # fmt: skip
     _print_table(("id", "from", "to", "state", "started", "duration", "codecs"), rows, empty="no calls")
+
+
+def print_settings(found: SettingsView) -> None:
+    rows = [(each.key, each.running, each.wanted) for each in found.waiting]
+    if rows:
+        _print_table(("setting", "running", "in the file"), rows, "")
+    print(found.advice)
 
 
 def print_registrations(registrations: Sequence[RegistrationView]) -> None:

@@ -6,6 +6,7 @@ It forwards and nothing else: who may call, what is registered and what is talke
 import asyncio
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import structlog
@@ -32,6 +33,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
+from pbx.control.settings import SettingsView
 from pbx.control.sounds import Librarian
 from pbx.edge_routes import EdgeRouter
 from pbx.gate import Gate
@@ -40,6 +42,7 @@ from pbx.keys import ServerKeys
 from pbx.listeners import Listeners
 from pbx.nodes import Nodes
 from pbx.protection import rate_of
+from pbx.restarts import settings_view
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source_rate import SourceRate
 from pbx.trace_query import TraceQuery
@@ -60,10 +63,11 @@ log = structlog.get_logger("edge")
 
 class EdgeServer:
     """Made on the running loop. `start` opens everything or raises `ControlError` with nothing left open. `nothing`
-    is a storage without calls, for `zvon trace`."""
+    is a storage without calls, for `zvon trace`; `file` is the zvon.toml of the settings, if there is one."""
 
-    def __init__(self, settings: Settings, lock: DataFolderLock, nothing: Storage) -> None:
+    def __init__(self, settings: Settings, lock: DataFolderLock, nothing: Storage, file: Path | None = None) -> None:
         sip = settings.sip
+        self._settings, self._file = settings, file.absolute() if file is not None else None
         self.clock = Clock(asyncio.get_running_loop())
         networks = [str(network) for network in sip.local_networks]
         self._addresses = AdvertisedAddress(sip.external, networks, sip.external_ports)
@@ -232,6 +236,9 @@ class EdgeServer:
 
     async def backups_made(self) -> Sequence[BackupView]:
         _ask_a_node()
+
+    async def settings(self) -> SettingsView:
+        return await asyncio.to_thread(settings_view, self._settings, self._file, 0)
 
     async def remove_backup(self, name: str) -> bool:
         _ask_a_node()

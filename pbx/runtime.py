@@ -37,6 +37,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
+from pbx.control.settings import SettingsView
 from pbx.conversations import Conversations
 from pbx.core import Pbx
 from pbx.desk import WebDesk
@@ -81,6 +82,7 @@ from pbx.quality import Measured, measure
 from pbx.redirect import Redirector
 from pbx.registrar import OF_REGISTRAR, Registrar, RegistrationExtras
 from pbx.reports.reporter import Reporter
+from pbx.restarts import settings_view
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source import Sources
@@ -178,6 +180,7 @@ class Server:
         self, settings: Settings, storage: Storage, data: Path, file: Path | None, keys: ServerKeys
     ) -> None:
         """What is kept of the office and of calls, and the mail about it."""
+        self._settings_file = file.absolute() if file is not None else None
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
         self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office, file)
         self.library = Library(lambda: self.office, self._office_desk, storage.versions, data, self.clock)
@@ -501,6 +504,9 @@ class Server:
 
     async def export_recording(self, id: str) -> RecordingFileView:
         return await self.archive.as_mp3(id, self.office.timezone)
+
+    async def settings(self) -> SettingsView:
+        return await asyncio.to_thread(settings_view, self._settings, self._settings_file, len(self.pbx.calls))
 
     async def test_mail(self, address: str) -> str:
         return await self.mailer.test(address)

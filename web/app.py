@@ -27,6 +27,7 @@ from web.api import (
     people,
     recordings,
     reports,
+    settings,
     sounds,
     webhooks,
 )
@@ -56,6 +57,7 @@ PARTS = (
     people,
     recordings,
     reports,
+    settings,
     webhooks,
 )
 ABOUT = "Every object of the office, its history, its live state, and what can be done with it."

@@ -70,6 +70,7 @@ from pbx.control.messages import (
     frame_length,
 )
 from pbx.control.place import socket_path
+from pbx.control.settings import GetSettings, SettingsView
 from pbx.control.sounds import AddSound, ChangeSound, GetSounds, RemoveSound, RestoreSounds, SoundView
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import AuditEntry, CdrRow, MissedCall, Office, StoredRecording
@@ -111,6 +112,9 @@ class ControlClient:
 
     def registrations(self) -> Sequence[RegistrationView]:
         return self._ask(GetRegistrations(), list[RegistrationView])
+
+    def settings(self) -> SettingsView:
+        return self._ask(GetSettings(), SettingsView)
 
     def calls(self) -> Sequence[CallView]:
         return self._ask(GetCalls(), list[CallView])

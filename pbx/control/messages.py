@@ -17,6 +17,7 @@ from media.api import Interval
 from pbx.control.clerk import CLERK_REQUESTS, Answers, ClerkRequest
 from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents
 from pbx.control.errands import ERRAND_REQUESTS, ErrandRequest, Errands
+from pbx.control.settings import GetSettings, SettingsView
 from pbx.control.sounds import SOUND_REQUESTS, Librarian, SoundRequest
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
@@ -433,6 +434,7 @@ Request = (
     | SendTestMail
     | MakeBackup
     | GetBackups
+    | GetSettings
     | RemoveBackup
     | ClerkRequest
     | SoundRequest
@@ -463,6 +465,7 @@ REQUESTS: dict[str, type[Request]] = {
     "test mail": SendTestMail,
     "backup": MakeBackup,
     "backups": GetBackups,
+    "settings": GetSettings,
     "remove backup": RemoveBackup,
     **CLERK_REQUESTS,
     **SOUND_REQUESTS,
@@ -528,6 +531,8 @@ class Operator(Protocol):
     async def backups_made(self) -> Sequence[BackupView]: ...
 
     async def remove_backup(self, name: str) -> bool: ...
+
+    async def settings(self) -> SettingsView: ...
 
 
 # --- frames --------------------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ from pbx.control.messages import (
     frame_length,
 )
 from pbx.control.place import SOCKET_NAME, DataFolderLock, socket_path
+from pbx.control.settings import GetSettings
 from pbx.control.sounds import SoundRequest
 
 HELLO_TIMEOUT_S = 10.0
@@ -217,6 +218,8 @@ class ControlServer:
                 return await operator.backup(parts)
             case GetBackups():
                 return await operator.backups_made()
+            case GetSettings():
+                return await operator.settings()
             case RemoveBackup(name):
                 return await operator.remove_backup(name)
             case FollowEvents():

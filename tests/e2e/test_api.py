@@ -213,6 +213,31 @@ def test_a_guest_calls_by_address_where_the_office_wants_it_and_reaches_what_a_r
         assert client.delete("/inbound_rules/anybody").status_code == 200
 
 
+def test_what_of_the_file_waits_for_a_restart_is_told_with_the_calls_that_it_would_end(
+    api: tuple[Server, httpx.Client],
+) -> None:
+    server, client = api
+    running = server.site.config.read_text(encoding="utf-8")
+    with registered(server.address, "401", host=CALLEE) as callee, Phone(server.address, "301", host=CALLER) as caller:
+        outgoing, incoming = connect(caller, callee, ((CALLER, 7000), (CALLEE, 7000)))
+        try:
+            server.site.config.write_text(running.replace("[sip]", '[sip]\nexternal = "203.0.113.5"'), encoding="utf-8")
+            told = client.get("/settings").json()
+            assert [each["key"] for each in told["data"]["waiting"]] == ["sip.external"]
+            assert told["data"]["calls"] == 1
+            printed = server.command("settings").stdout
+            assert "203.0.113.5" in printed
+            assert "waits 2 s for the call in progress, and then ends it" in printed
+            assert told["messages"]["warning"][0]["text"] in printed
+        finally:
+            server.site.config.write_text(running, encoding="utf-8")
+        assert server.json("settings")["waiting"] == []
+        assert client.patch("/office", json={"timezone": "Europe/Moscow"}).status_code == 200  # at once
+        outgoing.hang_up()
+        incoming.expect_hang_up()
+        assert client.patch("/office", json={"timezone": None}).status_code == 200
+
+
 @pytest.mark.row("USR-6")
 def test_the_list_of_people_shows_who_has_a_phone_now(api: tuple[Server, httpx.Client]) -> None:
     server, client = api

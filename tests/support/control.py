@@ -43,6 +43,7 @@ from pbx.control.messages import (
 )
 from pbx.control.place import DataFolderLock
 from pbx.control.server import ControlServer
+from pbx.control.settings import SettingsView, SettingView
 from pbx.control.sounds import Librarian
 from storage.ports import HistoryQuery, RecordingQuery
 from storage.records import CdrRow, StoredRecording
@@ -279,6 +280,9 @@ class FakeOperator:
 
     async def remove_backup(self, name: str) -> bool:
         return name == BACKUP.name
+
+    async def settings(self) -> SettingsView:
+        return SettingsView("/etc/zvon.toml", (SettingView("sip.udp", "[a]", "[b]"),), 2, 30, "1 setting waits")
 
     async def export(self, with_secrets: bool) -> str:
         return '[office]\nname = "Horns"\n' + ('password = "x"\n' if with_secrets else "")
