@@ -26,6 +26,7 @@ _TARGETS = {
     "external_numbers": ("target", "closed_target"),
     "inbound_rules": ("target",),
 }
+_OF_TERMINALS = (("groups", "members"), ("paging", "members"), ("queues", "agents"), ("conferences", "call_out"))
 _FORWARD = ("no_answer", "busy", "unavailable", "always", "closed")
 
 
@@ -113,11 +114,11 @@ def _dangling(values: Values) -> Iterator[Problem]:
 def _not_a_terminal(values: Values) -> Iterator[Problem]:
     terminals = {number for _, number in texts(values, "terminals", "number")}
     mobiles = {mobile for _, mobile in texts(values, "users", "mobile")}
-    for section, key in (("groups", "members"), ("paging", "members"), ("queues", "agents")):
+    for section, key in _OF_TERMINALS:
         for path, entry in entries(values, section):
             seen: set[str] = set()
             for place, number in items_of(entry, path, key):
-                may_be_outside = key == "agents" and (number in mobiles or is_outside(number))
+                may_be_outside = key != "members" and (number in mobiles or is_outside(number))
                 if number in seen:
                     yield Problem(place, f'"{number}" is named twice')
                 elif number not in terminals and not may_be_outside:

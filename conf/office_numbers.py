@@ -54,6 +54,10 @@ def _dialled_outside(value: object) -> str:
     return found
 
 
+def _outside_or_none(value: object) -> str:
+    return "" if value == "" else _dialled_outside(value)
+
+
 def _pressed(value: object) -> str:
     """FEAT-31: what is pressed once somebody has answered."""
     found = text(value)
@@ -171,6 +175,11 @@ class ConferenceSection(Section):
     record: bool = True
     # AMB-24: nobody is turned away unless somebody wants it so.
     max_participants: Annotated[int, PlainValidator(whole_number(0, 100_000))] = 0
+    # CNF-9: who is called when somebody of the office comes in first.
+    outside: Annotated[str, PlainValidator(_outside_or_none)] = ""
+    outside_digits: Annotated[str, PlainValidator(_pressed)] = ""
+    call_out: Numbers = ()
+    broadcast: bool = False
 
 
 class PagingSection(Section):

@@ -7,11 +7,14 @@ ends that.
 import asyncio
 from typing import ClassVar
 
+from features._keys import press_keys
+from features._summons import Summons
 from features.announcement import announce
 from features.dialogue import Dialogue
 from pbx.api import (
     BUSY,
     FORBIDDEN,
+    NORMAL,
     AppContext,
     Arrived,
     BusEvent,
@@ -23,6 +26,7 @@ from pbx.api import (
     Leg,
     LegHoldChanged,
     Next,
+    PartyKind,
     Recording,
     Room,
     RoomMember,
@@ -51,8 +55,12 @@ class Conferences:
         """The room of a conference; the first who comes makes it."""
         found = self._rooms.get(conference.number)
         if found is None:
-            found = self._rooms[conference.number] = Meeting(ctx, conference, call)
+            summons = Summons(ctx, conference, call.to, lambda keys: Summoned(self, conference, keys))
+            found = self._rooms[conference.number] = Meeting(ctx, conference, call, summons)
         return found
+
+    def is_on(self, number: str) -> bool:
+        return number in self._rooms
 
     def size(self, number: str) -> int:
         found = self._rooms.get(number)
@@ -68,18 +76,26 @@ class Conferences:
 class Meeting:
     """One conference in progress."""
 
-    def __init__(self, ctx: AppContext, conference: Conference, call: Call) -> None:
+    def __init__(self, ctx: AppContext, conference: Conference, call: Call, summons: Summons) -> None:
         self.conference = conference
         self.room: Room = ctx.new_room(call)
         self._ctx = ctx
         self._recording: Recording | None = None
         self._since: dict[int, float] = {}
+        self._inside: set[int] = set()  # legs of people of the office
+        self.summons = summons
         self._detach = ctx.bus.subscribe([LegHoldChanged], self._hold_changed)
 
     def enter(self, call: Call, leg: Leg) -> None:
         self.room.enter(leg)
         self._since[leg.id] = self._ctx.wall()
         others = [each for each in self.room.legs if each is not leg]
+        if self.conference.broadcast and others:
+            self.room.mute(leg, is_muted=True)
+        if leg.party.kind is PartyKind.TERMINAL and not leg.party.presented:
+            self._inside.add(leg.id)
+            if not self.summons.are_out:
+                self.summons.call(but=leg.party.number)
         if len(others) == 1:
             others[0].stop_plays()
             self._record(call)
@@ -88,6 +104,10 @@ class Meeting:
     def leave(self, leg: Leg) -> None:
         self.room.leave(leg)
         self._since.pop(leg.id, None)
+        if leg.id in self._inside:
+            self._inside.discard(leg.id)
+            if not self._inside:
+                self.summons.end()
         self.soothe()
         if self.room.legs:
             self._tell()
@@ -139,7 +159,7 @@ class Participation:
         self._conferences, self._conference = conferences, conference
 
     async def run(self, call: Call, ctx: AppContext) -> Next:
-        leg, conference = call.caller, self._conference
+        leg = call.caller
         if self._is_full():
             await announce(call, ctx, ctx.prompts.say("conference-full", language=leg.party.language))
             return BUSY
@@ -148,7 +168,10 @@ class Participation:
         refusal = await self._admit(leg, ctx)
         if refusal is not None:
             return refusal
-        meeting = self._conferences.meeting(ctx, conference, call)
+        return await self._take_part(call, ctx)
+
+    async def _take_part(self, call: Call, ctx: AppContext) -> Next:
+        leg, meeting = call.caller, self._conferences.meeting(ctx, self._conference, call)
         meeting.enter(call, leg)
         try:
             if len(meeting.room.legs) == 1:
@@ -210,3 +233,20 @@ class Participation:
             prompt = "conference-muted" if meeting.toggle_mute(leg) else "conference-unmuted"
             await Dialogue(leg, ctx).say(prompt)
             meeting.soothe()
+
+
+class Summoned(Participation):
+    """The app of who was called into the room: without a PIN, and only while the meeting goes on."""
+
+    def __init__(self, conferences: Conferences, conference: Conference, keys: str) -> None:
+        super().__init__(conferences, conference)
+        self._keys = keys
+
+    async def run(self, call: Call, ctx: AppContext) -> Next:
+        if self._is_full() or not self._conferences.is_on(self._conference.number):
+            return NORMAL
+        pressing = asyncio.ensure_future(press_keys(call.caller, self._keys))
+        try:
+            return await self._take_part(call, ctx)
+        finally:
+            pressing.cancel()

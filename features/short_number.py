@@ -5,12 +5,10 @@ import asyncio
 from dataclasses import replace
 from typing import ClassVar
 
+from features._keys import press_keys
 from features.outside_call import OutsideCall
 from features.spending import Spending
 from pbx.api import AppContext, Arrived, Call, Cause, Inquiry, Leg, Next, ShortNumber, say
-
-PAUSE = ","
-PAUSE_S = 1.0  # a machine that has answered listens by then
 
 
 class ShortCall(OutsideCall):
@@ -24,19 +22,11 @@ class ShortCall(OutsideCall):
         self._digits = short.digits
 
     async def _talk(self, call: Call, ctx: AppContext, callee: Leg, *, is_limited: bool) -> Cause:
-        pressing = asyncio.ensure_future(self._press(callee))
+        pressing = asyncio.ensure_future(press_keys(callee, self._digits))
         try:
             return await super()._talk(call, ctx, callee, is_limited=is_limited)
         finally:
             pressing.cancel()
-
-    async def _press(self, callee: Leg) -> None:
-        """The first key a pause after the answer."""
-        for key in f"{PAUSE}{self._digits}":
-            if key == PAUSE:
-                await asyncio.sleep(PAUSE_S)
-            else:
-                callee.tell_digit(key)
 
     def explain(self, asked: Inquiry, ctx: AppContext) -> Next | Arrived:
         found = super().explain(asked, ctx)

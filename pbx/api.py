@@ -206,8 +206,12 @@ class AppContext(Protocol):
     async def play_failure(self, call: Call, cause: Cause) -> None:
         """Let a caller who is answered already hear, by the tone of the country, why nothing comes of it."""
 
-    def call_out(self, terminal: Terminal, to: Party, app: App) -> Call:
-        """Ring a terminal, whose phone answers by itself if it can, for a call of its own that `app` controls."""
+    def call_out(self, terminal: Terminal, to: Party, app: App, *, by_itself: bool = True) -> Call:
+        """Ring a terminal, whose phone answers by itself if it can and shall, for a call of its own that `app`
+        controls."""
+
+    def call_outside(self, number: str, to: Party, app: App) -> Call:
+        """Dial a number outside for the office itself: a call of its own that `app` controls once somebody answers."""
 
     def new_room(self, call: Call) -> Room:
         """A place where any number of legs hear each other; `call` is the one that needs it first."""

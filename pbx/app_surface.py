@@ -130,8 +130,11 @@ class AppSurface:
     def hold_music(self) -> PlaySource:
         return self.services.sound.hold
 
-    def call_out(self, terminal: Terminal, to: Party, app: App) -> Call:
-        return self.originator.call_out(terminal, to, app)
+    def call_out(self, terminal: Terminal, to: Party, app: App, *, by_itself: bool = True) -> Call:
+        return self.originator.call_out(terminal, to, app, by_itself=by_itself)
+
+    def call_outside(self, number: str, to: Party, app: App) -> Call:
+        return self.originator.call_outside(self.outside_party(number) or Party.outside(number), to, app)
 
     def new_room(self, call: Call) -> Room:
         return Room(self.services, call.id)

@@ -91,12 +91,21 @@ class Originator:
             raise ControlError(f"there is no terminal {number}; `zvon export` lists them")
         return terminal
 
-    def call_out(self, terminal: "Terminal", to: Party, app: "App") -> "Call":
-        """Ring a terminal, which answers by itself if it can, for a call of its own that `app` controls then."""
-        ring = self._pbx.ringer.ring_caller
+    def call_out(self, terminal: "Terminal", to: Party, app: "App", *, by_itself: bool) -> "Call":
+        """Ring a terminal, which answers by itself if it can and shall, for a call of its own that `app` controls
+        then."""
+        ring = partial(self._pbx.ringer.ring_caller, by_itself=by_itself)
         call = self._pbx.new_call(to, near=self._pbx.near(terminal.number))
         call.begin(self._pbx.directory.party(terminal))
-        self._pbx.run(call, lambda each: self._run(each, ring(each, terminal, by_itself=True), to, app), lambda: None)
+        self._pbx.run(call, lambda each: self._run(each, ring(each, terminal), to, app), lambda: None)
+        return call
+
+    def call_outside(self, party: Party, to: Party, app: "App") -> "Call":
+        """Dial somebody outside for the office itself, for a call of its own that `app` controls then."""
+        call = self._pbx.new_call(to)
+        call.begin(party)
+        dial = self._pbx.outside.dial_caller
+        self._pbx.run(call, lambda each: self._run(each, dial(each, party), to, app), lambda: None)
         return call
 
     async def _run(self, call: "Call", ringing: Awaitable[DialOutcome], to: Party, app: "App") -> Cause:

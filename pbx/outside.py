@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pbx.addressing import contact
 from pbx.carried import NOTHING
 from pbx.cause import PEER_BUSY, TIMEOUT, TOO_MANY_HOPS, UNAVAILABLE, Cause
-from pbx.dial import Attempt, DialOutcome, OutsideMember
+from pbx.dial import PLAINLY, Attempt, DialOutcome, OutsideMember, Ringing
 from pbx.encryption import Encryption
 from pbx.events import Direction
 from pbx.guests import is_guest
@@ -75,9 +75,19 @@ class OutsideDialler:
         """One way to `party`: every server of the provider until one speaks."""
         if call.way.hops < 0:
             return DialOutcome(None, TOO_MANY_HOPS)
+        how = PLAINLY if call.has_caller else Ringing(on_ringing=lambda: None)
         return await self._dial(
-            call, party, way, self._pbx.services.new_id(), lambda leg: Attempt(call, [leg]).outcome()
+            call, party, way, self._pbx.services.new_id(), lambda leg: Attempt(call, [leg], how).outcome()
         )
+
+    async def dial_caller(self, call: "Call", party: Party) -> DialOutcome:
+        """Dial who shall be the caller of the call, for the office itself: one way after the other."""
+        outcome = DialOutcome(None, UNAVAILABLE)
+        for way in (way for each in self.consider(None, party.number) for way in each.ways):
+            outcome = await self.dial(call, party, way)
+            if outcome.answered is not None or not outcome.cause.may_retry or way.is_last:
+                break
+        return outcome
 
     async def join(self, call: "Call", member: OutsideMember, attempt: Attempt, number: int) -> None:
         """Ring somebody outside as one of those of an attempt; the next way is tried when one leads nowhere."""
@@ -127,6 +137,7 @@ class OutsideDialler:
             side,
             media,
             pbx.services,
+            is_caller=not call.has_caller,
             attempt=attempt,
             line=LineUse(provider.id, way.shown),
         )
@@ -141,7 +152,8 @@ class OutsideDialler:
         own = [each.number for each in pbx.directory.office.external_numbers]
         signed = pbx.services.signatures.fields(call, shown, way, own)
         carried = call.carried.locations if way.is_emergency else NOTHING
-        brought, body = carried.with_offer(media.offer(pbx.formats_for(call.caller)), stack.ids.tag())
+        formats = pbx.formats_for(call.caller) if call.has_caller else pbx.services.codecs.basic
+        brought, body = carried.with_offer(media.offer(formats), stack.ids.tag())
         uri = line.uri(way.number)
         request = new_request(
             "INVITE",
@@ -173,8 +185,9 @@ class OutsideDialler:
 
     @staticmethod
     def _shown(call: "Call") -> Party:
-        """Who is shown: the employee who sends the call outside (FWD-13), else the caller."""
-        return employee_behind(call) or call.calling
+        """Who is shown: the employee who sends the call outside (FWD-13), else the caller; whatever calls who shall be
+        the caller."""
+        return (employee_behind(call) or call.calling) if call.has_caller else call.to
 
 
 def employee_behind(asked: "Call | Inquiry") -> Party | None:

@@ -13,7 +13,7 @@ from web.answers import Refused, refused
 Values = dict[str, Any]
 LISTS: Mapping[str, OfficeList] = {of.name: of for of in OFFICE_LISTS}
 # Keys that hold members of something: who leaves the office leaves them too. Targets are not among them.
-MEMBERS = ("members", "agents", "penalties")
+MEMBERS = ("members", "agents", "penalties", "call_out")
 
 
 class Draft:

@@ -92,7 +92,9 @@ class Ivr:
 
 @dataclass(frozen=True, slots=True)
 class Conference:
-    """A room (CNF-*). `max_participants` 0: any number. The PIN stays out of `repr`."""
+    """A room (CNF-*). `max_participants` 0: any number. When somebody of the office comes in first, `outside` is
+    dialled, where `outside_digits` are pressed, and the numbers of `call_out` are rung (CNF-9). `broadcast`: all but
+    the first come in muted. The PIN stays out of `repr`."""
 
     number: str
     name: str = ""
@@ -100,6 +102,10 @@ class Conference:
     pin: str = field(default="", repr=False)
     record: bool = True
     max_participants: int = 0
+    outside: str = ""
+    outside_digits: str = ""
+    call_out: tuple[str, ...] = ()
+    broadcast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

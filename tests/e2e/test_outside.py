@@ -21,6 +21,7 @@ OFFICE = terminal("201", trust=CALLER, max_calls=4)
 
 NUMBER = f'[[external_numbers]]\nnumber = "{LOGIN}"\nprovider = "telco"\ntarget = "201"\n'
 SHORT = f'[[short_numbers]]\nnumber = "77"\nto = "+{CLIENT}"\ndigits = "4#"\n'
+MEETING = f'[[conferences]]\nnumber = "800"\noutside = "+{CLIENT}"\noutside_digits = "5"'
 
 
 def route(name: str, provider: str, **settings: object) -> str:
@@ -61,7 +62,9 @@ def test_kamailio_carries_calls_out_with_digest_and_brings_calls_in(tmp_path: Pa
         host, port = telco.address
         entry = provider(host=host, port=port, qualify=10, identity="asserted", dtmf="info")
         ways = route("All", "telco", prefix="[78]", rest=10, strip=1, prepend="+7", caller_id="74950000001")
-        server = stack.enter_context(running(Site.write(tmp_path, "\n".join([OFFICE, entry, ways, NUMBER, SHORT]))))
+        server = stack.enter_context(
+            running(Site.write(tmp_path, "\n".join([OFFICE, entry, ways, NUMBER, SHORT, MEETING])))
+        )
         wait_for(server, "registered")
         caller = stack.enter_context(registered(server.address, "201", host=CALLER))
         call = caller.dial("89161234567")
@@ -87,6 +90,18 @@ def test_kamailio_carries_calls_out_with_digest_and_brings_calls_in(tmp_path: Pa
             info = subscriber.expect("INFO")
             assert f"Signal={key}" in info.body
             subscriber.reply(info, 200)
+        call.hang_up()
+        ring.expect_hang_up()
+
+        call = caller.dial("800")
+        call.expect(200)
+        call.acknowledge()
+        ring = subscriber.wait_for_call()
+        ring.reply(200, sdp(("127.0.0.2", 9)))
+        subscriber.expect("ACK")
+        info = subscriber.expect("INFO")
+        assert "Signal=5" in info.body
+        subscriber.reply(info, 200)
         call.hang_up()
         ring.expect_hang_up()
 

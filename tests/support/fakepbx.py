@@ -288,7 +288,10 @@ class FakePbx:
     async def play_failure(self, call: Call, cause: Cause) -> None:
         await self.services.sound.play_failure(call.caller, cause)
 
-    def call_out(self, terminal: Terminal, to: Party, app: App) -> Call:
+    def call_out(self, terminal: Terminal, to: Party, app: App, *, by_itself: bool = True) -> Call:
+        raise NotImplementedError
+
+    def call_outside(self, number: str, to: Party, app: App) -> Call:
         raise NotImplementedError
 
     def new_room(self, call: Call) -> Room:
