@@ -262,6 +262,32 @@ def host_or_empty(value: object) -> str:
     return found
 
 
+_WITH_PORT = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<name>[^:]+)):[0-9]{1,5}")
+
+
+def external_host(value: object) -> str:
+    """The same; a port behind it has no meaning and goes (REG-7)."""
+    found = text(value)
+    with_port = _WITH_PORT.fullmatch(found)
+    return host_or_empty((with_port["ipv6"] or with_port["name"]) if with_port is not None else found)
+
+
+def ip_address_or_empty(value: object) -> str:
+    """Nothing, or an IP address, with or without a port that has no meaning."""
+    found = external_host(value)
+    if found and not is_ip_address(found):
+        raise ValueError(f'must be an IP address, not "{found}"')
+    return found
+
+
+def is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def host(value: object) -> str:
     """An IP address or a host name."""
     found = host_or_empty(value)

@@ -17,7 +17,10 @@ from conf.fields import (
     choice,
     domain,
     email_or_empty,
+    external_host,
     host_or_empty,
+    ip_address_or_empty,
+    is_ip_address,
     listen_everywhere,
     listen_or_none,
     network,
@@ -129,7 +132,9 @@ class SipSettings(Section):
     # asked for; browsers, which have none as a rule, are never asked.
     client_ca: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     # Empty: peers are told the address of the interface that reaches them, right for every site without NAT.
-    external: Annotated[str, PlainValidator(host_or_empty)] = ""
+    external: Annotated[str, PlainValidator(external_host)] = ""
+    # REG-7: told while the name in `external` has no address; empty: that of the interface.
+    external_address: Annotated[str, PlainValidator(ip_address_or_empty)] = ""
     # Asked every minute by HTTP for the address that our requests come from, "https://api.ipify.org"; empty: nobody is.
     # A host name in `external` goes first.
     external_service: Annotated[str, PlainValidator(web_address_or_empty)] = ""
@@ -201,6 +206,24 @@ class SipSettings(Section):
         for node in behind:
             if not getattr(self, node.transport):
                 raise ValueError(f"node {node} cannot be reached: {node.transport} has no address to listen on")
+        return self
+
+    @model_validator(mode="after")
+    def _behind_a_router(self) -> Self:
+        """REG-7: an address is of one family, and a server of both has to be known by both."""
+        if self.external_address and (not self.external or is_ip_address(self.external)):
+            raise ValueError("external_address is told while a name in external has no address: give that name")
+        everywhere = (*self.udp, *self.tcp, *self.tls, *self.ws, *self.wss)
+        hosts = {
+            each.host for each in everywhere if each.host == "*" or not ipaddress.ip_address(each.host).is_loopback
+        }
+        has_both = "*" in hosts or len({":" in each for each in hosts}) > 1
+        named = self.external_address or (self.external if is_ip_address(self.external) else "")
+        if named and has_both:
+            raise ValueError(
+                f"{named} is of one family only, and the server listens on IPv4 and IPv6: "
+                "external has to be a host name, without external_address"
+            )
         return self
 
     @model_validator(mode="after")

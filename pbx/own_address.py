@@ -58,8 +58,9 @@ def _page(url: str) -> str:
 
 
 class OwnAddress:
-    """`external` is the setting: nothing, an address, or a host name that is looked up again and again. `service` is
-    asked once a minute where there is no such name, or it says nothing."""
+    """`external` is the setting: nothing, an address, or a host name that is looked up again and again; until it has
+    been found, what `addresses` has from the beginning is told. `service` is asked once a minute where there is no such
+    name, or it says nothing."""
 
     def __init__(
         self,
@@ -140,7 +141,7 @@ class OwnAddress:
 
     def _failed(self, why: str) -> None:
         if why != self._why:
-            told = self._found or "the address of this machine"
+            told = self._found or self._addresses.external or "the address of this machine"
             log.warning("our address outside is not known", name=self._name, why=why, told_instead=told)
         self._why = why
 

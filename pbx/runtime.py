@@ -134,7 +134,7 @@ class Server:
         directory = Directory(office, self._realm)
         self.admission = _admission(settings, directory, keys, self.clock)
         self.border = border_of(settings.security, self.admission, self.clock)
-        external = sip.external if is_address(sip.external) else ""
+        external = sip.external if is_address(sip.external) else sip.external_address
         networks = [str(network) for network in sip.local_networks]
         self._addresses = AdvertisedAddress(external, networks, sip.external_ports)
         self.location = Location(

@@ -32,6 +32,11 @@ class AdvertisedAddress:
         self._told.update(addresses)
         self.forget()
 
+    @property
+    def external(self) -> tuple[str, ...]:
+        """What peers outside are told, one of a family; empty: what the machine says of itself."""
+        return tuple(self._external.values())
+
     def forget(self) -> None:
         """Find out anew what to tell to whom: an address of this machine may be another one."""
         self._cache: dict[tuple[str, str], str] = {}

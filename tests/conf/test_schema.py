@@ -40,7 +40,7 @@ udp = ["127.0.0.1:0", "[::1]:5060"]
 tcp = []
 tls = ["0.0.0.0:5061"]
 ws  = ["127.0.0.1:8088"]
-wss = ["[::]:8089"]
+wss = ["0.0.0.0:8089"]
 ws_origins = ["https://phone.example.com"]
 connections_per_source = 500
 certificate = "pbx.pem"
@@ -48,6 +48,7 @@ key = "/etc/zvon/key.pem"
 more_certificates = [{ certificate = "shop.pem", key = "shop.key" }]
 client_ca = "phones.pem"
 external = "pbx.example.net"
+external_address = "192.0.2.5"
 external_service = "https://api.example.net/address"
 external_port = 15060
 external_tls_port = 15061
@@ -182,7 +183,7 @@ def test_every_key_is_read() -> None:
     assert list(map(str, settings.sip.udp)) == ["127.0.0.1:0", "[::1]:5060"]
     assert settings.sip.tcp == ()
     assert settings.sip.tls == (Listen("0.0.0.0", 5061),)
-    assert (settings.sip.ws, settings.sip.wss) == ((Listen("127.0.0.1", 8088),), (Listen("::", 8089),))
+    assert (settings.sip.ws, settings.sip.wss) == ((Listen("127.0.0.1", 8088),), (Listen("0.0.0.0", 8089),))
     (more,) = settings.sip.more_certificates
     assert (more.certificate, more.key, settings.sip.client_ca) == ("shop.pem", "shop.key", "phones.pem")
     assert settings.sip.connections_per_source == 500
@@ -332,6 +333,13 @@ def test_settings_cannot_be_changed() -> None:
         ('[stir]\nkey = "a.pem"', "zvon.toml:1: stir: key and certificate_url belong together: give both or none"),
         ('[stir]\nkey = "a.pem"\ncertificate_url = "http://a/b"', "zvon.toml:1: stir: certificate_url must begin "
          "with https://, or nobody believes it (RFC 8226)"),
+        ('[sip]\nudp = ["*:5060"]\nexternal = "192.0.2.5"', "zvon.toml:1: sip: 192.0.2.5 is of one family only, and "
+         "the server listens on IPv4 and IPv6: external has to be a host name, without external_address"),
+        ('[sip]\nudp = ["0.0.0.0:5060"]\ntcp = ["[::]:5060"]\nexternal = "pbx.example.net"\n'
+         'external_address = "192.0.2.5"', "zvon.toml:1: sip: 192.0.2.5 is of one family only, and the "
+         "server listens on IPv4 and IPv6: external has to be a host name, without external_address"),
+        ('[sip]\nexternal_address = "192.0.2.5"', "zvon.toml:1: sip: external_address is told while a name in external "
+         "has no address: give that name"),
         ('[sip]\nexternal = "1.2.3"', 'zvon.toml:2: sip.external: must be an IP address or a host name without a port, '
          'not "1.2.3"'),
     ],
@@ -340,6 +348,27 @@ def test_rules_of_values(text: str, sentence: str) -> None:
     with pytest.raises(ConfInvalid) as raised:
         parse_settings(text)
     assert str(raised.value) == sentence
+
+
+@pytest.mark.row("REG-7")
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("pbx.example.net:5080", "pbx.example.net"),
+        ("192.0.2.5:5080", "192.0.2.5"),
+        ("[2001:db8::5]:5080", "2001:db8::5"),
+        ("2001:db8::5", "2001:db8::5"),
+    ],
+)
+def test_a_port_behind_the_external_host_is_ignored(written: str, meant: str) -> None:
+    assert parse_settings(f'[sip]\nexternal = "{written}"').sip.external == meant
+    both = parse_settings('[sip]\nexternal = "a.example.net"\nexternal_address = "192.0.2.5:5080"').sip
+    assert both.external_address == "192.0.2.5"
+
+
+@pytest.mark.row("REG-7")
+def test_a_server_of_both_families_is_known_by_a_name() -> None:
+    assert parse_settings('[sip]\nudp = ["*:5060"]\nexternal = "pbx.example.net"').sip.external == "pbx.example.net"
 
 
 def test_the_file_that_errors_name_is_the_one_given(tmp_path: Path) -> None:

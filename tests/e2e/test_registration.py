@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.wire import Message, challenges, credentials, token
+from bench.wire import Message, audio_of, challenges, credentials, token, uri_of
 from tests.e2e.conftest import CALLER, office
-from tests.e2e.harness import Server, Site, password_of, running
+from tests.e2e.harness import Server, Site, password_of, running, terminal
 from tests.e2e.sipp import Plan, play
 from tests.e2e.ua import AGENT, Phone, eventually, registered
+from tests.support.dns_server import DnsServer
 
 STORED_S = 1.0  # what is written behind is on disk after a second
 KEYS: Mapping[str, str] = {"from": "201"}
+ECHO = "10003246"
 
 
 def test_a_phone_registers_with_its_password(server: Server, tmp_path: Path) -> None:
@@ -150,3 +152,24 @@ def test_registrations_and_the_history_of_devices_survive_a_restart_and_a_kill(t
         listed = server.command("registrations").stdout
         assert port in listed
         assert second_port in listed
+
+
+@pytest.mark.row("REG-7")
+def test_peers_outside_are_told_the_address_of_our_name_and_another_one_where_it_has_none(tmp_path: Path) -> None:
+    named, instead = "198.51.100.4", "203.0.113.5"
+    with DnsServer() as names:
+        host, port = names.address
+        dns = f'dns = ["{host}:{port}"]\nlocal_networks = ["10.0.0.0/8"]\n'
+        ours = f'external = "pbx.test:5099"\nexternal_address = "{instead}"\n'
+        for told, is_known in ((instead, False), (named, True)):
+            if is_known:
+                names.set("pbx.test", "A", named)
+            site = Site.write(tmp_path / told, terminal("301", trust=CALLER), sip=dns + ours)
+            with running(site) as server, Phone(server.address, "301", host=CALLER) as phone:
+                call = phone.dial(ECHO)
+                answer = call.expect(200)
+                assert uri_of(answer.first("contact")).partition("@")[2].startswith(f"{told}:{server.address[1]}")
+                assert audio_of(answer.body).address[0] == told
+                call.target = f"sip:{ECHO}@127.0.0.1"
+                call.acknowledge()
+                call.hang_up()

@@ -54,9 +54,9 @@ class Page:
 
 
 class World:
-    def __init__(self, external: str, dns: Dns, service: "Page | None" = None) -> None:
+    def __init__(self, external: str, dns: Dns, service: "Page | None" = None, instead: str = "") -> None:
         self.dns, self.news = dns, 0
-        self.addresses = AdvertisedAddress("", ["127.0.0.0/8"])
+        self.addresses = AdvertisedAddress(instead, ["127.0.0.0/8"])
         self.own = OwnAddress(external, self.addresses, Finder(dns), self._changed, service)
 
     def _changed(self) -> None:
@@ -69,9 +69,10 @@ class World:
 
 @asynccontextmanager
 async def watching(
-    external: str, *addresses: str, is_silent: bool = False, service: Page | None = None
+    external: str, *addresses: str, is_silent: bool = False, service: Page | None = None, instead: str = ""
 ) -> AsyncIterator[World]:
-    world = World(external, Dns(*addresses), service)
+    """`instead`: what is told while the name has no address."""
+    world = World(external, Dns(*addresses), service, instead)
     if is_silent:
         world.dns.addresses = None
     await world.own.start()
@@ -109,6 +110,29 @@ async def test_while_the_name_has_no_address_the_last_one_holds() -> None:
             await asyncio.sleep(300)
         assert (world.told, world.news, len(logs)) == ("198.51.100.4", 0, 1)
         assert world.own.describe()["why"] == 'there is no host "pbx.example.net"'
+
+
+@pytest.mark.row("REG-7")
+@pytest.mark.parametrize("is_silent", [False, True])
+async def test_the_address_is_told_where_the_name_has_none_within_a_second_and_until_it_has(is_silent: bool) -> None:
+    began = asyncio.get_running_loop().time()
+    with capture_logs() as logs:
+        async with watching("pbx.example.net", is_silent=is_silent, instead="198.51.100.77") as world:
+            assert asyncio.get_running_loop().time() - began <= 1.0
+            assert world.told == "198.51.100.77"
+            assert [entry["told_instead"] for entry in logs] == [("198.51.100.77",)]
+            world.dns.addresses = ("198.51.100.4",)
+            await asyncio.sleep(31)
+            assert (world.told, world.news) == ("198.51.100.4", 1)
+            world.dns.addresses = ()
+            await asyncio.sleep(100)
+            assert world.told == "198.51.100.4"
+
+
+@pytest.mark.row("REG-7")
+async def test_a_name_goes_before_the_address() -> None:
+    async with watching("pbx.example.net", "198.51.100.4", instead="198.51.100.77") as world:
+        assert world.told == "198.51.100.4"
 
 
 @pytest.mark.row("REG-8")
