@@ -45,7 +45,7 @@ def plan(old: Office, new: Office) -> Plan:
         office=tuple(_value_changes(old, new, OFFICE_VALUES)),
         sections={name: _record_changes(getattr(old, name), getattr(new, name)) for name in OFFICE_SECTIONS},
         lists={
-            of.kind: _changes(*({of.key_of(entry): entry for entry in of.of(office)} for office in (old, new)))
+            of.kind: Changes() if of.of(old) is of.of(new) else _changes(of.by_key(old), of.by_key(new))
             for of in OFFICE_LISTS
         },
     )
@@ -55,7 +55,11 @@ def _changes(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Changes:
     both = [key for key in new if key in old]
     return Changes(
         added=tuple(key for key in new if key not in old),
-        changed={key: _record_changes(old[key], new[key]) for key in both if old[key] != new[key]},
+        changed={
+            key: _record_changes(before, after)
+            for key in both
+            if (before := old[key]) is not (after := new[key]) and before != after
+        },
         removed=tuple(key for key in old if key not in new),
     )
 

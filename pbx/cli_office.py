@@ -71,6 +71,7 @@ def change_entries(
     from conf.export import document_values
     from conf.load import check_office
     from pbx.control.messages import ControlError
+    from storage.records import change_between
 
     with server_of(data) as server:
         for _ in range(TRIES):
@@ -80,7 +81,7 @@ def change_entries(
             found = check_office(values, office, data)
             if isinstance(found, list):
                 raise ControlError(refusal(found, values))
-            if server.replace_office(found, revision).is_replaced:
+            if server.change_office(change_between(office, found), revision).is_changed:
                 return
     raise ControlError("the office is being changed by others all the time; try again")
 

@@ -3,6 +3,7 @@
 from pbx.bus import Bus
 from pbx.control.desk import (
     AddAudit,
+    ChangeOffice,
     DeskRequest,
     FollowEvents,
     GetAudit,
@@ -12,7 +13,6 @@ from pbx.control.desk import (
     GetVersion,
     GetVersions,
     PutState,
-    ReplaceOffice,
 )
 from pbx.control.messages import ControlError
 from pbx.event_log import EventLog, EventReader
@@ -46,8 +46,8 @@ class WebDesk:
         match request:
             case GetOffice(known):
                 return self._office.view(known)
-            case ReplaceOffice():
-                return await self._office.replace(request)
+            case ChangeOffice():
+                return await self._office.change(request)
             case GetVersions():
                 return await storage.versions.newest()
             case GetVersion(id):

@@ -7,17 +7,17 @@ import structlog
 
 from conf.diff import Plan
 from conf.diff import plan as make_plan
-from conf.export import export_office
+from conf.export import KeptExport
 from conf.load import ConfInvalid, parse_office
 from conf.office_advice import advice
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.control.desk import OfficeView, ReplacedView, ReplaceOffice
+from pbx.control.desk import ChangedView, ChangeOffice, OfficeView
 from pbx.control.messages import ControlError, PlanView
 from pbx.events import OfficeChanged
 from pbx.views import plan_view
 from storage.ports import Storage, StorageUnavailable
-from storage.records import Office, OfficeVersion
+from storage.records import Office, OfficeChange, OfficeVersion, change_between, changed
 
 VERSIONS_KEPT = 100  # weeks of changes; a document of 1,000 terminals is 100 KB
 MAX_SUMMARY = 2000
@@ -38,16 +38,18 @@ class OfficeDesk:
     ) -> None:
         self._storage, self._clock, self._bus = storage, clock, bus
         self._current, self._take_over = current, take_over
-        self._changing = asyncio.Lock()
+        self._changing, self._document = asyncio.Lock(), KeptExport()
         self.revision = 0
 
     async def start(self) -> None:
-        """Find out which version is in force; an office that came by another way is a version from now on."""
+        """Find out which version is in force; an office that came by another way is stored, and a version from now on,
+        so that every change is one of what is stored."""
         newest = await self._storage.versions.newest()
         self.revision = newest[0].id if newest else 0
         last = await self._storage.versions.get(self.revision)
-        if last is None or last.document != _document(self._current()):
+        if last is None or last.document != self._document.of(self._current()):
             before = Office() if last is None else _office_or_none(last) or Office()
+            await self._storage.offices.save(self._current())
             await self._add_version(self._current(), make_plan(before, self._current()), "", "start")
 
     def view(self, known: int) -> OfficeView:
@@ -62,29 +64,32 @@ class OfficeDesk:
         async with self._changing:
             new = self._parsed(text, source_name)
             notes = advice(new, self._current())
-            return plan_view(await self._change(new, "", "apply"), notes, applied=True)
+            change = change_between(self._current(), new)
+            return plan_view(await self._change(change, "", "apply"), notes, applied=True)
 
-    async def replace(self, request: ReplaceOffice) -> ReplacedView:
-        """The same with an office that was made from a revision; nothing happens where that is in force no more."""
+    async def change(self, request: ChangeOffice) -> ChangedView:
+        """The same with what is different from a revision; nothing happens where that is in force no more."""
         async with self._changing:
             if request.revision != self.revision:
-                return ReplacedView(self.revision, is_replaced=False)
-            plan = await self._change(request.office, request.by, request.source)
-            return ReplacedView(self.revision, is_replaced=True, changes=tuple(str(plan).splitlines()))
+                return ChangedView(self.revision, is_changed=False)
+            plan = await self._change(request.change, request.by, request.source)
+            return ChangedView(self.revision, is_changed=True, changes=tuple(str(plan).splitlines()))
 
-    async def edit(self, change: Callable[[Office], Office], by: str, source: str) -> None:
-        """Put into force what `change` makes of the office, which is right for sure; a `ControlError` of it is passed
+    async def edit(self, made: Callable[[Office], Office], by: str, source: str) -> None:
+        """Put into force what `made` makes of the office, which is right for sure; a `ControlError` of it is passed
         on, with nothing changed."""
         async with self._changing:
             before = self._current()
-            new = change(before)
+            new = made(before)
             if new != before:
-                await self._change(new, by, source)
+                await self._change(change_between(before, new), by, source)
 
-    async def _change(self, new: Office, by: str, source: str) -> Plan:
-        plan = make_plan(self._current(), new)
+    async def _change(self, change: OfficeChange, by: str, source: str) -> Plan:
+        before = self._current()
+        new = changed(before, change)
+        plan = make_plan(before, new)
         try:
-            await self._storage.offices.save(new)
+            await self._storage.offices.change(change)
             await self._add_version(new, plan, by, source)
         except StorageUnavailable as error:
             raise ControlError(f"nothing was changed: {error}") from None
@@ -95,7 +100,7 @@ class OfficeDesk:
 
     async def _add_version(self, office: Office, plan: Plan, by: str, source: str) -> None:
         summary = str(plan)[:MAX_SUMMARY]
-        version = OfficeVersion(self.revision + 1, self._clock.wall(), by, source, summary, _document(office))
+        version = OfficeVersion(self.revision + 1, self._clock.wall(), by, source, summary, self._document.of(office))
         await self._storage.versions.add(version, VERSIONS_KEPT)
         self.revision = version.id
 
@@ -104,10 +109,6 @@ class OfficeDesk:
             return parse_office(text, source_name, self._current())
         except ConfInvalid as error:
             raise ControlError(str(error)) from None
-
-
-def _document(office: Office) -> str:
-    return export_office(office, with_secrets=True)
 
 
 def _office_or_none(version: OfficeVersion) -> Office | None:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -90,8 +91,14 @@ class PromptFolders:
         return PromptSet(RECORDED_SETS[language] if installed else "", own, recorded, generated)
 
 
-def sound_files(folder: Path) -> dict[str, str]:
-    """Sound files by their path below the folder without its suffix; empty files are none."""
+def sound_files(folder: Path) -> Mapping[str, str]:
+    """Sound files by their path below the folder without its suffix; empty files are none. Read again when a file has
+    come or gone: each change of the office asks, and thousands of files take as long as many calls."""
+    return _read(folder, tuple((place, _changed_ns(place)) for place, _, _ in os.walk(folder)))
+
+
+@lru_cache(maxsize=32)
+def _read(folder: Path, state: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for place, _, names in os.walk(folder):
         for name in names:
@@ -105,6 +112,13 @@ def sound_files(folder: Path) -> dict[str, str]:
 def _rank(file: str) -> int:
     suffix = os.path.splitext(file)[1]
     return SUFFIXES.index(suffix) if suffix in SUFFIXES else len(SUFFIXES)
+
+
+def _changed_ns(place: str) -> int:
+    try:
+        return os.stat(place).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _size(file: str) -> int:

@@ -13,6 +13,7 @@ from storage.records import (
     Mailbox,
     MissedCall,
     Office,
+    OfficeChange,
     OfficeVersion,
     Registration,
     Rollup,
@@ -24,6 +25,7 @@ from storage.records import (
     StoredText,
     Tally,
     VoiceMessage,
+    changed,
     kind_of,
 )
 
@@ -39,6 +41,9 @@ class MemoryOffices:
 
     async def save(self, office: Office) -> None:
         self._office = office
+
+    async def change(self, change: OfficeChange) -> None:
+        self._office = changed(self._office, change)
 
 
 class MemoryVersions:

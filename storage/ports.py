@@ -15,6 +15,7 @@ from storage.records import (
     Mailbox,
     MissedCall,
     Office,
+    OfficeChange,
     OfficeVersion,
     Registration,
     Rollup,
@@ -124,6 +125,9 @@ class OfficeStore(Protocol):
 
     async def save(self, office: Office) -> None:
         """Replace the office in one transaction; raises `StorageUnavailable` with nothing changed."""
+
+    async def change(self, change: OfficeChange) -> None:
+        """Make the next office of the one that is stored, as `save` does; what stays is not written again."""
 
 
 class VersionStore(Protocol):

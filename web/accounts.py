@@ -8,9 +8,8 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pyotp
 from argon2 import PasswordHasher
@@ -18,7 +17,7 @@ from argon2.exceptions import VerificationError
 from pyotp.utils import strings_equal
 
 from conf.passwords import generate_password
-from web.core import Core
+from web.core import Beside, Core
 
 ACCOUNTS, KEYS, SESSIONS = "accounts", "api keys", "sessions"
 ADMINISTRATOR = "admin"
@@ -26,8 +25,6 @@ KEY_MARK = "zvk_"  # begins every API key, so that it is told from a token and f
 SESSION_S, REMEMBERED_S = 12 * 3600.0, 30 * 86400.0
 SEEN_EVERY_S = 60.0  # how exactly the last use of a key or a session is known
 TOTP_STEP_S = 30
-
-Beside = Callable[..., Awaitable[Any]]  # runs a function where it holds up nobody
 
 
 @dataclass(frozen=True, slots=True)

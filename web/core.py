@@ -1,22 +1,25 @@
 """The running server as the web process sees it: the office in force and everything that the control socket answers."""
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from conf.export import document_values
+from conf.errors import Problem
+from conf.export import KeptValues
 from conf.load import check_office
-from pbx.control.desk import AddAudit, GetOffice, GetStates, OfficeView, PutState, ReplacedView, ReplaceOffice
+from pbx.control.desk import AddAudit, ChangedView, ChangeOffice, GetOffice, GetStates, OfficeView, PutState
 from pbx.control.link import ControlLink
 from pbx.control.messages import Request
-from storage.records import AuditEntry, Office
+from storage.records import AuditEntry, Office, change_between, changed
 from web.answers import Refused, refused
 
 T = TypeVar("T")
+Beside = Callable[..., Awaitable[Any]]  # runs a function where it holds up nobody
 TRIES = 5  # of a change while others change the office as well
 
 
@@ -26,18 +29,16 @@ class Snapshot:
 
     revision: int
     office: Office
-
-    @cached_property
-    def values(self) -> dict[str, Any]:
-        return document_values(self.office)
+    values: dict[str, Any]
 
 
 class Core:
     """What is kept here is the office of the last revision seen; everything else is asked each time."""
 
-    def __init__(self, link: ControlLink, data: Path) -> None:
-        self.link, self.data = link, data
-        self._snapshot = Snapshot(0, Office())
+    def __init__(self, link: ControlLink, data: Path, beside: Beside = asyncio.to_thread) -> None:
+        self.link, self.data, self.beside = link, data, beside
+        self._values = KeptValues()
+        self._snapshot = self._seen(0, Office())
 
     async def ask(self, request: Request, body: type[T], timeout_s: float = 30.0) -> T:
         return await self.link.ask(request, body, timeout_s)
@@ -46,18 +47,32 @@ class Core:
         """The office in force now."""
         view = await self.ask(GetOffice(self._snapshot.revision), OfficeView)
         if view.office is not None:
-            self._snapshot = Snapshot(view.revision, view.office)
+            change = change_between(self._snapshot.office, view.office)
+            self._snapshot = self._seen(view.revision, changed(self._snapshot.office, change))
         return self._snapshot
 
-    def checked(self, values: dict[str, Any], stored: Office) -> Office:
-        """The office of changed values; raises `Refused` with every mistake in it."""
-        found = check_office(values, stored, self.data)
+    def _seen(self, revision: int, office: Office) -> Snapshot:
+        return Snapshot(revision, office, self._values.of(office))
+
+    async def look(self, values: dict[str, Any], stored: Office) -> Office | list[Problem]:
+        """The office of changed values, or every mistake in it."""
+        found: Office | list[Problem] = await self.beside(check_office, values, stored, self.data)
+        return found
+
+    async def checked(self, values: dict[str, Any], stored: Office) -> Office:
+        """The same; raises `Refused` with the mistakes."""
+        found = await self.look(values, stored)
         if isinstance(found, list):
             raise Refused(422, *((".".join(map(str, each.path)), each.message) for each in found))
         return found
 
-    async def replace(self, office: Office, snapshot: Snapshot, by: str, source: str = "api") -> ReplacedView:
-        return await self.ask(ReplaceOffice(office, snapshot.revision, by, source), ReplacedView)
+    async def change(self, office: Office, snapshot: Snapshot, by: str, source: str = "api") -> ChangedView:
+        """Put an office into force that was made of the snapshot; what is as there is not sent."""
+        change = change_between(snapshot.office, office)
+        done = await self.ask(ChangeOffice(change, snapshot.revision, by, source), ChangedView)
+        if done.is_changed and done.revision > self._snapshot.revision:  # others may have seen later ones meanwhile
+            self._snapshot = self._seen(done.revision, changed(snapshot.office, change))
+        return done
 
     async def audit(
         self, user: str, address: str, action: str, object: str, before: Any = None, after: Any = None

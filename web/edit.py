@@ -42,12 +42,12 @@ async def change(
         snapshot = await core.snapshot()
         draft = Draft(snapshot.values)
         edit(draft)
-        office = core.checked(draft.values, stored(snapshot.office))
+        office = await core.checked(draft.values, stored(snapshot.office))
         if office == snapshot.office:
             return Done(office, ())
-        replaced = await core.replace(office, snapshot, who.name, source)
-        if replaced.is_replaced:
-            return Done(office, replaced.changes)
+        done = await core.change(office, snapshot, who.name, source)
+        if done.is_changed:
+            return Done(office, done.changes)
     raise busy()
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from conf.load import check_office
 from conf.passwords import weakness
 from storage.records import Office, OfficeList, Terminal
 from web import employees
@@ -88,7 +87,7 @@ class Rows:
         snapshot = await core.snapshot()
         draft = Draft(snapshot.values)
         self._put(draft)
-        found = check_office(draft.values, self._stored(snapshot.office), core.data)
+        found = await core.look(draft.values, self._stored(snapshot.office))
         if isinstance(found, list):
             self._blame((".".join(map(str, each.path)), each.message) for each in found)
 

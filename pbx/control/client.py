@@ -28,7 +28,7 @@ from pbx.control.clerk import (
     SwitchCalendar,
     SwitchTo,
 )
-from pbx.control.desk import AddAudit, GetOffice, OfficeView, ReplacedView, ReplaceOffice
+from pbx.control.desk import AddAudit, ChangedView, ChangeOffice, GetOffice, OfficeView
 from pbx.control.history import AddHistory, ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     LENGTH_BYTES,
@@ -73,7 +73,7 @@ from pbx.control.place import socket_path
 from pbx.control.settings import GetSettings, SettingsView
 from pbx.control.sounds import AddSound, ChangeSound, GetSounds, RemoveSound, RestoreSounds, SoundView
 from storage.ports import HistoryQuery, RecordingQuery
-from storage.records import AuditEntry, CdrRow, MissedCall, Office, StoredRecording
+from storage.records import AuditEntry, CdrRow, MissedCall, Office, OfficeChange, StoredRecording
 
 ANSWER_TIMEOUT_S = 60.0
 PAGE = 1000
@@ -239,8 +239,8 @@ class ControlClient:
         view = self._ask(GetOffice(), OfficeView)
         return view.office or Office(), view.revision
 
-    def replace_office(self, office: Office, revision: int) -> ReplacedView:
-        return self._ask(ReplaceOffice(office, revision, "", COMMAND_LINE), ReplacedView)
+    def change_office(self, change: OfficeChange, revision: int) -> ChangedView:
+        return self._ask(ChangeOffice(change, revision, "", COMMAND_LINE), ChangedView)
 
     def audit(self, action: str, object: str) -> bool:
         """Tell the audit what was done by this command."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from frozen import dataclass
 from storage.ports import AuditQuery
-from storage.records import AuditEntry, Office
+from storage.records import AuditEntry, Office, OfficeChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class OfficeView:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplacedView:
-    """Whether the office was replaced, and the revision in force; `changes` are lines for people."""
+class ChangedView:
+    """Whether the office was changed, and the revision in force; `changes` are lines for people."""
 
     revision: int
-    is_replaced: bool
+    is_changed: bool
     changes: tuple[str, ...] = ()
 
 
@@ -63,10 +63,10 @@ class GetOffice:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplaceOffice:
-    """→ `ReplacedView`. `office` is checked already; it was made from `revision`."""
+class ChangeOffice:
+    """→ `ChangedView`. `change` is checked already; it was made from `revision`."""
 
-    office: Office
+    change: OfficeChange
     revision: int
     by: str
     source: str = "api"
@@ -133,7 +133,7 @@ class FollowEvents:
 
 DeskRequest = (
     GetOffice
-    | ReplaceOffice
+    | ChangeOffice
     | GetVersions
     | GetVersion
     | GetStates
@@ -144,7 +144,7 @@ DeskRequest = (
 )  # fmt: skip
 DESK_REQUESTS: dict[str, type[DeskRequest] | type[FollowEvents]] = {
     "office": GetOffice,
-    "replace office": ReplaceOffice,
+    "change office": ChangeOffice,
     "versions": GetVersions,
     "version": GetVersion,
     "states": GetStates,

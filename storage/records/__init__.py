@@ -45,6 +45,7 @@ from storage.records.office import (
     record_of,
     secret_of,
 )
+from storage.records.office_change import OfficeChange, change_between, changed
 from storage.records.outside import OutboundPolicy, OutboundRoute, Provider
 from storage.records.people import EmployeeGroup, Forward, LocationGroup, Terminal, User
 from storage.records.policies import (
@@ -97,6 +98,7 @@ __all__ = [
     "NumberRule",
     "OffHours",
     "Office",
+    "OfficeChange",
     "OfficeList",
     "OfficeVersion",
     "OutboundPolicy",
@@ -123,6 +125,8 @@ __all__ = [
     "VoiceMessage",
     "VoicemailBox",
     "VoicemailPolicy",
+    "change_between",
+    "changed",
     "fits",
     "is_human_answer",
     "is_incoming",

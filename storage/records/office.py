@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, get_type_hints
 
 from frozen import dataclass
@@ -102,6 +103,11 @@ class OfficeList:
 
     def key_of(self, entry: Entry) -> str:
         return str(getattr(entry, self.key))
+
+    def by_key(self, office: Office) -> dict[str, Entry]:
+        """The entries by their keys, in their order."""
+        entries = self.of(office)
+        return dict(zip(map(attrgetter(self.key), entries), entries, strict=True))
 
 
 # In the order in which they are stored: an entry may refer to those of lists before its own.

@@ -159,11 +159,11 @@ def section(record: type[Any], stored: Any) -> Any:
 
 
 def entry_values(table: Table, entries: Iterable[Entry]) -> list[RowValues]:
-    """Rows of a list of the office; a reference to nothing is NULL."""
+    """Rows of a list of the office without their place in it; a reference to nothing is NULL."""
     references = [column.name for column in table.columns if column.foreign_keys]
     return [
-        {"ordinal": ordinal, **values, **{name: values[name] or None for name in references}}
-        for ordinal, values in enumerate(map(msgspec.to_builtins, entries))
+        {**values, **{name: values[name] or None for name in references}}
+        for values in map(msgspec.to_builtins, entries)
     ]
 
 

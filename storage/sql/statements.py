@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table, asc, bindparam, delete, desc, insert, or_, select
+from sqlalchemy import Connection, Table, asc, bindparam, delete, desc, insert, or_, select, update
 
 from storage.ports import HappeningQuery, RecordingQuery
 from storage.records import (
@@ -16,6 +16,7 @@ from storage.records import (
     Mailbox,
     MissedCall,
     Office,
+    OfficeChange,
     OfficeList,
     Registration,
     ScannedRow,
@@ -203,7 +204,42 @@ def save_office(connection: Connection, office: Office) -> None:
     for of in OFFICE_LISTS:
         table = LIST_TABLES[of.name]
         if rows := mappers.entry_values(table, of.of(office)):
-            connection.execute(insert(table), rows)
+            connection.execute(insert(table), [{"ordinal": ordinal, **row} for ordinal, row in enumerate(rows)])
+
+
+def change_office(connection: Connection, change: OfficeChange) -> None:
+    """Write what is different; the caller's transaction makes it all or nothing. Places in a list may have gaps."""
+    connection.execute(delete(offices))
+    connection.execute(insert(offices), mappers.office_values(change.put))
+    for of in OFFICE_LISTS:
+        _put_entries(connection, of, of.of(change.put))
+    for of in reversed(OFFICE_LISTS):  # what an entry refers to goes after it
+        table = LIST_TABLES[of.name]
+        if gone := change.removed.get(of.name):
+            connection.execute(
+                delete(table).where(table.c[of.key] == bindparam("gone")), [{"gone": key} for key in gone]
+            )
+    for name, keys in change.order.items():
+        table = LIST_TABLES[name]
+        moved = update(table).where(table.primary_key.columns[0] == bindparam("moved"))
+        connection.execute(moved, [{"moved": key, "ordinal": ordinal} for ordinal, key in enumerate(keys)])
+
+
+def _put_entries(connection: Connection, of: OfficeList, entries: Sequence[Entry]) -> None:
+    """Those that are there keep their place, the others come last."""
+    if not entries:
+        return
+    table = LIST_TABLES[of.name]
+    key = table.c[of.key]
+    known: dict[str, int] = {row[0]: row[1] for row in connection.execute(select(key, table.c.ordinal))}
+    last, new = max(known.values(), default=-1), []
+    for row in mappers.entry_values(table, entries):
+        if row[of.key] in known:
+            connection.execute(update(table).where(key == row[of.key]), row)
+        else:
+            new.append({"ordinal": (last := last + 1), **row})
+    if new:
+        connection.execute(insert(table), new)
 
 
 def load_office(connection: Connection) -> Office:

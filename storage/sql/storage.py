@@ -17,6 +17,7 @@ from storage.records import (
     Mailbox,
     MissedCall,
     Office,
+    OfficeChange,
     Registration,
     Rollup,
     ScannedRow,
@@ -110,6 +111,9 @@ class SqlOffices:
 
     async def save(self, office: Office) -> None:
         await self._storage.write(lambda connection: statements.save_office(connection, office))
+
+    async def change(self, change: OfficeChange) -> None:
+        await self._storage.write(lambda connection: statements.change_office(connection, change))
 
 
 class SqlLocations:

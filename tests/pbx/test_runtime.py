@@ -17,8 +17,8 @@ from pbx.control.messages import ControlError
 from pbx.control.place import DataFolderLock, data_folder
 from pbx.runtime import Server
 from storage.memory import MemoryStorage
-from storage.ports import HistoryQuery, StorageUnavailable
-from storage.records import Office, Terminal
+from storage.ports import HistoryQuery, Storage, StorageUnavailable
+from storage.records import Office, OfficeChange, Terminal
 from tests.support.builders import sdp, terminal
 from tests.support.fakemedia import FakeMedia
 
@@ -32,7 +32,7 @@ async def serving(
     folder: Path,
     *,
     sip: object = LOOPBACK,
-    storage: MemoryStorage | None = None,
+    storage: Storage | None = None,
     office: Office = OFFICE,
     **settings: object,
 ) -> AsyncIterator[tuple[Server, FakeMedia]]:
@@ -214,7 +214,7 @@ class FullDisk(MemoryStorage):
 
     def append(self, row: object) -> None: ...
 
-    async def save(self, office: Office) -> None:
+    async def change(self, change: OfficeChange) -> None:
         raise StorageUnavailable("the disk is full")
 
     async def query(self, query: HistoryQuery) -> None:

@@ -11,7 +11,20 @@ import pytest
 from storage.match import tallied
 from storage.memory import MemoryStorage
 from storage.ports import AuditQuery, HistoryQuery, RecordingQuery, Storage, TallyQuery
-from storage.records import AuditEntry, CdrRow, Mailbox, Office, OfficeVersion, Rollup, StoredState, Terminal
+from storage.records import (
+    AuditEntry,
+    CdrRow,
+    ForwardingPolicy,
+    Mailbox,
+    Office,
+    OfficeVersion,
+    Rollup,
+    StoredState,
+    Terminal,
+    User,
+    change_between,
+    changed,
+)
 from storage.sql import open_storage
 from tests.storage.examples import (
     OFFICE,
@@ -67,6 +80,39 @@ async def test_saving_replaces_the_whole_office(opened: Opened) -> None:
         await storage.offices.save(OFFICE)
         await storage.offices.save(smaller)
         assert await storage.offices.load() == smaller
+
+
+async def test_a_change_writes_what_is_new_different_gone_or_moved(opened: Opened) -> None:
+    """One after the other: a person and what is that person's go, another one comes, entries change and move."""
+    first, *others = OFFICE.terminals
+    person = User("new", name="New")
+    steps = (
+        replace(OFFICE, name="Other", terminals=tuple(replace(each, owner="") for each in OFFICE.terminals), users=()),
+        replace(OFFICE, users=(person,), terminals=(replace(first, owner="new", max_calls=7), *others[1:])),
+        replace(OFFICE, terminals=(*others, first)),
+        replace(
+            OFFICE,
+            terminals=(*others, Terminal("999", password="x"), first),
+            forwarding=ForwardingPolicy(skip_internal=True),
+        ),
+        Office(),
+        OFFICE,
+    )
+    async with opened() as storage:
+        await storage.offices.save(OFFICE)
+        before = OFFICE
+        for after in map(_owned_by_those_there, steps):
+            change = change_between(before, after)
+            assert changed(before, change) == after
+            await storage.offices.change(change)
+            assert await storage.offices.load() == after
+            before = after
+
+
+def _owned_by_those_there(office: Office) -> Office:
+    people = {each.id for each in office.users}
+    owned = (each if each.owner in people else replace(each, owner="") for each in office.terminals)
+    return replace(office, terminals=tuple(owned))
 
 
 async def test_bindings_come_back_until_they_expire(opened: Opened) -> None:

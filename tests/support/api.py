@@ -106,7 +106,7 @@ async def bare_api(
     """As it is at the first start, asked from the address `source`."""
     async with serving(folder, office=office, storage=storage) as (server, _):
         await server.start()
-        core = Core(ControlLink(folder), folder)
+        core = Core(ControlLink(folder), folder, at_once)
         accounts = Accounts(core, Passwords(CHEAP, at_once))
         password = await accounts.first()
         door = await Door.open(core, accounts, Border(core))

@@ -66,10 +66,10 @@ async def restore(who: Caller, core: TheCore, id: Id) -> Response:
     who.check("versions", "write")
     office = await _office(core, id)
     for _ in range(TRIES):
-        replaced = await core.replace(office, await core.snapshot(), who.name, f"version {id}")
-        if replaced.is_replaced:
+        done = await core.change(office, await core.snapshot(), who.name, f"version {id}")
+        if done.is_changed:
             await tell(core, who, "restore", f"versions/{id}")
-            return answer(replaced.changes)
+            return answer(done.changes)
     raise busy()
 
 
@@ -102,23 +102,24 @@ async def put_document(
     text = (await octets(request)).decode("utf-8", "replace")
     for _ in range(TRIES):
         snapshot = await core.snapshot()
-        office = _parsed(text, core, snapshot)
+        office = await _parsed(text, core, snapshot)
         changes, said = plan(snapshot.office, office), advice(office, snapshot.office)
         if dry_run or not changes:
             return answer(str(changes).splitlines() if changes else [], warning=said)
-        replaced = await core.replace(office, snapshot, who.name, "document")
-        if replaced.is_replaced:
-            await tell(core, who, "apply", "document", None, {"changes": replaced.changes})
-            return answer(replaced.changes, warning=said)
+        done = await core.change(office, snapshot, who.name, "document")
+        if done.is_changed:
+            await tell(core, who, "apply", "document", None, {"changes": done.changes})
+            return answer(done.changes, warning=said)
     raise busy()
 
 
-def _parsed(text: str, core: Core, snapshot: Snapshot) -> Office:
+async def _parsed(text: str, core: Core, snapshot: Snapshot) -> Office:
     try:
-        return parse_office(text, str(core.data / "office.toml"), snapshot.office)
+        found: Office = await core.beside(parse_office, text, str(core.data / "office.toml"), snapshot.office)
     except ConfInvalid as error:
         said = ((each.key_path, f"line {each.line}: {each.message}") for each in error.errors)
         raise Refused(422, *said) from None
+    return found
 
 
 async def _office(core: Core, id: int) -> Office:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from conf.export import document_values
+from conf.export import entry_values, section_values
 from conf.office_advice import advice_on
 from storage.records import OFFICE_LISTS, OFFICE_SECTIONS, OfficeList, secret_of
 from web.answers import Page, Refused, answer, refused
@@ -167,8 +167,8 @@ class ListResource:
             done = await change(core, who, edit)
         except Refused as error:
             raise of_entry(error, self.name, place()) if error.status == 422 else error from None
-        found: Values = document_values(done.office)[self.name][place()]
-        return found, advice_on(self.of.of(done.office)[place()])
+        entry = self.of.of(done.office)[place()]
+        return entry_values(entry), advice_on(entry)
 
     def add_to(self, routes: APIRouter) -> None:
         one, tags = f"/{self.name}/{{key}}", [self.name]
@@ -241,7 +241,7 @@ class SectionResource:
             done = await change(core, who, edit)
         except Refused as error:
             raise of_entry(error, self.name) if error.status == 422 else error from None
-        values = document_values(done.office)[self.name]
+        values = section_values(done.office, self.name)
         await tell(core, who, "change", self.name, seen[0], values)
         return answer(without_secrets(values), headers={"ETag": etag(values)})
 
