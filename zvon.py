@@ -1,5 +1,7 @@
 """The composition root: the one place that knows every part, and the `zvon` command."""
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from storage.ports import Storage
     from storage.records import Office
 
+AGAIN = -1  # instead of an exit code: the program starts again
 STEPS_TO_SPAWN = 2  # of the event loop, until the media workers are on their way
 
 
@@ -37,6 +40,23 @@ def main() -> None:
 
 def run_server(options: RunOptions) -> int:
     """`zvon run`: returns the exit code; whatever prevents the start is raised as a sentence."""
+    code = _run_once(options)
+    if code == AGAIN:
+        os.execv(sys.executable, [sys.executable, *again(sys.orig_argv[1:])])
+    return code
+
+
+def again(arguments: "Sequence[str]") -> list[str]:
+    """The arguments of a start after a backup was put back: the office is the one that is stored."""
+    kept, is_next = [], False
+    for each in arguments:
+        if not is_next and each != "--office" and not each.startswith("--office="):
+            kept.append(each)
+        is_next = each == "--office"
+    return kept
+
+
+def _run_once(options: RunOptions) -> int:
     import uvloop
 
     from conf.load import load_settings
@@ -146,7 +166,7 @@ async def _run_with(
             await storage.close()
     finally:
         await web.stop()
-    return 0
+    return AGAIN if server.wants_restart else 0
 
 
 def _say_ready(office: "Office", demo: Path | None, listeners: str, web: "WebProcess") -> None:

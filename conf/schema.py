@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
+from conf.calendar_values import days_of
 from conf.fields import (
     Check,
     Listen,
@@ -386,6 +387,42 @@ def _time_of_day(value: object) -> str:
     return found
 
 
+def _days(value: object) -> str:
+    days_of(found := text(value))
+    return found
+
+
+class AwaySettings(Section):
+    """`[backup.away]` (CFG-7): backups by the clock on a server elsewhere."""
+
+    # Empty: none.
+    protocol: Annotated[str, PlainValidator(choice("", "sftp", "ftp", "webdav"))] = ""
+    host: Annotated[str, PlainValidator(host_or_empty)] = ""
+    # 0: that of the protocol, 22, 21, 443 (80 without TLS).
+    port: Annotated[int, PlainValidator(whole_number(0, 65535))] = 0
+    login: Annotated[str, PlainValidator(text_up_to(255))] = ""
+    password: Annotated[str, PlainValidator(text_up_to(255))] = Field(default="", repr=False)
+    path: Annotated[str, PlainValidator(text_up_to(1024))] = ""
+    # FTP and WebDAV: without it the password and all that is in a backup could be read on the way.
+    tls: bool = True
+    # The certificate that a server of one's own shows; otherwise those that the system trusts.
+    ca: Annotated[str, PlainValidator(text_up_to(4096))] = ""
+    # The key that an SSH server shows, "ssh-ed25519 AAAA…"; otherwise the one that it showed first.
+    host_key: Annotated[str, PlainValidator(text_up_to(2000))] = ""
+    days: Annotated[str, PlainValidator(_days)] = "mon-sun"
+    at: Annotated[str, PlainValidator(_time_of_day)] = "03:30"
+    parts: Annotated[tuple[BackupPart, ...], Field(strict=False)] = ("settings", "sounds", "history")
+    keep: Annotated[int, PlainValidator(whole_number(1, 1000))] = 7
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.protocol and not (self.host and self.at):
+            raise ValueError("backups elsewhere need a server and a time: give host and at")
+        if self.password and not self.login:
+            raise ValueError("a password belongs to a login: give both or none")
+        return self
+
+
 class BackupSettings(Section):
     """`[backup]` (CFG-6): backups by the clock, below the data folder."""
 
@@ -395,6 +432,7 @@ class BackupSettings(Section):
     parts: Annotated[tuple[BackupPart, ...], Field(strict=False)] = ("settings", "sounds", "history")
     # A week, so that what somebody broke on Friday is found on Monday.
     keep: Annotated[int, PlainValidator(whole_number(1, 1000))] = 7
+    away: AwaySettings = AwaySettings()
 
 
 # As `pbx.reports.reporter.NAMES`, and the history itself.

@@ -23,7 +23,8 @@ import msgspec
 
 from conf.export import export_office
 from conf.load import ConfInvalid, parse_office
-from pbx.control.messages import BACKUP_PARTS, ControlError
+from pbx.control.backups import BACKUP_PARTS
+from pbx.control.messages import ControlError
 from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery, Storage
 from storage.records import (
     AuditEntry,
@@ -43,7 +44,9 @@ OFFICE = "office.toml"
 KEPT_FILES = ("keys.json", "certificate.pem", "key.pem")
 SETTINGS = "zvon.toml"  # beside the data after a restore: whether it fits to the other machine, a person decides
 FOLDERS = {"greetings": "settings", "sounds": "sounds", "recordings": "recordings"}
+LINES = ".jsonl.gz"
 PAGE = 2000
+AT_ONCE = 100  # records between two looks at everything else
 
 T = TypeVar("T")
 Told = Callable[[str], None]
@@ -91,7 +94,7 @@ class Backup:
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as name:
             folder = Path(name)
             counts = {
-                kind: await _write_lines(folder / f"{kind}.jsonl.gz", records)
+                kind: await _write_lines(folder / f"{kind}{LINES}", records)
                 for part, kind, records in self._records()
                 if part in self._parts
             }
@@ -156,8 +159,8 @@ class Backup:
 
 
 class Restorer:
-    """Puts the parts of a backup back into a data folder that no server uses. What is there already and not in the
-    backup stays; the office is replaced."""
+    """Puts the parts of a backup back into a data folder, whose server has to start again then, if it runs. What is
+    there already and not in the backup stays; the office is replaced. `percent` says how far it is."""
 
     def __init__(self, storage: Storage, data: Path, file: Path, parts: Iterable[str], told: Told) -> None:
         self._storage, self._data, self._file, self._told = storage, data, file, told
@@ -166,12 +169,19 @@ class Restorer:
         if missing := sorted(wanted - set(self._head.parts)):
             raise ControlError(f"{file} has no {', '.join(missing)}: it has {', '.join(self._head.parts)}")
         self._parts = wanted
+        self._done, self._steps = 0, 1
+
+    @property
+    def percent(self) -> int:
+        return min(100, 100 * self._done // self._steps)
 
     async def restore(self) -> None:
         """Raises `ControlError` or `StorageUnavailable` with a sentence."""
         try:
-            with tarfile.open(self._file, "r:") as tar:
-                files = sum(self._put_file(tar, member) for member in tar)
+            with await asyncio.to_thread(tarfile.open, self._file, "r:") as tar:
+                members = await asyncio.to_thread(tar.getmembers)
+                self._steps = len(members)
+                files = await asyncio.to_thread(lambda: sum(self._put_file(tar, member) for member in members))
                 self._told(f"{files} files")
                 if "settings" in self._parts:
                     await self._restore_office(tar)
@@ -208,7 +218,7 @@ class Restorer:
     async def _restore_lines(
         self, tar: tarfile.TarFile, kind: str, record: type[Any], put: Callable[[Any], Any]
     ) -> None:
-        name, count = f"{kind}.jsonl.gz", 0
+        name, count = f"{kind}{LINES}", 0
         inside = tar.extractfile(name) if name in tar.getnames() else None
         if inside is None:
             return
@@ -220,6 +230,9 @@ class Restorer:
                 count += 1
                 if count % PAGE == 0:
                     await self._storage.flush()
+                elif count % AT_ONCE == 0:
+                    await asyncio.sleep(0)  # calls go on meanwhile
+        self._done += 1
         self._told(f"{count} of {kind}")
 
     def _put_file(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
@@ -233,6 +246,7 @@ class Restorer:
             else None
         )
         inside = tar.extractfile(member) if member.isreg() and part in self._parts else None
+        self._done += not member.name.endswith(LINES)
         if inside is None or ".." in path.parts or path.is_absolute():
             return False
         target = self._data / path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbx.cli import VAR, Commands, Data, End, Json, Start, server_of, time_of
+from pbx.cli_backup import BACKUP_COMMANDS
 from pbx.cli_import import IMPORTS
 from pbx.cli_office import OFFICE_COMMANDS
 from pbx.cli_password import PASSWORD_COMMANDS
@@ -223,6 +224,7 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "export": (recordings_export, "zvon recordings export 2026/11/22/09/zvon-1764000000.7-call-12"),
         },
     ),
+    "backups": ("Backups of the running server.", BACKUP_COMMANDS),
     "sounds": ("The sound library: greetings, announcements, music on hold.", SOUND_COMMANDS),
 }
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pbx.control.backups import BackupView
 from pbx.control.clerk import AccountFailureView, BanView, CalendarView, DeviceView
 from pbx.control.history import ConversationView
 from pbx.control.messages import (
@@ -34,6 +35,7 @@ from storage.records import CdrRow, MissedCall, StoredRecording
 View = (
     AccountFailureView
     | DeviceView
+    | BackupView
     | BanView
     | CalendarView
     | CallView
@@ -153,6 +155,14 @@ def print_sounds(sounds: Sequence[SoundView]) -> None:
     ]  # fmt: skip
     headings = ("id", "name", "length", "size", "", "uses", "used by", "problem")
     _print_table(headings, rows, "no sounds", lambda row: "red" if row[7] else "")
+
+
+def print_backups(backups: Sequence[BackupView]) -> None:
+    rows = [
+        (each.name, utc(each.made_at) or "", f"{each.size / 1024:,.0f} KB", ", ".join(each.parts), each.zvon)
+        for each in backups
+    ]
+    _print_table(("name", "made", "size", "parts", "zvon"), rows, "no backups")
 
 
 def _latency(each: RegistrationView) -> str:

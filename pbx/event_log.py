@@ -18,6 +18,7 @@ from pbx.control.desk import EventView, Followed, FollowEvents
 from pbx.control.messages import ControlError
 from pbx.events import (
     AgentBreak,
+    BackupFailed,
     BridgeEnded,
     BridgeFormed,
     BusEvent,
@@ -256,6 +257,7 @@ _SAID: Mapping[type[BusEvent], tuple[str, Said]] = {
         "calls_lost",
         lambda event: {"alarm": event.alarm, "number": event.number, "calls": event.calls, "minutes": event.minutes},
     ),
+    BackupFailed: ("backup_failed", lambda event: {"why": event.why}),
     RecordingFailed: ("recording_failed", lambda event: {"call": event.call, "why": event.why}),
     OutsideRefused: (
         "outside_limited",

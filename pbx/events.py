@@ -297,6 +297,14 @@ class DiskShort:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupFailed:
+    """A backup by the clock was not made, or not copied elsewhere, `why` in a sentence."""
+
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingFailed:
     """Recordings end before their time, `why` in a sentence; told once until one ends as it should."""
 
@@ -459,6 +467,7 @@ BusEvent = (
     | CallsLost
     | DiskShort
     | RecordingFailed
+    | BackupFailed
     | OutsideRefused
     | OfficeChanged
     | Audited

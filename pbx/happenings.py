@@ -7,6 +7,7 @@ from pbx.bus import Bus
 from pbx.clock import Clock
 from pbx.events import (
     AgentBreak,
+    BackupFailed,
     BusEvent,
     CalendarSwitched,
     CallMissed,
@@ -73,6 +74,7 @@ class Journal:
                 f"outside_{event.action}", event.who, f"{event.number}: {event.why}"
             ),
             DiskShort: lambda event: self._note("disk_short", "", f"{event.free_mb} MB are free"),
+            BackupFailed: lambda event: self._note("backup_failed", "", event.why),
             RecordingFailed: lambda event: self._note("recording_failed", event.call, event.why),
         }
         for kind, handler in handlers.items():

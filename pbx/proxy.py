@@ -13,11 +13,11 @@ import structlog
 
 from conf.schema import Settings
 from pbx.clock import Clock
+from pbx.control.backups import BackupKeeper
 from pbx.control.clerk import Answers
 from pbx.control.desk import Desk
 from pbx.control.errands import Errands
 from pbx.control.messages import (
-    BackupView,
     CallView,
     ControlError,
     ExplainCall,
@@ -173,6 +173,10 @@ class EdgeServer:
         _ask_a_node()
 
     @property
+    def backups(self) -> BackupKeeper:
+        _ask_a_node()
+
+    @property
     def library(self) -> Librarian:
         _ask_a_node()
 
@@ -231,17 +235,8 @@ class EdgeServer:
     async def test_mail(self, address: str) -> str:
         _ask_a_node()
 
-    async def backup(self, parts: tuple[str, ...]) -> BackupView:
-        _ask_a_node()
-
-    async def backups_made(self) -> Sequence[BackupView]:
-        _ask_a_node()
-
     async def settings(self) -> SettingsView:
         return await asyncio.to_thread(settings_view, self._settings, self._file, 0)
-
-    async def remove_backup(self, name: str) -> bool:
-        _ask_a_node()
 
 
 def _ask_a_node() -> NoReturn:

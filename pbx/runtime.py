@@ -1,6 +1,8 @@
 """One phone server: what it is made of, the order of its start, how it is asked and how it ends."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +23,6 @@ from pbx.clerk import Clerk
 from pbx.clock import Clock
 from pbx.codecs import Codecs
 from pbx.control.messages import (
-    BackupView,
     CallView,
     ControlError,
     ExplainCall,
@@ -126,7 +127,7 @@ class Server:
         apps: Apps,
         settings_file: Path | None = None,
     ) -> None:
-        self._settings, self._storage, self._engine = settings, storage, engine
+        self._settings, self._storage, self._engine, self.wants_restart = settings, storage, engine, False
         sip = settings.sip
         self.clock, self.bus = Clock(asyncio.get_running_loop()), Bus()
         keys = ServerKeys.load(lock.data)
@@ -182,7 +183,9 @@ class Server:
         """What is kept of the office and of calls, and the mail about it."""
         self._settings_file = file.absolute() if file is not None else None
         self._office_desk = OfficeDesk(storage, self.clock, self.bus, lambda: self.office, self._take_over)
-        self._backups = Backups(settings.backup, storage, data, self.clock, lambda: self.office, file)
+        self.backups = Backups(
+            settings.backup, storage, data, self.clock, self.bus, lambda: self.office, self.restart, file
+        )
         self.library = Library(lambda: self.office, self._office_desk, storage.versions, data, self.clock)
         self.desk = WebDesk(self._office_desk, storage, self.pbx.states, self.bus)
         folders = (data / "recordings", data / EXPORTS)
@@ -304,7 +307,7 @@ class Server:
         self.providers.apply(self.office)
         self._recogniser.apply(self.office)
         self.qualifier.start()
-        self._backups.start()
+        self.backups.start()
         self._report_mail.start()
         self._updates.start()
         self._mail_trial.start()
@@ -329,6 +332,11 @@ class Server:
         log.info("draining", calls=len(self.pbx.calls))
         await self.pbx.drain(drain_s)
 
+    def restart(self) -> None:
+        """As SIGTERM, but that the program starts again in its place."""
+        self.wants_restart = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
     async def stop(self) -> None:
         """End what is left, then close."""
         await self.pbx.end_all()
@@ -348,7 +356,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         self.qualifier.stop()
-        self._backups.close()
+        self.backups.close()
         self._report_mail.close()
         self._updates.close()
         self._own_address.stop()
@@ -433,7 +441,7 @@ class Server:
             "security": self.border.describe(),
             "prompts": self.pbx.prompts.describe(),
             "media": {name: getattr(report, name) for name in report.__dataclass_fields__},
-            "backups": self._backups.describe(),
+            "backups": self.backups.describe(),
             "events": self.desk.events.describe(),
             "history": self._cdrs.describe(),
             "storage": self._storage.describe(),
@@ -510,15 +518,6 @@ class Server:
 
     async def test_mail(self, address: str) -> str:
         return await self.mailer.test(address)
-
-    async def backup(self, parts: tuple[str, ...]) -> BackupView:
-        return await self._backups.make(parts)
-
-    async def backups_made(self) -> Sequence[BackupView]:
-        return self._backups.all()
-
-    async def remove_backup(self, name: str) -> bool:
-        return self._backups.remove(name)
 
     def _devices(self, provider: Provider) -> Sequence[Target]:
         """Where the device of a provider is that registers here."""

@@ -21,7 +21,9 @@ HEADERS = (
 STRICT = ((b"strict-transport-security", b"max-age=31536000"),)
 MAX_BODY = 12 * 1024 * 1024
 MAX_UPLOAD, UPLOAD_S = 128 * 1024 * 1024, 600.0  # of requests whose body is a file; it goes to the disk as it comes
-UPLOADS = frozenset(("/api/v3/sounds:upload",))
+MAX_BACKUP, BACKUP_S = 1 << 40, 4 * 3600.0  # a year of recordings over a slow line
+# How large they may be and how long they may take.
+UPLOADS = {"/api/v3/sounds:upload": (MAX_UPLOAD, UPLOAD_S), "/api/v3/backups:upload": (MAX_BACKUP, BACKUP_S)}
 _ADDRESSES_KEPT = 10_000
 
 
@@ -65,13 +67,13 @@ class OverloadGuard:
         BEGAN.set(time.perf_counter())
         if self._waiting >= self._most:
             return await error_answer(_overloaded())(scope, receive, send)
-        is_upload = scope["path"] in UPLOADS
+        most, lifetime_s = UPLOADS.get(scope["path"], (MAX_BODY, self._lifetime_s))
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > (MAX_UPLOAD if is_upload else MAX_BODY):
+        if not length.isdigit() or int(length) > most:
             return await error_answer(refused(413, "the body is too large"))(scope, receive, send)
         self._waiting += 1
         try:
-            await self._limited(scope, receive, send, UPLOAD_S if is_upload else self._lifetime_s)
+            await self._limited(scope, receive, send, lifetime_s)
         finally:
             self._waiting -= 1
 

@@ -9,6 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from pbx.control.backups import (
+    BackupView,
+    GetBackups,
+    GetRestore,
+    MakeBackup,
+    RemoveBackup,
+    RestoreBackup,
+    RestoreView,
+    SendBackup,
+    TakeBackup,
+)
 from pbx.control.clerk import (
     AccountFailureView,
     BanView,
@@ -33,7 +44,6 @@ from pbx.control.history import AddHistory, ConversationView, ForgetHistory, For
 from pbx.control.messages import (
     LENGTH_BYTES,
     ApplyOffice,
-    BackupView,
     BadFrame,
     CallView,
     ControlError,
@@ -51,7 +61,6 @@ from pbx.control.messages import (
     HangUp,
     Hello,
     LineView,
-    MakeBackup,
     Originate,
     PlanOffice,
     PlanView,
@@ -258,6 +267,24 @@ class ControlClient:
 
     def backup(self, parts: Sequence[str]) -> BackupView:
         return self._ask(MakeBackup(tuple(parts)), BackupView)
+
+    def backups(self) -> Sequence[BackupView]:
+        return self._ask(GetBackups(), list[BackupView])
+
+    def take_backup(self, path: str) -> BackupView:
+        return self._ask(TakeBackup(path), BackupView)
+
+    def remove_backup(self, name: str) -> bool:
+        return self._ask(RemoveBackup(name), bool)
+
+    def send_backup(self, name: str) -> str:
+        return self._ask(SendBackup(name), str)
+
+    def restore_backup(self, name: str, parts: Sequence[str]) -> RestoreView:
+        return self._ask(RestoreBackup(name, tuple(parts)), RestoreView)
+
+    def restored(self) -> RestoreView:
+        return self._ask(GetRestore(), RestoreView)
 
     def _ask(self, request: Request, body: type[T]) -> T:
         with self._told():

@@ -14,6 +14,7 @@ import msgspec
 
 from frozen import dataclass
 from media.api import Interval
+from pbx.control.backups import BACKUP_REQUESTS, BackupKeeper, BackupRequest
 from pbx.control.clerk import CLERK_REQUESTS, Answers, ClerkRequest
 from pbx.control.desk import DESK_REQUESTS, Desk, DeskRequest, FollowEvents
 from pbx.control.errands import ERRAND_REQUESTS, ErrandRequest, Errands
@@ -154,22 +155,6 @@ class PlanView:
     changes: tuple[ChangeView, ...] = ()
     applied: bool = False
     notes: tuple[str, ...] = ()
-
-
-BACKUP_PARTS = ("settings", "sounds", "history", "recordings")
-
-
-@dataclass(frozen=True, slots=True)
-class BackupView:
-    """A backup on this machine: what made it and when, what it has, how many records of each kind."""
-
-    name: str
-    path: str
-    made_at: float
-    size: int
-    zvon: str
-    parts: tuple[str, ...]
-    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,25 +378,6 @@ class SendTestMail:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class MakeBackup:
-    """→ `BackupView`."""
-
-    parts: tuple[str, ...] = BACKUP_PARTS
-
-
-@dataclass(frozen=True, slots=True)
-class GetBackups:
-    """→ list of `BackupView`, the newest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveBackup:
-    """→ bool: whether there was such a backup."""
-
-    name: str
-
-
 Request = (
     Hello
     | GetStatus
@@ -432,10 +398,8 @@ Request = (
     | GetRecordings
     | ExportRecording
     | SendTestMail
-    | MakeBackup
-    | GetBackups
+    | BackupRequest
     | GetSettings
-    | RemoveBackup
     | ClerkRequest
     | SoundRequest
     | ErrandRequest
@@ -463,10 +427,8 @@ REQUESTS: dict[str, type[Request]] = {
     "recordings": GetRecordings,
     "export recording": ExportRecording,
     "test mail": SendTestMail,
-    "backup": MakeBackup,
-    "backups": GetBackups,
+    **BACKUP_REQUESTS,
     "settings": GetSettings,
-    "remove backup": RemoveBackup,
     **CLERK_REQUESTS,
     **SOUND_REQUESTS,
     **ERRAND_REQUESTS,
@@ -486,6 +448,9 @@ class Operator(Protocol):
 
     @property
     def library(self) -> Librarian: ...
+
+    @property
+    def backups(self) -> BackupKeeper: ...
 
     @property
     def errands(self) -> Errands: ...
@@ -525,12 +490,6 @@ class Operator(Protocol):
     async def export_recording(self, id: str) -> RecordingFileView: ...
 
     async def test_mail(self, address: str) -> str: ...
-
-    async def backup(self, parts: tuple[str, ...]) -> BackupView: ...
-
-    async def backups_made(self) -> Sequence[BackupView]: ...
-
-    async def remove_backup(self, name: str) -> bool: ...
 
     async def settings(self) -> SettingsView: ...
 

@@ -10,6 +10,7 @@ import socket
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
+from pbx.control.backups import BackupRequest
 from pbx.control.clerk import ClerkRequest
 from pbx.control.desk import EVENT, FollowEvents
 from pbx.control.errands import ErrandRequest
@@ -25,7 +26,6 @@ from pbx.control.messages import (
     ExportOffice,
     ExportRecording,
     Frame,
-    GetBackups,
     GetCalls,
     GetHistory,
     GetLines,
@@ -36,11 +36,9 @@ from pbx.control.messages import (
     HangUp,
     Hello,
     Intercept,
-    MakeBackup,
     Operator,
     Originate,
     PlanOffice,
-    RemoveBackup,
     Request,
     SendTestMail,
     TraceCall,
@@ -214,14 +212,10 @@ class ControlServer:
                 return await operator.errands.answer(request)
             case _ if isinstance(request, SoundRequest):
                 return await operator.library.answer(request)
-            case MakeBackup(parts):
-                return await operator.backup(parts)
-            case GetBackups():
-                return await operator.backups_made()
+            case _ if isinstance(request, BackupRequest):
+                return await operator.backups.answer(request)
             case GetSettings():
                 return await operator.settings()
-            case RemoveBackup(name):
-                return await operator.remove_backup(name)
             case FollowEvents():
                 raise ControlError("events are followed on a connection of their own")
             case _:

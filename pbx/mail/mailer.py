@@ -17,7 +17,7 @@ from storage.ports import KeptStore
 from storage.records import Office, StoredLetter
 
 SYSTEM = (
-    *("line", "disk", "recording", "outside", "outside_cut", "outside_noticed"),
+    *("line", "disk", "backup", "recording", "outside", "outside_cut", "outside_noticed"),
     *("password", "system_password", "attack", "version"),
 )
 

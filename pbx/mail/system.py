@@ -8,7 +8,7 @@ Each trouble is told once, until it is over; what comes and goes, once an hour.
 import asyncio
 
 from pbx.bus import Bus
-from pbx.events import BusEvent, DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
+from pbx.events import BackupFailed, BusEvent, DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 
 AGAIN_S = 3600.0
@@ -26,7 +26,7 @@ class SystemMail:
         self._told_at: dict[tuple[str, str], float] = {}  # what happened to whom
         self._why: dict[str, ProviderChanged] = {}
         if mailer.sends("line"):
-            bus.subscribe((ProviderChanged, DiskShort, OutsideRefused, RecordingFailed), self._told)
+            bus.subscribe((ProviderChanged, DiskShort, OutsideRefused, RecordingFailed, BackupFailed), self._told)
 
     def close(self) -> None:
         for timer in self._timers.values():
@@ -40,6 +40,9 @@ class SystemMail:
         elif isinstance(event, RecordingFailed):
             if self._is_news("recording", "", event.at):
                 self._post("recording", event.at, call=event.call, why=event.why.rstrip("."))
+        elif isinstance(event, BackupFailed):
+            if self._is_news("backup", "", event.at):
+                self._post("backup", event.at, why=event.why.rstrip("."))
         elif isinstance(event, ProviderChanged):
             self._line(event)
         elif isinstance(event, OutsideRefused):

@@ -45,6 +45,7 @@ VARIABLES = {
     "line": frozenset(("office", "date", "line", "why")),
     "disk": frozenset(("office", "date", "free")),
     "recording": frozenset(("office", "date", "call", "why")),
+    "backup": frozenset(("office", "date", "why")),
     "fax": frozenset(("office", "date", "caller", "callee", "pages", "station")),
     **dict.fromkeys(
         ("outside", "outside_cut", "outside_noticed"), frozenset(("office", "date", "who", "number", "why"))
@@ -120,6 +121,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "disk": Wording(
             "The disk of the phone server is nearly full",
             "{free} MB were free on {date}, and there are no older recordings left to delete.",
+            "-- \n{office}",
+        ),
+        "backup": Wording(
+            "There is no backup of the phone server",
+            "On {date} the backup failed: {why}.\n\nThe next one is made at its time.",
             "-- \n{office}",
         ),
         "recording": Wording(
@@ -214,6 +220,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
         "disk": Wording(
             "На диске станции почти нет места",
             "{date}: свободно {free} МБ, старых записей для удаления не осталось.",
+            "-- \n{office}",
+        ),
+        "backup": Wording(
+            "Резервная копия станции не создана",
+            "{date}: резервное копирование не удалось: {why}.\n\nСледующее — в своё время.",
             "-- \n{office}",
         ),
         "recording": Wording(

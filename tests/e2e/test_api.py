@@ -23,6 +23,7 @@ from websockets.sync.client import connect as connect_ws
 from bench.wire import sdp
 from conf.passwords import weakness
 from pbx.certificate import make_self_signed
+from pbx.control.backups import BACKUP_PARTS
 from tests.e2e.audio import RtpSocket
 from tests.e2e.conftest import CALLEE, CALLER, office
 from tests.e2e.harness import ZVON, Server, Site, password_of, run_to_end, running, zvon
@@ -430,6 +431,31 @@ def test_a_backup_of_a_running_server_makes_another_one_of_an_empty_folder(
         assert kept == [each["id"] for each in server.json("recordings", "list")]
     finally:
         second.stop()
+
+
+@pytest.mark.row("CFG-6")
+def test_a_backup_is_put_back_into_a_server_that_runs_and_starts_again(
+    api: tuple[Server, httpx.Client], tmp_path: Path
+) -> None:
+    server, _ = api
+    file, again = tmp_path / "office.tar", tmp_path / "again.tar"
+    server.command("backup", "--to", str(file))
+    with running(Site.write(tmp_path / "other", "")) as other:
+        name = other.command("backups", "take", str(file)).stdout.strip()
+        listed = other.json("backups", "list")
+        assert [(each["name"], each["parts"]) for each in listed] == [(name, [*BACKUP_PARTS])]
+        other.command("backups", "fetch", name, str(again))
+        assert again.read_bytes() == file.read_bytes()
+        refused = zvon("backups", "send", name, data=other.data)
+        assert refused.stderr.strip().endswith("name one in [backup.away] of zvon.toml")
+        done = other.command("backups", "restore", name)
+        assert "100 %" in done.stdout
+        assert done.stdout.endswith("restored; the server starts again\n")
+        eventually(lambda: other.output().count("zvon ready") == 2, "it has started again", 40)
+        assert other.command("export", "--with-secrets").stdout == server.command("export", "--with-secrets").stdout
+        assert [each["id"] for each in other.json("history")] == [each["id"] for each in server.json("history")]
+        other.command("backups", "delete", name)
+        assert other.json("backups", "list") == []
 
 
 def test_https_with_a_certificate_of_its_own_that_is_replaced_while_clients_are_there(tmp_path: Path) -> None:

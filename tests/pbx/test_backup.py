@@ -14,8 +14,10 @@ import pytest
 from conf.schema import BackupSettings
 from pbx.backup import FORMAT, Backup, Restorer, head_of
 from pbx.backups import Backups
+from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.control.messages import BACKUP_PARTS, ControlError
+from pbx.control.backups import BACKUP_PARTS
+from pbx.control.messages import ControlError
 from storage.memory import MemoryStorage
 from storage.ports import AuditQuery, HappeningQuery, HistoryQuery, RecordingQuery, Storage
 from storage.records import (
@@ -198,7 +200,7 @@ async def test_each_night_one_is_made_and_the_oldest_go(tmp_path: Path, monkeypa
     clock = Clock(loop, lambda: T + loop.time())
     zone = dt.timezone(dt.timedelta(hours=3))
     office = Office("Test", timezone="Europe/Moscow")
-    backups = Backups(settings, MemoryStorage(), tmp_path, clock, lambda: office)
+    backups = Backups(settings, MemoryStorage(), tmp_path, clock, Bus(), lambda: office, lambda: None)
     by_hand = await backups.make(BACKUP_PARTS)
     backups.start()
     await asyncio.sleep(3.5 * 86400)

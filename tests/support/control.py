@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.api import Interval
+from pbx.control.backups import BackupKeeper
 from pbx.control.clerk import (
     AccountFailureView,
     BanView,
@@ -24,7 +25,6 @@ from pbx.control.errands import Errands
 from pbx.control.history import ConversationView, ForgetHistory, Forgotten, GetConversations, NumbersOf
 from pbx.control.messages import (
     AgentView,
-    BackupView,
     CallView,
     ChangeView,
     ControlError,
@@ -120,8 +120,6 @@ QUEUES = [
 ]
 
 
-BACKUP = BackupView("zvon-1.tar", "/nowhere/zvon-1.tar", T, 1000, "0.1.0", ("settings",), {"states": 2})
-
 EXPLANATION = ExplanationView(
     "101",
     "102",
@@ -155,6 +153,10 @@ class FakeOperator:
     @property
     def desk(self) -> Desk:
         raise ControlError("this server has no desk")
+
+    @property
+    def backups(self) -> BackupKeeper:
+        raise ControlError("this server has no backups")
 
     @property
     def library(self) -> Librarian:
@@ -271,15 +273,6 @@ class FakeOperator:
         if address.startswith("nobody"):
             raise ControlError(f"the mail server refuses the recipient {address}")
         return f"the mail server took the letter to {address}"
-
-    async def backup(self, parts: tuple[str, ...]) -> BackupView:
-        return replace(BACKUP, parts=parts)
-
-    async def backups_made(self) -> Sequence[BackupView]:
-        return [BACKUP]
-
-    async def remove_backup(self, name: str) -> bool:
-        return name == BACKUP.name
 
     async def settings(self) -> SettingsView:
         return SettingsView("/etc/zvon.toml", (SettingView("sip.udp", "[a]", "[b]"),), 2, 30, "1 setting waits")

@@ -141,7 +141,7 @@ async def test_the_master_switch_and_the_switch_of_each_kind_decide_what_is_sent
         *(False, True, True, True),
         False,
     )
-    system = {each for each in SYSTEM if not each.startswith("outside") and each != "recording"}
+    system = {each for each in SYSTEM if not each.startswith("outside") and each not in ("recording", "backup")}
     whole = {*system, "voicemail", "missed_calls", "sign_in"}
     assert await sent() == whole
     assert await sent(enabled=False) == set()

@@ -10,7 +10,7 @@ import pytest
 from conf.schema import MailSettings
 from pbx.bus import Bus
 from pbx.clock import Clock
-from pbx.events import DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
+from pbx.events import BackupFailed, DiskShort, OutsideRefused, ProviderChanged, RecordingFailed
 from pbx.mail.mailer import Mailer
 from pbx.mail.system import PATIENCE_S, SystemMail
 from pbx.said import say
@@ -93,6 +93,15 @@ async def test_recordings_that_fail_are_told_with_the_reason(tmp_path: Path) -> 
         (letter,) = await rig.letters()
         assert letter.subject == "Conversations cannot be recorded"
         assert "the recording of call c1 ended before its time: /rec/a.wav cannot be written" in letter.text
+
+
+@pytest.mark.row("CFG-7")
+async def test_a_backup_that_fails_is_told_with_the_reason(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        rig.bus.publish(BackupFailed(WALL_AT_START, "sftp://elsewhere cannot be reached: no answer"))
+        (letter,) = await rig.letters()
+        assert letter.subject == "There is no backup of the phone server"
+        assert "22:13 the backup failed: sftp://elsewhere cannot be reached: no answer." in letter.text
 
 
 async def test_nobody_is_told_where_it_is_not_wanted_or_nobody_is_named(tmp_path: Path) -> None:
