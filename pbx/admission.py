@@ -16,6 +16,7 @@ from pbx.border import NOT_FROM_THERE, NUMBER_FOR_LOGIN, UNKNOWN_ACCOUNT, UNKNOW
 from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.guard import GuessingGuard
+from pbx.location import BROWSERS
 from pbx.source import Sources
 from pbx.source_rate import SourceRate
 from sipcore.auth.digest import ALGORITHMS, ha1, verify
@@ -116,7 +117,7 @@ class Admission:
         if not self.guard.may_try(guesser, now, credentials.username):
             return _SLOW_DOWN
         terminal = self._proven(credentials, request)
-        if terminal is None or not self._reachable(terminal, flow):
+        if terminal is None or not self._reachable(terminal, flow, credentials.username):
             self.guard.failed(guesser, now, credentials.username)
             self._failed(source, terminal, credentials.username)
             return self._challenge()
@@ -196,7 +197,7 @@ class Admission:
         if terminal is None or not terminal.password:
             verify(credentials, self._nobody[algorithm], request.method, request.body)
             return None
-        secret = self.directory.secret(terminal, algorithm)
+        secret = self.directory.secret(terminal, credentials.username, algorithm)
         return terminal if verify(credentials, secret, request.method, request.body) else None
 
     def _is_fresh(self, credentials: Authorization) -> bool:
@@ -207,8 +208,10 @@ class Admission:
         used = credentials.count
         return used is not None and self._counts.accept(credentials.nonce, used, wall)
 
-    def _reachable(self, terminal: Terminal, flow: Flow) -> bool:
-        """Network filter and transport of the account allow this path (EXT-10, EXT-11)."""
+    def _reachable(self, terminal: Terminal, flow: Flow, login: str = "") -> bool:
+        """Network filter and transport of the account allow this path (EXT-10, EXT-11), and so does the user name."""
+        if self.directory.is_twin(login) and flow.transport not in BROWSERS:
+            return False
         return flow.transport in _TRANSPORTS[terminal.transport] and self.directory.may_use(terminal, flow.remote[0])
 
     def lines_for_stranger(self, source: str) -> str | None:

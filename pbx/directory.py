@@ -24,6 +24,7 @@ from storage.records import (
 )
 
 _SOURCES_KEPT = 10_000
+TWIN = "-WS"  # behind the user name of an account: its browser
 _OF_OTHERS = (VoicemailBox, ExternalNumber)  # their numbers are dialled for something else, or outside
 Network = IPv4Network | IPv6Network
 
@@ -99,6 +100,8 @@ class Directory:
     def account(self, login: str) -> Terminal | None:
         """Who may register with that login: a terminal, or the device of a provider."""
         found, device = self._logins.get(login), self._devices.get(login)
+        if self.is_twin(login):
+            found = self._logins[login.removesuffix(TWIN)]
         if found is not None and not found.disabled:
             return found
         return device[1] if device is not None else None
@@ -106,6 +109,10 @@ class Directory:
     @cached_property
     def _logins(self) -> dict[str, Terminal]:
         return {login_of(self.office, terminal): terminal for terminal in self.office.terminals}
+
+    def is_twin(self, login: str) -> bool:
+        """Whether it is the user name by which a browser may sign in for a terminal beside its phones (EXT-14)."""
+        return login.endswith(TWIN) and login not in self._logins and login.removesuffix(TWIN) in self._logins
 
     def is_account(self, number: str) -> bool:
         """Whether phones may be registered under that number, or the login of a device."""
@@ -221,10 +228,10 @@ class Directory:
         network = self._filters.get(terminal.number)
         return network is None or ip_address(source) in network
 
-    def secret(self, terminal: Terminal, algorithm: str) -> Ha1:
-        """The digest secret of a terminal, computed once."""
-        key = (terminal.number, algorithm)
+    def secret(self, terminal: Terminal, login: str, algorithm: str) -> Ha1:
+        """The digest secret of a terminal under one of its user names, computed once."""
+        key = (login, algorithm)
         found = self._secrets.get(key)
         if found is None:
-            found = self._secrets[key] = ha1(login_of(self.office, terminal), self.realm, terminal.password, algorithm)
+            found = self._secrets[key] = ha1(login, self.realm, terminal.password, algorithm)
         return found

@@ -6,6 +6,7 @@ from sys import intern
 from frozen import dataclass
 from pbx.admission import Admission, Admitted
 from pbx.clock import Clock
+from pbx.directory import TWIN
 from pbx.location import Location
 from sipcore.build import response_to
 from sipcore.errors import ParseError
@@ -68,7 +69,7 @@ class Registrar:
         to = request.to.uri
         if not isinstance(to, SipUri):
             return response_to(request, 400, to_tag=tag, reason="To is no SIP URI")
-        if to.user != terminal.number:
+        if (to.user or "").removesuffix(TWIN) != terminal.number:
             return response_to(request, 403, to_tag=tag)
         source = self._admission.sources.of(request, event.flow)
         try:

@@ -1,5 +1,6 @@
 """Calls between JsSIP in a browser (ICE, DTLS-SRTP) and a desk phone that knows nothing but RTP."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.e2e.browser import Tab, start_phone, tab, web_site
 from tests.e2e.conftest import office
 from tests.e2e.harness import Server, Site, free_port, password_of, running
 from tests.e2e.test_browser import address_of
+from tests.e2e.test_lamps import Lamp
 from tests.e2e.ua import Call, Phone, eventually, registered
 
 TALK_S = 2.5
@@ -53,12 +55,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Tab]:
-    """Terminal 204 in a browser, registered."""
+    """Terminal 204 in a browser, registered as the browser beside its desk phones."""
     if shutil.which("chromium-headless-shell") is None:
         pytest.skip("chromium-headless-shell is not installed")
     folder: Path = tmp_path_factory.mktemp("browser")
     with web_site() as port, tab(folder, f"http://127.0.0.1:{port}/phone") as found:
-        start_phone(found, address_of(server, "wss"), "204", password_of("204"))
+        start_phone(found, address_of(server, "wss"), "204-WS", password_of("204"))
         found.wait("seen.includes('registered')")
         found.run(LISTEN)
         yield found
@@ -166,6 +168,59 @@ def test_a_browser_holds_and_comes_back_and_restarts_ice(page: Tab, desk: Phone,
         assert_talked(page, heard, page.run("loudest"))
         page.run("session.terminate()")
         call.expect_hang_up()
+
+
+@pytest.mark.row("EXT-14")
+def test_desk_phone_and_browser_of_one_account_ring_together_and_either_of_them_is_its_presence(
+    page: Tab, desk: Phone, server: Server
+) -> None:
+    with (
+        registered(server.address, "204", password_of("204")) as twin,
+        registered(server.address, "205", password_of("205")) as watcher,
+        RtpSocket() as rtp,
+    ):
+        assert {each["number"] for each in server.json("registrations")} == {"202", "204", "205"}
+        lamp = Lamp(watcher, "204")
+        assert lamp.subscribe().status == 200
+        lamp.until("terminated")
+        call = desk.dial("204", rtp.address)
+        ring = twin.wait_for_call()
+        ring.reply(180)
+        page.wait("seen.includes('session remote')")
+        page.run(f"session.answer({{mediaConstraints: {AUDIO}}})")
+        answer = call.expect(200, timeout_s=8)
+        call.acknowledge()
+        twin.reply(twin.expect("CANCEL"), 200)
+        ring.reply(487)
+        twin.expect("ACK")
+        assert "sip:204@" in answer.first("p-asserted-identity")
+        lamp.until("confirmed")  # the desk phone is idle
+        offered = page.run("session.connection.remoteDescription.sdp")
+        assert all(f"a={each}" in offered for each in ("rtcp-mux", "fingerprint:", "ice-ufrag:"))
+        listen_meanwhile(page)
+        assert_talked(page, talk(page, rtp, audio_of(answer.body).address), page.run("loudest"))
+        call.hang_up()
+        lamp.until("terminated")
+
+        page.run("seen.length = 0")
+        wide = sdp(rtp.address, (8, 111, 101)) + "a=rtpmap:111 opus/48000/2\r\n"
+        call = desk.dial("204", offer=wide)
+        ring = twin.wait_for_call()
+        page.wait("seen.includes('session remote')")
+        first = re.search(r"m=audio \d+ UDP/TLS/RTP/SAVPF (\d+)", page.run("session._request.body"))
+        assert first is not None
+        assert f"a=rtpmap:{first[1]} opus/" in page.run("session._request.body")
+        ring.reply(200, sdp(twin.address, (8, 101)))
+        call.expect(200)
+        call.acknowledge()
+        twin.expect("ACK")
+        page.wait("seen.some(each => each.startsWith('failed') || each.startsWith('ended'))")
+        lamp.until("confirmed")  # the browser is idle
+        call.hang_up()
+        ring.expect_hang_up()
+        assert lamp.subscribe(0).status == 200
+        shown = [server.command(each).stdout for each in ("history", "registrations", "devices")]
+        assert not any("-WS" in each.replace("sip:204-WS@", "") for each in shown)
 
 
 REFER = """eventHandlers: {

@@ -381,6 +381,27 @@ async def test_a_phone_proves_the_login_of_its_account_and_is_called_by_its_numb
         assert {("101", NUMBER_FOR_LOGIN), ("102", NUMBER_FOR_LOGIN)} <= told
 
 
+async def verdict_on(office: VirtualOffice, user: str, password: str, transport: str) -> str:
+    """The number of the terminal that a REGISTER with that user name is admitted as over a transport, "" for none."""
+    client = Client(office, user, f"10.0.7.{len(office.raw_phones) + 1}")
+    await client.challenged()
+    text = client.raw.request("REGISTER", user, 2, client.credentials(password), to_tag="")
+    request = parse_message(text)
+    assert isinstance(request, Request)
+    flow = Flow(transport, ("10.0.0.1", 5060), client.raw.address, 7 if transport != "UDP" else 0)
+    found = office.admission.check(request, flow)
+    return "" if isinstance(found, Denied) else found.terminal.number
+
+
+async def test_a_browser_may_sign_in_beside_the_phones_by_a_name_of_its_own_and_nobody_else_by_that() -> None:
+    async with open_office(terminal("101"), terminal("102", login="101-WS-WS")) as office:
+        for transport in ("WS", "WSS", "UDP", "TCP", "TLS"):
+            is_browser = transport in ("WS", "WSS")
+            assert await verdict_on(office, "101-WS", "Secret-101", transport) == ("101" if is_browser else "")
+            assert await verdict_on(office, "101-WS-WS", "Secret-102", transport) == "102"  # its very own name
+        assert await verdict_on(office, "101-WS", "wrong", "WSS") == ""
+
+
 async def test_without_a_suffix_the_number_is_the_login() -> None:
     async with open_office(terminal("101")) as office:
         client = Client(office)

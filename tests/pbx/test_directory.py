@@ -84,5 +84,5 @@ def test_a_secret_is_that_of_the_realm_and_algorithm_and_is_remembered() -> None
     account = terminal("101")
     found = directory(account)
     for algorithm in ("MD5", "SHA-256"):
-        assert found.secret(account, algorithm) == ha1("101", REALM, "Secret-101", algorithm)
-        assert found.secret(account, algorithm) is found.secret(account, algorithm)
+        assert found.secret(account, "101", algorithm) == ha1("101", REALM, "Secret-101", algorithm)
+        assert found.secret(account, "101", algorithm) is found.secret(account, "101", algorithm)
