@@ -84,6 +84,8 @@ class FeaturesSection(Section):
     transfer_timeout: Annotated[int, PlainValidator(whole_number(5, 300))] = 45
     # FEAT-10: transfers outside are how offices are defrauded.
     transfer_outside: Patterns = ()
+    # FEAT-28: terminals, or patterns of them, that see substitutes for the numbers of clients.
+    masked: Patterns = ()
     call_waiting_notice: bool = False
     parking: ParkingSection = ParkingSection()
 

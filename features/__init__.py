@@ -13,6 +13,7 @@ from features.forward_codes import ForwardAll, ForwardNoMore
 from features.incoming import Incoming
 from features.ivr import Menu
 from features.joined import Join
+from features.masked import claim_substitute
 from features.off_hours import OFF_HOURS, OutOfHours
 from features.outside_call import OutsideCall
 from features.page import Announcer
@@ -111,7 +112,7 @@ def make_apps() -> Apps:
             "barge": lambda rest: Supervision(rest, Mode.BARGE),
             "voicemail": ListenToMessages,
         },
-        claims=(lot.claim, claim, claim_switch),
+        claims=(lot.claim, claim, claim_switch, claim_substitute),
         outside=lambda number: OutsideCall(number, spending),
         incoming=lambda ctx, arrival: Incoming(arrival) if leads_somewhere(ctx.office, arrival) else None,
         observers=(codes, recording, queues, spending),

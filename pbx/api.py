@@ -68,6 +68,7 @@ from pbx.leg import Leg
 from pbx.mailbox_settings import TRIES as PIN_TRIES
 from pbx.mailbox_settings import is_weak
 from pbx.mailboxes import COMMON, HEARD, NEW, SAVED, SHORTEST_S, Mailboxes, box_for, own_box
+from pbx.masks import is_substitute
 from pbx.media_endpoint import MediaRefused
 from pbx.number_rules import breadth
 from pbx.number_rules import fits as fits_number
@@ -161,6 +162,9 @@ class AppContext(Protocol):
 
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         """For whom a call goes outside: who forwards, transfers or makes it; None for the office itself."""
+
+    def number_behind(self, substitute: str) -> str:
+        """The number of a client that a substitute stands for; "" when it stands for none."""
 
     def obstacle(self, way: WayOut) -> Said | None:
         """Why a way outside cannot be used now, as a part of a sentence; None when it can."""
@@ -393,6 +397,7 @@ __all__ = [
     "fits_number",
     "home_code",
     "is_guest",
+    "is_substitute",
     "is_weak",
     "own_box",
     "owner_or_number",

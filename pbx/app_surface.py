@@ -203,6 +203,9 @@ class AppSurface:
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         return employee_behind(asked)
 
+    def number_behind(self, substitute: str) -> str:
+        return self.services.masks.number_of(substitute)
+
     def obstacle(self, way: WayOut) -> Said | None:
         return self.outside.obstacle(way)
 

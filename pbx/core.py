@@ -31,6 +31,7 @@ from pbx.leg import Leg
 from pbx.location import Location
 from pbx.mailbox_settings import MailboxSettings
 from pbx.mailboxes import Mailboxes
+from pbx.masks import Masks
 from pbx.media_endpoint import MediaAddress, MediaRefused
 from pbx.media_ports import make_ports
 from pbx.media_session import MediaSession
@@ -132,6 +133,8 @@ class Pbx(AppSurface):
         calendars: CalendarSettings | None = None,
     ) -> None:
         self._driver, self._registrar, self._states = driver, registrar, States(storage.states)
+        self.services.masks = Masks(self._states)
+        self.services.masks.office_changed(self.office)
         self._cdrs = storage.cdrs
         bus, clock, admission = self.services.bus, self._clock, self.admission
         self._texts = TextRelay(driver, self.location, lambda: admission.directory, storage.texts, clock, bus, texts)
@@ -154,6 +157,7 @@ class Pbx(AppSurface):
             bus,
             clock,
             self.apps.numbers,
+            self.services.masks.shown_to,
         )
         self._summaries = UnaskedSummaries(
             driver, self.location, lambda: admission.directory, accounts, self._notifier.summarises, bus
@@ -415,6 +419,7 @@ class Pbx(AppSurface):
         self.directory = self.admission.directory = directory
         self.services.sound = OfficeSound.of(directory.office)
         self.services.prompts.office_changed(directory.office.language)
+        self.services.masks.office_changed(directory.office)
         self.calendars.office_changed(directory.office)
         self.notifier.office_changed()
         self.texts.office_changed()

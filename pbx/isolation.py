@@ -1,6 +1,7 @@
 """Who may reach whom: groups of employees that keep to themselves (GRP-7, GRP-8), transfers outside (FEAT-10)."""
 
 from pbx.directory import Directory
+from pbx.masks import is_substitute
 from storage.records import ShortNumber, Terminal, fits
 
 
@@ -24,6 +25,8 @@ def may_transfer_to(directory: Directory, number: str) -> bool:
     entry = directory.entry(number)
     if isinstance(entry, ShortNumber):
         number, entry = entry.to, None
+    if is_substitute(directory.office, number):
+        return False  # it leads outside
     party = directory.outside(number) if entry is None else None
     if party is None or directory.is_mobile(number):
         return True

@@ -147,7 +147,7 @@ class Leg:
             services.channels.enter(line.provider, call.id, self.id)
         call.adopt(self)
         shown = call.to if not call.has_caller or call.caller is self else call.caller.party
-        self.shown = shown.labelled(label)
+        self.shown = services.masks.shown_to(party.number, shown).labelled(label)
         self._is_told = True
         side.show(self.shown)
 
@@ -259,7 +259,7 @@ class Leg:
 
     def show(self, party: Party) -> None:
         """Somebody else is at the other end now; a party that talks already hears of it by `tell_shown`."""
-        party = party.labelled(self._label)
+        party = self._services.masks.shown_to(self.party.number, party).labelled(self._label)
         if party != self.shown:
             self.shown, self._is_told = party, not self.is_answered
             self.side.show(party)

@@ -16,7 +16,7 @@ from pbx.clock import Clock
 from pbx.events import BusEvent, MessagesChanged, PresencePublished, RegistrationChange, RegistrationChanged
 from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
-from pbx.packages import CONFERENCE, Package, Packages
+from pbx.packages import CONFERENCE, Package, Packages, ShownTo
 from pbx.presence import Presence
 from pbx.rosters import Rosters
 from pbx.watch import ListWatch, RoomWatch, Topic, Watch
@@ -41,7 +41,7 @@ OF_NOTIFIER = frozenset((OPTION,))  # what a SUBSCRIBE may require
 
 
 class Notifier:
-    """One per server. `applications` are the numbers that are built in."""
+    """One per server. `applications` are the numbers that are built in; `shown_to`: a party as a number may see it."""
 
     def __init__(
         self,
@@ -54,12 +54,13 @@ class Notifier:
         bus: Bus,
         clock: Clock,
         applications: Collection[str],
+        shown_to: ShownTo = lambda _, party: party,
     ) -> None:
         self._driver, self._admission, self._applications = driver, admission, applications
         self._presence = Presence(bus, self._lines_changed)
         rosters = Rosters(bus, lambda number: self._changed((CONFERENCE, number)))
         self._packages = Packages(
-            lambda: admission.directory, self._presence, location, accounts, published, clock, rosters
+            lambda: admission.directory, self._presence, location, accounts, published, clock, rosters, shown_to
         )
         self._keeper = LampKeeper(store, driver, location, lambda: admission.directory, clock)
         self._topics: dict[Topic, dict[Subscription, Watch]] = {}

@@ -25,6 +25,9 @@ ON_THE_PHONE = "on-the-phone"
 CONFERENCE = "conference"
 
 
+ShownTo = Callable[[str, Party], Party]  # who watches, and who is seen: as that one may see it
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """`is_private`: only the number itself may subscribe. `make` gives the body for (number, host, version,
@@ -48,8 +51,9 @@ class Packages:
         published: Callable[[str], PublishedPresence],
         clock: Clock,
         rosters: Rosters,
+        shown_to: ShownTo,
     ) -> None:
-        self._rosters = rosters
+        self._rosters, self._shown_to = rosters, shown_to
         self._directory, self._presence, self._location, self._clock = directory, presence, location, clock
         self._accounts, self._published = accounts, published
         known = (
@@ -71,7 +75,16 @@ class Packages:
         if (terminal := self._directory().terminal(number)) is not None:
             me = self._directory().party(terminal)
         lines = self._presence.lines(number)
-        views = [_view(line, me, host, is_named=may_join or line.state is LineState.EARLY) for line in lines]
+        views = [
+            _view(
+                line,
+                me,
+                self._shown_to(watcher, line.remote),
+                host,
+                is_named=may_join or line.state is LineState.EARLY,
+            )
+            for line in lines
+        ]
         return dialog_info.dialog_info(uri_of(number, host), version, views)
 
     def _presence_of(self, number: str, host: str, *_: object) -> bytes:
@@ -87,18 +100,18 @@ class Packages:
         note = note if is_reachable else "Not registered"
         return pidf.pidf(uri_of(number, host), is_open=is_open, activities=activities, note=note)
 
-    def _conference(self, number: str, host: str, version: int, _: str) -> bytes:
+    def _conference(self, number: str, host: str, version: int, watcher: str) -> bytes:
         entry, uri = self._directory().entry(number), uri_of(number, host)
         if not isinstance(entry, Conference):
             return conference_info.conference_gone(uri, version)
         room = Description(entry.name, entry.max_participants)
-        return conference_info.conference_info(uri, version, room, self.participants(number, host))
+        return conference_info.conference_info(uri, version, room, self.participants(number, host, watcher))
 
-    def participants(self, number: str, host: str) -> Sequence[Participant]:
+    def participants(self, number: str, host: str, watcher: str) -> Sequence[Participant]:
         """Who is in a conference: people, each with its devices. Those who want privacy are told apart by nothing."""
         found: dict[str, tuple[str, list[Endpoint]]] = {}
         for member in self._rosters.of(number):
-            seen = _visible(member.party, host)
+            seen = _visible(self._shown_to(watcher, member.party), host)
             uri = f"sip:anonymous{member.leg}@anonymous.invalid" if member.party.is_private else seen.uri
             joined_at = datetime.fromtimestamp(member.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             endpoint = Endpoint(str(member.leg), joined_at, member.is_muted, member.is_held)
@@ -131,13 +144,13 @@ def _in_words(activities: Sequence[str]) -> str:
     return activities[0].replace("-", " ").capitalize() if activities else ""
 
 
-def _view(line: Line, me: Party, host: str, *, is_named: bool) -> DialogView:
+def _view(line: Line, me: Party, other: Party, host: str, *, is_named: bool) -> DialogView:
     return DialogView(
         id=line.id,
         state=line.state.name.lower(),
         direction="initiator" if line.direction is Direction.INCOMING else "recipient",
         local=DialogParty(uri_of(me.number, host), me.name),
-        remote=_visible(line.remote, host),
+        remote=_visible(other, host),
         is_held=line.is_held,
         call_id=line.call_id if is_named else "",
         tags=line.tags,

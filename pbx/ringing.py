@@ -137,8 +137,9 @@ class Ringer:
     async def _wake(self, call: "Call", phone: _Phone, attempt: Attempt, invites: _Invites) -> None:
         """Wake a phone and ring it when it has registered again (RFC 8599 §5.3)."""
         legs: Sequence[Leg] = ()
-        other = invites.shown or (call.to if invites.is_caller else call.caller.party)
         terminal, target = phone.terminal, phone.target
+        other = invites.shown or (call.to if invites.is_caller else call.caller.party)
+        other = self._pbx.services.masks.shown_to(terminal.number, other)
         try:
             if await self._pbx.waker.wake(target, terminal.number, shown_number(other), call.id):
                 prid = prid_of(target.uri)
@@ -202,7 +203,7 @@ class Ringer:
         party = self._pbx.directory.party(terminal)
         other = invites.shown or (call.to if is_caller else call.caller.party)
         offer = media.offer(self._formats(call, is_caller=is_caller), self._passing(call, invites))
-        shown = other.labelled(invites.label)
+        shown = self._pbx.services.masks.shown_to(party.number, other).labelled(invites.label)
         side = self._send(call, party, shown, phone.target, offer, invites.extra, is_trusted=bool(terminal.trust))
         leg = Leg(
             call,

@@ -32,6 +32,7 @@ from pbx.explained import Explanations
 from pbx.fax import Faxes, NoMachine
 from pbx.hearing import Deaf, Hearing
 from pbx.limits import ActiveCalls
+from pbx.masks import Masks
 from pbx.media_session import OUTSIDE_SILENCE, SilenceLimits
 from pbx.office_sound import OfficeSound
 from pbx.prompts import Prompts
@@ -76,6 +77,7 @@ class Services:
         self.scripts: ScriptHost = Processes()
         self.faxes: Faxes = NoMachine()
         self.explanations = Explanations()
+        self.masks = Masks()
         self.recordings: dict[int, Recording] = {}
         self.recordings_folder = recordings_folder
         self.new_id: Callable[[], int] = count(1).__next__

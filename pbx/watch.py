@@ -40,11 +40,11 @@ class Watch:
 class RoomWatch(Watch):
     """`number` is a conference. `told` is who was there when the subscriber heard of it last."""
 
-    participants: Callable[[str, str], Sequence[Participant]]
+    participants: Callable[[str, str, str], Sequence[Participant]]
     told: Sequence[Participant] = ()
 
     def document(self, subscription: Subscription) -> Document:
-        earlier, self.told = self.told, self.participants(self.number, self.host)
+        earlier, self.told = self.told, self.participants(self.number, self.host, self.watcher)
         if subscription.wants_full:
             return Watch.document(self, subscription)
         uri = uri_of(self.number, self.host)

@@ -39,6 +39,7 @@ class Features:
     target_timeout: int = 3
     transfer_timeout: int = 45
     transfer_outside: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     call_waiting_notice: bool = False
     parking: Parking = Parking()
 

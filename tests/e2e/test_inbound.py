@@ -1,5 +1,6 @@
 """Calls of a real provider, a second Zvon: the time of a rule, the hours, missed calls, reports."""
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +30,9 @@ id = "second"
 provider = "telco"
 target = "402"
 timeout = 30
+
+[features]
+masked = ["402"]
 """
 
 
@@ -67,6 +71,8 @@ def test_a_call_of_a_provider_meets_rules_hours_and_leaves_a_missed_call_and_rep
             ring.reply(180)
             stops_ringing(ring)
             ring = second.wait_for_call()
+            assert ring.invite is not None
+            assert re.match(r"<sip:301\*[0-9]{6}@", ring.invite.first("from")), "402 does not see who calls"
             ring.reply(200, sdp(second.address))
             call.expect(200, timeout_s=6.0)
             call.acknowledge()

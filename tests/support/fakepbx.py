@@ -267,6 +267,9 @@ class FakePbx:
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         return None
 
+    def number_behind(self, substitute: str) -> str:
+        return ""
+
     def obstacle(self, way: WayOut) -> Said | None:
         return None
 
