@@ -40,10 +40,10 @@ KINDS = (
     RecordingStarted,
     CallEnded,
 )
-DIAL = "dial"
+DIAL, TRANSFER = "dial", "transfer"
 _NO_LEGS: frozenset[LegId] = frozenset()
 ANSWERS_ITSELF = frozenset(("application", "conference", "voicemail", "fax"))
-TALKS = frozenset((DIAL, "transfer", "conference"))
+TALKS = frozenset((DIAL, TRANSFER, "conference"))
 RINGS = frozenset(("queue", "group", "short", "parking"))  # answered when somebody answers there
 
 
@@ -96,6 +96,8 @@ class CallStory:
         self.linkedid = event.linkedid
         if event.is_consultation:
             self._transfer = "consultation"
+            if self._attempts[0].stage == DIAL:
+                self._attempts[0].stage = TRANSFER  # as a consultation by code is from its beginning (FEAT-11)
 
     def stage_entered(self, event: StageEntered) -> None:
         first = self._attempts[0]
