@@ -26,14 +26,19 @@ def weakness(password: str) -> str:
         return f"the password is too long: at most {MAX_LENGTH} characters, not {len(password)}"
     if not _PRINTABLE.issuperset(password):
         return "the password may hold only ASCII letters, digits and signs, no spaces: phones encode others differently"
-    missing = [words for characters, words in _CLASSES if not set(characters) & set(password)]
+    missing = _missing(password)
     return f"the password is too weak: it needs {' and '.join(missing)}" if missing else ""
 
 
+def _missing(password: str) -> Sequence[str]:
+    return [words for characters, words in _CLASSES if not set(characters) & set(password)]
+
+
 def generate_password(length: int = 20, choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
-    """A random password of the policy that every phone accepts; `choose` picks one of the characters given."""
+    """A random password that every phone accepts, of the policy unless it is to be shorter; `choose` picks one of the
+    characters given."""
     alphabet = string.ascii_letters + string.digits + PHONE_SAFE_SPECIAL
     while True:
         password = "".join(choose(alphabet) for _ in range(length))
-        if password[0] in string.ascii_letters and not weakness(password):
+        if password[0] in string.ascii_letters and not _missing(password):
             return password

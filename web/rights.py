@@ -16,7 +16,7 @@ Way = Literal["read", "write"]
 SHARED = frozenset(
     ("calls", "directory", "events", "history", "me", "queues", "recordings", "registrations", "services", "statistics")
 )
-SEEN = SHARED | {"employees"}  # and what everybody sees a part of, which administrators change
+SEEN = SHARED | {"employees", "passwords"}  # and what everybody sees a part of, which administrators change
 
 
 @dataclass(frozen=True, slots=True)
