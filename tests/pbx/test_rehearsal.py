@@ -38,6 +38,47 @@ max_wait = 600
 [[applications]]
 number = "770"
 file = "door.py"
+
+[[calendars]]
+id = "day"
+weekly = { mon-fri = ["09:00-18:00"] }
+
+[[providers]]
+id = "first"
+host = "sip.first.example"
+login = "74950000001"
+password = "Secret_1"
+identity = "asserted"
+show_caller = true
+
+[[providers]]
+id = "second"
+kind = "ip"
+host = "sip.second.example"
+
+[[external_numbers]]
+number = "74950000001"
+provider = "first"
+target = "101"
+timeout = 20
+calendar = "day"
+closed_target = "700"
+
+[[inbound_rules]]
+id = "then"
+provider = "first"
+target = "102"
+timeout = 30
+
+[[outbound_routes]]
+name = "All"
+provider = "first"
+providers = ["second"]
+prefix = "[78]"
+rest = 10
+strip = 1
+prepend = "7"
+caller_id = "74950000001"
 """
 DOOR = """
 def main(call):
@@ -88,6 +129,57 @@ async def test_the_queue_gives_up_after_ten_minutes(office):
     await asyncio.sleep(20)
     assert call.is_over
 """
+OUTSIDE = """
+import asyncio
+
+CLIENT = "79161234567"
+
+async def test_a_client_is_sent_on_from_101_to_102_by_day(office):
+    await office.until("mon 10:00")
+    anna, boris = await office.phone("101"), await office.phone("102")
+    await asyncio.sleep(1)
+    call = office.line("first").call("74950000001", CLIENT, "Client")
+    ring = await anna.rings()
+    assert ring.shown == CLIENT
+    await asyncio.sleep(25)
+    assert not anna.is_ringing and boris.is_ringing
+    (await boris.rings()).answer()
+    await call.answered()
+    await asyncio.sleep(10)
+    assert (call.talks_with, boris.talks_with) == ("102", CLIENT)
+    call.hang_up()
+    await asyncio.sleep(1)
+    assert office.history[-1].provider_in == "first"
+
+async def test_a_client_hears_the_menu_by_night_and_presses_keys(office):
+    await office.until("sun 10:00")
+    boris = await office.phone("102")
+    call = office.line("first").call("74950000001", CLIENT)
+    await call.answered()
+    await asyncio.sleep(1)
+    call.press("2")
+    (await boris.rings()).answer()
+    await asyncio.sleep(5)
+    assert call.talks_with == "102"
+    assert any("ivr" in each for each in call.heard), call.heard
+    call.hang_up()
+
+async def test_a_call_outside_takes_the_second_provider_when_the_first_refuses(office):
+    anna = await office.phone("101")
+    call = anna.dial("89161234567")
+    ring = await office.line("first").rings()
+    assert (ring.number, ring.shown) == (CLIENT, "74950000001")
+    ring.refuse(503)
+    ring = await office.line("second").rings()
+    assert ring.number == CLIENT
+    ring.answer()
+    await call.answered()
+    await asyncio.sleep(5)
+    assert ring.talks_with == "101"
+    ring.hang_up()
+    await call.ended()
+    assert office.history[-1].provider_out == "second"
+"""
 BAD = """
 async def test_nobody_rings(office):
     boris = await office.phone("102")
@@ -117,6 +209,12 @@ def test_scripts_menus_and_queues_are_tried_out_in_virtual_time(tmp_path: Path) 
     assert lines[-1] == "4 passed, 0 failed", lines
     assert status == 0
     assert "test_the_queue_gives_up_after_ten_minutes: passed (610 s of the office)" in lines[3]
+
+
+def test_outside_lines_are_tried_out_too(tmp_path: Path) -> None:
+    status, lines = told(tmp_path, OUTSIDE)
+    assert lines[-1] == "3 passed, 0 failed", lines
+    assert status == 0
 
 
 def test_what_fails_is_told_with_its_line(tmp_path: Path) -> None:

@@ -450,8 +450,8 @@ async def open_office(
     )
     try:
         await opened.pbx.begin()
-        opened.lines.apply(opened.pbx.office)
         with capture_logs() as opened.logs, _failures() as failures:
+            opened.lines.apply(opened.pbx.office)
             yield opened
             await opened.lines.stop()
             await asyncio.sleep(QUIET_S)
