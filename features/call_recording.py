@@ -136,13 +136,10 @@ class CallRecording:
 def is_wanted(ctx: AppContext, legs: Sequence[Leg]) -> bool:
     """REC-4: who is left out decides, then the external number, then whether internal conversations are recorded, then
     whether any are."""
-    policy = ctx.office.recording
-    if any(is_left_out(ctx, leg) for leg in legs):
-        return False
-    of_number = _by_number(ctx, legs)
-    if of_number is not None:
-        return of_number
-    return policy.enabled and (policy.internal or any(_is_outside(leg) for leg in legs))
+    policy, is_asked = ctx.office.recording, _by_number(ctx, legs)
+    if is_asked is None:
+        is_asked = policy.enabled and (policy.internal or any(_is_outside(leg) for leg in legs))
+    return is_asked and not any(is_left_out(ctx, leg) for leg in legs)
 
 
 def _by_number(ctx: AppContext, legs: Sequence[Leg]) -> bool | None:

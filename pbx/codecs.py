@@ -127,4 +127,7 @@ def is_event(each: RtpFormat) -> bool:
 
 def codec_of(formats: Iterable[RtpFormat]) -> RtpFormat | None:
     """The first that is sound."""
-    return next((each for each in formats if each.is_audio), None)
+    for each in formats:
+        if each.is_audio:
+            return each
+    return None

@@ -10,6 +10,8 @@ import asyncio
 import gc
 from collections.abc import Callable
 
+import huge_pages
+
 YOUNG, MIDDLE, NEVER = 10_000, 2, 1_000_000
 LOOK_EVERY_S = 60.0
 ENOUGH, TOO_MUCH = 50, 50_000  # middle generations looked through since the last time for all
@@ -30,6 +32,7 @@ class Collector:
         gc.freeze()
         gc.enable()
         gc.set_threshold(YOUNG, MIDDLE, NEVER)
+        huge_pages.collapse()
 
     @staticmethod
     def look(*, is_quiet: bool) -> bool:

@@ -43,7 +43,7 @@ def explain(
     to_number = cleaned(to_number)
     to, app = pbx.dialled_app(terminal, to_number)
     asked = Inquiry(pbx.party(terminal), to, moment)
-    with pbx.services.active.reserved(from_number, "an explained call"):
+    with pbx.services.active.reserved((from_number,), "an explained call"):
         _explain_number(pbx, asked, app)
         barred = not may_call(pbx.directory, from_number, to_number)
         closed = say("a group of employees keeps its calls to itself")

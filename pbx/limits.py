@@ -1,7 +1,7 @@
 """How many calls each terminal takes part in now (EXT-7), and each line to a provider carries (OUT-15)."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from pbx.events import CallId, LegId
@@ -35,13 +35,15 @@ class ActiveCalls:
         self.leave(number, left, leg)
 
     @contextmanager
-    def reserved(self, number: str, call: CallId) -> Iterator[None]:
-        """The number takes part in the call for the length of the body, before it has a leg there."""
-        self.enter(number, call, _NO_LEG)
+    def reserved(self, numbers: Collection[str], call: CallId) -> Iterator[None]:
+        """The numbers take part in the call for the length of the body, before they have a leg there."""
+        for number in numbers:
+            self.enter(number, call, _NO_LEG)
         try:
             yield
         finally:
-            self.leave(number, call, _NO_LEG)
+            for number in numbers:
+                self.leave(number, call, _NO_LEG)
 
     def count(self, number: str) -> int:
         calls = self._calls.get(number)

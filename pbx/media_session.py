@@ -119,13 +119,16 @@ class MediaSession(MediaEndpoint):
 
     def destroying(self) -> tuple[DestroyEndpoint, ...]:
         """Commands that end all endpoints."""
-        others = self._endings([*self.passing, *self._dropped])
-        self._dropped.clear()
+        others: tuple[DestroyEndpoint, ...] = ()
+        if self.passing or self._dropped:
+            others = self._endings([*self.passing, *self._dropped])
+            self._dropped.clear()
         return (*others, self.end()) if self.is_created else others
 
     def _endings(self, streams: Iterable[PassedStream]) -> tuple[DestroyEndpoint, ...]:
         commands = tuple([each.end() for each in streams if each.is_created])
-        self.ending |= {command.endpoint for command in commands}
+        if commands:
+            self.ending |= {command.endpoint for command in commands}
         return commands
 
     def lost(self, endpoint: EndpointId) -> None:

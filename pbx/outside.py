@@ -111,7 +111,7 @@ class OutsideDialler:
         if line is None or self.obstacle(way) is not None:
             return outcome
         with ExitStack() as taken:
-            taken.enter_context(self._pbx.services.channels.reserved(way.provider.id, call.id))
+            taken.enter_context(self._pbx.services.channels.reserved((way.provider.id,), call.id))
             for flow in (await line.ways())[:MOST_SERVERS]:
                 leg = await self._invite(call, party, way, line, flow, number)
                 vigil = asyncio.ensure_future(_watch(leg, line, flow))

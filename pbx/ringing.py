@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -183,9 +182,7 @@ class Ringer:
             )
             for each in phones
         ]
-        with ExitStack() as taken:
-            for number in {each.terminal.number for each in phones}:
-                taken.enter_context(pbx.services.active.reserved(number, call.id))
+        with pbx.services.active.reserved({each.terminal.number for each in phones}, call.id):
             passing, has_sound = self._passing(call, invites), bool(self._formats(call, is_caller=invites.is_caller))
             for each in media:
                 each.want(passing, pbx.services.new_id, with_sound=has_sound)

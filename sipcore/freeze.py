@@ -39,7 +39,7 @@ from sipcore.transaction import client, invite_client, invite_server, server
 from sipcore.transaction.base import Transaction
 from sipcore.uri import SipUri, parse_uri
 
-VERSION = 1
+VERSION = 2
 _MOST = 1e15  # seconds; far beyond any clock, and exact as a float
 Machine = (
     Dialog
@@ -249,7 +249,7 @@ _TIMER = _Form(
     SessionTimer,
     (_enum(session_timer.State), "state"),
     (_INT, "interval_s min_se_s _wanted_s _raises"),
-    (_maybe(_MOMENT), "_refresh_at _expires_at"),
+    (_maybe(_MOMENT), "_refresh_at _expires_at deadline"),
 )
 _FIELDS = _tuple(_tuple(_TEXT))
 _UPDATE = _Form(

@@ -31,13 +31,6 @@ DEFAULT_TIMERS = TimerConfig()
 _SMALL = 1024  # entries that are kept without looking
 
 
-def earlier(one: float | None, other: float | None) -> float | None:
-    """Of two moments, None being never."""
-    if one is None:
-        return other
-    return one if other is None or one <= other else other
-
-
 class Timed(Protocol):
     """A machine that wants `on_timer` at `deadline` (monotonic seconds; None: not at all). `queued_at` is the queue's
     note of the moment it last put the machine down for."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 
+import huge_pages
 from media.engine.limits import raise_file_limit
 from media.worker.protocol import ProtocolError
 from media.worker.serve import Disconnected, serve, start
@@ -32,6 +33,7 @@ def run(fd: int) -> int:
         except (Disconnected, ProtocolError) as error:
             return _complain(error)
         gc.freeze()
+        huge_pages.collapse()
         try:
             serve(link, control)
         except ProtocolError as error:

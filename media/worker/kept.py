@@ -47,15 +47,12 @@ class KeptWorker:
         self._journal = Journal()
         self._engine: WorkerEngine | None = None
         self._process: WorkerProcess | None = None
-        self._up = asyncio.Event()
+        self.is_up = False
+        self._up = asyncio.Event()  # the same, to wait for
         self._reviving: asyncio.Task[None] | None = None
         self._meanwhile: list[Command] = []  # came while a successor was told what there was
         self._started_at_s = 0.0
         self._pause_s = 0.0
-
-    @property
-    def is_up(self) -> bool:
-        return self._up.is_set()
 
     @property
     def codecs(self) -> tuple[str, ...]:
@@ -67,17 +64,21 @@ class KeptWorker:
         """None while there is no worker."""
         return self._process.pid if self._process and self.is_up else None
 
+    def _set_up(self, is_up: bool) -> None:
+        self.is_up = is_up
+        (self._up.set if is_up else self._up.clear)()
+
     async def start(self) -> None:
         """Raises `WorkerFailed` when the worker does not come up."""
         self._engine = await self._started(WorkerProcess())
-        self._up.set()
+        self._set_up(True)
 
     async def stop(self) -> None:
         if self._reviving is not None:
             self._reviving.cancel()
             await asyncio.gather(self._reviving, return_exceptions=True)
         engine, self._engine = self._engine, None
-        self._up.clear()
+        self._set_up(False)
         if engine is not None:
             await engine.close()
         if self._process is not None:
@@ -155,7 +156,7 @@ class KeptWorker:
         if engine is not self._engine:
             return  # one that never came up is told by `start`
         self._engine = None
-        self._up.clear()
+        self._set_up(False)
         log.error("media worker %d died with %d endpoints; starting another", self.index, len(self._journal.endpoints))
         if self._reviving is None or self._reviving.done():
             self._reviving = asyncio.ensure_future(self._revive())
@@ -196,7 +197,7 @@ class KeptWorker:
         self._give_up(tuple(refused))
         engine.submit(*self._meanwhile)
         self._meanwhile.clear()
-        self._up.set()
+        self._set_up(True)
 
     def _give_up(self, endpoints: tuple[EndpointId, ...]) -> None:
         for endpoint in endpoints:

@@ -41,7 +41,6 @@ from sipcore.flow import Flow
 from sipcore.headers import CSeq
 from sipcore.ids import IdSource
 from sipcore.message import Request, Response
-from sipcore.timers import earlier
 from sipcore.transaction.keys import Key
 
 _TELL_S = 4.0  # how long a BYE waits for the peer to be told how its REFER went: three tries over a bad network
@@ -138,14 +137,10 @@ class InviteSession(InformingSession):
     def deadline(self) -> float | None:
         """The earliest of all that waits."""
         found = self._retry_at if self._part_at is None else self._part_at
-        if self._success is not None:
-            found = earlier(found, self._success.deadline)
-        if self._timer is not None:
-            found = earlier(found, self._timer.deadline)
-        if self._reliable is not None:
-            found = earlier(found, self._reliable.deadline)
-        update = self._update.deadline
-        return found if update is None else earlier(found, update)
+        for each in (self._success, self._timer, self._reliable, self._update):
+            if each is not None and (at := each.deadline) is not None and (found is None or at < found):
+                found = at
+        return found
 
     def on_timer(self, now: float) -> Actions:
         if self._part_at is not None and now >= self._part_at:

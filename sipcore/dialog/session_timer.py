@@ -81,7 +81,7 @@ TABLE = Table(
 class SessionTimer:
     """`interval_s` is the interval in force, before an agreement the one we ask for; `min_se_s` the least we take."""
 
-    __slots__ = ("_expires_at", "_raises", "_refresh_at", "_wanted_s", "interval_s", "min_se_s", "state")
+    __slots__ = ("_expires_at", "_raises", "_refresh_at", "_wanted_s", "deadline", "interval_s", "min_se_s", "state")
 
     def __init__(self, interval_s: int, min_se_s: int) -> None:
         self.interval_s = self._wanted_s = interval_s
@@ -90,6 +90,7 @@ class SessionTimer:
         self._raises = 0
         self._refresh_at: float | None = None
         self._expires_at: float | None = None
+        self.deadline: float | None = None  # the earlier of both
 
     # --- what goes into messages ------------------------------------------------------------------------------
 
@@ -138,12 +139,6 @@ class SessionTimer:
 
     # --- time -------------------------------------------------------------------------------------------------
 
-    @property
-    def deadline(self) -> float | None:
-        if self._refresh_at is None or self._expires_at is None:
-            return self._expires_at if self._refresh_at is None else self._refresh_at
-        return min(self._refresh_at, self._expires_at)
-
     def due(self, now: float) -> On | None:
         """What has to be done now: REFRESH, EXPIRED or nothing."""
         for on, at in ((On.EXPIRED, self._expires_at), (On.REFRESH, self._refresh_at)):
@@ -155,6 +150,7 @@ class SessionTimer:
     def busy(self, now: float) -> None:
         """A refresh is not possible at the moment."""
         self._refresh_at = now + _BUSY_S
+        self._set_deadline()
 
     def refused(self, now: float) -> None:
         """The peer answered our refresh, but not with 2xx."""
@@ -168,6 +164,10 @@ class SessionTimer:
         if row is not None:
             self.state = row.to
             getattr(self, row.do)(now)
+            self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        self.deadline = min((at for at in (self._refresh_at, self._expires_at) if at is not None), default=None)
 
     def _refresh_and_expire(self, now: float) -> None:
         self._expire_only(now)

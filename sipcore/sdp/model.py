@@ -1,8 +1,8 @@
 """Session descriptions as data (RFC 8866), with the attributes that calls need read on demand."""
 
-from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from frozen import dataclass
 
@@ -44,9 +44,9 @@ _BY_FLAGS = {(direction.sends, direction.receives): direction for direction in D
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-@dataclass(frozen=True, slots=True)
-class RtpFormat:
-    """One RTP payload type: number, encoding name, clock rate (RFC 8866 §6.6); `fmtp` is its parameter text."""
+class RtpFormat(NamedTuple):
+    """One RTP payload type: number, encoding name, clock rate (RFC 8866 §6.6); `fmtp` is its parameter text. A tuple:
+    what a call agrees on is looked up by it many times."""
 
     number: int
     name: str
@@ -227,7 +227,7 @@ def _format(payload: str, mapped: str | None, fmtp: str) -> RtpFormat | None:
     if mapped is not None:
         return _read_map(number, mapped, fmtp) if number < 128 else None
     static = STATIC_FORMATS.get(number)
-    return replace(static, fmtp=fmtp) if static and fmtp else static
+    return static._replace(fmtp=fmtp) if static and fmtp else static
 
 
 def _read_map(number: int, text: str, fmtp: str) -> RtpFormat | None:

@@ -108,7 +108,7 @@ def answer_passed(
         return None
     direction = agreed_direction(offer, section, accepted.direction, terms.secured)
     mux = section.rtcp_mux and (local.rtcp_mux or (terms.secured is not None and terms.secured.handshake is not None))
-    receive = tuple([replace(theirs, fmtp=said.fmtp) for theirs, said in pairs])
+    receive = tuple([theirs._replace(fmtp=said.fmtp) for theirs, said in pairs])
     numbers = {str(said.number): str(theirs.number) for theirs, said in pairs}
     feedback = [(numbers.get(payload, payload), what) for payload, what in accepted.feedback]
     common = tuple([each for each in feedback if each[0] in ("*", *numbers.values()) and each[1] in _asked(offered)])
@@ -144,7 +144,7 @@ def accepted_by(agreed: Negotiated, said: Passed) -> Passed:
     """What a party has accepted, for the answer to the other one: in the numbers of our offer, with the parameters that
     the party has given them."""
     numbers = {str(theirs.number): str(ours.number) for theirs, ours in zip(agreed.send, agreed.receive, strict=True)}
-    formats = tuple([replace(ours, fmtp=theirs.fmtp) for theirs, ours in zip(agreed.send, agreed.receive, strict=True)])
+    formats = tuple([ours._replace(fmtp=theirs.fmtp) for theirs, ours in zip(agreed.send, agreed.receive, strict=True)])
     feedback = tuple([(numbers.get(payload, payload), what) for payload, what in said.feedback])
     return replace(said, formats=formats, feedback=feedback, direction=agreed.direction.reverse)
 

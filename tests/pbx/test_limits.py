@@ -23,7 +23,7 @@ def test_several_legs_of_one_call_count_once() -> None:
 
 def test_a_reservation_counts_and_passes_over_into_the_legs_without_a_gap() -> None:
     active = ActiveCalls()
-    with active.reserved("101", "a"):
+    with active.reserved(("101",), "a"):
         assert active.count("101") == 1
         active.enter("101", "a", 7)
     assert active.count("101") == 1

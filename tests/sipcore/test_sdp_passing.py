@@ -176,9 +176,9 @@ def test_where_encryption_is_needed_nothing_goes_in_clear() -> None:
 def test_formats_are_matched_by_number_then_parameters_then_order() -> None:
     low, high = RtpFormat(96, "H264", 90000, 1, "a"), RtpFormat(97, "H264", 90000, 1, "b")
     assert match((low, high), (high, low)) == ((low, low), (high, high))
-    moved = (replace(high, number=5), replace(low, number=6))
+    moved = (high._replace(number=5), low._replace(number=6))
     assert match((low, high), moved) == ((low, moved[1]), (high, moved[0]))
-    assert match((low, high), (replace(low, number=9, fmtp="c"),)) == ((low, replace(low, number=9, fmtp="c")),)
+    assert match((low, high), (low._replace(number=9, fmtp="c"),)) == ((low, low._replace(number=9, fmtp="c")),)
 
 
 def test_m_lines_of_both_kinds_keep_their_places() -> None:
