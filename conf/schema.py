@@ -481,6 +481,8 @@ class WebSettings(Section):
     key: Annotated[str, PlainValidator(text_up_to(4096))] = ""
     # Behind a proxy that speaks TLS on another machine, plain HTTP is right; anywhere else passwords could be read.
     plain: bool = False
+    # Programs of this machine are administrators without signing in: whoever has an account on it is, too.
+    trust_local: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -107,6 +107,7 @@ class WebProcess:
     def _begin(self, listener: int, ready: int, life: int) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "web", "--data", str(self._data.absolute())]
         command += ["--fd", str(listener), "--ready", str(ready), "--life", str(life)]
+        command += ["--trust-local"] if self._web.trust_local else []
         if self._pair is not None:
             command += ["--certificate", str(self._pair[0]), "--key", str(self._pair[1])]
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))

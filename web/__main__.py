@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--life", type=int, required=True)
+    parser.add_argument("--trust-local", action="store_true")
     parser.add_argument("--certificate", default=None)
     parser.add_argument("--key", default=None)
     uvloop.run(_serve(parser.parse_args()))
@@ -63,7 +64,8 @@ async def _serve(options: argparse.Namespace) -> None:
             return
         accounts, app, hooks, border = Accounts(core, Passwords()), create_app(), Webhooks(core), Border(core)
         password = await accounts.first()
-        attach(app, core, await Door.open(core, accounts, border), hooks)
+        door = await Door.open(core, accounts, border, trusts_local=options.trust_local)
+        attach(app, core, door, hooks)
         await hooks.refresh()
         server = _Server(_config(app, options), lambda: _say(options.ready, password))
         server.config.load()  # the context of TLS, before anybody looks at it

@@ -25,23 +25,27 @@ COOKIE = "zvon_refresh"
 WRONG_SIGN_IN, WENT_ON = "wrong sign-in", "sign-in after too many"
 WRONG_KEY, KEY_FROM_ELSEWHERE = "unknown API key", "API key not allowed from there"
 _SIGNING = ("signing", "tokens")
+LOCAL = "this machine"
+# What browsers and proxies add, and programs of this machine do not.
+_BROUGHT = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "origin", "referer", "sec-fetch-site", "cookie")
 
 
 class Door:
     """Lets in whoever shows a token or a key that counts now."""
 
-    def __init__(self, core: Core, accounts: Accounts, border: Border, signing_key: str) -> None:
+    def __init__(self, core: Core, accounts: Accounts, border: Border, signing_key: str, *, trusts_local: bool) -> None:
         self._core, self.accounts, self.border, self._key = core, accounts, border, signing_key
+        self._trusts_local = trusts_local
         self.logins, self.refreshes = Attempts(LOGINS), Attempts(REFRESHES)
 
     @classmethod
-    async def open(cls, core: Core, accounts: Accounts, border: Border) -> "Door":
+    async def open(cls, core: Core, accounts: Accounts, border: Border, *, trusts_local: bool = False) -> "Door":
         """With the signing key that all web processes of this server share."""
         found = await core.recall(*_SIGNING, str)
         if found is None:
             found = secrets.token_hex(32)
             await core.remember(*_SIGNING, found)
-        return cls(core, accounts, border, found)
+        return cls(core, accounts, border, found, trusts_local=trusts_local)
 
     def token_for(self, session: Session) -> str:
         now = int(time.time())
@@ -77,6 +81,16 @@ class Door:
     async def suspect(self, address: str, reason: str) -> None:
         """The server counts it, as it does failures of phones: too many are a ban."""
         await self.border.count(address, reason)
+
+    def local(self, connection: HTTPConnection) -> Principal | None:
+        """A program of this machine that shows nothing, where such are let in: no page in a browser, which may be
+        anybody's, and nothing that a proxy brings."""
+        if not self._trusts_local or any(name in connection.headers for name in _BROUGHT):
+            return None
+        address, host = address_of(connection), connection.url.hostname or ""
+        if not _is_loopback(address) or not (host == "localhost" or _is_loopback(host)):
+            return None
+        return Principal(LOCAL, "administrator", address=address)
 
     async def enter(self, authorization: str, address: str) -> Principal:
         """Who shows these credentials; raises `Refused` (401)."""
@@ -145,7 +159,8 @@ async def core_of(connection: HTTPConnection) -> Core:
 async def entered(connection: HTTPConnection) -> Principal:
     """Who asks; the rights are a matter of the endpoint."""
     door = await door_of(connection)
-    found = await door.enter(connection.headers.get("authorization", ""), address_of(connection))
+    shown = connection.headers.get("authorization", "")
+    found = (door.local(connection) if not shown else None) or await door.enter(shown, address_of(connection))
     connection.state.principal = found
     return found
 
@@ -183,6 +198,13 @@ TheDoor = Annotated[Door, Depends(door_of)]
 
 def _stranger(text: str) -> Refused:
     return Refused(401, ("", text), headers={"WWW-Authenticate": "Bearer"})
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_in(address: str, network: str) -> bool:

@@ -136,6 +136,7 @@ tls = true
 certificate = "web.pem"
 key = "web-key.pem"
 plain = false
+trust_local = false
 
 [security]
 protection = "paranoid"

@@ -101,7 +101,12 @@ async def api(folder: Path, office: Office = OFFICE, storage: MemoryStorage | No
 
 @asynccontextmanager
 async def bare_api(
-    folder: Path, office: Office = OFFICE, storage: MemoryStorage | None = None, source: str = "127.0.0.1"
+    folder: Path,
+    office: Office = OFFICE,
+    storage: MemoryStorage | None = None,
+    source: str = "127.0.0.1",
+    *,
+    trusts_local: bool = False,
 ) -> AsyncIterator[Api]:
     """As it is at the first start, asked from the address `source`."""
     async with serving(folder, office=office, storage=storage) as (server, _):
@@ -109,7 +114,7 @@ async def bare_api(
         core = Core(ControlLink(folder), folder, at_once)
         accounts = Accounts(core, Passwords(CHEAP, at_once))
         password = await accounts.first()
-        door = await Door.open(core, accounts, Border(core))
+        door = await Door.open(core, accounts, Border(core), trusts_local=trusts_local)
         app = the_app()
         hooks = Webhooks(core)
         attach(app, core, door, hooks)

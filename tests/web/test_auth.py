@@ -40,6 +40,7 @@ async def test_the_first_administrator_has_a_one_time_password_that_must_be_chan
         assert await found.door.accounts.first() == ""
 
 
+@pytest.mark.row("API-3")
 async def test_the_cookie_brings_the_next_token_once_and_a_stolen_one_ends_the_session(tmp_path: Path) -> None:
     async with api(tmp_path, OFFICE) as found:
         first = found.client.cookies["zvon_refresh"]
@@ -65,6 +66,7 @@ async def test_signing_out_ends_the_token_at_once(tmp_path: Path) -> None:
         errors_of(await found.client.get("/me"), 401)
 
 
+@pytest.mark.row("API-3")
 async def test_a_token_lives_a_quarter_of_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with api(tmp_path, OFFICE) as found:
         assert data_of(await found.sign_in())["expires_in"] == 900
@@ -75,6 +77,7 @@ async def test_a_token_lives_a_quarter_of_an_hour(tmp_path: Path, monkeypatch: p
         data_of(await found.client.post("/auth:refresh"))
 
 
+@pytest.mark.row("API-3")
 async def test_ten_wrong_passwords_from_one_address_are_enough(tmp_path: Path) -> None:
     async with api(tmp_path, OFFICE) as found:
         for _ in range(10):
@@ -130,6 +133,55 @@ async def test_a_second_factor_counts_from_its_first_code_and_each_code_once(tmp
         errors_of(await found.client.post("/auth/totp:remove", json={"password": "wrong"}), 403)
         data_of(await found.client.post("/auth/totp:remove", json={"password": PASSWORD}))
         data_of(await found.sign_in())
+
+
+@pytest.mark.row("API-3")
+async def test_a_session_ends_with_the_browser_or_after_thirty_days_and_goes_on_a_hundred_times_in_five_minutes(
+    tmp_path: Path,
+) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        assert "Max-Age" not in (await found.sign_in()).headers["set-cookie"]
+        assert "Max-Age=2592000" in (await found.sign_in(remember=True)).headers["set-cookie"]
+        (kept,) = [each for each in (await found.door.accounts.sessions()).values() if each.remembered]
+        assert kept.expires_at - time.time() == pytest.approx(30 * 86400, abs=60)
+        for _ in range(100):
+            data_of(await found.client.post("/auth:refresh"))
+        assert "too many attempts" in errors_of(await found.client.post("/auth:refresh"), 429)[""]
+
+
+@pytest.mark.row("API-3")
+async def test_an_api_key_is_shown_once_and_kept_as_a_hash_with_its_end_and_its_last_use(tmp_path: Path) -> None:
+    async with api(tmp_path, OFFICE) as found:
+        key = (await found.create("api_keys", name="crm"))["key"]
+        assert len(key) >= 32
+        (listed,) = data_of(await found.client.get("/api_keys"))
+        assert (listed["suffix"], listed["used_at"]) == (key[-4:], 0)
+        secret = key.removeprefix(accounts.KEY_MARK).partition("_")[2]
+        (stored,) = (await found.door.accounts.keys()).values()
+        assert secret not in f"{stored}{stored.hash}"
+        assert stored.hash == accounts.hashed(secret)
+        found.client.headers["Authorization"] = f"Bearer {key}"
+        for _ in range(2):
+            (listed,) = data_of(await found.client.get("/api_keys"))
+        assert listed["used_at"] == pytest.approx(time.time(), abs=60)
+        assert key not in str(listed)
+
+
+@pytest.mark.row("API-3")
+async def test_programs_of_this_machine_need_not_sign_in_where_the_settings_say_so(tmp_path: Path) -> None:
+    asked = "http://127.0.0.1/api/v3/terminals"
+    async with bare_api(tmp_path, OFFICE, trusts_local=True) as found:
+        data_of(await found.client.get(asked))
+        data_of(await found.client.patch(f"{asked}/203", json={"max_calls": 2}))
+        assert data_of(await found.client.get("http://localhost/api/v3/audit"))[0]["user"] == door.LOCAL
+        for name in ("Origin", "X-Forwarded-For", "Sec-Fetch-Site", "Forwarded"):
+            errors_of(await found.client.get(asked, headers={name: "x"}), 401)
+        errors_of(await found.client.get("http://rebound.example.com/api/v3/terminals"), 401)
+        errors_of(await found.client.get(asked, headers={"Authorization": "Bearer x"}), 401)
+    async with bare_api(tmp_path / "far", OFFICE, source="192.0.2.1", trusts_local=True) as found:
+        errors_of(await found.client.get(asked), 401)
+    async with bare_api(tmp_path / "off", OFFICE) as found:
+        errors_of(await found.client.get(asked), 401)
 
 
 @pytest.mark.row("API-4")
