@@ -40,6 +40,7 @@ from conf.fields import (
 )
 from conf.model import Section
 from conf.office_fields import LANGUAGES
+from conf.telegram import TelegramSettings
 
 Workers = int | Literal["embedded"]
 
@@ -549,6 +550,7 @@ class Settings(Section):
     stir: StirSettings = StirSettings()
     texts: TextSettings = TextSettings()
     mail: MailSettings = MailSettings()
+    telegram: TelegramSettings = TelegramSettings()
     updates: UpdateSettings = UpdateSettings()
     calendars: CalendarSettings = CalendarSettings()
     speech: SpeechSettings = SpeechSettings()

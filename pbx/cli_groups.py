@@ -23,7 +23,8 @@ LISTED = 50
 
 
 def mail_test(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets the letter.")], data: Data = VAR
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help='Who gets the letter; "telegram" is the chat.')],
+    data: Data = VAR,
 ) -> None:
     """Send a letter now and say what the mail server made of it."""
     with server_of(data, timeout_s=MAIL_TEST_S) as server:

@@ -192,7 +192,8 @@ class Server:
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
         )
-        self.mailer = Mailer(settings.mail, storage.letters, lambda: self.office, self.clock, data, self.bus)
+        kept = (lambda: self.office, self.clock, data, self.bus)
+        self.mailer = Mailer(settings.mail, storage.letters, *kept, telegram=settings.telegram)
         self._system_mail = SystemMail(self.mailer, self.bus)
         self._mail_trial = MailTrial(settings.mail, self.mailer, self.pbx.states, keys.derived("mail trial"))
         self._security_mail = SecurityMail(self.mailer, self.bus)

@@ -18,9 +18,9 @@ class LostCallMail:
         assert isinstance(event, CallsLost)
         alarms = self._mailer.office.lost_call_alarms
         address = next((each.email for each in alarms if each.id == event.alarm), "")
-        recipient = self._mailer.recipient(address) or self._mailer.administrator
-        if recipient is None:
-            return
-        where = {"en": "all numbers", "ru": "все номера"}[recipient.language] if not event.number else event.number
-        values = {"calls": str(event.calls), "minutes": str(event.minutes), "number": where}
-        self._mailer.post(KIND, recipient, values, at=event.at)
+        for recipient in (self._mailer.recipient(address) or self._mailer.administrator, self._mailer.chat):
+            if recipient is None:
+                continue
+            where = {"en": "all numbers", "ru": "все номера"}[recipient.language] if not event.number else event.number
+            values = {"calls": str(event.calls), "minutes": str(event.minutes), "number": where}
+            self._mailer.post(KIND, recipient, values, at=event.at)

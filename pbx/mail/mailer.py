@@ -1,10 +1,12 @@
-"""Mail as the rest of the server sees it: who gets a letter of which kind, in which words; posting never waits."""
+"""Mail as the rest of the server sees it: who gets a letter of which kind, in which words; posting never waits. A chat
+of Telegram is a recipient too."""
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from conf.schema import MailSettings
+from conf.telegram import TelegramSettings
 from frozen import dataclass
 from pbx.bus import Bus
 from pbx.clock import Clock
@@ -12,6 +14,7 @@ from pbx.control.messages import ControlError
 from pbx.events import MailSent
 from pbx.mail.outbox import Outbox
 from pbx.mail.smtp import LetterRefused, MailServer, ServerUnavailable, SmtpServer
+from pbx.mail.telegram import PREFIX, LettersOf, TelegramBot
 from pbx.mail.wording import Wording, date_text, wording
 from storage.ports import KeptStore
 from storage.records import Office, StoredLetter
@@ -20,6 +23,17 @@ SYSTEM = (
     *("line", "disk", "backup", "recording", "outside", "outside_cut", "outside_noticed"),
     *("password", "system_password", "attack", "version"),
 )
+
+
+def _switches(settings: MailSettings | TelegramSettings) -> dict[str, bool]:
+    """Which kinds of letters are wanted."""
+    return {
+        "voicemail": settings.voicemail,
+        "missed_calls": settings.missed_calls,
+        "lost_calls": settings.missed_calls,
+        "sign_in": settings.sign_ins,
+        **dict.fromkeys(SYSTEM, settings.system),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +64,40 @@ class Mailer:
         data: Path,
         bus: Bus,
         server: MailServer | None = None,
+        telegram: TelegramSettings | None = None,
     ) -> None:
-        self._settings, self._office, self._clock = settings, office, clock
+        telegram = telegram or TelegramSettings()
+        self._settings, self._telegram, self._office, self._clock = settings, telegram, office, clock
         self._server = server or SmtpServer(settings, data)
         self._bus = bus
-        self._outbox = Outbox(store, self._server, clock, data, self._sent)
-        self._kinds = {
-            "voicemail": settings.voicemail,
-            "missed_calls": settings.missed_calls,
-            "lost_calls": settings.missed_calls,
-            "report": True,
-            "fax": True,
-            "sign_in": settings.sign_ins,
-            **dict.fromkeys(SYSTEM, settings.system),
-        }
+        self._outbox = Outbox(LettersOf(store, to_chats=False), self._server, clock, data, self._sent)
+        self._bot = TelegramBot(telegram)
+        self._chats = Outbox(LettersOf(store, to_chats=True), self._bot, clock, data / "telegram")
+        self._kinds = {**_switches(settings), "report": True, "fax": True}
+        self._told = _switches(telegram)
 
     async def start(self) -> None:
         """Take up what waited before the restart."""
         if self._settings.enabled:
             await self._outbox.start()
+        if self._telegram.enabled:
+            await self._chats.start()
 
     async def close(self) -> None:
         await self._outbox.close()
+        await self._chats.close()
 
     def describe(self) -> dict[str, object]:
-        return {"enabled": self._settings.enabled, **self._outbox.describe()}
+        telegram = {"enabled": self._telegram.enabled, **self._chats.describe()}
+        return {"enabled": self._settings.enabled, **self._outbox.describe(), "telegram": telegram}
 
-    def sends(self, kind: str) -> bool:
+    def mails(self, kind: str) -> bool:
         """Whether letters of that kind are wanted (NOT-2)."""
         return self._settings.enabled and self._kinds[kind]
+
+    def sends(self, kind: str) -> bool:
+        """Whether anybody is told of it, by mail or in the chat."""
+        return self.mails(kind) or (self._telegram.enabled and self._told.get(kind, False))
 
     @property
     def common(self) -> Recipient | None:
@@ -89,6 +108,16 @@ class Mailer:
     def administrator(self) -> Recipient | None:
         """Who is told how the server is (NOT-6)."""
         return self.recipient(self._settings.administrator_address) or self.common
+
+    @property
+    def chat(self) -> Recipient | None:
+        """The chat of Telegram, which hears of everything that it wants to (NOT-8)."""
+        return self.recipient(f"{PREFIX}{self._telegram.chat}") if self._telegram.enabled else None
+
+    @property
+    def administrators(self) -> Sequence[Recipient]:
+        """Everybody who is told how the server is."""
+        return [each for each in (self.administrator, self.chat) if each is not None]
 
     def recipient(self, address: str, language: str = "") -> Recipient | None:
         """Whoever reads there, in a language of their own or that of the office."""
@@ -113,12 +142,17 @@ class Mailer:
     ) -> bool:
         """Send a letter about what was at that time. `own` are the office's texts, `values` their variables; the date
         and the name of the office are among them anyway. False when it is not wanted or cannot be kept."""
-        if not self.sends(kind):
+        if to == self.chat:
+            return self._told.get(kind, False) and self._chats.post(self._letter(kind, to, values, at, own, None))
+        if not self.mails(kind):
             return False
         return self._outbox.post(self._letter(kind, to, values, at, own, attachment))
 
     async def test(self, address: str) -> str:
-        """Send a letter now, whatever the switches say; returns a sentence. Raises `ControlError`."""
+        """Send a letter now, whatever the switches say; returns a sentence. "telegram" is the chat. Raises
+        `ControlError`."""
+        if address == "telegram":
+            return await self._test_chat()
         if not (self._settings.host and self._settings.from_address):
             raise ControlError("no mail can be sent: give [mail] host and from_address in the settings of the server")
         letter = self._letter("test", Recipient(address, self._office().language), {}, None, None, None)
@@ -129,6 +163,18 @@ class Mailer:
             raise ControlError(str(error)) from None
         is_off = "" if self._settings.enabled else "; mail is switched off otherwise ([mail] enabled = false)"
         return f"the mail server {self._settings.host} took the letter to {address} ({said}){is_off}"
+
+    async def _test_chat(self) -> str:
+        if not (self._telegram.token and self._telegram.chat):
+            raise ControlError("no message can be sent: give [telegram] token and chat in the settings of the server")
+        to = Recipient(f"{PREFIX}{self._telegram.chat}", self._office().language)
+        try:
+            async with self._bot.session() as send:
+                said = await send(self._letter("test", to, {}, None, None, None))
+        except (ServerUnavailable, LetterRefused) as error:
+            raise ControlError(str(error)) from None
+        is_off = "" if self._telegram.enabled else "; it is switched off otherwise ([telegram] enabled = false)"
+        return f"Telegram took the message: {said}{is_off}"
 
     def attachments(self) -> Collection[str]:
         """Of letters that wait, below the data folder."""

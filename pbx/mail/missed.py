@@ -30,6 +30,8 @@ class MissedCallMail:
         common = self._mailer.common
         if not missed and common is not None and self._is_from_outside(rows[0]):
             missed[common.address] = common, rows[0]
+        if (chat := self._mailer.chat) is not None and self._is_from_outside(rows[0]):
+            missed[chat.address] = chat, rows[0]
         for recipient, row in missed.values():
             self._post(recipient, row, rows)
 

@@ -67,7 +67,8 @@ class SecurityMail:
         self._post("system_password", events[-1].at)
 
     def _attacked(self, bans: Sequence[AddressBanned], count: int) -> None:
-        if (administrator := self._mailer.administrator) is None:
+        administrator = next(iter(self._mailer.administrators), None)
+        if administrator is None:
             return
         zone = self._mailer.office.timezone
         lines = [
@@ -80,5 +81,5 @@ class SecurityMail:
         self._post("attack", bans[-1].at, addresses="\n".join(lines), times=str(count))
 
     def _post(self, kind: str, at: float, **values: str) -> None:
-        if (administrator := self._mailer.administrator) is not None:
+        for administrator in self._mailer.administrators:
             self._mailer.post(kind, administrator, values, at=at)

@@ -49,8 +49,8 @@ class SystemMail:
             self._limit(event)
 
     def _limit(self, event: OutsideRefused) -> None:
-        if self._is_news(event.action, event.who, event.at) and (to := self._mailer.administrator) is not None:
-            why = event.why.within(to.language)
+        if self._is_news(event.action, event.who, event.at) and (to := self._mailer.administrators):
+            why = event.why.within(to[0].language)
             self._post(KINDS[event.action], event.at, who=event.who, number=event.number, why=why)
 
     def _is_news(self, what: str, of: str, at: float) -> bool:
@@ -77,5 +77,5 @@ class SystemMail:
         self._post("line", since_at, line=line, why=self._why[line].error.rstrip(".") or self._why[line].state)
 
     def _post(self, kind: str, at: float, **values: str) -> None:
-        if (administrator := self._mailer.administrator) is not None:
+        for administrator in self._mailer.administrators:
             self._mailer.post(kind, administrator, values, at=at)

@@ -73,7 +73,7 @@ class VoicemailMail:
         """Post what a crash has kept from being posted and nobody listens to by phone."""
         waiting = self._mailer.attachments()
         for message in self._mailboxes.all():
-            if self._mailer.sends(KIND) and self._is_transient(message.mailbox) and _attachment(message) not in waiting:
+            if self._mailer.mails(KIND) and self._is_transient(message.mailbox) and _attachment(message) not in waiting:
                 self._post(message, _Story())
 
     async def close(self) -> None:
@@ -117,7 +117,9 @@ class VoicemailMail:
     # --- letters ----------------------------------------------------------------------------------------------------
 
     def _post(self, message: VoiceMessage, story: _Story) -> None:
-        recipients = self._recipients(message, story)
+        recipients = self._recipients(message, story) if self._mailer.mails(KIND) else []
+        if (chat := self._mailer.chat) is not None:
+            self._mailer.post(KIND, chat, _values(message), at=message.received_at, own=self._words())
         if recipients:
             task = asyncio.ensure_future(self._prepare(message, recipients))
             self._tasks.add(task)
@@ -134,6 +136,10 @@ class VoicemailMail:
         ]
         return list({each.address: each for each in found if each is not None}.values())
 
+    def _words(self) -> Wording:
+        office = self._office.voicemail
+        return Wording(office.subject, office.body, office.footer)
+
     async def _prepare(self, message: VoiceMessage, recipients: list[Recipient]) -> None:
         source = self._mailboxes.file(message)
         attachment = _attachment(message)
@@ -143,8 +149,7 @@ class VoicemailMail:
             log.error("a voice message is mailed as it is", why=str(error))
             attachment = str(Path(attachment).with_suffix(".wav"))
             await asyncio.to_thread(shutil.copyfile, source, self._data / attachment)
-        office = self._office.voicemail
-        own = Wording(office.subject, office.body, office.footer)
+        own = self._words()
         name = file_name(message.received_at, message.from_number, message.mailbox, self._office.timezone)
         file = Attachment(attachment, f"{name}{Path(attachment).suffix}")
         for recipient in recipients:

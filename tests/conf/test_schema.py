@@ -90,6 +90,16 @@ most = 5
 update = true
 production_url = "https://example.com/{year}.json"
 
+[telegram]
+enabled = true
+token = "123456:ABC-def_0123456789"
+chat = "@office"
+api = "http://127.0.0.1:8081"
+voicemail = false
+missed_calls = false
+system = false
+sign_ins = true
+
 [mail]
 enabled = true
 voicemail = false
@@ -238,6 +248,7 @@ def test_the_example_names_every_key_there_is() -> None:
         "updates",
         "calendars",
         "mail",
+        "telegram",
         "speech",
         "stir",
         "backup",
@@ -253,6 +264,7 @@ def test_the_example_names_every_key_there_is() -> None:
         "updates",
         "calendars",
         "mail",
+        "telegram",
         "speech",
         "stir",
         "web",

@@ -4,12 +4,15 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import CALLEE, CALLER, office
 from tests.e2e.harness import Site, running, terminal, zvon
 from tests.e2e.test_api import signed_in
 from tests.e2e.ua import Phone, eventually, registered
 from tests.e2e.webserver import web_server
 from tests.support.mailserver import HOST, LOGIN, PASSWORD, mail_server_beside
+from tests.support.telegram import CHAT, TOKEN, bot_api
 
 
 def mail_settings(port: int, password: str = PASSWORD) -> str:
@@ -88,18 +91,30 @@ class Announcement(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def test_the_administrator_hears_of_sign_ins_passwords_and_a_later_version(tmp_path: Path) -> None:
-    """Somebody signs in to the web and changes his password, and a web server announces a version."""
+@pytest.mark.row("NOT-8")
+def test_the_administrator_hears_by_mail_and_in_a_chat_of_passwords_and_a_later_version(tmp_path: Path) -> None:
+    """Somebody signs in to the web and changes his password, and a web server announces a version. The chat of Telegram
+    does not want to hear of who signs in."""
     with (
         mail_server_beside(encryption="starttls", with_login=True) as box,
         web_server(Announcement) as announcement,
+        bot_api() as chat,
     ):
-        extra = f'{mail_settings(box.port)}sign_ins = true\n[updates]\nurl = "{announcement}/latest.json"\n'
+        telegram = f'[telegram]\nenabled = true\ntoken = "{TOKEN}"\nchat = "{CHAT}"\napi = "{chat.url}"\n'
+        updates = f'[updates]\nurl = "{announcement}/latest.json"\n'
+        extra = f"{mail_settings(box.port)}sign_ins = true\n{telegram}{updates}"
         with (
             running(Site.write(tmp_path, office(), extra=extra, web=True)) as server,
             closing(signed_in(server)),
         ):
             eventually(lambda: len(box.messages) == 3, "the letters arrive", timeout_s=10)
+            eventually(lambda: len(chat.messages) == 2, "the chat has them", timeout_s=10)
+            said = server.command("mail", "test", "telegram").stdout
+            assert said == f"Telegram took the message: the chat {CHAT} has it\n"
+            assert TOKEN not in server.output()
+        assert sorted(each.partition("\n")[0] for each in chat.messages) == [
+            *("Test of the mail of the phone server", "The password of admin was changed", "Zvon 99.1 is there")
+        ]
         assert set(box.recipients) == {"office@example.com"}
         letters = {str(each["subject"]): each.get_content() for each in box.messages}
     assert "admin signed in from 127.0.0.1." in letters["admin has signed in"]
