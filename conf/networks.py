@@ -1,44 +1,68 @@
-"""Networks that are named: to which of them an address belongs, and what counts as one source."""
+"""Networks that are named: to which of them an address belongs, what may be reached from there, and what counts as one
+source."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from conf.fields import Network
 from frozen import dataclass
+from storage.records import SERVICES, NetworkFilter
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkRule:
-    """`sip`: phones there may reach us, `web`: browsers and other programs may (SEC-2); `never_block`: nobody there is
-    banned (SEC-5)."""
+    """As `NetworkFilter`; `services`: what may be reached from there."""
 
     network: Network
-    sip: bool = True
+    services: Collection[str] = frozenset(("sip", "web", "icmp"))
+    priority: int = 0
     never_block: bool = False
-    web: bool = True
+
+    @classmethod
+    def of(cls, named: NetworkFilter) -> "NetworkRule":
+        services = frozenset(each for each in SERVICES if getattr(named, each))
+        return cls(ip_network(named.network), services, named.priority, named.never_block)
+
+    @property
+    def is_for_all(self) -> bool:
+        """0.0.0.0/0 or ::/0."""
+        return not self.network.prefixlen
 
 
 class NetworkRules:
-    """Rules in any order, `all` in that of the search: the one of the smallest network that has an address decides."""
+    """`all` in the order of the search (SEC-3), the first that has an address decides: by priority, then the smallest
+    network; what stands for all the others comes last. Without rules everybody may reach everything."""
 
     def __init__(self, rules: Iterable[NetworkRule] = ()) -> None:
-        self.all = tuple(sorted(rules, key=lambda rule: rule.network.prefixlen, reverse=True))
+        self.all = tuple(sorted(rules, key=lambda rule: (rule.is_for_all, rule.priority, -rule.network.prefixlen)))
         self.of = lru_cache(maxsize=4096)(self._find)
 
-    def let_web_in(self, source: str) -> bool:
-        """Whether an address may reach the web; of those that no network names only this machine."""
+    def let_in(self, source: str, service: str) -> bool:
+        """Whether an address may reach a service; of those that no network names only this machine."""
         if not self.all or is_here(source):
             return True
         rule = self.of(source)
-        return rule is not None and rule.web
+        return rule is not None and service in rule.services
 
     def _find(self, source: str) -> NetworkRule | None:
         address = address_of(source)
         if address is None:
             return None
         return next((rule for rule in self.all if has(rule.network, address)), None)
+
+
+def is_id(text: str) -> bool:
+    """It is the id of a network, not an address or addresses."""
+    return ":" not in text and "/" not in text and any(each.isalpha() for each in text)
+
+
+def network_of(text: str, named: Iterable[NetworkFilter]) -> Network | None:
+    """The addresses that an account is limited to: written there, or by the id of a network; None: there is none."""
+    if not is_id(text):
+        return ip_network(text, strict=False)
+    return next((ip_network(each.network) for each in named if each.id == text), None)
 
 
 def address_of(source: str) -> IPv4Address | IPv6Address | None:
@@ -54,6 +78,12 @@ def is_here(source: str) -> bool:
     """It is this machine."""
     address = address_of(source)
     return address is not None and address.is_loopback
+
+
+def is_within(source: str, network: Network | None) -> bool:
+    """None: there is no such network."""
+    address = address_of(source)
+    return network is not None and address is not None and has(network, address)
 
 
 def has(network: Network, address: IPv4Address | IPv6Address) -> bool:

@@ -21,6 +21,7 @@ from conf.office_inbound import (
     InboundSection,
     NumberRuleSection,
 )
+from conf.office_networks import NetworkSection
 from conf.office_numbers import (
     ApplicationSection,
     ConferenceSection,
@@ -86,6 +87,7 @@ class OfficeDocument(Section):
     location_groups: Annotated[tuple[LocationGroupSection, ...], Field(strict=False)] = ()
     users: Annotated[tuple[UserSection, ...], Field(strict=False)] = ()
     employee_groups: Annotated[tuple[EmployeeGroupSection, ...], Field(strict=False)] = ()
+    networks: Annotated[tuple[NetworkSection, ...], Field(strict=False)] = ()
     terminals: Annotated[tuple[TerminalSection, ...], Field(strict=False)] = ()
     providers: Annotated[tuple[ProviderSection, ...], Field(strict=False)] = ()
     sounds: Annotated[tuple[SoundSection, ...], Field(strict=False)] = ()

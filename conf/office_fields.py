@@ -7,6 +7,7 @@ from pydantic import Field, PlainValidator
 
 from conf.fields import Check, email_or_empty, network, text, text_up_to
 from conf.model import kind_of
+from conf.networks import is_id
 
 MIN_NUMBER_LENGTH = 2
 MAX_NUMBER_LENGTH = 8
@@ -92,8 +93,10 @@ def outside_number(value: object) -> str:
 
 
 def network_or_any(value: object) -> str:
-    """Nothing, or the addresses that something is limited to."""
+    """Nothing, the addresses that something is limited to, or the id of a network that has them (SEC-1)."""
     found = text(value)
+    if is_id(found):
+        return identifier(found)
     if found:
         network(found)
     return found

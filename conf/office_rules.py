@@ -11,6 +11,7 @@ from conf.office_calendar_rules import problems_of_calendars
 from conf.office_codes import problems_of_codes
 from conf.office_inbound_rules import problems_of_inbound
 from conf.office_namespace import problems_of_numbers
+from conf.office_networks import problems_of_networks
 from conf.office_values import Values, entries, items_of, table_of, texts, texts_of
 from conf.office_ways import problems_of_ways
 from conf.passwords import weakness
@@ -18,7 +19,7 @@ from conf.provider_templates import with_template
 from conf.sound_uses import OF_LISTS, OF_SECTIONS
 
 _WITH_ID = (
-    *("users", "location_groups", "employee_groups", "providers", "sounds", "lamp_lists"),
+    *("users", "location_groups", "employee_groups", "networks", "providers", "sounds", "lamp_lists"),
     *("calendars", "off_hours", "inbound_rules", "number_rules", "caller_lists", "lost_call_alarms", "tariffs"),
 )
 
@@ -32,6 +33,7 @@ def problems_between(values: Values, stored_passwords: Mapping[str, str] | None)
     yield from problems_of_numbers(values)
     yield from problems_of_codes(values)
     yield from problems_of_ways(values)
+    yield from problems_of_networks(values)
     yield from _owners(values)
     yield from _scopes(values)
     yield from _places(values)

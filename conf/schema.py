@@ -497,19 +497,6 @@ class WebSettings(Section):
         )
 
 
-class NetworkSettings(Section):
-    """One of `[[security.networks]]` (SEC-1): who is there, and what may be done from there."""
-
-    network: Annotated[Network, PlainValidator(network)]
-    name: Annotated[str, PlainValidator(text_up_to(255))] = ""
-    # SEC-2: phones there may reach the SIP ports.
-    sip: bool = True
-    # SEC-2, SEC-18: the web may be reached from there.
-    web: bool = True
-    # SEC-5: nobody there is banned.
-    never_block: bool = False
-
-
 class SecuritySettings(Section):
     """`[security]` (SEC-*): who is heard at all, and who is not heard any longer."""
 
@@ -522,10 +509,10 @@ class SecuritySettings(Section):
     ban: Annotated[int, PlainValidator(whole_number(0, 31_536_000))] = 0
     # SEC-13: addresses and networks where nobody is banned.
     allow: Networks = ()
-    # SEC-3: none: everybody is heard. With some, whoever none of them names is not, but for providers and this machine.
-    networks: Annotated[tuple[NetworkSettings, ...], Field(strict=False)] = ()
-    # Bans in the kernel too (nftables), where the server may change them.
+    # Bans and networks in the kernel too (nftables), where the server may change them.
     firewall: bool = False
+    # SEC-2: where the SSH server of this machine listens, which the firewall opens to networks that may.
+    ssh_port: Annotated[int, PlainValidator(whole_number(1, 65535))] = 22
 
 
 class LogSettings(Section):

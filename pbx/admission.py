@@ -1,8 +1,8 @@
 """Who is asking: a trusted address, a terminal with its password, or nobody yet (RFC 3261 §22, RFC 8760).
 
 Nobody learns here whether an account exists: whoever does not prove to be a terminal gets a challenge, the same for
-the known and the unknown, for a wrong password, a foreign realm and a source that the account's network filter does
-not let in. Sources that guess are slowed down, one by one.
+the known and the unknown, for a wrong password and a foreign realm. Who has proved it, but comes from where the
+account's network filter lets nobody in, is refused without one (AMB-26). Sources that guess are slowed down one by one.
 """
 
 import secrets
@@ -104,7 +104,7 @@ class Admission:
         source = flow.remote[0]
         if flow is not edge:
             self.rate.proved(edge.remote[0])  # it speaks for many
-            if self.border is not None and self.border.refuses(source):
+            if self.border is not None and self.border.refuses(source, flow.transport):
                 return _NOT_HEARD
         trusted = self._trusted(source, request) if self.directory.trusts(source) else None
         if trusted is not None and self._reachable(trusted, flow):
@@ -120,7 +120,8 @@ class Admission:
         if terminal is None or not self._reachable(terminal, flow, credentials.username):
             self.guard.failed(guesser, now, credentials.username)
             self._failed(source, terminal, credentials.username)
-            return self._challenge()
+            is_known = terminal is not None and not self.directory.may_use(terminal, source)
+            return _NOT_HEARD if is_known else self._challenge()  # AMB-26
         self.guard.succeeded(guesser, now, credentials.username)
         self.rate.proved(source)
         if not self._is_fresh(credentials):

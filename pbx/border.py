@@ -5,7 +5,7 @@ trusted terminals, edges, providers, and every address from where a phone has pr
 down when it guesses (`pbx.guard`), one account at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from conf.fields import Network
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WRONG_PASSWORD, UNKNOWN_ACCOUNT, NOT_FROM_THERE = "wrong password", "unknown account", "not allowed from there"
 NUMBER_FOR_LOGIN = "the number instead of the login"  # told of the account; of the source it is an unknown one
+_SERVICES = {"WS": "webrtc", "WSS": "webrtc"}  # the other transports are those of phones
 UNKNOWN_NUMBER, SCANNER = "call to an unknown number", "scanner"
 
 
@@ -31,13 +32,20 @@ class Border:
         self.bans, self._admission, self._allow = bans, admission, tuple(allow)
         self.web_bans = bans.beside("web")
         self.rules = NetworkRules(rules)
+        self.on_rules: list[Callable[[], None]] = []
         self.dropped = 0
 
-    def refuses(self, source: str) -> bool:
+    def apply(self, rules: Iterable[NetworkRule]) -> None:
+        """Other networks count from now on."""
+        self.rules = NetworkRules(rules)
+        for told in self.on_rules:
+            told()
+
+    def refuses(self, source: str, transport: str = "UDP") -> bool:
         """Whether nothing that comes from an address is looked at; counted."""
         if not self.rules.all and not self.bans.are_any:
             return False
-        if self.bans.is_banned(source) or not self._may_reach(source):
+        if self.bans.is_banned(source) or not self._may_reach(source, _SERVICES.get(transport, "sip")):
             self.dropped += 1
             return True
         return False
@@ -73,14 +81,13 @@ class Border:
     def describe(self) -> dict[str, object]:
         return {"dropped": self.dropped, **self.bans.describe()}
 
-    def _may_reach(self, source: str) -> bool:
+    def _may_reach(self, source: str, service: str) -> bool:
         """The order of SEC-3: networks, then providers and this machine, then a rule for all."""
         if not self.rules.all:
             return True
         rule = self.rules.of(source)
-        if rule is not None and rule.network.prefixlen:
-            return rule.sip
-        return self._is_known(source) or (rule is not None and rule.sip)
+        may = rule is not None and service in rule.services
+        return may or ((rule is None or rule.is_for_all) and self._is_known(source))
 
     def _is_exempt(self, source: str) -> bool:
         rule = self.rules.of(source)

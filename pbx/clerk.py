@@ -1,5 +1,7 @@
 """Answers requests about what surrounds the calls (`pbx.control.clerk`)."""
 
+from collections.abc import Callable, Sequence
+
 from pbx.account_failures import AccountFailure, AccountFailures
 from pbx.bans import Ban
 from pbx.border import Border
@@ -20,7 +22,9 @@ from pbx.control.clerk import (
     GetDevices,
     GetFailures,
     GetMissed,
+    GetNetworks,
     GetReport,
+    NetworkView,
     RemoveBan,
     SwitchCalendar,
     WatchBorder,
@@ -30,9 +34,12 @@ from pbx.device_history import DeviceHistory, DeviceSession
 from pbx.history_desk import HistoryDesk
 from pbx.missed import MissedCalls
 from pbx.originate import Originator
+from pbx.own_networks import own_networks
 from pbx.reports.reporter import Reporter
 from pbx.web_border import WebBorder
-from storage.records import MissedCall
+from storage.records import SERVICES, MissedCall, NetworkFilter, Office
+
+EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
 class Clerk:
@@ -41,6 +48,7 @@ class Clerk:
     def __init__(
         self,
         calendars: Calendars,
+        office: Callable[[], Office],
         border: Border,
         web_border: WebBorder,
         failures: AccountFailures,
@@ -52,7 +60,8 @@ class Clerk:
         history: HistoryDesk,
     ) -> None:
         self._calendars, self._border, self._clock = calendars, border, clock
-        self._web_border, self._failures, self._devices = web_border, failures, devices
+        self._office, self._web_border = office, web_border
+        self._failures, self._devices = failures, devices
         self._missed, self._originator, self._reporter, self._history = missed, originator, reporter, history
 
     async def answer(self, request: ClerkRequest) -> object:
@@ -81,6 +90,8 @@ class Clerk:
                 return True
             case WatchBorder():
                 return await self._web_border.view(request)
+            case GetNetworks():
+                return network_views(self._office().networks, own_networks())
             case CountFailure(source, reason):
                 return self._border.failed_web(source, reason)
             case GetFailures(number):
@@ -106,6 +117,23 @@ class Clerk:
         except KeyError:
             known = ", ".join(each.calendar.id for each in self._calendars.states()) or "none"
             raise ControlError(f"there is no calendar {id}; those of the office: {known}") from None
+
+
+def network_views(named: Sequence[NetworkFilter], own: Sequence[str]) -> list[NetworkView]:
+    """Those of the office, and what can always be chosen and is not there yet."""
+    rows = [
+        NetworkView(
+            *(each.network, "office", each.id, each.name, each.priority),
+            tuple(service for service in SERVICES if getattr(each, service)),
+        )
+        for each in sorted(named, key=lambda each: each.priority)
+    ]
+    ready = [
+        *(NetworkView(network, "own") for network in own),
+        *(NetworkView(network, "all") for network in EVERYWHERE),
+    ]
+    taken = {each.network for each in named}
+    return rows + [each for each in ready if each.network not in taken]
 
 
 def _ban_view(ban: Ban, now: float) -> BanView:

@@ -119,6 +119,15 @@ def bans_list(
     typer.echo(json_text([view_object(each) for each in found])) if json else print_bans(found)
 
 
+def networks_list(data: Data = VAR, json: Json = False) -> None:
+    """List the networks of the office, in the order in which they decide, and those that can be chosen anyway."""
+    from pbx.cli_output import json_text, print_networks, view_object
+
+    with server_of(data) as server:
+        found = server.networks()
+    typer.echo(json_text([view_object(each) for each in found])) if json else print_networks(found)
+
+
 def failures_list(
     number: Annotated[str, typer.Argument(metavar="[NUMBER]", help="Those of this account.")] = "",
     data: Data = VAR,
@@ -191,6 +200,10 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "list": (bans_list, "zvon bans list 203.0.113. --json"),
             "remove": (bans_remove, "zvon bans remove 203.0.113.7"),
         },
+    ),
+    "networks": (
+        "Networks that may reach the server, and those to choose from.",
+        {"list": (networks_list, "zvon networks list")},
     ),
     "failures": (
         "Accounts whose sign-in failed.",

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbx.control.backups import BackupView
-from pbx.control.clerk import AccountFailureView, BanView, CalendarView, DeviceView
+from pbx.control.clerk import AccountFailureView, BanView, CalendarView, DeviceView, NetworkView
 from pbx.control.history import ConversationView
 from pbx.control.messages import (
     CallView,
@@ -37,6 +37,7 @@ View = (
     | DeviceView
     | BackupView
     | BanView
+    | NetworkView
     | CalendarView
     | CallView
     | ExplanationView
@@ -182,6 +183,9 @@ def print_queues(queues: Sequence[QueueView]) -> None:
     _print_table(("queue", "who", "state", ""), rows, "no queues")
 
 
+_NETWORKS = {"office": "", "own": "this machine is in it", "all": "everybody"}
+
+
 def print_bans(bans: Sequence[BanView]) -> None:
     rows = [
         (each.source, "banned" if each.is_active else "over", each.service,
@@ -191,6 +195,15 @@ def print_bans(bans: Sequence[BanView]) -> None:
     ]  # fmt: skip
     headings = ("address", "state", "service", "since", "until", "reasons")
     _print_table(headings, rows, "no address is banned", lambda row: "red" if row[1] == "banned" else "")
+
+
+def print_networks(networks: Sequence[NetworkView]) -> None:
+    rows = [
+        (each.id, each.network, each.name or _NETWORKS[each.kind], str(each.priority) if each.id else "",
+         ", ".join(each.services) if each.id else "")
+        for each in networks
+    ]  # fmt: skip
+    _print_table(("id", "network", "name", "priority", "may reach"), rows, "there is no network")
 
 
 def print_failures(failures: Sequence[AccountFailureView]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from conf.networks import is_within, network_of
 from conf.office_namespace import is_outside
 from pbx.party import Party, display_name
 from pbx.phonebook import Phonebook
@@ -69,9 +70,9 @@ class Directory:
         return [(ip_network(t.trust, strict=False), t) for t in self.office.terminals if t.trust and not t.disabled]
 
     @cached_property
-    def _filters(self) -> dict[str, Network]:
+    def _filters(self) -> dict[str, Network | None]:
         accounts = (*self.office.terminals, *(account for _, account in self._devices.values()))
-        return {each.number: ip_network(each.network, strict=False) for each in accounts if each.network}
+        return {each.number: network_of(each.network, self.office.networks) for each in accounts if each.network}
 
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number (EXT-21)."""
@@ -225,8 +226,7 @@ class Directory:
 
     def may_use(self, terminal: Terminal, source: str) -> bool:
         """Whether the terminal's network filter lets this source in (EXT-11)."""
-        network = self._filters.get(terminal.number)
-        return network is None or ip_address(source) in network
+        return terminal.number not in self._filters or is_within(source, self._filters[terminal.number])
 
     def secret(self, terminal: Terminal, login: str, algorithm: str) -> Ha1:
         """The digest secret of a terminal under one of its user names, computed once."""

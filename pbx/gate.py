@@ -59,7 +59,7 @@ class Gate:
 
     def judge(self, data: bytes, flow: Flow) -> bytes | None:
         """None: the stack may have it. Bytes: the answer, empty for none."""
-        if self._border is not None and self._border.refuses(flow.remote[0]):
+        if self._border is not None and self._border.refuses(flow.remote[0], flow.transport):
             return SILENCE
         control = self.control
         self._measure()

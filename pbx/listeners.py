@@ -32,7 +32,7 @@ class Listeners:
         data: Path,
         driver: LayerDriver,
         addresses: AdvertisedAddress,
-        refuses: Callable[[str], bool] | None = None,
+        refuses: Callable[[str, str], bool] | None = None,
     ) -> None:
         self._sip, self._data, self._driver, self._addresses = sip, data, driver, addresses
         self._refuses = refuses
@@ -61,7 +61,10 @@ class Listeners:
     async def _streams(self, transport: str, wanted: Sequence[Listen], make: Callable[[], TcpListener]) -> None:
         async def opener(host: str, port: int) -> TcpListener:
             listener = make()
-            listener.per_source, listener.refuses = self._sip.connections_per_source, self._refuses
+            listener.per_source = self._sip.connections_per_source
+            if self._refuses is not None:
+                refuses = self._refuses
+                listener.refuses = lambda source: refuses(source, transport.upper())
             return await listener.listen(host, port)
 
         await self._each(transport, wanted, opener)
@@ -104,8 +107,9 @@ class Listeners:
         """Transport and host of every listener."""
         return [(transport, each.bound[0]) for transport, listeners in self._open.items() for each in listeners]
 
-    def ports(self) -> set[int]:
-        return {each.bound[1] for listeners in self._open.values() for each in listeners}
+    def ports(self, *transports: str) -> tuple[int, ...]:
+        """Where these transports are listened on."""
+        return tuple(sorted({listener.bound[1] for each in transports for listener in self.of(each)}))
 
     def has_port(self, port: int) -> bool:
         """Whether one of the listeners has that port, or is known by it outside."""

@@ -8,6 +8,7 @@ from pbx.admission import Admission
 from pbx.bans import PRESETS, BanPolicy, Bans
 from pbx.border import Border
 from pbx.clock import Clock
+from storage.records import Office
 
 MANY_TERMINALS = 200  # whole offices behind single addresses: no rate is right for them
 
@@ -43,10 +44,14 @@ def unprotected(security: SecuritySettings) -> str:
     )
 
 
+def rules_of(security: SecuritySettings, office: Office) -> list[NetworkRule]:
+    """The networks of the office, none where protection is off."""
+    return [] if security.protection == "off" else [NetworkRule.of(each) for each in office.networks]
+
+
 def border_of(security: SecuritySettings, admission: Admission, clock: Clock) -> Border:
     """Without rules and bans where protection is off."""
-    named = () if security.protection == "off" else security.networks
-    rules = [NetworkRule(each.network, each.sip, each.never_block, each.web) for each in named]
+    rules = rules_of(security, admission.directory.office)
     border = Border(Bans(policy_of(security), clock), admission, rules, security.allow)
     admission.border = border
     return border

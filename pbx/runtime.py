@@ -48,7 +48,7 @@ from pbx.errands import Steward
 from pbx.events import AddressBanned
 from pbx.explain import explain, explained
 from pbx.fax import FaxMachine
-from pbx.firewall import Firewall
+from pbx.firewall import Firewall, Ports
 from pbx.gate import Gate
 from pbx.happenings import Journal
 from pbx.hearing import Recogniser
@@ -75,7 +75,7 @@ from pbx.office_desk import OfficeDesk
 from pbx.outward import Outward
 from pbx.own_address import AddressService, OwnAddress
 from pbx.prompts import PromptFolders, Prompts
-from pbx.protection import border_of, rate_of, unprotected
+from pbx.protection import border_of, rate_of, rules_of, unprotected
 from pbx.providers import Providers
 from pbx.push import HttpPushSender, Waker
 from pbx.qualifier import Qualifier
@@ -213,7 +213,14 @@ class Server:
         parts = (self.missed, self.pbx.originator, self._reporter, self._history)
         failures, devices = self.admission.failures, self._device_history
         self.clerk = Clerk(
-            self.pbx.calendars, self.border, WebBorder(self.border), failures, devices, self.clock, *parts
+            self.pbx.calendars,
+            lambda: self.office,
+            self.border,
+            WebBorder(self.border),
+            failures,
+            devices,
+            self.clock,
+            *parts,
         )
         self._fax_mail = FaxMail(self.mailer, self.archive.converter, self.bus, data)
         self._voicemail = VoicemailMail(self.mailer, self.archive.converter, self.pbx.mailboxes, self.bus, data)
@@ -323,10 +330,25 @@ class Server:
                 self.admission.rate.proved(binding.flow.remote[0])
         if advice := unprotected(self._settings.security):
             log.warning(advice)
-        if self._settings.security.firewall:
-            kernel = await Firewall.open(self._listeners.ports())
-            self.border.bans.outposts += [kernel] if kernel is not None else []
+        if self._settings.security.firewall and (kernel := await Firewall.open(self._ports())) is not None:
+            self.border.bans.outposts.append(kernel)
+            self.border.on_rules.append(lambda: kernel.apply(self.border.rules.all))
+        self._apply_networks()
         self.border.restore(self.pbx.states)
+
+    def _ports(self) -> Ports:
+        """What the firewall looks after."""
+        web, of = self._settings.web.listen, self._listeners.ports
+        sip, webrtc = of("UDP", "TCP", "TLS"), of("WS", "WSS")
+        return Ports(
+            sip, webrtc, self._settings.media.ports, web.port if web else None, self._settings.security.ssh_port
+        )
+
+    def _apply_networks(self) -> None:
+        """Who may reach us, and who is told our own address (SEC-4), by the office in force."""
+        self.border.apply(rules_of(self._settings.security, self.office))
+        local = [each.network for each in self.office.networks if each.is_local]
+        self._addresses.set_local([*map(str, self._settings.sip.local_networks), *local])
 
     async def drain(self, drain_s: float) -> None:
         """No new calls; return when those in progress have ended, after `drain_s` seconds at the latest."""
@@ -542,7 +564,11 @@ class Server:
         for number in {number for number, _ in self.location}:
             if not directory.is_account(number):
                 self.location.forget(number)
+        before = self.office.networks
         self.pbx.office_changed(directory)
+        if office.networks != before:
+            self._apply_networks()
+            self._readdress()
         self.providers.apply(office)
         self._recogniser.apply(office)
 

@@ -23,6 +23,7 @@ class WebBorder:
         self._changed: OrderedDict[str, int] = OrderedDict()
         self._news = asyncio.Event()
         border.web_bans.outposts.append(self)
+        border.on_rules.append(self._begin_anew)
 
     async def view(self, request: WatchBorder) -> BorderView:
         """What is new for who asks, as soon as there is something or `wait_s` are over."""
@@ -39,7 +40,7 @@ class WebBorder:
         banned = bans.now() if is_whole else {source: bans.lasts_s(source) for source in changed}
         return BorderView(
             *(self._run, self._seq, is_whole, banned),
-            tuple((str(rule.network), rule.web) for rule in rules) if is_whole else (),
+            tuple((str(rule.network), tuple(rule.services)) for rule in rules) if is_whole else (),
         )
 
     def ban(self, source: str, seconds: float) -> None:
@@ -50,6 +51,10 @@ class WebBorder:
 
     async def close(self) -> None:
         """The web process ends with the server."""
+
+    def _begin_anew(self) -> None:
+        self._run = secrets.token_hex(8)
+        self._tell()
 
     def _note(self, source: str) -> None:
         self._seq += 1

@@ -29,12 +29,12 @@ class Border:
         self._refused = 0  # not told to the server yet
         self._is_current = False
 
-    async def refuses(self, source: str) -> bool:
-        """Whether nothing that comes from an address is answered; counted."""
+    async def refuses(self, source: str, service: str = "web") -> bool:
+        """Whether nothing that an address asks of a service, `web` or `api`, is answered; counted."""
         if not self._is_current:
             with suppress(ControlError):
                 await self._ask(0.0)
-        if self._rules.let_web_in(source) and time.monotonic() >= self._until.get(source_key(source), 0.0):
+        if self._rules.let_in(source, service) and time.monotonic() >= self._until.get(source_key(source), 0.0):
             return False
         self._refused += 1
         return True
@@ -65,7 +65,8 @@ class Border:
     def _take(self, view: BorderView) -> None:
         if view.is_whole:
             self._until.clear()
-            self._rules = NetworkRules(NetworkRule(network(text), web=may) for text, may in view.networks)
+            named = enumerate(view.networks)
+            self._rules = NetworkRules(NetworkRule(network(text), may, place) for place, (text, may) in named)
         elif view.run != self._run or view.seq < self._seq:
             return  # an older answer has come late
         self._run, self._seq = view.run, view.seq

@@ -1,6 +1,5 @@
 """Who is at the door: access tokens, API keys, and the limits of trying."""
 
-import ipaddress
 import secrets
 import time
 from base64 import b64decode
@@ -10,6 +9,7 @@ import jwt
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
+from conf.networks import is_here, is_within, network_of
 from storage.records import Office, User
 from web.accounts import KEY_MARK, Account, Accounts, ApiKey, Session
 from web.answers import Refused, refused
@@ -88,7 +88,7 @@ class Door:
         if not self._trusts_local or any(name in connection.headers for name in _BROUGHT):
             return None
         address, host = address_of(connection), connection.url.hostname or ""
-        if not _is_loopback(address) or not (host == "localhost" or _is_loopback(host)):
+        if not is_here(address) or not (host == "localhost" or is_here(host)):
             return None
         return Principal(LOCAL, "administrator", address=address)
 
@@ -106,10 +106,10 @@ class Door:
         return await self._by_token(shown, address)
 
     async def _by_key(self, key: ApiKey, address: str) -> Principal:
-        if key.network and not _is_in(address, key.network):
+        office = (await self._core.snapshot()).office
+        if key.network and not is_within(address, network_of(key.network, office.networks)):
             await self.suspect(address, KEY_FROM_ELSEWHERE)
             raise refused(403, f"this API key may not be used from {address}")
-        office = (await self._core.snapshot()).office
         user = _user(key.user, office)
         return principal_of(f"key {key.name}", user, office, rights=key.rights, address=address)
 
@@ -198,17 +198,3 @@ TheDoor = Annotated[Door, Depends(door_of)]
 
 def _stranger(text: str) -> Refused:
     return Refused(401, ("", text), headers={"WWW-Authenticate": "Bearer"})
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_in(address: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False

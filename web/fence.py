@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pbx.control.link import ServerGone
+from web.accounts import KEY_MARK
 from web.answers import error_answer, refused
 from web.border import Border
 
@@ -35,9 +36,15 @@ class Fence:
     async def _refuses(self, scope: Scope) -> bool:
         border: Border = scope["app"].state.border
         source = (scope.get("client") or ("",))[0]
-        if await border.refuses(source):
+        if await border.refuses(source, _service(scope)):
             return True
         if _PROBES.search(scope["path"]):
             with suppress(ServerGone):  # nothing works then
                 await border.count(source, PROBE)
         return False
+
+
+def _service(scope: Scope) -> str:
+    """SEC-2: programs with an API key, or people."""
+    shown = dict(scope["headers"]).get(b"authorization", b"")
+    return "api" if shown.startswith((b"Bearer " + KEY_MARK.encode(), b"Basic ")) else "web"

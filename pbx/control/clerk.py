@@ -114,16 +114,33 @@ class RemoveBan:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkView:
+    """A network to choose from (SEC-1): of the office, with its `id`; one that this machine is in; all addresses."""
+
+    network: str
+    kind: Literal["office", "own", "all"]
+    id: str = ""
+    name: str = ""
+    priority: int = 0
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GetNetworks:
+    """→ list of `NetworkView`: those of the office as they are looked through, then what stands ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class BorderView:
     """Who may reach the web. `run` and `seq` name this state. `banned`: addresses, and for how many seconds yet; 0: no
-    longer. `is_whole`: nothing that was told before counts, and `networks` are all of them, the first that has an
-    address decides whether it may."""
+    longer. `is_whole`: nothing that was told before counts, and `networks` are all of them: the first that has an
+    address decides which services it may reach."""
 
     run: str
     seq: int
     is_whole: bool
     banned: dict[str, float]
-    networks: tuple[tuple[str, bool], ...] = ()
+    networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +225,7 @@ ClerkRequest = (
     | GetBans
     | RemoveBan
     | WatchBorder
+    | GetNetworks
     | CountFailure
     | GetFailures
     | ClearFailures
@@ -224,6 +242,7 @@ CLERK_REQUESTS: dict[str, type[ClerkRequest]] = {
     "bans": GetBans,
     "remove ban": RemoveBan,
     "watch border": WatchBorder,
+    "networks": GetNetworks,
     "count failure": CountFailure,
     "failures": GetFailures,
     "clear failures": ClearFailures,

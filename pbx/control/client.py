@@ -33,7 +33,9 @@ from pbx.control.clerk import (
     GetDevices,
     GetFailures,
     GetMissed,
+    GetNetworks,
     GetReport,
+    NetworkView,
     RemoveBan,
     ReportView,
     SwitchCalendar,
@@ -206,6 +208,9 @@ class ControlClient:
 
     def bans(self, search: str = "") -> Sequence[BanView]:
         return self._ask(GetBans(search), list[BanView])
+
+    def networks(self) -> Sequence[NetworkView]:
+        return self._ask(GetNetworks(), list[NetworkView])
 
     def failures(self, number: str = "") -> Sequence[AccountFailureView]:
         return self._ask(GetFailures(number), list[AccountFailureView])

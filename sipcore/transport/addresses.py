@@ -24,7 +24,7 @@ class AdvertisedAddress:
         self._ports = ports or {}
         self._told: set[str] = set()  # also what was true before: flows of old calls name it
         self.set_external((external,) if external else ())
-        self._networks = [ip_network(network, strict=False) for network in local_networks]
+        self.set_local(local_networks)
 
     def set_external(self, addresses: Sequence[str]) -> None:
         """What our router is called outside from now on: one address of each family at most (REG-7)."""
@@ -36,6 +36,11 @@ class AdvertisedAddress:
     def external(self) -> tuple[str, ...]:
         """What peers outside are told, one of a family; empty: what the machine says of itself."""
         return tuple(self._external.values())
+
+    def set_local(self, networks: Sequence[str]) -> None:
+        """Peers in these networks are told our own address."""
+        self._networks = [ip_network(network, strict=False) for network in networks]
+        self.forget()
 
     def forget(self) -> None:
         """Find out anew what to tell to whom: an address of this machine may be another one."""

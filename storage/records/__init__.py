@@ -18,6 +18,7 @@ from storage.records.live import (
     StoredText,
     VoiceMessage,
 )
+from storage.records.networks import SERVICES, NetworkFilter
 from storage.records.numbers import (
     Application,
     Callback,
@@ -70,6 +71,7 @@ __all__ = [
     "OFFICE_SECTIONS",
     "OFFICE_VALUES",
     "SECRETS",
+    "SERVICES",
     "Application",
     "AuditEntry",
     "Calendar",
@@ -95,6 +97,7 @@ __all__ = [
     "Mailbox",
     "MissedCall",
     "MissedCallsPolicy",
+    "NetworkFilter",
     "NumberRule",
     "OffHours",
     "Office",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 from frozen import dataclass
 from storage.records.calendars import Calendar, OffHours
 from storage.records.inbound import CallerList, ExternalNumber, InboundPolicy, InboundRule, NumberRule
+from storage.records.networks import NetworkFilter
 from storage.records.numbers import (
     Application,
     Conference,
@@ -71,6 +72,7 @@ class Office:
     caller_lists: tuple[CallerList, ...] = ()
     lost_call_alarms: tuple[LostCallAlarm, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
+    networks: tuple[NetworkFilter, ...] = ()
     features: Features = field(default_factory=Features)
     forwarding: ForwardingPolicy = field(default_factory=ForwardingPolicy)
     recording: RecordingPolicy = field(default_factory=RecordingPolicy)
@@ -83,7 +85,7 @@ class Office:
 Entry = (
     User | Terminal | Provider | Sound | LocationGroup | EmployeeGroup | Group | Queue | Ivr | Conference | Paging
     | Application | ShortNumber | VoicemailBox | LampList | Calendar | OffHours | OutboundRoute
-    | ExternalNumber | InboundRule | NumberRule | CallerList | LostCallAlarm | Tariff
+    | ExternalNumber | InboundRule | NumberRule | CallerList | LostCallAlarm | Tariff | NetworkFilter
 )  # fmt: skip
 
 
@@ -115,6 +117,7 @@ OFFICE_LISTS = (
     OfficeList("location_groups", LocationGroup, "location group", "id"),
     OfficeList("users", User, "user", "id"),
     OfficeList("employee_groups", EmployeeGroup, "employee group", "id"),
+    OfficeList("networks", NetworkFilter, "network", "id"),
     OfficeList("terminals", Terminal, "terminal"),
     OfficeList("providers", Provider, "provider", "id"),
     OfficeList("sounds", Sound, "sound", "id"),

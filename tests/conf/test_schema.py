@@ -155,7 +155,7 @@ within = 60
 ban = 120
 allow = ["203.0.113.7", "2001:db8::/32"]
 firewall = true
-networks = [{ network = "10.0.0.0/8", name = "Office", sip = true, never_block = true }, { network = "0.0.0.0/0" }]
+ssh_port = 2222
 
 [log]
 level = "debug"

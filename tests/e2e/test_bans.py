@@ -1,16 +1,19 @@
 """Bans over real sockets, with the kernel's help, in networks of their own (`netns`)."""
 
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.harness import Server, Site, password_of, running, terminal
-from tests.e2e.netns import INSIDE, SERVER, WORLD, Net, is_possible
+from tests.e2e.netns import INSIDE, OUTSIDE, SERVER, WORLD, Net, is_possible
 from tests.e2e.test_nat import phone_at
 from tests.e2e.ua import Phone, eventually
 
@@ -25,6 +28,8 @@ port = 1
 from_address = "pbx@example.com"
 administrator_address = "root@example.com"
 """
+
+_identifiers = count(1)
 
 
 @pytest.fixture
@@ -109,9 +114,8 @@ def test_without_the_kernel_the_server_itself_keeps_networks_and_bans_for_sip_an
     net: Net, tmp_path: Path
 ) -> None:
     site = Site(tmp_path, (SERVER, 5060), (12000, 12099), f"{SERVER}:8080")
-    rules = f'[[security.networks]]\nnetwork = "{WORLD}/32"\n'
-    site.write_config(f"plain = true\n{SECURITY.replace('firewall = true', 'firewall = false')}{rules}")
-    site.office.write_text(terminal("203", password=password_of("203")))
+    site.write_config(f"plain = true\n{SECURITY.replace('firewall = true', 'firewall = false')}")
+    site.office.write_text(terminal("203", password=password_of("203")) + _network("world", f"{WORLD}/32"))
     with net.inside("world"):
         guesser = Phone((SERVER, 5060), "203", password_of("203"), host=WORLD)
     with net.inside("inside"):
@@ -128,6 +132,54 @@ def test_without_the_kernel_the_server_itself_keeps_networks_and_bans_for_sip_an
         _guess(guesser, 5)
         assert not _is_heard(guesser)
         assert _signs_in(net, "world", WORLD) == 401, "and the other way round"
+
+
+@pytest.mark.row("SEC-2")
+def test_the_kernel_opens_to_each_network_what_is_ticked_on_the_ports_of_the_settings_and_changes_at_once(
+    net: Net, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, (SERVER, 5060), (12000, 12099), f"{SERVER}:8080")
+    site.write_config("plain = true\n" + SECURITY + "ssh_port = 2222\n", 'ws = ["203.0.113.10:8088"]')
+    account = terminal("203", password=password_of("203"))
+
+    def office(**ticks: bool) -> None:
+        site.office.write_text(account + _network("site", f"{OUTSIDE}/32") + _network("world", f"{WORLD}/32", **ticks))
+
+    closed = {"sip": False, "web": False, "icmp": False}
+    office(**closed)
+    with net.inside("server"), socket.create_server((SERVER, 2222)), running(site) as server:
+        for ticks in ({"sip", "ssh"}, {"webrtc", "icmp"}, {"web"}, {"api"}, set[str]()):
+            office(**(closed | dict.fromkeys(ticks, True)))
+            server.command("apply", str(site.office))
+            reached = {"web" if each == "api" else each for each in ticks}
+            eventually(lambda reached=reached: _reached(net) == reached, f"{ticks}")  # type: ignore[misc]
+        with phone_at(net, "inside", INSIDE, SERVER, "203"):
+            server.command("networks", "list")
+
+
+def _reached(net: Net) -> set[str]:
+    """What the world reaches of the server: ports that answer anything at all, and ping."""
+    with net.inside("world"):
+        found = {"icmp"} if _answers_ping() else set()
+        for name, port in (("sip", 5060), ("webrtc", 8088), ("web", 8080), ("ssh", 2222)):
+            with suppress(OSError), socket.create_connection((SERVER, port), 0.1):
+                found.add(name)
+    return found
+
+
+def _answers_ping() -> bool:
+    """To an echo request (RFC 792). Each has an identifier of its own, or it would go on with the one before."""
+    identifier = next(_identifiers)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw, suppress(TimeoutError):
+        raw.settimeout(0.1)
+        raw.sendto(struct.pack("!BBHHH", 8, 0, 0xF7FF - identifier, identifier, 0), (SERVER, 0))
+        return raw.recv(100)[20] == 0
+    return False
+
+
+def _network(id: str, network: str, **ticks: bool) -> str:
+    said = "".join(f"{name} = {str(value).lower()}\n" for name, value in ticks.items())
+    return f'[[networks]]\nid = "{id}"\nnetwork = "{network}"\n{said}'
 
 
 def _signs_in(net: Net, where: str, source: str) -> int:

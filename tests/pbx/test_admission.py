@@ -16,7 +16,7 @@ from sipcore.flow import Flow
 from sipcore.headers import WwwAuthenticate
 from sipcore.message import Request, Response
 from sipcore.parse import parse_message
-from storage.records import Office, Terminal
+from storage.records import NetworkFilter, Office, Terminal
 from tests.support.builders import sdp, terminal
 from tests.support.office import REALM, VirtualOffice, open_office
 from tests.support.ua import RawPhone
@@ -322,19 +322,35 @@ async def test_a_disabled_terminal_neither_registers_nor_calls_nor_can_be_dialle
 
 
 @pytest.mark.row("EXT-11")
-async def test_a_network_filter_refuses_other_sources_as_wrong_credentials_and_counts_them() -> None:
-    async with open_office(terminal("101", network="10.0.5.0/24"), terminal("102")) as office:
+@pytest.mark.parametrize("network", ["10.0.5.0/24", "desks"])
+async def test_a_network_filter_refuses_other_sources_and_counts_them(network: str) -> None:
+    named = Office(networks=(NetworkFilter("desks", "10.0.5.0/24"),))
+    async with open_office(terminal("101", network=network), terminal("102"), office=named) as office:
         inside, outside = office.phone("101", "10.0.5.5"), office.phone("101", "10.0.6.6")
-        assert (await outside.register()).status == 401
+        assert (await outside.register()).status == 403
         assert office.admission.guard.describe()["failed"] == 1
         assert (await inside.register()).status == 200
         call = outside.dial("102")
-        assert await call.until_over() == 401
+        assert await call.until_over() == 403
         b = await office.registered("102")
         good = inside.dial("102")
         ring = await b.rung()
         ring.reject(486)
         assert await good.until_over() == 486
+
+
+@pytest.mark.row("AMB-26")
+async def test_the_network_filter_refuses_without_a_challenge_and_only_who_has_the_password_learns_of_it() -> None:
+    async with open_office(terminal("101", network="10.0.5.0/24")) as office:
+        refused = await office.phone("101", "10.0.6.6").register()
+        assert (refused.status, len(refused.headers.all(WwwAuthenticate))) == (403, 0)
+        assert office.admission.guard.describe()["failed"] == 1
+        guesses = [
+            await office.phone(number, "10.0.6.7", password="wrong").register() for number in ("101", "102", "nobody")
+        ]
+        assert {each.status for each in guesses} == {401}, "an account that exists is like one that does not"
+        assert all(len(each.headers.all(WwwAuthenticate)) == len(guesses[0].headers.all(WwwAuthenticate)) > 0
+                   for each in guesses)  # fmt: skip
 
 
 async def test_a_network_filter_limits_trust_too() -> None:

@@ -4,26 +4,28 @@ import asyncio
 import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from conf.fields import PortRange
 from conf.load import parse_settings
-from conf.networks import NetworkRule
+from conf.networks import NetworkRule, NetworkRules
 from pbx.admission import Admission
 from pbx.bans import KEEP_S, PRESETS, BanPolicy, Bans
 from pbx.border import NOT_FROM_THERE, SCANNER, UNKNOWN_ACCOUNT, UNKNOWN_NUMBER, WRONG_PASSWORD, Border
 from pbx.cli_check import check_file
 from pbx.clock import Clock
 from pbx.directory import Directory
-from pbx.firewall import _element, _table
+from pbx.firewall import Ports, _element, _rules, _table
+from pbx.own_networks import own_networks
 from pbx.protection import border_of, policy_of, rate_of
 from pbx.source import Sources
 from pbx.states import States
 from sipcore.message import Request
 from storage.memory import MemoryKept
-from storage.records import Office, Provider, StoredState
+from storage.records import SERVICES, NetworkFilter, Office, Provider, StoredState
 from tests.support.builders import terminal
 from tests.support.office import NONCE_KEY, REALM, VirtualOffice, open_office
 
@@ -61,14 +63,15 @@ class Rig:
 
 def refuses_web(border: Border, source: str) -> bool:
     """As the web process does with what it is told."""
-    return not border.rules.let_web_in(source) or border.web_bans.is_banned(source)
+    return not border.rules.let_in(source, "web") or border.web_bans.is_banned(source)
 
 
 EDGES = (ipaddress.ip_network("192.0.2.60/32"),)
 
 
 def rule(network: str, *, sip: bool = True, never_block: bool = False, web: bool = True) -> NetworkRule:
-    return NetworkRule(ipaddress.ip_network(network), sip, never_block, web)
+    services = [name for name, may in (("sip", sip), ("web", web)) if may]
+    return NetworkRule(ipaddress.ip_network(network), services, never_block=never_block)
 
 
 @pytest.mark.row("SEC-10")
@@ -194,16 +197,17 @@ def test_an_attack_on_one_service_closes_that_one_alone_over_a_restart_too() -> 
 
 @pytest.mark.row("SEC-6")
 def test_networks_and_bans_are_one_switch_that_is_on_by_default_and_advised_when_off(tmp_path: Path) -> None:
-    networks = '[[security.networks]]\nnetwork = "198.51.100.0/24"\n'
+    office = Office(networks=(NetworkFilter("site", "198.51.100.0/24"),))
 
     def notes(switch: str) -> str:
         file = tmp_path / "zvon.toml"
-        file.write_text(switch + networks)
+        file.write_text(switch)
         return " ".join(check_file(file, {}).notes)
 
     def refused(switch: str, source: str) -> tuple[bool, bool]:
         rig = Rig()
-        border = border_of(parse_settings(switch + networks).security, rig.admission, rig.clock)
+        rig.admission.directory = Directory(office, REALM)
+        border = border_of(parse_settings(switch).security, rig.admission, rig.clock)
         for _ in range(20):
             border.failed(source, WRONG_PASSWORD)
             border.failed_web(source, WRONG_PASSWORD)
@@ -351,7 +355,7 @@ async def test_an_account_from_a_network_that_may_not_use_it_counts() -> None:
         with guarded(office) as border:
             away = office.phone("101", BAD)
             for _ in range(3):
-                assert (await away.register()).status == 401
+                assert (await away.register()).status == 403
             assert dict(border.bans.table()[0].reasons) == {NOT_FROM_THERE: 3}
             office.unplug(away)
 
@@ -391,3 +395,69 @@ def test_the_table_of_the_kernel_names_the_ports_and_both_families() -> None:
     assert script.count("th dport { 5060, 5061 }") == 2
     assert _element(BAD, " timeout 60s") == f"inet zvon banned4 {{ {BAD} timeout 60s }}"
     assert _element("2001:db8::/64") == "inet zvon banned6 { 2001:db8::/64 }"
+
+
+# --- networks (SEC-1, SEC-2) ----------------------------------------------------------------------------------------
+
+
+def test_the_lower_priority_decides_before_the_smaller_network_and_what_is_for_all_comes_last() -> None:
+    wide, small = NetworkFilter("wide", "10.0.0.0/8", priority=1), NetworkFilter("small", "10.1.0.0/16", priority=2)
+    everybody = NetworkFilter("all", "0.0.0.0/0", sip=False)
+    for named, heard in (
+        ((replace(small, sip=False), wide, everybody), True),
+        ((replace(small, sip=False, priority=0), wide, everybody), False),
+        ((replace(small, sip=False), replace(wide, priority=2), everybody), False),
+    ):
+        rig = Rig(rules=tuple(map(NetworkRule.of, named)))
+        assert rig.border.refuses("10.1.2.3") is not heard
+        assert rig.border.refuses(BAD)
+
+
+def test_each_tick_opens_its_own_service_and_a_new_network_has_phones_the_web_and_ping() -> None:
+    assert NetworkRule.of(NetworkFilter("new", "10.0.0.0/8")).services == {"sip", "web", "icmp"}
+    for service in SERVICES:
+        closed = NetworkFilter("one", "203.0.113.0/24", sip=False, web=False, icmp=False)
+        rig = Rig(rules=(NetworkRule.of(replace(closed, **{service: True})),))  # type: ignore[arg-type]
+        heard = {each for each in SERVICES if rig.border.rules.let_in(BAD, each)}
+        assert heard == {service}
+        phones = {name for name, transport in (("sip", "TLS"), ("webrtc", "WSS"))
+                  if not rig.border.refuses(BAD, transport)}  # fmt: skip
+        assert phones == heard & {"sip", "webrtc"}
+
+
+def test_the_kernel_has_a_rule_for_each_service_of_each_network_on_the_ports_of_the_settings() -> None:
+    rules = NetworkRules(
+        NetworkRule.of(each)
+        for each in (
+            NetworkFilter("all", "0.0.0.0/0", sip=False, web=False, icmp=False),
+            NetworkFilter("site", "10.0.0.0/8", ssh=True),
+            NetworkFilter("guests", "2001:db8::/32", sip=False, web=False, api=True),
+        )
+    )
+    said = list(_rules(rules.all, Ports((5060, 5061), (8089,), PortRange(10000, 10999), 8443, 2222)))
+    assert said[:2] == ["ct state established,related accept", "iif lo accept"]
+    sip = "meta l4proto { tcp, udp } th dport { 5060, 5061 }"
+    assert [each for each in said if each.startswith(sip)] == [
+        f"{sip} ip6 saddr 2001:db8::/32 drop", f"{sip} ip saddr 10.0.0.0/8 accept"
+    ], "the server itself knows providers, so the kernel leaves the rest to it"  # fmt: skip
+    assert [each.removeprefix("tcp dport 2222 ") for each in said if " 2222 " in each] == [
+        "ip6 saddr 2001:db8::/32 drop", "ip saddr 10.0.0.0/8 accept", "meta nfproto ipv4 drop", "drop"
+    ]  # fmt: skip
+    assert "tcp dport 8443 ip6 saddr 2001:db8::/32 accept" in said, "by API keys"
+    assert "udp dport 10000-10999 ip6 saddr 2001:db8::/32 drop" in said
+    assert "tcp dport { 8089 } ip saddr 10.0.0.0/8 drop" in said
+    assert list(_rules((), Ports((5060,), (), PortRange(10000, 10999), None, 22))) == []
+
+
+def test_the_networks_of_this_machine_are_read_from_the_kernel(tmp_path: Path) -> None:
+    routes, addresses = tmp_path / "route", tmp_path / "if_inet6"
+    routes.write_text(
+        "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+        "eth0 00000000 0132A8C0 0003 0 0 0 00000000 0 0 0\n"
+        "eth0 0032A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+    )
+    addresses.write_text(
+        "fe800000000000000000000000000001 02 40 20 80 eth0\n20010db8000000000000000000000005 02 40 00 80 eth0\n"
+    )
+    assert own_networks(routes, addresses) == ["192.168.50.0/24", "2001:db8::/64"]
+    assert own_networks(tmp_path / "none", tmp_path / "none") == []

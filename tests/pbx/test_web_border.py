@@ -20,7 +20,7 @@ async def test_all_is_told_at_first_and_then_what_has_changed() -> None:
     web = WebBorder(rig.border)
     assert _banned(rig, OTHER)
     first = await web.view(WatchBorder(refused=7))
-    assert (first.is_whole, first.banned, first.networks) == (True, {OTHER: 600.0}, (("203.0.113.0/24", False),))
+    assert (first.is_whole, first.banned, first.networks) == (True, {OTHER: 600.0}, (("203.0.113.0/24", ("sip",)),))
     assert rig.border.dropped == 7
     rig.at += 100
     assert _banned(rig, HOME)

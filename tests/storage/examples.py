@@ -19,6 +19,7 @@ from storage.records import (
     LampList,
     LocationGroup,
     LostCallAlarm,
+    NetworkFilter,
     NumberRule,
     OffHours,
     Office,
@@ -298,6 +299,10 @@ OFFICE = Office(
         ExternalNumber("78005553535", "telco"),
     ),
     tariffs=(Tariff("mobile", "telco", "79", 250, 50, 1, 3, "n"), Tariff("city", "telco")),
+    networks=(
+        NetworkFilter("office", "10.0.0.0/8", "Office", 1, False, True, False, True, True, False, True, True, "n"),
+        NetworkFilter("all", "0.0.0.0/0"),
+    ),
     lost_call_alarms=(LostCallAlarm("line", "74951234567", 5, 20, "office-hours", "a@example.com", "n"),),
     inbound_rules=(InboundRule("first", "telco", "7495.", "101", 20, "welcome", 3, "First", "n", True),),
     number_rules=(NumberRule("trunk", "telco", 11, "8", "7"),),

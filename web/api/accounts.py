@@ -1,6 +1,5 @@
 """Accounts that may sign in, and API keys: administrators only."""
 
-import ipaddress
 import re
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
 
+from conf.networks import network_of
 from conf.passwords import generate_password
 from storage.records import Office
 from web.accounts import Account, ApiKey, new_key
@@ -154,15 +154,17 @@ async def read_keys(who: Caller, door: TheDoor) -> Response:
     ),
 )
 async def create_key(request: Request, who: Caller, core: TheCore, door: TheDoor) -> Response:
-    """`key` is shown here only. `rights`: resource → read or write, none: everything. `network`: CIDR."""
+    """`key` is shown here only. `rights`: resource → read or write, none: everything. `network`: CIDR, or the id of
+    a network."""
     who.check("api_keys", "write")
     given = await record_of(request, NewKey)
     if not 1 <= len(given.name.strip()) <= 100 or not given.name.isprintable():
         raise refused(422, "must be 1 to 100 characters", "name")
     if wrong := [name for name, way in given.rights.items() if way not in ("read", "write")]:
         raise refused(422, 'must be "read" or "write"', f"rights.{wrong[0]}")
-    _check_network(given.network)
-    _check_user(given.user, (await core.snapshot()).office)
+    office = (await core.snapshot()).office
+    _check_network(given.network, office)
+    _check_user(given.user, office)
     key, text = new_key(given.name, given.rights, given.network, given.user)
     await door.accounts.put_key(key)
     await tell(core, who, "create", f"api_keys/{key.id}", None, _key(key))
@@ -202,8 +204,10 @@ def _check_user(user: str, office: Office) -> None:
         raise refused(422, f'there is no user "{user}"', "user")
 
 
-def _check_network(network: str) -> None:
+def _check_network(network: str, office: Office) -> None:
     try:
-        ipaddress.ip_network(network or "::/0", strict=False)
+        is_known = not network or network_of(network, office.networks) is not None
     except ValueError:
         raise refused(422, f'must be a network such as 192.168.0.0/24, not "{network}"', "network") from None
+    if not is_known:
+        raise refused(422, f'there is no network "{network}"', "network")

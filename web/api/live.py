@@ -7,7 +7,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse
 
-from pbx.control.clerk import AccountFailureView, ClearFailures, DeviceView, GetDevices, GetFailures
+from pbx.control.clerk import (
+    AccountFailureView,
+    ClearFailures,
+    DeviceView,
+    GetDevices,
+    GetFailures,
+    GetNetworks,
+    NetworkView,
+)
 from pbx.control.errands import CheckLine
 from pbx.control.messages import (
     CallView,
@@ -44,6 +52,7 @@ QUEUE = thing(number="string", name="string", waiting={"type": "array"}, agents=
 PHONE = thing(number="string", contact="string", transport="string", user_agent="string", is_reachable="boolean")
 FAILURE = thing(number="string", source="string", count="integer", reason="string")
 DEVICE = thing(number="string", contact="string", address="string", port="integer", since_at="string")
+NETWORK = thing(network="string", kind="string", id="string", name="string", priority="integer")
 LINE = thing(id="string", kind="string", state="string", error="string")
 ONWARD = thing(call="string")
 TO = takes(thing(to="string"))
@@ -73,6 +82,14 @@ class Listener(msgspec.Struct, forbid_unknown_fields=True):
     number: str
     to: str
     mode: str = "listen"
+
+
+@router.get("/networks:choices", tags=["networks"], responses=gives(many(NETWORK)))
+async def networks(who: Caller, core: TheCore) -> Response:
+    """What a network filter can be: the networks of the office as they are looked through, those that this machine is
+    in, and all addresses (SEC-1)."""
+    who.check("networks", "read")
+    return answer(await core.ask(GetNetworks(), list[NetworkView]))
 
 
 @router.get("/calls", tags=["calls"], responses=gives(many(CALL)))
