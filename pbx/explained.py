@@ -1,7 +1,8 @@
 """What the last calls have met: each stage is explained when the call enters it, with the state of that moment."""
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, cast
 
 from pbx.apps import App, Next
 from pbx.inquiry import Arrived, Explains, Inquiry
@@ -39,9 +40,15 @@ class Explanations:
 
 def step_of(asked: Inquiry, app: App, ctx: "AppContext") -> Next | Arrived:
     """What the app makes of the call, each of its rules written down."""
-    if isinstance(app, Explains):
-        return app.explain(asked, ctx)
+    if _has_rules(type(app)):
+        return cast("Explains", app).explain(asked, ctx)
     return Arrived((asked.at.number,), say("is answered by the server: {app}", app=say(app.name)))
+
+
+@cache
+def _has_rules(kind: type[App]) -> bool:
+    """Kept by class, for a protocol takes long to look at an object."""
+    return issubclass(kind, Explains)
 
 
 def kind_of(app: App) -> Said:
