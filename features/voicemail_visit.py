@@ -19,6 +19,7 @@ from pbx.api import (
     FileSource,
     GoTo,
     Next,
+    Party,
     PartyKind,
     Playlist,
     VoicemailBox,
@@ -154,6 +155,8 @@ class Visit:
         moments = (datetime.fromtimestamp(message.received_at, zone), datetime.fromtimestamp(self.ctx.wall(), zone))
         number = message.from_number
         kind = "extension" if len(number) <= self.ctx.office.number_length else "number"
+        if kind == "number":  # of a client whose number is not seen, the last digits
+            number = self.ctx.seen_by(self.box.number, Party.outside(number)).shown_number.partition("*")[0]
         where = self.dialogue.prompt(f"voicemail-{place}", "voicemail-received", number=at + 1, at=moments)
         who = self.dialogue.prompt(f"voicemail-from-{kind}" if number else "voicemail-from-unknown", number=number)
         return replace(where, files=where.files + who.files)

@@ -163,6 +163,9 @@ class AppContext(Protocol):
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         """For whom a call goes outside: who forwards, transfers or makes it; None for the office itself."""
 
+    def seen_by(self, viewer: str, party: Party) -> Party:
+        """A party as the terminal `viewer` may see it: a substitute may stand for its number."""
+
     def number_behind(self, substitute: str) -> str:
         """The number of a client that a substitute stands for; "" when it stands for none."""
 

@@ -203,6 +203,9 @@ class AppSurface:
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         return employee_behind(asked)
 
+    def seen_by(self, viewer: str, party: Party) -> Party:
+        return self.services.masks.shown_to(viewer, party)
+
     def number_behind(self, substitute: str) -> str:
         return self.services.masks.number_of(substitute)
 

@@ -39,7 +39,11 @@ class Masks:
         """The party as the terminal `viewer` may see it."""
         if not self._viewers or not (party.kind is PartyKind.OUTSIDE or party.presented):
             return party
-        if party.is_private or not any(fits(viewer, each) for each in self._viewers):
+        if (
+            party.is_private
+            or _SUBSTITUTE.fullmatch(party.shown_number)
+            or not any(fits(viewer, each) for each in self._viewers)
+        ):
             return party
         name = "" if _DIGITS_IN_NAME.search(party.name) else party.name
         return replace(party, name=name, presented=self.substitute(party.shown_number))

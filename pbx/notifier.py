@@ -16,7 +16,8 @@ from pbx.clock import Clock
 from pbx.events import BusEvent, MessagesChanged, PresencePublished, RegistrationChange, RegistrationChanged
 from pbx.lampkeeper import LampKeeper
 from pbx.location import Location
-from pbx.packages import CONFERENCE, Package, Packages, ShownTo
+from pbx.packages import CONFERENCE, Package, Packages
+from pbx.party import ShownTo
 from pbx.presence import Presence
 from pbx.rosters import Rosters
 from pbx.watch import ListWatch, RoomWatch, Topic, Watch

@@ -11,7 +11,7 @@ from pbx.clock import Clock
 from pbx.directory import Directory
 from pbx.events import Direction
 from pbx.location import Location
-from pbx.party import Party
+from pbx.party import Party, ShownTo
 from pbx.presence import Line, LineState, Presence
 from pbx.rosters import Rosters
 from pbx.supervision import may_supervise
@@ -23,9 +23,6 @@ from storage.records import Conference
 
 ON_THE_PHONE = "on-the-phone"
 CONFERENCE = "conference"
-
-
-ShownTo = Callable[[str, Party], Party]  # who watches, and who is seen: as that one may see it
 
 
 @dataclass(frozen=True, slots=True)

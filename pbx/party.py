@@ -1,6 +1,7 @@
 """Who is at a leg. A party never changes during its leg."""
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
@@ -84,3 +85,6 @@ def _visible(char: str) -> str:
     if category in ("Cc", "Zl", "Zp"):
         return " "
     return "" if category == "Cs" else char
+
+
+ShownTo = Callable[[str, Party], Party]  # who looks, and who is seen: as that one may see it

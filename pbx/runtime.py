@@ -192,8 +192,8 @@ class Server:
         self.archive = Archive(
             lambda: self.office.recording, storage, self.bus, self.clock, self.pbx.mailboxes, *folders
         )
-        kept = (lambda: self.office, self.clock, data, self.bus)
-        self.mailer = Mailer(settings.mail, storage.letters, *kept, telegram=settings.telegram)
+        kept, masks = (lambda: self.office, self.clock, data, self.bus), self.pbx.services.masks
+        self.mailer = Mailer(settings.mail, storage.letters, *kept, telegram=settings.telegram, shown_to=masks.shown_to)
         self._system_mail = SystemMail(self.mailer, self.bus)
         self._mail_trial = MailTrial(settings.mail, self.mailer, self.pbx.states, keys.derived("mail trial"))
         self._security_mail = SecurityMail(self.mailer, self.bus)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from storage.records import Office, User
+from storage.records import Office, User, fits
 from web.answers import refused
 
 Way = Literal["read", "write"]
@@ -16,6 +16,7 @@ Way = Literal["read", "write"]
 SHARED = frozenset(
     ("calls", "directory", "events", "history", "me", "queues", "recordings", "registrations", "services", "statistics")
 )
+OF_CLIENTS = frozenset(("calls", "events", "history", "queues", "recordings"))  # what tells numbers of clients
 SEEN = SHARED | {"employees", "passwords"}  # and what everybody sees a part of, which administrators change
 
 
@@ -33,6 +34,7 @@ class Principal:
     address: str = ""
     session: str = ""
     must_change: bool = False
+    sees_clients: bool = True
 
     def check(self, resource: str, way: Way) -> None:
         """Raises `Refused` (403) with a sentence."""
@@ -40,6 +42,8 @@ class Principal:
             raise refused(403, "the password was given by somebody else: change it first (POST /auth:changePassword)")
         if self.rights and self.rights.get(resource) not in (("read", "write") if way == "read" else ("write",)):
             raise refused(403, f'this key may not {way} "{resource}"')
+        if not self.sees_clients and resource in OF_CLIENTS:
+            raise refused(403, f'"{resource}" has numbers of clients, which you are not shown (masked of [features])')
         if self.role != "administrator" and resource not in (SEEN if way == "read" else SHARED):
             raise refused(403, f'only an administrator may {way} "{resource}"')
 
@@ -71,7 +75,9 @@ def principal_of(name: str, user: User | None, office: Office, **more: object) -
         return Principal(name, user.role, user.id, **more)  # type: ignore[arg-type]
     seen = {user.id, *_in_scope(user.scope, office)} if user.role == "supervisor" else {user.id}
     numbers = frozenset(numbers_of(seen, office))
-    return Principal(name, user.role, user.id, numbers, frozenset(seen), **more)  # type: ignore[arg-type]
+    masked = any(fits(number, each) for number in numbers_of({user.id}, office) for each in office.features.masked)
+    found = Principal(name, user.role, user.id, numbers, frozenset(seen), **more)  # type: ignore[arg-type]
+    return replace(found, sees_clients=not masked)
 
 
 def numbers_of(users: Collection[str], office: Office) -> Iterable[str]:

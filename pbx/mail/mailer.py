@@ -16,6 +16,7 @@ from pbx.mail.outbox import Outbox
 from pbx.mail.smtp import LetterRefused, MailServer, ServerUnavailable, SmtpServer
 from pbx.mail.telegram import PREFIX, LettersOf, TelegramBot
 from pbx.mail.wording import Wording, date_text, wording
+from pbx.party import Party, ShownTo
 from storage.ports import KeptStore
 from storage.records import Office, StoredLetter
 
@@ -65,8 +66,10 @@ class Mailer:
         bus: Bus,
         server: MailServer | None = None,
         telegram: TelegramSettings | None = None,
+        shown_to: ShownTo = lambda _, party: party,
     ) -> None:
-        telegram = telegram or TelegramSettings()
+        """`shown_to`: a party as the terminal with a number may see it."""
+        self._shown_to, telegram = shown_to, telegram or TelegramSettings()
         self._settings, self._telegram, self._office, self._clock = settings, telegram, office, clock
         self._server = server or SmtpServer(settings, data)
         self._bus = bus
@@ -129,6 +132,15 @@ class Mailer:
         owner = next((each.owner for each in office.terminals if each.number == number), "")
         person = next((each for each in office.users if each.id == owner), None)
         return None if person is None else self.recipient(person.email, person.language)
+
+    def seen_by(self, to: Recipient, caller: Party, number: str) -> Party:
+        """A caller from outside as the letter to somebody may name it, that is about a call to `number`: as who reads
+        there sees it on the phone."""
+        people = {each.id for each in self._office().users if each.email == to.address}
+        own = [each.number for each in self._office().terminals if each.owner in people]
+        for viewer in (number, *own):
+            caller = self._shown_to(viewer, caller)
+        return caller
 
     def post(
         self,

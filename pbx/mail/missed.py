@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pbx.conversations import client_of
 from pbx.mail.mailer import Mailer, Recipient
 from pbx.mail.wording import Wording, caller_text, cause_text, length_text
+from pbx.party import Party
 from storage.records import CdrRow, is_human_answer
 
 KIND = "missed_calls"
@@ -40,11 +41,13 @@ class MissedCallMail:
         return bool(row.external_number) or row.from_number not in own
 
     def _post(self, recipient: Recipient, row: CdrRow, rows: Sequence[CdrRow]) -> None:
-        number = client_of(row)
+        caller = Party.outside(client_of(row), row.from_name)
+        if self._is_from_outside(row):
+            caller = self._mailer.seen_by(recipient, caller, row.to_number)
         values = {
-            "caller": caller_text(row.from_name, number),
-            "caller_name": row.from_name,
-            "caller_number": number,
+            "caller": caller_text(caller.name, caller.shown_number),
+            "caller_name": caller.name,
+            "caller_number": caller.shown_number,
             "callee": caller_text(row.to_name, row.to_number),
             "duration": length_text(max(each.ended_at for each in rows) - rows[0].started_at),
             "cause": cause_text(row.cause, recipient.language),

@@ -119,11 +119,18 @@ class VoicemailMail:
     def _post(self, message: VoiceMessage, story: _Story) -> None:
         recipients = self._recipients(message, story) if self._mailer.mails(KIND) else []
         if (chat := self._mailer.chat) is not None:
-            self._mailer.post(KIND, chat, _values(message), at=message.received_at, own=self._words())
+            values = _values(message, self._caller(message, chat))
+            self._mailer.post(KIND, chat, values, at=message.received_at, own=self._words())
         if recipients:
             task = asyncio.ensure_future(self._prepare(message, recipients))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _caller(self, message: VoiceMessage, to: Recipient) -> Party:
+        """Who has left it, as who is written to may see it."""
+        caller = Party.outside(message.from_number, message.from_name)
+        is_client = len(message.from_number) > self._office.number_length
+        return self._mailer.seen_by(to, caller, message.mailbox) if is_client else caller
 
     def _recipients(self, message: VoiceMessage, story: _Story) -> list[Recipient]:
         """Each address once."""
@@ -150,10 +157,12 @@ class VoicemailMail:
             attachment = str(Path(attachment).with_suffix(".wav"))
             await asyncio.to_thread(shutil.copyfile, source, self._data / attachment)
         own = self._words()
-        name = file_name(message.received_at, message.from_number, message.mailbox, self._office.timezone)
-        file = Attachment(attachment, f"{name}{Path(attachment).suffix}")
         for recipient in recipients:
-            self._mailer.post(KIND, recipient, _values(message), at=message.received_at, own=own, attachment=file)
+            caller = self._caller(message, recipient)
+            name = file_name(message.received_at, caller.shown_number, message.mailbox, self._office.timezone)
+            file = Attachment(attachment, f"{name}{Path(attachment).suffix}")
+            values = _values(message, caller)
+            self._mailer.post(KIND, recipient, values, at=message.received_at, own=own, attachment=file)
 
     def _sent(self, event: MailSent) -> None:
         """A letter has arrived: its message leaves the box where nothing is to stay."""
@@ -178,11 +187,11 @@ def _attachment(message: VoiceMessage) -> str:
     return f"{FOLDER}/{message.id.replace('/', '_')}.mp3"
 
 
-def _values(message: VoiceMessage) -> dict[str, str]:
+def _values(message: VoiceMessage, caller: Party) -> dict[str, str]:
     return {
-        "caller": caller_text(message.from_name, message.from_number),
-        "caller_name": message.from_name,
-        "caller_number": message.from_number,
+        "caller": caller_text(caller.name, caller.shown_number),
+        "caller_name": caller.name,
+        "caller_number": caller.shown_number,
         "callee": message.mailbox,
         "duration": length_text(message.seconds),
     }

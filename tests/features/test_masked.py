@@ -2,17 +2,28 @@
 
 import asyncio
 import re
+from pathlib import Path
 
+import pytest
+
+from conf.schema import MailSettings
+from pbx.bus import Bus
+from pbx.clock import Clock
 from pbx.explain import explain
+from pbx.mail.mailer import Mailer, Recipient
 from pbx.masks import Masks
 from pbx.party import Party
 from pbx.states import States
 from storage.memory import MemoryStorage
-from storage.records import Features, Office, OutboundRoute
+from storage.records import Features, Office, OutboundRoute, User
 from tests.features.test_incoming import CLIENT, DID, called, phone
+from tests.support.builders import terminal
+from tests.support.office import WALL_AT_START
 from tests.support.referrer import Referrer
 from tests.support.ua import Phone, PhoneCall
 from tests.support.watcher import Watcher
+from web.answers import Refused
+from web.rights import principal_of
 
 MASKED = Features(masked=("101", "10X1", "104"))
 ROUTES = (OutboundRoute("All", "telco"),)
@@ -29,6 +40,7 @@ def caller_of(call: PhoneCall) -> str:
     return found[1]
 
 
+@pytest.mark.row("FEAT-28")
 async def test_a_masked_employee_sees_four_digits_and_a_token_and_calls_the_client_by_them() -> None:
     async with called(features=MASKED, outbound_routes=ROUTES) as (office, telco):
         at_102 = await Watcher(phone(office, "102")).watch("101")
@@ -68,6 +80,38 @@ async def test_a_masked_employee_sees_four_digits_and_a_token_and_calls_the_clie
         for lamp in (at_102, at_104):
             await lamp.subscribe(0)
         assert ("features.masked", True) in [(each.rule, each.matched) for each in told.rules]
+
+
+@pytest.mark.row("FEAT-28")
+async def test_letters_and_the_web_do_not_tell_the_number_either(tmp_path: Path) -> None:
+    people = (User("anna", "Anna", email="anna@x.org"), User("boris", "Boris", email="boris@x.org"))
+    phones = (terminal("101", owner="anna"), terminal("102", owner="boris"))
+    office = Office("Test", users=people, terminals=phones, features=MASKED)
+    masks = Masks(States(MemoryStorage().states))
+    masks.office_changed(office)
+    clock = Clock(asyncio.get_running_loop(), lambda: WALL_AT_START)
+    mailer = Mailer(
+        MailSettings(), MemoryStorage().letters, lambda: office, clock, tmp_path, Bus(), shown_to=masks.shown_to
+    )
+    caller = Party.outside(CLIENT, "Client")
+    shown = {
+        (number, to): mailer.seen_by(Recipient(to, "en"), caller, number).shown_number
+        for number, to in (
+            ("101", "other@x.org"),
+            ("101", "anna@x.org"),
+            ("voicemail", "anna@x.org"),
+            ("102", "boris@x.org"),
+        )
+    }
+    assert set(shown.values()) == {masks.substitute(CLIENT), CLIENT}
+    assert shown["102", "boris@x.org"] == CLIENT
+    anna, boris = (principal_of(each.id, each, office) for each in people)
+    for resource in ("history", "calls", "recordings", "events", "queues"):
+        boris.check(resource, "read")
+        with pytest.raises(Refused) as refusal:
+            anna.check(resource, "read")
+        assert refusal.value.status == 403
+    anna.check("directory", "read")
 
 
 async def test_without_masked_employees_a_star_between_digits_is_nobodys_number() -> None:

@@ -267,6 +267,9 @@ class FakePbx:
     def employee_behind(self, asked: Call | Inquiry) -> Party | None:
         return None
 
+    def seen_by(self, viewer: str, party: Party) -> Party:
+        return party
+
     def number_behind(self, substitute: str) -> str:
         return ""
 
