@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from pbx.control.link import ServerGone
@@ -38,6 +39,7 @@ from web.door import Door
 from web.fence import Fence
 from web.hooks import Webhooks
 from web.limits import OverloadGuard
+from web.permissions import PERMISSION, permission_of
 
 PREFIX = "/api/v3"
 # One a line, in the order in which paths are looked for.
@@ -76,6 +78,8 @@ def create_app() -> FastAPI:
         redoc_url=None,
         default_response_class=Response,
     )
+    for part in (auth, *PARTS):
+        _tell_permissions(part.router)
     routes = APIRouter(responses=ERRORS)
     routes.include_router(auth.router)
     for part in PARTS:
@@ -91,6 +95,14 @@ def create_app() -> FastAPI:
 def attach(app: FastAPI, core: Core, door: Door, hooks: Webhooks) -> None:
     """The server that answers are asked of, who is let in, and who else hears of events."""
     app.state.core, app.state.door, app.state.border, app.state.hooks = core, door, door.border, hooks
+
+
+def _tell_permissions(router: APIRouter) -> None:
+    """What each operation wants is in the document (API-6)."""
+    for route in router.routes:
+        if isinstance(route, APIRoute) and (wanted := permission_of(route.endpoint)):
+            told = {"resource": wanted.resource, "way": wanted.way}
+            route.openapi_extra = {**(route.openapi_extra or {}), PERMISSION: told}
 
 
 def _tell_errors(app: FastAPI) -> None:

@@ -34,7 +34,7 @@ HOOKED = ("call_started", "leg_ringing", "leg_answered", "call_ended", "recordin
 # One list, one section, and what is no office; the other lists and sections are the same code.
 KINDS_OF_OPERATIONS = (
     "/(terminals|features|history|recordings|calls|accounts|api_keys|webhooks|versions|audit|services"
-    "|employees|directory|numbers|setup|statistics|registrations)"
+    "|employees|directory|numbers|setup|statistics|registrations|passwords)"
 )
 # Whether a value that is right by itself fits to the others is no matter of a schema; 412 refuses what was not read.
 SCHEMATHESIS = """

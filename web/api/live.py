@@ -145,6 +145,7 @@ async def hang_up(who: Caller, core: TheCore, id: Id) -> Response:
 @router.post("/calls/{id}:transfer", tags=["calls"], responses=gives(ONWARD), openapi_extra=TO)
 async def transfer(request: Request, who: Caller, core: TheCore, id: Id) -> Response:
     """The caller goes on to another number."""
+    who.check("calls", "write")
     return await _send_on(core, who, id, (await record_of(request, Onward)).to, "transfer")
 
 

@@ -148,7 +148,8 @@ async def audio(
     if token:
         door.check_link(token, f"sounds/{id}")
     else:
-        (await entered(request)).check("sounds", "read")
+        who = await entered(request)
+        who.check("sounds", "read")
     found = await _known(core, id)
     if found.problem:
         raise refused(409, found.problem)
