@@ -29,6 +29,8 @@ from conf.office_fields import (
 _MOBILE = re.compile(r"\+?[1-9][0-9]{1,14}")
 _DIAL_STRING = re.compile(r"[0-9+*#]{1,255}")
 _CALLER = re.compile(r"\+?[0-9]{2,15}")
+HEADERS = ("Alert-Info", "Call-Info", "Organization", "Priority", "Subject")
+_HEADER = re.compile(rf"X-[A-Za-z0-9-]{{1,60}}|{'|'.join(HEADERS)}", re.IGNORECASE)
 
 
 def _mobile(value: object) -> str:
@@ -66,12 +68,38 @@ def _trust(value: object) -> str:
     return found
 
 
+def _network(value: object) -> str:
+    return str(network(value))
+
+
+def _header_name(value: object) -> str:
+    """What a phone may be told beside the call itself; all other fields are ours to write."""
+    found = text(value)
+    if not _HEADER.fullmatch(found):
+        raise ValueError(f'must be a header field X-…, {", ".join(HEADERS)}, not "{found}"')
+    return found
+
+
+def _header_value(value: object) -> str:
+    found = text_up_to(255)(value)
+    if not found.isascii() or not found.isprintable():
+        raise ValueError("may hold only printable ASCII characters")
+    return found
+
+
 def _scope_entry(value: object) -> str:
     found = text(value)
     kind, _, name = found.partition(":")
     if found != "all" and (kind not in ("user", "group") or not name):
         raise ValueError(f'must be "all", "user:ID" or "group:ID", not "{found}"')
     return found
+
+
+Networks = Annotated[tuple[Annotated[str, PlainValidator(_network)], ...], Field(strict=False)]
+Codec = Annotated[str, PlainValidator(choice("opus", "G722", "PCMA", "PCMU", "G729", "L16"))]
+Codecs = Annotated[tuple[Codec, ...], Field(strict=False)]
+HeaderName = Annotated[str, PlainValidator(_header_name)]
+HeaderValue = Annotated[str, PlainValidator(_header_value)]
 
 
 class UserSection(Section):
@@ -166,3 +194,9 @@ class TerminalSection(Section):
     line: Annotated[str, PlainValidator(text)] = ""
     # EXT-3: every phone has a field for it, but most people expect the number there.
     login: Login = ""
+    # EXT-12: of this account alone, where the office says otherwise.
+    permit: Networks = ()
+    deny: Networks = ()
+    codecs: Codecs = ()
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    variables: dict[Id, HeaderValue] = Field(default_factory=dict)

@@ -37,11 +37,35 @@ class Codecs:
         self._used: Formats = tuple(dict.fromkeys([*listed, *LAST_RESORT]))
         self._converted: Formats = tuple(each for each in self._used if each.name.lower() in able)
         self._place = {each.encoding: at for at, each in enumerate(self._used)}
+        self._able, self._narrow = tuple(able), dict[tuple[str, ...], Codecs]()
+        self.whole = self  # of the system, where this is of one account
         self.missing = tuple(each.name for each in self._used if each not in self._converted)
         self.for_peer = lru_cache(maxsize=256)(self._for_peer)
         self.like = lru_cache(maxsize=256)(self._like)
         self.usable = lru_cache(maxsize=256)(self._usable)
         self.basic = _complete(self._converted)
+
+    def only(self, names: tuple[str, ...]) -> "Codecs":
+        """The same for an account that may use no others (EXT-12); G.711 stays the last resort. All for no names."""
+        if not names:
+            return self
+        found = self._narrow.get(names)
+        if found is None:
+            listed = [each.name for each in self._used if each.name in names]
+            found = self._narrow[names] = Codecs(listed, self._able)
+            found.whole = self
+        return found
+
+    def limited(self, formats: Sequence[RtpFormat]) -> Sequence[RtpFormat]:
+        """What of these may be used; all, where nobody would hear anything otherwise."""
+        if self.whole is self:
+            return formats
+        rates = {each.clock_rate for each in formats if each.is_audio and each.encoding in self._place}
+        if not rates:
+            return formats
+        return [
+            each for each in formats if (each.encoding in self._place if each.is_audio else each.clock_rate in rates)
+        ]
 
     def can_convert(self, codec: RtpFormat) -> bool:
         return any(each.encoding == codec.encoding for each in self._converted)

@@ -345,17 +345,25 @@ class Pbx(AppSurface):
     # --- media ------------------------------------------------------------------------------------------------
 
     def media_for(
-        self, call: Call, flow: Flow, peer: str, encryption: Encryption, dtmf: str, *, is_outside: bool = False
+        self,
+        call: Call,
+        flow: Flow,
+        peer: str,
+        encryption: Encryption,
+        dtmf: str,
+        *,
+        codecs: tuple[str, ...] = (),
+        is_outside: bool = False,
     ) -> MediaSession:
         """Media of a leg on that path; all legs of a call are on one media worker. A phone at `peer` behind an edge
-        sends its audio to us directly. `is_outside`: it leads to a provider."""
+        sends its audio to us directly. `codecs`: the only ones, none is all; `is_outside`: it leads to a provider."""
         local = flow.local[0] if peer == flow.remote[0] else self._addresses.towards(peer, "")
         address = MediaAddress(self._addresses.bind_for(local, peer), local)
         return MediaSession(
             self.services.new_id(),
             address,
             (peer,),
-            self.services.codecs,
+            self.services.codecs.only(codecs),
             group=call.media_group,
             encryption=encryption,
             silence=self.services.outside_silence if is_outside else self.services.silence,

@@ -16,6 +16,7 @@ from storage.records import (
     EmployeeGroup,
     Entry,
     ExternalNumber,
+    NetworkFilter,
     Office,
     Provider,
     Terminal,
@@ -70,9 +71,11 @@ class Directory:
         return [(ip_network(t.trust, strict=False), t) for t in self.office.terminals if t.trust and not t.disabled]
 
     @cached_property
-    def _filters(self) -> dict[str, Network | None]:
+    def _filters(self) -> dict[str, list[tuple[Network | None, bool]]]:
+        """Networks of accounts, the smallest first, and whether they may come from there; of two alike what denies."""
         accounts = (*self.office.terminals, *(account for _, account in self._devices.values()))
-        return {each.number: network_of(each.network, self.office.networks) for each in accounts if each.network}
+        found = {each.number: _rules(each, self.office.networks) for each in accounts}
+        return {number: rules for number, rules in found.items() if rules}
 
     def terminal(self, number: str) -> Terminal | None:
         """The enabled terminal with that number (EXT-21)."""
@@ -225,8 +228,11 @@ class Directory:
         return next(iter(found.values())) if len(found) == 1 else None
 
     def may_use(self, terminal: Terminal, source: str) -> bool:
-        """Whether the terminal's network filter lets this source in (EXT-11)."""
-        return terminal.number not in self._filters or is_within(source, self._filters[terminal.number])
+        """Whether the terminal's network filter lets this source in (EXT-11, EXT-12)."""
+        rules = self._filters.get(terminal.number)
+        if rules is None:
+            return True
+        return next((may for network, may in rules if is_within(source, network)), not any(may for _, may in rules))
 
     def secret(self, terminal: Terminal, login: str, algorithm: str) -> Ha1:
         """The digest secret of a terminal under one of its user names, computed once."""
@@ -235,3 +241,12 @@ class Directory:
         if found is None:
             found = self._secrets[key] = ha1(login, self.realm, terminal.password, algorithm)
         return found
+
+
+def _rules(account: Terminal, networks: Sequence[NetworkFilter]) -> list[tuple[Network | None, bool]]:
+    rules: list[tuple[Network | None, bool]] = (
+        [(network_of(account.network, networks), True)] if account.network else []
+    )
+    rules += [(ip_network(each), True) for each in account.permit]
+    rules += [(ip_network(each), False) for each in account.deny]
+    return sorted(rules, key=lambda rule: (-rule[0].prefixlen if rule[0] is not None else 0, rule[1]))

@@ -44,6 +44,7 @@ class _Peer:
     number: str
     srtp: str = "auto"
     dtmf: str = "auto"
+    codecs: tuple[str, ...] = ()
     is_trusted: bool = False
     is_outside: bool = False
 
@@ -136,7 +137,8 @@ class Intake:
         near = self._pbx.near(terminal.number, to.number) if joined is None else joined.call
         call = self._pbx.new_call(to, near=near)
         call.wanted_leg, call.only = request.headers.get("x-chan-id") or "", only
-        peer = _Peer(terminal.number, terminal.srtp, terminal.dtmf, is_trusted=is_trusted)
+        call.variables.update(terminal.variables)
+        peer = _Peer(terminal.number, terminal.srtp, terminal.dtmf, terminal.codecs, is_trusted=is_trusted)
         self._take_in(event, call, caller, app or self._pbx.apps.services.get(UNKNOWN), peer)
 
     def _start_incoming(self, event: InviteArrived, accounts: tuple[Provider, ...]) -> None:
@@ -195,7 +197,9 @@ class Intake:
         call.begin(caller)
         path = self._pbx.admission.sources.of(request, flow)
         encryption = Encryption(peer.srtp, path.transport)
-        media = self._pbx.media_for(call, flow, path.remote[0], encryption, peer.dtmf, is_outside=peer.is_outside)
+        media = self._pbx.media_for(
+            *(call, flow, path.remote[0], encryption, peer.dtmf), codecs=peer.codecs, is_outside=peer.is_outside
+        )
         side = SipSide(self._pbx.driver, session, is_trusted=peer.is_trusted, is_outside=peer.is_outside)
         line = LineUse(call.arrival.provider.id) if call.arrival is not None else NO_LINE
         leg = Leg(call, caller, Direction.INCOMING, side, media, self._pbx.services, line=line)

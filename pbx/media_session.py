@@ -323,7 +323,7 @@ class MediaSession(MediaEndpoint):
     @property
     def formats_for_other_side(self) -> tuple[RtpFormat, ...]:
         """What the other side of a conversation may use so that both hear each other."""
-        return self._codecs.like(self.codec)
+        return self._codecs.whole.like(self.codec)
 
     @property
     def is_held(self) -> bool:
@@ -338,7 +338,9 @@ class MediaSession(MediaEndpoint):
         return self._silence.talking_s if self.agreed is not None and self.agreed.direction.receives else 0.0
 
     def _usable(self, formats: Sequence[RtpFormat]) -> Sequence[RtpFormat]:
-        """Without RFC 4733 for a party whose digits come another way, with it for one whose digits come in no other."""
+        """What the peer may use: without RFC 4733 for a party whose digits come another way, with it for one whose
+        digits come in no other."""
+        formats = self._codecs.limited(formats)
         if not offers_events(self._dtmf):
             return [each for each in formats if not is_event(each)]
         return [*formats, EVENTS[8000]] if self._dtmf == "rfc4733" and not any(map(is_event, formats)) else formats

@@ -46,7 +46,7 @@ class Replacements:
         call, party = leg.call, self._pbx.directory.party(terminal)
         path = self._pbx.admission.sources.of(event.request, event.flow)
         encryption = Encryption(terminal.srtp, path.transport)
-        media = self._pbx.media_for(call, event.flow, path.remote[0], encryption, terminal.dtmf)
+        media = self._pbx.media_for(call, event.flow, path.remote[0], encryption, terminal.dtmf, codecs=terminal.codecs)
         side = SipSide(self._pbx.driver, session)
         new = Leg(call, party, Direction.INCOMING, side, media, self._pbx.services, is_callee=leg is not call.caller)
         session.user = new

@@ -179,6 +179,7 @@ class Ringer:
                 each.target.peer_host,
                 Encryption(each.terminal.srtp, each.target.transport),
                 each.terminal.dtmf,
+                codecs=each.terminal.codecs,
             )
             for each in phones
         ]
@@ -201,7 +202,8 @@ class Ringer:
         other = invites.shown or (call.to if is_caller else call.caller.party)
         offer = media.offer(self._formats(call, is_caller=is_caller), self._passing(call, invites))
         shown = self._pbx.services.masks.shown_to(party.number, other).labelled(invites.label)
-        side = self._send(call, party, shown, phone.target, offer, invites.extra, is_trusted=bool(terminal.trust))
+        extra = [*invites.extra, *terminal.headers.items()]
+        side = self._send(call, party, shown, phone.target, offer, extra, is_trusted=bool(terminal.trust))
         leg = Leg(
             call,
             party,
@@ -229,7 +231,8 @@ class Ringer:
         terminal = self._pbx.directory.terminal(leg.party.number)
         offer = leg.media.offer(self._formats(leg.call, is_caller=leg.is_caller))
         is_trusted = terminal is not None and bool(terminal.trust)
-        side = self._send(leg.call, leg.party, leg.shown, target, offer, (), is_trusted=is_trusted)
+        extra = [*terminal.headers.items()] if terminal is not None else []
+        side = self._send(leg.call, leg.party, leg.shown, target, offer, extra, is_trusted=is_trusted)
         side.show(leg.shown)
         leg.side = side
         side.owned_by(leg)

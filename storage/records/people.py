@@ -46,7 +46,10 @@ class Terminal:
     id of the sound that callers hear (RBT-1). `calendar`: the id of that of its hours (CAL-17), with
     `calendar_internal` for calls of colleagues too. `main`: of all numbers of its owner this one is on the card
     (USR-3); where none is, the first is. `line`: the external number over which its calls outside go first (EXT-17).
-    `login`: the user name that its phones prove; empty: the number with the suffix of the office (EXT-3)."""
+    `login`: the user name that its phones prove; empty: the number with the suffix of the office (EXT-3). Of this
+    account alone (EXT-12): `permit` and `deny` are networks, of which the smallest that has an address decides;
+    `codecs` are the only ones that its phones are offered; `headers` of calls to them; `variables` of calls from them,
+    for scripts."""
 
     number: str
     owner: str = ""
@@ -69,6 +72,11 @@ class Terminal:
     main: bool = False
     line: str = ""
     login: str = ""
+    permit: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    codecs: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict, hash=False)
+    variables: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from storage.sql.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0028"
+HEAD = "0029"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

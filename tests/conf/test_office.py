@@ -116,6 +116,22 @@ def test_a_login_is_made_of_what_every_phone_can_send(login: str) -> None:
     assert errors(f"[office]\nlogin_suffix = {toml_value(login)}\n") == [f"office.login_suffix: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('headers = { "Contact" = "<sip:x@y>" }', "headers.Contact: must be a header field X-…, Alert-Info, Call-Info, "
+         'Organization, Priority, Subject, not "Contact"'),
+        ('headers = { "X-A" = "a\\r\\nVia: x" }', "headers.X-A: must not contain line breaks or control characters"),
+        ('permit = ["10.0.0.1/8"]', 'permit[0]: "10.0.0.1/8" is an address inside a network; '
+         'the network is "10.0.0.0/8"'),
+        ('codecs = ["GSM"]', 'codecs[0]: must be one of "opus", "G722", "PCMA", "PCMU", "G729", "L16", not "GSM"'),
+        ('variables = { "a b" = "c" }', 'variables.a b: must be 1 to 64 letters A-Z a-z, digits or . _ -, not "a b"'),
+    ],
+)  # fmt: skip
+def test_parameters_of_one_account_are_checked(line: str, sentence: str) -> None:
+    assert errors(f"{terminal('101')}{line}\n") == [f"terminals[0].{sentence}"]
+
+
 def test_each_terminal_has_a_login_of_its_own() -> None:
     suffix, device = '[office]\nlogin_suffix = "x"\n', '[[providers]]\nid = "box"\nkind = "inbound_register"\n'
     two = terminal("101") + 'login = "102"\n' + terminal("102")

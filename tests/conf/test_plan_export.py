@@ -259,6 +259,9 @@ def _terminal(draw: st.DrawFn, number: str, people: list[User], numbers: list[st
     return Terminal(
         number=number,
         login=draw(st.sampled_from(["", f"phone.{number}"])),
+        deny=draw(st.sampled_from([(), ("10.9.0.0/16", "192.0.2.1/32")])),
+        codecs=draw(st.sampled_from([(), ("G722", "PCMA")])),
+        headers=draw(st.sampled_from([{}, {"X-Room": '12; "a"'}])),
         owner=draw(st.sampled_from(["", *(user.id for user in people)])),
         password=draw(passwords | st.just("") if trust else passwords),
         max_calls=draw(st.integers(1, 1000)),

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect as connect_ws
 
-from bench.wire import sdp
+from bench.wire import audio_of, sdp
 from conf.passwords import weakness
 from pbx.certificate import make_self_signed
 from pbx.control.backups import BACKUP_PARTS
@@ -148,6 +148,30 @@ def test_a_password_that_is_made_anew_is_the_only_one_from_then_on(api: tuple[Se
         assert not weakness(last)
     shown = server.output() + server.command("export").stdout
     assert not any(each in shown for each in (made, last))
+
+
+@pytest.mark.row("EXT-12")
+def test_what_is_said_of_one_account_is_seen_by_its_phone(api: tuple[Server, httpx.Client]) -> None:
+    server, client = api
+    said = {"headers": {"X-Room": "12"}, "codecs": ["PCMA"], "permit": ["127.0.4.0/24"], "deny": ["127.0.4.9/32"]}
+    assert client.patch("/terminals/211", json=said).status_code == 200
+    try:
+        for host in ("127.0.4.9", "127.0.5.9"):
+            with Phone(server.address, "211", password_of("211"), host=host) as stranger:
+                assert stranger.register().status == 401
+        with (
+            registered(server.address, "211", password_of("211"), host="127.0.4.8") as phone,
+            Phone(server.address, "301", host=CALLER) as caller,
+        ):
+            call = caller.dial("211", offer=sdp((CALLER, 7000), (9, 8, 0, 101)))
+            ring = phone.wait_for_call()
+            assert ring.invite is not None
+            assert ring.invite.first("x-room") == "12"
+            assert set(audio_of(ring.invite.body).payloads) <= {8, 0, 101}
+            ring.reply(486)
+            call.expect(486)
+    finally:
+        assert client.patch("/terminals/211", json=dict.fromkeys(said)).status_code == 200
 
 
 def test_a_login_of_its_own_is_needed_at_once_and_the_number_stays_what_is_dialled(
