@@ -14,6 +14,7 @@ from storage.ports import HistoryQuery
 from storage.records import ConversationKind
 from web.answers import refused
 from web.door import Caller, TheCore
+from web.periods import Period, bounds
 from web.times import Moment, seconds_of
 
 DAY_S = 86_400.0
@@ -31,6 +32,7 @@ async def wanted(
     linkedid: Annotated[str, Query(max_length=64)] = "",
     start: Annotated[Moment, Query(alias="from")] = "",
     end: Annotated[Moment, Query(alias="to")] = "",
+    period: Annotated[Period | Literal[""], Query(description="By the clock of the office, instead of both.")] = "",
     search: Annotated[str, Query(max_length=200, description="As it is typed: numbers, src:, dst:, did:, names.")] = "",
     source: Number = "",
     target: Number = "",
@@ -46,7 +48,12 @@ async def wanted(
     all: Annotated[bool, Query(description="With two numbers: calls in vain as well.")] = False,
 ) -> HistoryQuery:
     """The last 30 days where no filter says anything, 365 days at most."""
-    query = HistoryQuery(number, number2, linkedid, seconds_of(start, "from"), seconds_of(end, "to"))
+    if period and (start or end):
+        raise refused(422, "a period is given by its name or by from and to, not both", "period")
+    from_at, to_at = seconds_of(start, "from"), seconds_of(end, "to")
+    if period:
+        from_at, to_at = bounds(period, time.time(), (await core.snapshot()).office.timezone)
+    query = HistoryQuery(number, number2, linkedid, from_at, to_at)
     query = replace(query, source=source, target=target, line=line, name=name, kind=kind, provider=provider)
     query = replace(query, disposition=disposition, min_talk_s=min_talk, with_unanswered=all)
     try:

@@ -36,6 +36,10 @@ def test_all_rows_of_a_conversation_are_one_line_and_an_agent_who_missed_it_does
     assert found.is_transferred
     assert found.recordings == ("r1", "r2", "r3")
     assert found.answered_by == ("202", "203")
+    late = replace(MISSED, started_at=TAKEN.started_at + 5, ended_at=TAKEN.ended_at + 5)  # the last of its rows
+    for rows in ([QUEUE, TAKEN, late], [QUEUE, late, TAKEN]):
+        found = conversation(rows)
+        assert (found.kind, found.disposition, found.answered_by) == ("incoming", "ANSWERED", ("202",))
 
 
 def test_a_call_from_outside_that_nobody_took_is_missed_and_has_waited_to_its_end() -> None:

@@ -69,6 +69,7 @@ async def test_whoever_is_outside_transfers_nobody() -> None:
         await ring.until_over()
 
 
+@pytest.mark.row("SEC-17")
 @pytest.mark.parametrize("is_allowed", [False, True])
 async def test_two_outside_are_joined_only_where_the_office_allows_it(is_allowed: bool) -> None:
     second = OutboundRoute("Second", "second", prefix="7800")

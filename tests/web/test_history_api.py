@@ -186,6 +186,7 @@ async def test_a_row_or_a_conversation_is_deleted_with_its_recordings_and_audite
 
 
 @pytest.mark.real_loop
+@pytest.mark.row("CDR-14")
 async def test_what_is_found_is_exported_as_a_table_or_as_its_recordings(tmp_path: Path) -> None:
     sound = tmp_path / "1.mp3"
     sound.write_bytes(b"sound")
