@@ -63,6 +63,7 @@ def card_schema(*, part: bool = False) -> Schema:
     """A person with the main terminal; for a `part` of it null is the default again."""
     offered = patch_schema("terminals")["properties"] | patch_schema("users")["properties"]
     known = {name: schema for name, schema in offered.items() if name not in ("owner", "main")}
+    known["group"] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     if part:
         return {"type": "object", "properties": known}
     return {"type": "object", "properties": known, "required": ["id", "name", "number", "numbers", "is_registered"]}

@@ -36,7 +36,7 @@ SAMPLES = (
 def blank() -> Values:
     """A card with its defaults."""
     user, terminal = blank_of(USERS), blank_of(TERMINALS)
-    return {**{name: user[name] for name in CARD}, **{name: terminal[name] for name in OF_TERMINAL}}
+    return {**{name: user[name] for name in CARD}, **{name: terminal[name] for name in OF_TERMINAL}, "group": ""}
 
 
 def columns_of(columns: Columns) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from storage.records import Terminal, User
 from web.answers import Refused, refused
 from web.draft import LISTS, Draft, Values, merged, without_secrets
 
-USERS, TERMINALS = LISTS["users"], LISTS["terminals"]
+USERS, TERMINALS, GROUPS = LISTS["users"], LISTS["terminals"], LISTS["employee_groups"]
 CARD = tuple(each.name for each in fields(User))
 # Of the main terminal; `record` of a card is that of the person (EXT-25).
 OF_TERMINAL = tuple(each.name for each in fields(Terminal) if each.name not in (*CARD, "owner", "main"))
@@ -26,7 +26,8 @@ def main_first(terminals: Iterable[Values]) -> list[Values]:
 def card_of(values: Mapping[str, Any], id: str) -> Values:
     """One card; raises `Refused` (404)."""
     user = Draft(values).entry(USERS, id)
-    return card(user, main_first(each for each in values["terminals"] if each["owner"] == id))
+    terminals = main_first(each for each in values["terminals"] if each["owner"] == id)
+    return card(user, terminals, group=_groups(values).get(id, ""))
 
 
 def cards(values: Mapping[str, Any], registered: Collection[str] = ()) -> Iterator[Values]:
@@ -34,19 +35,30 @@ def cards(values: Mapping[str, Any], registered: Collection[str] = ()) -> Iterat
     owned: dict[str, list[Values]] = {}
     for each in values["terminals"]:
         owned.setdefault(each["owner"], []).append(each)
+    groups = _groups(values)
     for user in values["users"]:
-        yield card(user, main_first(owned.get(user["id"], ())), registered)
+        yield card(user, main_first(owned.get(user["id"], ())), registered, groups.get(user["id"], ""))
 
 
-def card(user: Values, terminals: list[Values], registered: Collection[str] = ()) -> Values:
-    """`is_registered`: some phone of the person can be rung (USR-6)."""
+def _groups(values: Mapping[str, Any]) -> dict[str, str]:
+    """The employee group of each person who is in one."""
+    return {user: each["id"] for each in values[GROUPS.name] for user in each["members"]}
+
+
+def card(user: Values, terminals: list[Values], registered: Collection[str] = (), group: str = "") -> Values:
+    """`is_registered`: some phone of the person can be rung (USR-6). `group`: the employee group (GRP-11), "" none."""
     main = terminals[0] if terminals else {}
     found: Values = {**user, "number": "", **{name: main[name] for name in OF_TERMINAL if name in main}}
     numbers = [
         {"number": each["number"], "is_main": index == 0, "is_registered": each["number"] in registered}
         for index, each in enumerate(terminals)
     ]
-    return {**found, "numbers": numbers, "is_registered": any(each["is_registered"] for each in numbers)}
+    return {
+        **found,
+        "group": group,
+        "numbers": numbers,
+        "is_registered": any(each["is_registered"] for each in numbers),
+    }
 
 
 def searched(found: Iterable[Values], text: str) -> list[Values]:
@@ -112,6 +124,7 @@ def add(draft: Draft, entry: Values) -> Places:
     user, terminal = _parts(entry)
     user.setdefault("id", _free_id(draft, terminal.get("number")))
     places = Places(draft.add(USERS, user), -1)
+    choose_group(draft, user["id"], entry.get("group"))
     if terminal.get("number"):
         places.terminal = draft.add(TERMINALS, _new_terminal(terminal, user["id"]))
     elif terminal:
@@ -124,6 +137,7 @@ def put(draft: Draft, id: str, entry: Values) -> Places:
     user, terminal = _parts(entry)
     places = place_of(draft, id)
     draft.put(USERS, places.user, {"id": id, **user})
+    choose_group(draft, user.get("id", id), entry.get("group"))
     return _put_terminal(draft, places, terminal, user.get("id", id))
 
 
@@ -133,6 +147,8 @@ def patch(draft: Draft, id: str, part: Values) -> Places:
     places = place_of(draft, id)
     before = draft.entries(USERS)[places.user]
     draft.put(USERS, places.user, merged(before, user))
+    if "group" in part:
+        choose_group(draft, user.get("id", id), part["group"])
     if not terminal and "id" not in user:
         return places
     if places.terminal >= 0:
@@ -150,6 +166,21 @@ def _put_terminal(draft: Draft, places: Places, terminal: Values, owner: str) ->
     elif terminal:
         raise refused(422, "the number is missing", "number")
     return places
+
+
+def choose_group(draft: Draft, id: str, group: object) -> None:
+    """The person is a member of that employee group alone, of none where it is "" or None (GRP-11); raises `Refused`
+    (422) where there is no such group."""
+    if group and all(each["id"] != group for each in draft.entries(GROUPS)):
+        raise refused(422, f'there is no employee group "{group}"', "group")
+    draft.values[GROUPS.name] = [_with_member(each, id, is_in=each["id"] == group) for each in draft.entries(GROUPS)]
+
+
+def _with_member(group: Values, id: str, *, is_in: bool) -> Values:
+    if (id in group["members"]) == is_in:
+        return group
+    others = [each for each in group["members"] if each != id]
+    return {**group, "members": [*others, id] if is_in else others}
 
 
 def choose_main(draft: Draft, id: str, number: str) -> None:
@@ -203,7 +234,7 @@ def _parts(entry: Values) -> tuple[Values, Values]:
     for name, value in entry.items():
         if name in OF_TERMINAL:
             terminal[name] = value
-        elif name not in ("numbers", "is_registered", "avatar"):
+        elif name not in ("numbers", "is_registered", "avatar", "group"):
             user[name] = value
     return user, terminal
 

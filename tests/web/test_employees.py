@@ -1,12 +1,15 @@
 """People as cards: a person with the main number, all or nothing, and what goes with somebody who leaves."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage.memory import MemoryStorage
 from storage.records import EmployeeGroup, ExternalNumber, Forward, Group, Ivr, OffHours, Office, Provider, Queue, User
+from tests.storage.examples import cdr
 from tests.support.api import api, data_of, errors_of
 from tests.support.builders import terminal
 from web.employees import cards, searched, sorted_by
@@ -317,10 +320,49 @@ async def test_who_may_see_a_person_sees_the_card_and_only_administrators_change
 def test_a_list_of_five_thousand_is_quick() -> None:
     users = [{**_USER, "id": f"u{index}", "name": f"Name {index}"} for index in range(5000)]
     terminals = [{**_TERMINAL, "number": str(10000 + index), "owner": f"u{index}"} for index in range(5000)]
-    found = sorted_by(searched(cards({"users": users, "terminals": terminals}, {"10007"}), "name"), "-number")
+    office = {"users": users, "terminals": terminals, "employee_groups": []}
+    found = sorted_by(searched(cards(office, {"10007"}), "name"), "-number")
     assert (len(found), found[0]["number"]) == (5000, "14999")
     assert [each["number"] for each in found if each["is_registered"]] == ["10007"]
 
 
 _USER = {"name": "", "mobile": "", "email": ""}
 _TERMINAL = {"main": False}
+
+
+@pytest.mark.row("GRP-11")
+async def test_the_group_is_chosen_on_the_card_and_chooses_calls_of_the_history(tmp_path: Path) -> None:
+    groups = (EmployeeGroup("sales", members=("anna",)), EmployeeGroup("support"))
+    office = Office(
+        "Test",
+        users=(User("anna", "Anna"), User("boris", "Boris")),
+        terminals=(terminal("201", owner="anna"), terminal("202", owner="boris")),
+        employee_groups=groups,
+    )
+    storage = MemoryStorage()
+    for id, number in (("1", "201"), ("2", "202"), ("3", "203")):
+        storage.cdrs.append(cdr(id=id, from_number=number, to_number="299", started_at=time.time() - 60))
+    async with api(tmp_path, office, storage) as found:
+        client = found.client
+
+        async def called_by(group: str) -> set[str]:
+            return {each["from_number"] for each in data_of(await client.get(f"/history?group={group}"))}
+
+        listed = {each["id"]: each["group"] for each in data_of(await client.get("/employees"))}
+        assert listed == {"anna": "sales", "boris": ""}
+        assert await called_by("sales") == {"201"}
+        for person, group in (("boris", "sales"), ("anna", "support")):
+            data_of(await client.patch(f"/employees/{person}", json={"group": group}))
+            assert data_of(await client.get(f"/employees/{person}"))["group"] == group
+        assert [each.members for each in found.server.office.employee_groups] == [("boris",), ("anna",)]
+        assert (await called_by("sales"), await called_by("support")) == ({"202"}, {"201"})
+        assert (
+            "no employee group"
+            in errors_of(await client.patch("/employees/anna", json={"group": "nobody", "name": "Other"}), 422)["group"]
+        )
+        data_of(await client.patch("/employees/anna", json={"name": "Anna K."}))
+        assert data_of(await client.get("/employees/anna"))["group"] == "support"
+        data_of(await client.patch("/employees/anna", json={"group": None}))
+        assert data_of(await client.get("/employees/anna"))["group"] == ""
+        made = await found.create("employees", name="Olga", number="204", group="support")
+        assert made["group"] == "support"

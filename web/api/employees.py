@@ -257,7 +257,8 @@ async def _changed(core: Core, who: Principal, edit: Any, places: list[Places]) 
         raise places[0].as_of_card(error) if error.status == 422 and places else error from None
     user = done.office.users[places[0].user]
     owned = [entry_values(each) for each in done.office.terminals if each.owner == user.id]
-    return cards.card(entry_values(user), cards.main_first(owned))
+    group = next((each.id for each in done.office.employee_groups if user.id in each.members), "")
+    return cards.card(entry_values(user), cards.main_first(owned), group=group)
 
 
 async def _remove(core: Core, who: Principal, ids: list[str], if_match: str | None) -> None:
