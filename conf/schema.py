@@ -513,6 +513,8 @@ class SecuritySettings(Section):
     firewall: bool = False
     # SEC-2: where the SSH server of this machine listens, which the firewall opens to networks that may.
     ssh_port: Annotated[int, PlainValidator(whole_number(1, 65535))] = 22
+    # SEC-12: where it writes down who failed to sign in; no such file, or "": nobody is counted.
+    ssh_log: Annotated[str, PlainValidator(text_up_to(4096))] = "/var/log/auth.log"
 
 
 class LogSettings(Section):

@@ -68,8 +68,6 @@ class Outpost(Protocol):
 
     def unban(self, source: str) -> None: ...
 
-    async def close(self) -> None: ...
-
 
 class Bans:
     """`policy` None: nobody is banned. `restore` comes before anything is counted."""
@@ -167,11 +165,6 @@ class Bans:
         before = self._clock.wall() - KEEP_S
         for source in [source for source, ban in self._table.items() if ban.until_at < before]:
             self._forget(source)
-
-    async def close(self) -> None:
-        """The outposts forget; the table stays."""
-        for outpost in self.outposts:
-            await outpost.close()
 
     def describe(self) -> dict[str, object]:
         return {"banned": len(self._until), "watched": len(self._failures), "kept": len(self._table)}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WRONG_PASSWORD, UNKNOWN_ACCOUNT, NOT_FROM_THERE = "wrong password", "unknown account", "not allowed from there"
 NUMBER_FOR_LOGIN = "the number instead of the login"  # told of the account; of the source it is an unknown one
 _SERVICES = {"WS": "webrtc", "WSS": "webrtc"}  # the other transports are those of phones
+WRONG_SSH = "wrong SSH sign-in"
 UNKNOWN_NUMBER, SCANNER = "call to an unknown number", "scanner"
 
 
@@ -30,7 +31,8 @@ class Border:
         self, bans: Bans, admission: "Admission", rules: Sequence[NetworkRule] = (), allow: Sequence[Network] = ()
     ) -> None:
         self.bans, self._admission, self._allow = bans, admission, tuple(allow)
-        self.web_bans = bans.beside("web")
+        self.web_bans, self.ssh_bans = bans.beside("web"), bans.beside("ssh")
+        self._all_bans = (bans, self.web_bans, self.ssh_bans)
         self.rules = NetworkRules(rules)
         self.on_rules: list[Callable[[], None]] = []
         self.dropped = 0
@@ -60,22 +62,34 @@ class Border:
         Whether it is banned there: who has attacked SIP still reaches the web, and the other way round (SEC-10)."""
         return not self._is_exempt(source) and self.web_bans.failed(source, reason)
 
+    def failed_ssh(self, source: str) -> None:
+        """The same for the SSH server of this machine, which the kernel closes to it."""
+        if not self._is_exempt(source):
+            self.ssh_bans.failed(source, WRONG_SSH)
+
+    def tell(self, told: Callable[[Ban], None]) -> None:
+        """Who hears of every new ban."""
+        for each in self._all_bans:
+            each.told = told
+
     def table(self) -> Sequence[Ban]:
         """The bans of all services, newest first (SEC-14)."""
-        return sorted((*self.bans.table(), *self.web_bans.table()), key=lambda ban: ban.since_at, reverse=True)
+        return sorted(
+            (ban for each in self._all_bans for ban in each.table()), key=lambda ban: ban.since_at, reverse=True
+        )
 
     def let_in(self, source: str) -> bool:
         """Let an address in again everywhere; False when it is not banned."""
-        removed = [each.remove(source) for each in (self.bans, self.web_bans)]
+        removed = [each.remove(source) for each in self._all_bans]
         return any(removed)
 
     def restore(self, states: States) -> None:
         """Take up the bans of before the restart."""
-        for each in (self.bans, self.web_bans):
+        for each in self._all_bans:
             each.restore(states)
 
     def sweep(self) -> None:
-        for each in (self.bans, self.web_bans):
+        for each in self._all_bans:
             each.sweep()
 
     def describe(self) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Bans and networks in the kernel (nftables): what may not reach a port is dropped before anybody wakes up.
 
-A table `zvon` of our own holds two sets whose elements go by themselves, and a chain of the networks of the office;
+A table `zvon` of our own holds sets whose elements go by themselves, and a chain of the networks of the office;
 nothing else of the machine's rules is touched, and the table goes with the server. By the program `nft`, for a ban is
 rare: what fails is said, and the server goes on without, since `pbx.border` does the same for SIP and the web.
 
@@ -9,7 +9,7 @@ which come before the network for all others (SEC-3), are known to the server al
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 
@@ -61,14 +61,12 @@ class Firewall:
     @classmethod
     async def open(cls, ports: Ports) -> "Firewall | None":
         """Make the table for these ports; None where that is not allowed."""
-        made = await _nft(f"add table {TABLE}\ndelete table {TABLE}\n{_table((*ports.sip, *ports.webrtc))}")
+        made = await _nft(f"add table {TABLE}\ndelete table {TABLE}\n{_table((*ports.sip, *ports.webrtc), ports.ssh)}")
         return cls(ports) if made else None
 
-    def ban(self, source: str, seconds: float) -> None:
-        self._commands.put_nowait(f"add element {_element(source, f' timeout {max(1, int(seconds))}s')}")
-
-    def unban(self, source: str) -> None:
-        self._commands.put_nowait(f"delete element {_element(source)}")
+    def of(self, service: str) -> "Closed":
+        """What keeps banned addresses from one service, "sip" or "ssh" (SEC-10)."""
+        return Closed(service, self._commands.put_nowait)
 
     def apply(self, rules: Iterable[NetworkRule]) -> None:
         """These networks count from now on, in one step; `rules` in the order of the search."""
@@ -86,16 +84,38 @@ class Firewall:
             await _nft(await self._commands.get())
 
 
-def _table(ports: Iterable[int]) -> str:
-    where = f"th dport {{ {', '.join(map(str, sorted(ports)))} }} meta l4proto {{ tcp, udp }}"
+class Closed:
+    """An outpost of the bans of one service."""
+
+    def __init__(self, service: str, command: Callable[[str], None]) -> None:
+        self._service, self._command = service, command
+
+    def ban(self, source: str, seconds: float) -> None:
+        self._command(f"add element {_element(self._service, source, f' timeout {max(1, int(seconds))}s')}")
+
+    def unban(self, source: str) -> None:
+        self._command(f"delete element {_element(self._service, source)}")
+
+
+def _table(sip: Iterable[int], ssh: int) -> str:
+    where = {
+        "sip": f"th dport {{ {', '.join(map(str, sorted(sip)))} }} meta l4proto {{ tcp, udp }}",
+        "ssh": f"tcp dport {ssh}",
+    }
+    sets = (
+        f"  set {service}4 {{ type ipv4_addr; flags timeout; }}\n"
+        f"  set {service}6 {{ type ipv6_addr; flags interval, timeout; }}\n"
+        for service in where
+    )
+    drops = (
+        f"    {match} ip saddr @{service}4 drop\n    {match} ip6 saddr @{service}6 drop\n"
+        for service, match in where.items()
+    )
     return (
-        f"table {TABLE} {{\n"
-        "  set banned4 { type ipv4_addr; flags timeout; }\n"
-        "  set banned6 { type ipv6_addr; flags interval, timeout; }\n"
+        f"table {TABLE} {{\n{''.join(sets)}"
         "  chain input {\n"
         "    type filter hook input priority -300; policy accept;\n"
-        f"    {where} ip saddr @banned4 drop\n"
-        f"    {where} ip6 saddr @banned6 drop\n"
+        f"{''.join(drops)}"
         "  }\n"
         "  chain networks {\n"
         "    type filter hook input priority 0; policy accept;\n"
@@ -123,8 +143,8 @@ def _source(rule: NetworkRule) -> str:
     return f"meta nfproto ipv{rule.network.version}" if rule.is_for_all else f"{family} saddr {rule.network}"
 
 
-def _element(source: str, timeout: str = "") -> str:
-    return f"{TABLE} {'banned6' if ':' in source else 'banned4'} {{ {source}{timeout} }}"
+def _element(service: str, source: str, timeout: str = "") -> str:
+    return f"{TABLE} {service}{6 if ':' in source else 4} {{ {source}{timeout} }}"
 
 
 async def _nft(script: str) -> bool:

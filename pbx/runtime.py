@@ -87,6 +87,7 @@ from pbx.restarts import settings_view
 from pbx.services import Services
 from pbx.siptrace import CallBook, MessageRing, joined
 from pbx.source import Sources
+from pbx.ssh_log import SshLog
 from pbx.stir.signatures import Signatures
 from pbx.system_passwords import SystemPasswords
 from pbx.textbox import TextPolicy
@@ -205,7 +206,8 @@ class Server:
         )
         self._conversations = Conversations(self.bus, MissedCallMail(self.mailer).over, self.missed.over)
         LostCallMail(self.mailer, self.bus)
-        self.border.bans.told = self.border.web_bans.told = self._banned
+        self.border.tell(self._banned)
+        self._kernel: Firewall | None = None
         self._reporter = Reporter(storage, lambda: self.office, self.missed.all, self.clock.wall)
         self._history = HistoryDesk(storage.cdrs, self.archive.recordings, self.missed, lambda: self.office)
         clock, schedules = self.clock, settings.reports
@@ -312,6 +314,8 @@ class Server:
             await self._close()
             raise
         self._tasks.add(asyncio.ensure_future(self._sweep()))
+        if ssh_log := self._settings.security.ssh_log:
+            self._tasks.add(asyncio.ensure_future(SshLog(Path(ssh_log), self.border.failed_ssh).watch()))
         self.providers.apply(self.office)
         self._recogniser.apply(self.office)
         self.qualifier.start()
@@ -331,7 +335,9 @@ class Server:
         if advice := unprotected(self._settings.security):
             log.warning(advice)
         if self._settings.security.firewall and (kernel := await Firewall.open(self._ports())) is not None:
-            self.border.bans.outposts.append(kernel)
+            self._kernel = kernel
+            self.border.bans.outposts.append(kernel.of("sip"))
+            self.border.ssh_bans.outposts.append(kernel.of("ssh"))
             self.border.on_rules.append(lambda: kernel.apply(self.border.rules.all))
         self._apply_networks()
         self.border.restore(self.pbx.states)
@@ -400,7 +406,8 @@ class Server:
         self._listeners.close()
         if self._hep is not None:
             self._hep.close()
-        await self.border.bans.close()
+        if self._kernel is not None:
+            await self._kernel.close()
 
     def _readdress(self) -> None:
         """Peers have another address of ours to use."""

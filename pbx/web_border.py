@@ -49,9 +49,6 @@ class WebBorder:
     def unban(self, source: str) -> None:
         self._note(source)
 
-    async def close(self) -> None:
-        """The web process ends with the server."""
-
     def _begin_anew(self) -> None:
         self._run = secrets.token_hex(8)
         self._tell()

@@ -156,6 +156,7 @@ ban = 120
 allow = ["203.0.113.7", "2001:db8::/32"]
 firewall = true
 ssh_port = 2222
+ssh_log = "/var/log/secure"
 
 [log]
 level = "debug"

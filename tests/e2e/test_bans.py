@@ -139,7 +139,11 @@ def test_the_kernel_opens_to_each_network_what_is_ticked_on_the_ports_of_the_set
     net: Net, tmp_path: Path
 ) -> None:
     site = Site(tmp_path, (SERVER, 5060), (12000, 12099), f"{SERVER}:8080")
-    site.write_config("plain = true\n" + SECURITY + "ssh_port = 2222\n", 'ws = ["203.0.113.10:8088"]')
+    ssh_log = tmp_path / "auth.log"
+    ssh_log.touch()
+    site.write_config(
+        "plain = true\n" + SECURITY + f'ssh_port = 2222\nssh_log = "{ssh_log}"\n', 'ws = ["203.0.113.10:8088"]'
+    )
     account = terminal("203", password=password_of("203"))
 
     def office(**ticks: bool) -> None:
@@ -155,6 +159,13 @@ def test_the_kernel_opens_to_each_network_what_is_ticked_on_the_ports_of_the_set
             eventually(lambda reached=reached: _reached(net) == reached, f"{ticks}")  # type: ignore[misc]
         with phone_at(net, "inside", INSIDE, SERVER, "203"):
             server.command("networks", "list")
+        office(**(closed | dict.fromkeys(("ssh", "web"), True)))
+        server.command("apply", str(site.office))
+        eventually(lambda: _reached(net) == {"ssh", "web"}, "both are open")
+        with ssh_log.open("a") as log:
+            log.write(f"Nov 28 09:00:01 pbx sshd[7]: Failed password for root from {WORLD} port 50000 ssh2\n" * 5)
+        eventually(lambda: _reached(net) == {"web"}, "an attack on SSH closes SSH alone")
+        _shows(server, {"wrong SSH sign-in": 5})
 
 
 def _reached(net: Net) -> set[str]:

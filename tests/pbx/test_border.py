@@ -318,6 +318,7 @@ def guarded(office: VirtualOffice, policy: BanPolicy = THREE) -> Iterator[Border
     yield border
 
 
+@pytest.mark.row("SEC-12")
 @pytest.mark.parametrize(
     ("number", "password", "reason"), [("102", "wrong", WRONG_PASSWORD), ("555", "wrong", UNKNOWN_ACCOUNT)]
 )
@@ -350,6 +351,7 @@ async def test_one_phone_with_a_wrong_password_does_not_lock_out_the_office_behi
             assert (await office.phone("101", HOME, 5063).register()).status == 200
 
 
+@pytest.mark.row("SEC-12")
 async def test_an_account_from_a_network_that_may_not_use_it_counts() -> None:
     async with open_office(terminal("101", network="10.0.0.0/8")) as office:
         with guarded(office) as border:
@@ -360,6 +362,7 @@ async def test_an_account_from_a_network_that_may_not_use_it_counts() -> None:
             office.unplug(away)
 
 
+@pytest.mark.row("SEC-12")
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("INVITE sip:00441234567@10.0.0.1 SIP/2.0", UNKNOWN_NUMBER), ("User-Agent: friendly-scanner", SCANNER)],
@@ -391,10 +394,11 @@ async def test_calls_to_numbers_that_exist_do_not_count_before_somebody_register
 
 
 def test_the_table_of_the_kernel_names_the_ports_and_both_families() -> None:
-    script = _table([5060, 5061])
+    script = _table([5060, 5061], 2222)
     assert script.count("th dport { 5060, 5061 }") == 2
-    assert _element(BAD, " timeout 60s") == f"inet zvon banned4 {{ {BAD} timeout 60s }}"
-    assert _element("2001:db8::/64") == "inet zvon banned6 { 2001:db8::/64 }"
+    assert script.count("tcp dport 2222 ip") == 2
+    assert _element("sip", BAD, " timeout 60s") == f"inet zvon sip4 {{ {BAD} timeout 60s }}"
+    assert _element("ssh", "2001:db8::/64") == "inet zvon ssh6 { 2001:db8::/64 }"
 
 
 # --- networks (SEC-1, SEC-2) ----------------------------------------------------------------------------------------

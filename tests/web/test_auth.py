@@ -1,17 +1,20 @@
 """Signing in: passwords, sessions, second factor, API keys, limits, roles."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pyotp
 import pytest
 
+from pbx.bans import Bans
+from pbx.border import WRONG_SSH
 from storage.records import EmployeeGroup, Office, User
 from tests.support.api import PASSWORD, Api, api, bare_api, data_of, errors_of
 from tests.support.builders import terminal
 from web import accounts, door
-from web.fence import PROBE
+from web.fence import HTTP_ERROR, PROBE
 from web.rights import principal_of
 
 OFFICE = Office(
@@ -281,3 +284,36 @@ async def test_sessions_are_listed_and_ended(tmp_path: Path, monkeypatch: pytest
         expired = data_of(await found.sign_in())["access_token"]
         found.client.headers["Authorization"] = f"Bearer {expired}"
         errors_of(await found.client.get("/me"), 401)
+
+
+@pytest.mark.row("SEC-12")
+async def test_everything_that_attackers_do_counts_by_its_own_reason_and_what_people_mistype_does_not(
+    tmp_path: Path,
+) -> None:
+    """On the web and over SSH; of phones: `tests/pbx/test_border.py`, over the whole path."""
+    source = "203.0.113.66"
+    async with bare_api(tmp_path, OFFICE, source=source) as found:
+        border = found.server.border
+
+        def reasons(bans: Bans) -> Mapping[str, int]:
+            return dict(bans._failures[source].reasons) if source in bans._failures else {}
+
+        await found.sign_in(password="wrong")
+        await found.client.get("/me", headers={"Authorization": "Bearer zvk_none_at-all"})
+        for path in (
+            "http://pbx/.env",
+            "http://pbx/.git/config",
+            "http://pbx/cgi-bin/x",
+            "http://pbx/%2e%2e/etc/passwd",
+        ):
+            await found.client.get(path)
+        for path in ("http://pbx/nothing", "http://pbx/api/v3/nothing"):
+            await found.client.get(path)
+        await found.client.put("/auth:login", json={})
+        assert reasons(border.web_bans) == {"wrong sign-in": 1, "unknown API key": 1, PROBE: 4, HTTP_ERROR: 3}
+        await found.become(password=found.one_time_password)
+        await found.client.get("/nothing")
+        await found.client.get("/me")
+        assert reasons(border.web_bans)[HTTP_ERROR] == 3, "who shows who it is may look for what is not there"
+        border.failed_ssh(source)
+        assert reasons(border.ssh_bans) == {WRONG_SSH: 1}
