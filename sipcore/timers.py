@@ -1,6 +1,7 @@
 """Timer values of RFC 3261 §17 and the queue of deadlines that a stack keeps."""
 
 import heapq
+import math
 from typing import Protocol
 
 from frozen import dataclass
@@ -28,6 +29,15 @@ class TimerConfig:
 
 
 DEFAULT_TIMERS = TimerConfig()
+_FORGET_STEP_S = 0.25
+
+
+def forget_at(now: float, wait_s: float) -> float:
+    """When a transaction is over that only waits for repetitions (timers D and I to M): `wait_s` from now or a little
+    later, so that one waking ends many of them."""
+    return math.ceil((now + wait_s) / _FORGET_STEP_S) * _FORGET_STEP_S
+
+
 _SMALL = 1024  # entries that are kept without looking
 
 

@@ -60,7 +60,7 @@ class WorkerEngine:
         """What is too much for a frame goes in several, none of which waits for the replies to those before."""
         self._flush()
         parts = _parts(commands)
-        answers = await asyncio.gather(*(self._ask(part) for part in parts), return_exceptions=True)
+        answers = await _answers([self._ask(part) for part in parts])
         return tuple(reply for part, answer in zip(parts, answers, strict=True) for reply in _replies(part, answer))
 
     def submit(self, *commands: Command) -> None:
@@ -195,6 +195,16 @@ def _fail(waiting: "dict[int, asyncio.Future[T]]", why: str) -> None:
         if not future.done():
             future.set_exception(WorkerFailed(why))
     waiting.clear()
+
+
+async def _answers(asked: "list[asyncio.Future[list[Reply]]]") -> list[list[Reply] | BaseException]:
+    """What became of each; of one, as it is nearly always, without a task to gather it."""
+    if len(asked) > 1:
+        return await asyncio.gather(*asked, return_exceptions=True)
+    try:
+        return [await asked[0]]
+    except WorkerFailed as failed:
+        return [failed]
 
 
 def _replies(commands: Sequence[Command], answer: list[Reply] | BaseException) -> list[Reply]:

@@ -79,7 +79,11 @@ class MediaSupervisor:
             if isinstance(step, tuple):
                 parts.setdefault(step[0], []).append(at)
         replies: dict[int, Reply] = {at: step for at, step in enumerate(steps) if isinstance(step, Done | Refused)}
-        await asyncio.gather(*(self._execute_on(place, steps, part, replies) for place, part in parts.items()))
+        waits = [self._execute_on(place, steps, part, replies) for place, part in parts.items()]
+        if len(waits) == 1:
+            await waits[0]
+        elif waits:
+            await asyncio.gather(*waits)
         for at, step in enumerate(steps):
             if isinstance(step, asyncio.Task):
                 replies[at] = await step or DONE

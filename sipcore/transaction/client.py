@@ -9,6 +9,7 @@ from enum import IntEnum
 from sipcore.actions import FINISHED, Actions, FlowFailed, Received, Send, TimedOut
 from sipcore.fsm import Ignored, Row, Table
 from sipcore.message import Response
+from sipcore.timers import forget_at
 from sipcore.transaction.base import ClientBase
 
 
@@ -96,7 +97,7 @@ class ClientTransaction(ClientBase):
         if self.flow.reliable:
             self.state, self.deadline = State.TERMINATED, None
             return (Received(response), FINISHED)
-        self.deadline = now + self._timers.t4
+        self.deadline = forget_at(now, self._timers.t4)
         return (Received(response),)
 
     def _time_out(self, _: Response | None, now: float) -> Actions:

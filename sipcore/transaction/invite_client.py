@@ -13,7 +13,7 @@ from sipcore.build import ack_for
 from sipcore.flow import Flow
 from sipcore.fsm import Ignored, Row, Table
 from sipcore.message import Request, Response
-from sipcore.timers import DEFAULT_TIMERS, TimerConfig
+from sipcore.timers import DEFAULT_TIMERS, TimerConfig, forget_at
 from sipcore.transaction.base import ClientBase
 from sipcore.transaction.keys import Key
 
@@ -140,7 +140,7 @@ class InviteClientTransaction(ClientBase):
         return (Received(response),)
 
     def _accept(self, response: Response, now: float) -> Actions:
-        self.deadline = now + self._timers.give_up
+        self.deadline = forget_at(now, self._timers.give_up)
         self._data = b""
         return (Received(response),)
 
@@ -149,7 +149,7 @@ class InviteClientTransaction(ClientBase):
         if self.flow.reliable:
             self.state, self.deadline = State.TERMINATED, None
             return (Send(self.ack, self.flow), Received(response), FINISHED)
-        self.deadline = now + self._timers.wait_d
+        self.deadline = forget_at(now, self._timers.wait_d)
         return (Send(self.ack, self.flow), Received(response))
 
     def _acknowledge(self, response: Response, now: float) -> Actions:

@@ -11,6 +11,7 @@ from sipcore.actions import FINISHED, NOTHING, AckMissing, AckReceived, Actions,
 from sipcore.build import response_to
 from sipcore.fsm import Ignored, Row, Table
 from sipcore.message import Request, Response
+from sipcore.timers import forget_at
 from sipcore.transaction.base import ServerBase
 
 TRYING_AFTER_S = 0.2  # RFC 3261 §17.2.1
@@ -125,7 +126,7 @@ class InviteServerTransaction(ServerBase):
         return (Send(self._data, self.flow),) if self._data else NOTHING
 
     def _accept(self, response: Response, now: float) -> Actions:
-        self.deadline = now + self._timers.give_up
+        self.deadline = forget_at(now, self._timers.give_up)
         self._data = b""  # the user repeats its 2xx
         return (Send(bytes(response), self.flow),)
 
@@ -144,7 +145,7 @@ class InviteServerTransaction(ServerBase):
         if self.flow.reliable:
             self.state, self.deadline = State.TERMINATED, None
             return (AckReceived(ack), FINISHED)
-        self.deadline = now + self._timers.t4
+        self.deadline = forget_at(now, self._timers.t4)
         return (AckReceived(ack),)
 
     def _pass_ack(self, ack: Request, now: float) -> Actions:

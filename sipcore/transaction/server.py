@@ -5,6 +5,7 @@ from enum import IntEnum
 from sipcore.actions import FINISHED, Actions, FlowFailed, Send
 from sipcore.fsm import Ignored, Row, Table
 from sipcore.message import Request, Response
+from sipcore.timers import forget_at
 from sipcore.transaction.base import ServerBase
 
 
@@ -81,7 +82,7 @@ class ServerTransaction(ServerBase):
             self.state = State.TERMINATED
             return (Send(self._data, self.flow), FINISHED)
         self.request = self.request.outline()  # thousands wait like this
-        self.deadline = now + self._timers.give_up
+        self.deadline = forget_at(now, self._timers.give_up)
         return (Send(self._data, self.flow),)
 
     def _fail(self, _: None, now: float) -> Actions:

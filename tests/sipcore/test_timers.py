@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipcore.timers import DEFAULT_TIMERS, TimerConfig, TimerQueue
+from sipcore.timers import DEFAULT_TIMERS, TimerConfig, TimerQueue, forget_at
 
 
 class Machine:
@@ -88,3 +88,10 @@ def test_entries_that_no_longer_count_do_not_pile_up_and_nothing_else_is_asked()
     assert len(queue) < 6000
     assert queue.deadline() == 7.0
     assert len(list(iter(lambda: queue.due(1e6), None))) == len(waiting)
+
+
+@pytest.mark.parametrize("now", [0.0, 0.01, 0.24, 0.25, 12345.678])
+def test_what_only_waits_for_repetitions_waits_long_enough_and_ends_with_others(now: float) -> None:
+    at = forget_at(now, 32.0)
+    assert now + 32.0 <= at < now + 32.25
+    assert (at / 0.25).is_integer()
