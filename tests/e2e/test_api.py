@@ -158,7 +158,7 @@ def test_what_is_said_of_one_account_is_seen_by_its_phone(api: tuple[Server, htt
     try:
         for host in ("127.0.4.9", "127.0.5.9"):
             with Phone(server.address, "211", password_of("211"), host=host) as stranger:
-                assert stranger.register().status == 401
+                assert stranger.register().status == 403
         with (
             registered(server.address, "211", password_of("211"), host="127.0.4.8") as phone,
             Phone(server.address, "301", host=CALLER) as caller,
