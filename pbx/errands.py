@@ -7,10 +7,13 @@ from pbx.control.errands import (
     ErrandRequest,
     GetDisturbance,
     GetNames,
+    MailCredentials,
     SetDisturbance,
     Unregister,
 )
 from pbx.control.messages import ControlError, LineView
+from pbx.mail.credentials import mail_credentials
+from pbx.mail.mailer import Mailer
 from pbx.states import DO_NOT_DISTURB, owner_or_number
 from storage.records import Terminal
 
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 class Steward:
     """Of a whole server."""
 
-    def __init__(self, pbx: "Pbx", providers: "Providers") -> None:
-        self._pbx, self._providers = pbx, providers
+    def __init__(self, pbx: "Pbx", providers: "Providers", mailer: Mailer) -> None:
+        self._pbx, self._providers, self._mailer = pbx, providers, mailer
 
     async def answer(self, request: ErrandRequest) -> object:
         """Raises `ControlError` with a sentence."""
@@ -40,6 +43,8 @@ class Steward:
                 return self._pbx.location.forget_contact(number, contact)
             case CheckLine(id):
                 return await self._check_line(id)
+            case MailCredentials():
+                return await mail_credentials(self._mailer, request)
 
     def _key(self, number: str) -> str:
         return owner_or_number(self._terminal(number))

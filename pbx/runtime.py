@@ -261,7 +261,7 @@ class Server:
         terms = LineTerms(sip.default_expires, sip.user_agent, keys.instance)
         self.providers = Providers(terms, outward, self.stack.ids, self.clock, self.bus, self._devices)
         self.pbx.attach_lines(self.providers)
-        self.errands = Steward(self.pbx, self.providers)
+        self.errands = Steward(self.pbx, self.providers, self.mailer)
         service = AddressService(sip.external_service) if sip.external_service else None
         self._own_address = OwnAddress(sip.external, self._addresses, self._resolver, self._readdress, service)
 

@@ -121,6 +121,13 @@ class Accounts:
     async def put(self, account: Account) -> None:
         await self._core.remember(ACCOUNTS, account.login, account)
 
+    async def reset_password(self, account: Account, password: str) -> Account:
+        """Store it with a one-time password instead of the one that was; its sessions end."""
+        fresh = replace(account, password=await self.passwords.hash(password), must_change=True)
+        await self.put(fresh)
+        await self.sign_out(account.login)
+        return fresh
+
     async def remove(self, login: str) -> None:
         await self._core.remember(ACCOUNTS, login, None)
         await self.sign_out(login)

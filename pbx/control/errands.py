@@ -1,5 +1,6 @@
 """Requests of people for themselves and of who looks after the office: small things that change no document."""
 
+from dataclasses import field
 from typing import Protocol
 
 from frozen import dataclass
@@ -42,13 +43,38 @@ class CheckLine:
     id: str
 
 
-ErrandRequest = GetNames | GetDisturbance | SetDisturbance | Unregister | CheckLine
+@dataclass(frozen=True, slots=True)
+class PhoneCredentials:
+    """What is typed into a phone."""
+
+    number: str
+    login: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailCredentials:
+    """→ str: what became of a letter with them to `address`, in that language, "" that of the office. `server`: where
+    the phones register. `url`, `login` and `password` are of the portal; `login` "": none."""
+
+    address: str
+    language: str
+    name: str
+    server: str
+    phones: tuple[PhoneCredentials, ...]
+    url: str = ""
+    login: str = ""
+    password: str = field(default="", repr=False)
+
+
+ErrandRequest = GetNames | GetDisturbance | SetDisturbance | Unregister | CheckLine | MailCredentials
 ERRAND_REQUESTS: dict[str, type[ErrandRequest]] = {
     "names": GetNames,
     "disturbance": GetDisturbance,
     "set disturbance": SetDisturbance,
     "unregister": Unregister,
     "check line": CheckLine,
+    "mail credentials": MailCredentials,
 }
 
 

@@ -165,16 +165,20 @@ class Mailer:
         `ControlError`."""
         if address == "telegram":
             return await self._test_chat()
+        return await self.send("test", Recipient(address, self._office().language), {})
+
+    async def send(self, kind: str, to: Recipient, values: Mapping[str, str]) -> str:
+        """Send a letter now, whatever the switches say; it is kept nowhere. A sentence; raises `ControlError`."""
         if not (self._settings.host and self._settings.from_address):
             raise ControlError("no mail can be sent: give [mail] host and from_address in the settings of the server")
-        letter = self._letter("test", Recipient(address, self._office().language), {}, None, None, None)
+        letter = self._letter(kind, to, values, None, None, None)
         try:
             async with self._server.session() as send:
                 said = await send(letter)
         except (ServerUnavailable, LetterRefused) as error:
             raise ControlError(str(error)) from None
         is_off = "" if self._settings.enabled else "; mail is switched off otherwise ([mail] enabled = false)"
-        return f"the mail server {self._settings.host} took the letter to {address} ({said}){is_off}"
+        return f"the mail server {self._settings.host} took the letter to {to.address} ({said}){is_off}"
 
     async def _test_chat(self) -> str:
         if not (self._telegram.token and self._telegram.chat):

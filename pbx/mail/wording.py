@@ -56,6 +56,7 @@ VARIABLES = {
     "attack": frozenset(("office", "date", "addresses", "times")),
     "version": frozenset(("office", "date", "version", "notes")),
     "report": frozenset(("office", "date", "report", "from", "to", "rows")),
+    "credentials": frozenset(("office", "date", "name", "server", "phones", "portal")),
     "test": frozenset(("office", "date")),
 }
 _TITLES = {
@@ -167,6 +168,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "The report is attached.\n\nFrom: {from}\nTo: {to}\nRows: {rows}\nMade: {date}",
             "-- \n{office}",
         ),
+        "credentials": Wording(
+            "What your phone signs in with",
+            "{name},\n\ntype this into your phone, and the server {server}:\n\n{phones}\n\n{portal}",
+            "-- \n{office}, {date}",
+        ),
         "test": Wording(
             "Test of the mail of the phone server",
             "The phone server can send mail: this letter was asked for on {date}.",
@@ -264,6 +270,11 @@ WORDINGS: Mapping[str, Mapping[str, Wording]] = {
             "{report}: с {from} по {to}",
             "Отчёт во вложении.\n\nС: {from}\nПо: {to}\nСтрок: {rows}\nСоставлен: {date}",
             "-- \n{office}",
+        ),
+        "credentials": Wording(
+            "Данные для входа вашего телефона",
+            "{name},\n\nвведите в телефон эти данные, сервер {server}:\n\n{phones}\n\n{portal}",
+            "-- \n{office}, {date}",
         ),
         "test": Wording(
             "Проверка почты телефонной станции",

@@ -45,6 +45,42 @@ def test_a_test_letter_arrives_over_an_encrypted_connection_with_a_login(tmp_pat
         assert tried == [(f"{each}@example.com", subject) for each in ("office", "anna", "boris")]
 
 
+@pytest.mark.row("USR-28")
+@pytest.mark.parametrize(("language", "subject"), [("en", "What your phone"), ("ru", "Данные для входа")])
+def test_somebody_new_gets_by_mail_what_phone_and_portal_sign_in_with(
+    tmp_path: Path, language: str, subject: str
+) -> None:
+    with (
+        mail_server_beside() as box,
+        running(Site.write(tmp_path, office(), extra=_without_login(box.port), web=True)) as server,
+        closing(signed_in(server)) as client,
+    ):
+        card = {"id": "anna", "name": "Anna", "number": "250", "email": "anna@example.com", "language": language}
+        assert client.post("/employees", json=card).status_code == 201
+        assert client.post("/accounts", json={"login": "belkina", "user": "anna"}).status_code == 201
+        sent = client.post("/employees/anna:mailCredentials", json={"portal": True})
+        assert "took the letter to anna@example.com" in sent.json()["data"]["said"], sent.text
+        (letter,) = [each for each in box.messages if each["to"] == "anna@example.com"]
+        assert letter["subject"].startswith(subject)
+        text = letter.get_body().get_content()  # type: ignore[union-attr]
+        phone_line, portal_line = [line for line in text.splitlines() if "250" in line or "belkina" in line]
+        with Phone(server.address, "250", phone_line.split()[-1]) as phone:
+            assert phone.register().status == 200
+        given = {"login": "belkina", "password": portal_line.split()[-1]}
+        signed = client.post("/auth:login", json=given).json()["data"]
+        assert signed["must_change_password"] is True
+        for secret in (phone_line.split()[-1], given["password"]):
+            assert secret not in server.output() + client.get("/audit").text
+
+
+def _without_login(port: int) -> str:
+    return (
+        mail_settings(port)
+        .replace('encryption = "starttls"', 'encryption = "none"')
+        .replace(f'login = "{LOGIN}"\npassword = "{PASSWORD}"\n', "")
+    )
+
+
 def test_a_wrong_password_is_told_in_a_sentence(tmp_path: Path) -> None:
     with (
         mail_server_beside(encryption="starttls", with_login=True) as box,

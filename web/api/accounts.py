@@ -112,9 +112,10 @@ async def change_account(request: Request, who: Caller, core: TheCore, door: The
         account = replace(account, totp="", totp_step=0)
     if given.reset_password:
         shown = {"password": generate_password()}
-        account = replace(account, password=await door.accounts.passwords.hash(shown["password"]), must_change=True)
-    await door.accounts.put(account)
-    if account.disabled or given.reset_password:
+        account = await door.accounts.reset_password(account, shown["password"])
+    else:
+        await door.accounts.put(account)
+    if account.disabled:
         await door.accounts.sign_out(login)
     action = "reset password" if given.reset_password else "change"
     await tell(core, who, action, f"accounts/{login}", _account(before), _account(account))
