@@ -222,7 +222,7 @@ async def test_the_device_of_a_provider_may_be_limited_to_a_network() -> None:
                 call.hangup()
                 await gate.register(expires=0)
             else:
-                assert await call.until_over() == 401
+                assert await call.until_over() == 403
         assert len(desk.arrivals) == (status == 200)
 
 
